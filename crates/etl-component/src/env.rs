@@ -1,0 +1,120 @@
+//! The environment, captured once, so that everything behind `main` can be tested without a process environment.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use etl_stream::Fault;
+
+use crate::secret::Secret;
+
+/// A variable a component reads, as `--describe` lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names it is read from when `name` is not set, in this order.
+    pub aliases: &'static [&'static str],
+    /// Whether it is a secret, which can also come from the file named by `NAME_FILE`.
+    pub secret: bool,
+    /// Whether the component cannot do without it.
+    pub required: bool,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// The environment of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// The real environment; what is not UTF-8 in it is replaced character by character.
+    pub fn capture() -> Env {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        Env(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    /// An environment made of these pairs.
+    pub fn of(pairs: &[(&str, &str)]) -> Env {
+        Env(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// The value of one variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The value of a variable under the first of its names that is set, with that name.
+    pub fn text(&self, variable: &Variable) -> Option<(&'static str, &str)> {
+        names(variable).find_map(|name| self.get(name).map(|value| (name, value)))
+    }
+
+    /// A secret, from `NAME` or from the file that `NAME_FILE` names, under the first of its names that is set. One
+    /// trailing newline is dropped.
+    ///
+    /// # Errors
+    /// 78 if it is empty, if both `NAME` and `NAME_FILE` are set, or if the file cannot be read.
+    pub fn secret(&self, variable: &Variable) -> Result<Option<Secret>, Fault> {
+        for name in names(variable) {
+            let file = format!("{name}_FILE");
+            let value = match (self.get(name), self.get(&file)) {
+                (None, None) => continue,
+                (Some(_), Some(_)) => {
+                    return Err(Fault::config(format!("both {name} and {file} are set; set one")));
+                }
+                (Some(value), None) => value.to_owned(),
+                (None, Some(path)) => fs::read_to_string(path)
+                    .map_err(|error| Fault::config(format!("{file}: cannot read {path}")).because(error))?,
+            };
+            let value = value.strip_suffix('\n').unwrap_or(&value);
+            let value = value.strip_suffix('\r').unwrap_or(value);
+            if value.is_empty() {
+                return Err(Fault::config(format!("{name} is set and empty")));
+            }
+            return Ok(Some(Secret::new(value)));
+        }
+        Ok(None)
+    }
+
+    /// A secret the component cannot do without.
+    ///
+    /// # Errors
+    /// 78 if it is not set under any of its names, else as [`Env::secret`].
+    pub fn required_secret(&self, variable: &Variable) -> Result<Secret, Fault> {
+        self.secret(variable)?.ok_or_else(|| {
+            let name = variable.name;
+            Fault::config(format!("{name} is not set ({}); set it, or {name}_FILE to a file with it", variable.help))
+        })
+    }
+}
+
+fn names(variable: &Variable) -> impl Iterator<Item = &'static str> {
+    std::iter::once(variable.name).chain(variable.aliases.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Variable =
+        Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, help: "the key" };
+
+    fn message(pairs: &[(&str, &str)]) -> String {
+        Env::of(pairs).required_secret(&KEY).expect_err("refused").message().to_owned()
+    }
+
+    #[test]
+    fn the_standard_name_comes_first() {
+        let env = Env::of(&[("OLD_KEY", "old"), ("API_KEY", "new\n")]);
+        assert_eq!(env.required_secret(&KEY).unwrap().expose(), "new");
+        assert_eq!(Env::of(&[("OLD_KEY", "old")]).required_secret(&KEY).unwrap().expose(), "old");
+    }
+
+    #[test]
+    fn empty_and_missing_are_named() {
+        assert_eq!(message(&[]), "API_KEY is not set (the key); set it, or API_KEY_FILE to a file with it");
+        assert_eq!(message(&[("API_KEY", "")]), "API_KEY is set and empty");
+        assert_eq!(message(&[("OLD_KEY", "\n")]), "OLD_KEY is set and empty");
+        assert_eq!(message(&[("API_KEY", "a"), ("API_KEY_FILE", "b")]), "both API_KEY and API_KEY_FILE are set; set one");
+        assert_eq!(message(&[("API_KEY_FILE", "/nonexistent/x")]), "API_KEY_FILE: cannot read /nonexistent/x");
+    }
+}

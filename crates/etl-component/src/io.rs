@@ -1,0 +1,261 @@
+//! Input and output: standard streams and files.
+//!
+//! An output file is written to a temporary name beside it, synced and renamed into place by [`publish`]; whatever
+//! happens before that leaves an older file as it is. What exists and is no regular file (a FIFO, a device) is written
+//! in place.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use etl_stream::reader::Options;
+use etl_stream::{Class, Fault, Origin, Reader, Seal, Writer};
+
+use crate::args;
+
+/// The flags of whatever reads a stream.
+#[derive(clap::Args, Clone, Debug)]
+pub struct InputArgs {
+    /// Where to read the stream from; `-` is stdin
+    #[arg(long, value_name = "PATH", default_value = "-", global = true)]
+    pub input: PathBuf,
+    /// What is asked of the seal: `auto` takes plain NDJSON too, `required` does not, `off` ignores seals
+    #[arg(long, value_name = "auto|required|off", default_value = "auto", value_parser = args::seal, global = true)]
+    pub seal: Seal,
+    /// The longest line accepted, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = args::bytes, global = true)]
+    pub max_line_bytes: usize,
+    /// Accept an input without a single line
+    #[arg(long, global = true)]
+    pub allow_empty: bool,
+}
+
+impl InputArgs {
+    /// Opens the input.
+    ///
+    /// # Errors
+    /// 66 if the file is missing or unreadable.
+    pub fn open(&self) -> Result<Reader<File>, Fault> {
+        let (file, origin) = open(&self.input)?;
+        let warn = |message: &str| log::warn!("{message}");
+        let (seal, max_line_bytes, allow_empty) = (self.seal, self.max_line_bytes, self.allow_empty);
+        Ok(Reader::new(file, Options { seal, max_line_bytes, allow_empty, origin, warn }))
+    }
+}
+
+/// Opens a file for reading, or stdin for `-`, and says which of the two kinds of origin it is.
+///
+/// # Errors
+/// 66 if the file is missing or unreadable.
+pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
+    let unreadable = |error: io::Error| {
+        Fault::new(Class::NoInput, format!("cannot read the input {}", path.display())).because(error)
+    };
+    let file = if path == Path::new("-") {
+        File::from(io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?)
+    } else {
+        File::open(path).map_err(unreadable)?
+    };
+    let kind = file.metadata().map_err(unreadable)?.file_type();
+    if kind.is_dir() {
+        return Err(unreadable(io::Error::from(ErrorKind::IsADirectory)));
+    }
+    let origin = if kind.is_fifo() || kind.is_socket() { Origin::Pipe } else { Origin::File };
+    Ok((file, origin))
+}
+
+/// The flag of whatever writes a stream.
+#[derive(clap::Args, Clone, Debug)]
+pub struct OutputArgs {
+    /// Where to write the stream; `-` is stdout. A file appears under its name only once it is complete
+    #[arg(long, value_name = "PATH", default_value = "-", global = true)]
+    pub output: PathBuf,
+}
+
+impl OutputArgs {
+    /// Opens the output, which also becomes the place of an `abort` should the component fail.
+    ///
+    /// # Errors
+    /// 74 if it cannot be created.
+    pub fn open(&self) -> Result<Writer<Output>, Fault> {
+        let output = Output::create(&self.output)?;
+        abort_on(&output)?;
+        Ok(Writer::new(output))
+    }
+}
+
+/// Where a component writes.
+#[derive(Debug)]
+pub enum Output {
+    /// Stdout, or an existing file that is not regular: written as it comes.
+    InPlace(File),
+    /// A file that appears under its name when it is published.
+    New(NewFile),
+}
+
+/// A file under its temporary name, which is removed unless it is published.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Output {
+    /// Opens an output: `-` is stdout.
+    ///
+    /// # Errors
+    /// 74 if it cannot be created.
+    pub fn create(path: &Path) -> Result<Output, Fault> {
+        let failed = |error: io::Error| {
+            Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
+        };
+        if path == Path::new("-") {
+            return Ok(Output::InPlace(stdout().map_err(failed)?));
+        }
+        match fs::metadata(path) {
+            Ok(found) if !found.is_file() => {
+                OpenOptions::new().write(true).open(path).map(Output::InPlace).map_err(failed)
+            }
+            // Through a symbolic link, so that the link stays and the file it names is replaced.
+            Ok(found) => fs::canonicalize(path)
+                .and_then(|path| {
+                    let new = NewFile::create(path)?;
+                    new.file.set_permissions(found.permissions())?;
+                    Ok(Output::New(new))
+                })
+                .map_err(failed),
+            Err(_) => NewFile::create(path.to_owned()).map(Output::New).map_err(failed),
+        }
+    }
+
+    /// Makes a complete output visible: a file is synced and renamed to its name.
+    ///
+    /// # Errors
+    /// 74 if that fails; the file is then removed.
+    pub fn publish(self) -> Result<(), Fault> {
+        let Output::New(new) = self else { return Ok(()) };
+        let path = new.path.clone();
+        new.publish()
+            .map_err(|error| Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error))
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _whole = WRITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match self {
+            Output::InPlace(file) => file.write(bytes),
+            Output::New(new) => new.file.write(bytes),
+        }
+    }
+
+    // A line is whole or not there at all for whoever holds the lock, such as the thread that handles signals.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let _whole = WRITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match self {
+            Output::InPlace(file) => file.write_all(bytes),
+            Output::New(new) => new.file.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile {
+    fn create(path: PathBuf) -> io::Result<NewFile> {
+        let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.tmp", args::random_id()));
+        let temporary = path.with_file_name(hidden);
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        temporaries().push(temporary.clone());
+        Ok(NewFile { file, temporary, path })
+    }
+
+    fn publish(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.temporary, &self.path)?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // Gone already if it was published.
+        let _ = fs::remove_file(&self.temporary);
+        temporaries().retain(|path| *path != self.temporary);
+    }
+}
+
+/// Ends the writing of a stream: what its `end` has completed is published.
+///
+/// # Errors
+/// 74 if that fails.
+pub fn publish(writer: Writer<Output>) -> Result<(), Fault> {
+    writer.into_inner().publish()
+}
+
+static WRITING: Mutex<()> = Mutex::new(());
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static ABORT: Mutex<Abort> = Mutex::new(Abort::Stdout);
+
+/// Where an `abort` goes.
+enum Abort {
+    Stdout,
+    InPlace(File),
+    Nowhere,
+}
+
+fn temporaries() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    TEMPORARIES.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Removes the temporary files of outputs that were not published; for an exit that drops nothing.
+pub(crate) fn remove_temporaries() {
+    for path in temporaries().drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+fn abort_on(output: &Output) -> Result<(), Fault> {
+    let target = match output {
+        Output::InPlace(file) => Abort::InPlace(file.try_clone().map_err(etl_stream::writer::io_fault)?),
+        Output::New(_) => Abort::Nowhere,
+    };
+    *ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = target;
+    Ok(())
+}
+
+/// No `abort` is written from now on: nothing of this component's output is a stream.
+pub fn never_abort() {
+    *ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Abort::Nowhere;
+}
+
+/// Writes an `abort` where the stream went; on a terminal, into a new file, or while another thread is in the middle
+/// of a write, there is none. A failure to write it changes nothing: the reader sees a cut stream.
+pub(crate) fn abort(class: Class, message: &str) {
+    use std::io::IsTerminal;
+    let Ok(_whole) = WRITING.try_lock() else { return };
+    let mut target = ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let file = match std::mem::replace(&mut *target, Abort::Nowhere) {
+        Abort::Nowhere => return,
+        Abort::Stdout => stdout().ok(),
+        Abort::InPlace(file) => Some(file),
+    };
+    if let Some(file) = file.filter(|file| !file.is_terminal()) {
+        let _ = Writer::new(file).abort(class, message);
+    }
+}

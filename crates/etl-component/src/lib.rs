@@ -1,0 +1,21 @@
+//! What the `main` of every component calls.
+//!
+//! A component declares itself ([`Component`]) and hands [`main`] its clap arguments and one function. The rest is the
+//! same for all and lives here: flags that every component has, logs and the closing line on stderr, faults to exit
+//! codes, `abort` on stdout, signals, panics, `--describe`, secrets, input and output files.
+
+pub mod args;
+mod describe;
+pub mod env;
+pub mod io;
+pub mod logs;
+mod runner;
+pub mod secret;
+pub mod signals;
+
+pub use args::{duration, random_id};
+pub use env::{Env, Variable};
+pub use etl_stream::{Class, Fault};
+pub use io::{InputArgs, Output, OutputArgs};
+pub use runner::{Component, Context, main};
+pub use secret::{Secret, redact};

@@ -1,0 +1,88 @@
+//! Logs on stderr, and the line everything ends with.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::OnceLock;
+
+use etl_stream::Class;
+use log::{Level, LevelFilter};
+
+use crate::secret::redact;
+
+/// How lines on stderr look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// `warning: …`, for people.
+    #[default]
+    Text,
+    /// `ts=… level=warn msg="…"`.
+    Logfmt,
+    /// One JSON object a line, as Loki and its like read it.
+    Json,
+}
+
+static FORMAT: OnceLock<Format> = OnceLock::new();
+
+/// Where Kubernetes reads the reason of a failed container from; `ETL_TERMINATION_LOG` names another file.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Kubernetes reads no more of it than this many bytes.
+const TERMINATION_LIMIT: usize = 4096;
+
+/// Sets the logs up; the first call counts.
+pub(crate) fn init(format: Format, level: LevelFilter) {
+    if FORMAT.set(format).is_err() {
+        return;
+    }
+    env_logger::Builder::new()
+        .filter_level(level)
+        .filter_module("ureq", level.min(LevelFilter::Warn))
+        .filter_module("rustls", level.min(LevelFilter::Warn))
+        .format(|out, record| writeln!(out, "{}", line(record.level(), None, &record.args().to_string())))
+        .init();
+}
+
+/// One line in the chosen format, redacted, without its newline.
+fn line(level: Level, class: Option<Class>, message: &str) -> String {
+    let message = redact(message).replace(['\n', '\r'], " ");
+    let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let name = level.as_str().to_lowercase();
+    match FORMAT.get().copied().unwrap_or_default() {
+        Format::Text => match level {
+            Level::Warn => format!("warning: {message}"),
+            Level::Info => message,
+            _ => format!("{name}: {message}"),
+        },
+        Format::Logfmt => {
+            let code = class.map(|class| format!(" code={}", class.code())).unwrap_or_default();
+            format!("ts={} level={name}{code} msg={}", now(), serde_json::Value::from(message))
+        }
+        Format::Json => {
+            let mut object = serde_json::json!({ "ts": now(), "level": name, "msg": message });
+            if let Some(class) = class {
+                object["code"] = class.code().into();
+            }
+            object.to_string()
+        }
+    }
+}
+
+/// Prints the last line of a success.
+pub(crate) fn summary(message: &str) {
+    print(&line(Level::Info, None, message));
+}
+
+/// Prints the last line of a failure, also to the termination log if the container has one.
+pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>) {
+    let line = line(Level::Error, Some(class), message);
+    print(&line);
+    let cut = line.floor_char_boundary(TERMINATION_LIMIT);
+    let log = OpenOptions::new().write(true).open(termination_log.unwrap_or(TERMINATION_LOG));
+    if let Ok(mut log) = log {
+        let _ = log.write_all(&line.as_bytes()[..cut]);
+    }
+}
+
+fn print(line: &str) {
+    // One write, so that the lines of the stages of a pipe do not mix. Without stderr there is no one to tell.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}

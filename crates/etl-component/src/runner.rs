@@ -1,0 +1,198 @@
+//! The `main` of every component.
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use anyhow::Error;
+use clap::error::ErrorKind;
+use clap::{Args, Command, FromArgMatches, Parser};
+use etl_stream::{Class, Fault};
+use log::LevelFilter;
+
+use crate::env::{Env, Variable};
+use crate::{describe, io, logs, signals};
+
+/// What a component says of itself; everything else is in its clap arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Component {
+    /// Its name, which is that of its crate, its binary and its image.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The variables it reads, besides those named at its flags.
+    pub variables: &'static [Variable],
+    /// The names of the schemas it reads; empty if it reads none or any.
+    pub reads: &'static [&'static str],
+    /// The names of the schemas it writes.
+    pub writes: &'static [&'static str],
+    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
+    pub streams: fn(&[OsString]) -> bool,
+}
+
+/// What surrounds a running component.
+#[derive(Debug)]
+pub struct Context {
+    /// The component itself.
+    pub component: &'static Component,
+    /// The environment, captured at the start.
+    pub env: Env,
+}
+
+impl Context {
+    /// `program/version`, as the `producer` of a `begin` line.
+    pub fn producer(&self) -> String {
+        format!("{}/{}", self.component.name, self.component.version)
+    }
+}
+
+/// The flags every component has.
+#[derive(Args, Clone, Debug)]
+struct Common {
+    /// How lines on stderr look
+    #[arg(long, global = true, value_enum, default_value_t, env = "ETL_LOG_FORMAT", help_heading = "Logs")]
+    log_format: logs::Format,
+    /// The least level that is logged: off, error, warn, info, debug or trace
+    #[arg(long, global = true, default_value = "info", env = "ETL_LOG_LEVEL", help_heading = "Logs")]
+    log_level: LevelFilter,
+    /// Print the component's card as JSON: flags, variables, schemas, exit codes
+    #[arg(long, global = true)]
+    describe: bool,
+}
+
+/// Runs a component: parses its arguments, calls `run`, and turns what comes back into the closing line on stderr, an
+/// `abort` on stdout and the exit code. The text that `run` returns is the summary.
+pub fn main<A: Parser>(
+    component: &'static Component,
+    run: impl FnOnce(A, &Context) -> anyhow::Result<String>,
+) -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let env = Env::capture();
+    let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
+    if !(component.streams)(&args) {
+        io::never_abort();
+    }
+    let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
+    let command = Common::augment_args(A::command()).name(component.name).version(component.version);
+    if args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--describe") {
+        return print_card(component, command);
+    }
+    let parsed = command.clone().try_get_matches_from(&args).and_then(|matches| {
+        let common = Common::from_arg_matches(&matches)?;
+        A::from_arg_matches(&matches).map(|args| (common, args))
+    });
+    let (common, args) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return match error.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(io_class(&error), &error.to_string()),
+            };
+        }
+        Err(error) => return fail(Class::Usage, &usage(component, &error)),
+    };
+    logs::init(common.log_format, common.log_level);
+    if let Err(error) = signals::watch(termination_log.clone()) {
+        return fail(Class::Io, &format!("cannot watch for signals: {error}"));
+    }
+    let context = Context { component, env };
+    let location = remember_panics();
+    match panic::catch_unwind(AssertUnwindSafe(|| run(args, &context))) {
+        Ok(Ok(summary)) => {
+            signals::yield_to_signal();
+            logs::summary(&summary);
+            ExitCode::SUCCESS
+        }
+        Ok(Err(error)) => fail(class_of(&error), &chain(&error)),
+        Err(payload) => fail(Class::Bug, &format!("a bug: {}{}", panic_text(&*payload), location())),
+    }
+}
+
+/// The class of an error: that of the first [`Fault`] in its chain, else that of an I/O error, else a bug.
+pub(crate) fn class_of(error: &Error) -> Class {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Fault>().map(Fault::class))
+        .or_else(|| error.chain().find_map(|cause| cause.downcast_ref().map(io_class)))
+        .unwrap_or(Class::Bug)
+}
+
+fn io_class(error: &std::io::Error) -> Class {
+    if error.kind() == std::io::ErrorKind::BrokenPipe { Class::Closed } else { Class::Io }
+}
+
+/// The error with all its causes; one that the text before it ends with already is not said again.
+fn chain(error: &Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.is_empty() {
+            cause
+        } else if text.ends_with(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
+}
+
+fn fail(class: Class, message: &str, termination_log: Option<&str>) -> ExitCode {
+    signals::yield_to_signal();
+    if class != Class::Closed {
+        io::abort(class, &crate::redact(message));
+        logs::failure(class, message, termination_log);
+    }
+    ExitCode::from(class.code())
+}
+
+fn usage(component: &Component, error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let first = first.trim().trim_start_matches("error: ");
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("a subcommand or an argument is missing ({} --help lists them)", component.name);
+    }
+    format!("{first} ({} --help tells more)", component.name)
+}
+
+fn print_card(component: &Component, mut command: Command) -> ExitCode {
+    use std::io::Write;
+    command.build();
+    let card = crate::redact(&format!("{:#}\n", describe::card(component, &command)));
+    match std::io::stdout().write_all(card.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ExitCode::from(io_class(&error).code()),
+    }
+}
+
+/// Remembers where the last panic happened instead of printing it: the closing line says it, once.
+fn remember_panics() -> impl FnOnce() -> String {
+    let place = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let writer = std::sync::Arc::clone(&place);
+    panic::set_hook(Box::new(move |info| {
+        let text = info.location().map(|at| format!(" (at {}:{})", at.file(), at.line())).unwrap_or_default();
+        *writer.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = text;
+    }));
+    move || place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_first_fault_in_the_chain_decides() {
+        let error = Err::<(), _>(Fault::config("no such table")).context("while loading").unwrap_err();
+        assert_eq!(class_of(&error), Class::Config);
+        assert_eq!(chain(&error), "while loading: no such table");
+        let gone = Error::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)).context("stdout");
+        assert_eq!(class_of(&gone), Class::Closed);
+        assert_eq!(class_of(&Error::from(std::io::Error::other("disk"))), Class::Io);
+        assert_eq!(class_of(&anyhow::anyhow!("never thought of")), Class::Bug);
+    }
+}

@@ -1,0 +1,114 @@
+//! TERM, INT and HUP end a component with 128+n within a second, nothing committed.
+//!
+//! A thread waits for them and ends the process by itself, so that no loop has to ask. What must not be interrupted,
+//! which is a COMMIT whose answer is under way, holds [`critical`]: the thread waits for it, and if it committed, the
+//! process ends with the success it is.
+
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etl_stream::Class;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::{io, logs};
+
+static CRITICAL: Mutex<Committed> = Mutex::new(Committed(false));
+static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Whether what cannot be undone has been done.
+struct Committed(bool);
+
+/// How long the rest of a process may take once it was told to end.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Runs what a signal must wait for: the COMMIT. If it succeeds, no signal turns this run into a failure any more.
+pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let mut committed = lock(&CRITICAL);
+    let result = commit();
+    committed.0 |= result.is_ok();
+    result
+}
+
+/// Makes a child process receive the signals that this one does, until it is told that there is none.
+pub fn forward_to(child: Option<&process::Child>) {
+    let pid = child.and_then(|child| i32::try_from(child.id()).ok()).and_then(Pid::from_raw);
+    *lock(&CHILD) = pid;
+}
+
+/// Waits for the signal thread to end the process, if a signal has arrived: its code is the true one, not that of what
+/// the signal made fail.
+pub(crate) fn yield_to_signal() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
+/// Starts the thread that waits for signals.
+pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            end(signal, termination_log.as_deref());
+        }
+    })?;
+    Ok(())
+}
+
+fn end(signal: i32, termination_log: Option<&str>) -> ! {
+    let committed = lock(&CRITICAL);
+    if committed.0 {
+        drop(committed);
+        // The data is safe: the main thread gets its chance to tell, and the run is a success either way.
+        thread::sleep(PATIENCE);
+        log::warn!("a signal arrived after the commit; the receipt may be incomplete");
+        process::exit(0);
+    }
+    // From here on the main thread cannot commit, for it cannot enter the critical section.
+    ENDING.store(true, Ordering::SeqCst);
+    end_child(signal);
+    let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
+    let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
+    let message = format!("ended by {name}, nothing was committed");
+    abort_briefly(class, message.clone());
+    io::remove_temporaries();
+    logs::failure(class, &message, termination_log);
+    process::exit(class.code().into());
+}
+
+/// The `abort` may block on a reader that does not read; the process does not wait for it.
+fn abort_briefly(class: Class, message: String) {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        io::abort(class, &message);
+        let _ = done.send(());
+    });
+    let _ = wait.recv_timeout(PATIENCE / 2);
+}
+
+fn end_child(signal: i32) {
+    let Some(signal) = Signal::from_named_raw(signal) else { return };
+    let alive = |pid| rustix::process::test_kill_process(pid).is_ok();
+    let Some(pid) = *lock(&CHILD) else { return };
+    let _ = kill_process(pid, signal);
+    let asked = Instant::now();
+    // The main thread reaps it, which empties CHILD.
+    while asked.elapsed() < PATIENCE {
+        if lock(&CHILD).is_none() || !alive(pid) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    if lock(&CHILD).is_some() {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}

@@ -1,0 +1,295 @@
+//! Control lines: objects with the one key `_etl`.
+//!
+//! ```json
+//! {"_etl":{"v":1,"kind":"begin","id":"6f1c","schema":"openweather.current","producer":"extract-openweather/0.1.0"}}
+//! {"_etl":{"v":1,"kind":"state","value":{"cursor":"2026-11-23T02:00:00Z"}}}
+//! {"_etl":{"v":1,"kind":"end","id":"6f1c","records":1,"bytes":141,"sha256":"…"}}
+//! {"_etl":{"v":1,"kind":"abort","code":77,"message":"api.openweathermap.org: 401 Unauthorized"}}
+//! ```
+//!
+//! Fields that are not named here are ignored, so that later versions can add some; an unknown `kind` or `v` is not.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::fault::Class;
+
+/// What every control line starts with and no record may start with.
+pub const PREFIX: &[u8] = br#"{"_etl":"#;
+
+/// The version of the wire this crate speaks.
+pub const VERSION: u64 = 1;
+
+/// Whether this line is a control line.
+pub fn is_control(line: &[u8]) -> bool {
+    line.starts_with(PREFIX)
+}
+
+/// Opens a segment.
+#[derive(Clone, Debug, Default)]
+pub struct Begin {
+    /// Names the segment; unique in a stream, and better in the world: loaders remember it.
+    pub id: String,
+    /// The schema of the segment's records.
+    pub schema: Option<SchemaRef>,
+    /// Who wrote the segment, as `program/version`.
+    pub producer: Option<String>,
+}
+
+/// The schema named or carried by a `begin` line.
+#[derive(Clone, Debug)]
+pub enum SchemaRef {
+    /// The name of a schema that both sides know.
+    Name(String),
+    /// A whole JSON Schema document.
+    Inline(Box<RawValue>),
+}
+
+impl PartialEq for SchemaRef {
+    fn eq(&self, other: &SchemaRef) -> bool {
+        match (self, other) {
+            (SchemaRef::Name(a), SchemaRef::Name(b)) => a == b,
+            (SchemaRef::Inline(a), SchemaRef::Inline(b)) => a.get() == b.get(),
+            _ => false,
+        }
+    }
+}
+
+/// A parsed control line.
+#[derive(Debug)]
+pub enum Control {
+    /// Opens a segment.
+    Begin(Begin),
+    /// A cursor, durable only together with the records before it.
+    State(Box<RawValue>),
+    /// Closes a segment: the source is complete.
+    End(End),
+    /// Closes the stream: the source failed.
+    Abort(Abort),
+}
+
+/// Closes a segment that is complete. `bytes` and `sha256` are optional on the wire.
+#[derive(Debug)]
+pub struct End {
+    /// The `id` of its `begin`.
+    pub id: String,
+    /// The number of record lines.
+    pub records: u64,
+    /// The length of everything between the newline of `begin` and the first byte of `end`.
+    pub bytes: Option<u64>,
+    /// The SHA-256 of the same bytes, in hexadecimal.
+    pub sha256: Option<String>,
+}
+
+/// Says that the producer failed, and how.
+#[derive(Debug)]
+pub struct Abort {
+    /// The exit code of the producer.
+    pub code: u64,
+    /// Its error message.
+    pub message: String,
+}
+
+impl Abort {
+    /// The class the reader fails with; a code outside the table is bad data.
+    pub fn class(&self) -> Class {
+        Class::from_code(self.code).unwrap_or(Class::Data)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    #[serde(rename = "_etl")]
+    body: Body,
+}
+
+/// Every field any kind has; written with the absent ones left out.
+#[derive(Default, Deserialize, Serialize)]
+struct Body {
+    v: u64,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schema: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    producer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+/// Parses a line for which [`is_control`] holds. The error is a sentence without the line's number.
+pub fn parse(line: &[u8]) -> Result<Control, String> {
+    let envelope: Envelope =
+        serde_json::from_slice(line).map_err(|error| format!("broken control line: {error}"))?;
+    let body = envelope.body;
+    if body.v != VERSION {
+        return Err(format!("control line of version {}; this reader knows {VERSION}", body.v));
+    }
+    let missing = |field: &str| format!("control line of kind `{}` without `{field}`", body.kind);
+    match body.kind.as_str() {
+        "begin" => {
+            let id = body.id.clone().filter(|id| !id.is_empty()).ok_or_else(|| missing("id"))?;
+            Ok(Control::Begin(Begin { id, schema: schema_ref(body.schema)?, producer: body.producer }))
+        }
+        "state" => {
+            // serde reads a JSON null into an Option as absent, and null is a cursor like any other.
+            let null = || RawValue::from_string("null".to_owned()).ok().filter(|_| has_value(line));
+            Ok(Control::State(body.value.or_else(null).ok_or_else(|| "a `state` without `value`".to_owned())?))
+        }
+        "end" => Ok(Control::End(End {
+            id: body.id.clone().ok_or_else(|| missing("id"))?,
+            records: body.records.ok_or_else(|| missing("records"))?,
+            bytes: body.bytes,
+            sha256: body.sha256,
+        })),
+        "abort" => Ok(Control::Abort(Abort {
+            code: body.code.ok_or_else(|| missing("code"))?,
+            message: body.message.unwrap_or_default(),
+        })),
+        other => Err(format!("control line of unknown kind `{other}`")),
+    }
+}
+
+fn has_value(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line)
+        .is_ok_and(|line| line["_etl"].as_object().is_some_and(|body| body.contains_key("value")))
+}
+
+fn schema_ref(raw: Option<Box<RawValue>>) -> Result<Option<SchemaRef>, String> {
+    let Some(raw) = raw else { return Ok(None) };
+    match raw.get().as_bytes().first() {
+        Some(b'{') => Ok(Some(SchemaRef::Inline(raw))),
+        Some(b'"') => serde_json::from_str(raw.get())
+            .map(|name| Some(SchemaRef::Name(name)))
+            .map_err(|error| format!("broken `schema`: {error}")),
+        _ => Err(format!("`schema` is {}, neither a name nor a JSON Schema", raw.get())),
+    }
+}
+
+/// Appends a `begin` line to `out`.
+pub fn write_begin(out: &mut Vec<u8>, begin: &Begin) {
+    let schema = begin.schema.as_ref().map(|schema| match schema {
+        SchemaRef::Name(name) => one_line(&serde_json::Value::from(name.as_str()).to_string()),
+        SchemaRef::Inline(raw) => one_line(raw.get()),
+    });
+    let producer = begin.producer.clone();
+    write(out, Body { kind: "begin".into(), id: Some(begin.id.clone()), schema, producer, ..Body::default() });
+}
+
+/// Appends a `state` line to `out`.
+pub fn write_state(out: &mut Vec<u8>, value: &RawValue) {
+    write(out, Body { kind: "state".into(), value: Some(one_line(value.get())), ..Body::default() });
+}
+
+/// Appends an `end` line to `out`.
+pub fn write_end(out: &mut Vec<u8>, end: End) {
+    let End { id, records, bytes, sha256 } = end;
+    let (id, records) = (Some(id), Some(records));
+    write(out, Body { kind: "end".into(), id, records, bytes, sha256, ..Body::default() });
+}
+
+/// Appends an `abort` line to `out`.
+pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str) {
+    let (code, message) = (Some(class.code().into()), Some(message.to_owned()));
+    write(out, Body { kind: "abort".into(), code, message, ..Body::default() });
+}
+
+fn write(out: &mut Vec<u8>, mut body: Body) {
+    body.v = VERSION;
+    out.extend_from_slice(PREFIX);
+    // Writing a struct of strings, numbers and checked JSON into memory has no way to fail.
+    serde_json::to_writer(&mut *out, &body).expect("a control line serializes");
+    out.extend_from_slice(b"}\n");
+}
+
+/// The same JSON without line breaks: inside strings JSON has them escaped, so those that are there are white space.
+fn one_line(json: &str) -> Box<RawValue> {
+    let flat: String = json.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
+    RawValue::from_string(flat).expect("JSON stays JSON when its white space changes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: &str) -> String {
+        parse(line.as_bytes()).expect_err(line)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let inline = RawValue::from_string("{\n \"type\": \"object\"\n}".into()).unwrap();
+        let begin = Begin { id: "a".into(), schema: Some(SchemaRef::Inline(inline)), producer: None };
+        let mut out = Vec::new();
+        write_begin(&mut out, &begin);
+        assert_eq!(
+            String::from_utf8(out.clone()).unwrap(),
+            "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\",\"schema\":{  \"type\": \"object\" }}}\n"
+        );
+        let Control::Begin(read) = parse(&out).unwrap() else { panic!("not a begin") };
+        assert_eq!(read.id, "a");
+        assert!(matches!(read.schema, Some(SchemaRef::Inline(raw)) if raw.get() == "{  \"type\": \"object\" }"));
+
+        out.clear();
+        write_abort(&mut out, Class::Denied, "a \"quoted\"\nmessage");
+        assert_eq!(
+            String::from_utf8(out.clone()).unwrap(),
+            "{\"_etl\":{\"v\":1,\"kind\":\"abort\",\"code\":77,\"message\":\"a \\\"quoted\\\"\\nmessage\"}}\n"
+        );
+        let Control::Abort(read) = parse(&out).unwrap() else { panic!("not an abort") };
+        assert_eq!((read.class(), read.message.as_str()), (Class::Denied, "a \"quoted\"\nmessage"));
+    }
+
+    #[test]
+    fn a_python_print_is_enough() {
+        let line = br#"{"_etl": {"v": 1, "kind": "end", "id": "x", "records": 3}}"#;
+        assert!(is_control(line));
+        let Control::End(end) = parse(line).unwrap() else { panic!("not an end") };
+        assert_eq!((end.id.as_str(), end.records, end.bytes, end.sha256), ("x", 3, None, None));
+    }
+
+    #[test]
+    fn a_null_state_is_a_state() {
+        let Control::State(value) = parse(br#"{"_etl":{"v":1,"kind":"state","value":null}}"#).unwrap() else {
+            panic!("not a state")
+        };
+        assert_eq!(value.get(), "null");
+    }
+
+    #[test]
+    fn broken_lines_say_what_is_wrong() {
+        assert_eq!(error(r#"{"_etl":{"v":1,"kind":"state"}}"#), "a `state` without `value`");
+        assert_eq!(error(r#"{"_etl":{"v":2,"kind":"end"}}"#), "control line of version 2; this reader knows 1");
+        assert_eq!(error(r#"{"_etl":{"v":1,"kind":"flush"}}"#), "control line of unknown kind `flush`");
+        assert_eq!(error(r#"{"_etl":{"v":1,"kind":"begin"}}"#), "control line of kind `begin` without `id`");
+        assert_eq!(
+            error(r#"{"_etl":{"v":1,"kind":"end","id":"x"}}"#),
+            "control line of kind `end` without `records`"
+        );
+        assert_eq!(
+            error(r#"{"_etl":{"v":1,"kind":"begin","id":"x","schema":7}}"#),
+            "`schema` is 7, neither a name nor a JSON Schema"
+        );
+        assert!(error(r#"{"_etl":{"v":1,"kind":"end"},"x":1}"#).contains("unknown field `x`"));
+        assert!(error(r#"{"_etl":"#).starts_with("broken control line: EOF"));
+    }
+
+    #[test]
+    fn an_abort_with_a_code_of_no_class_is_bad_data() {
+        for (code, class) in [(0, Class::Data), (1, Class::Data), (300, Class::Data), (143, Class::Signal(15))] {
+            assert_eq!(Abort { code, message: String::new() }.class(), class);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! SHA-256 digests of segments and streams.
+
+use std::fmt;
+
+use sha2::Digest as _;
+
+/// A SHA-256 digest (FIPS 180-4); displayed as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Hasher::default().update(bytes).finish()
+    }
+
+    /// The digest of a stream of several segments: that of their digests, each written as its 64 hexadecimal digits
+    /// and a newline. One segment stands for itself.
+    pub fn of_segments(segments: &[Digest]) -> Digest {
+        match segments {
+            [one] => *one,
+            many => {
+                let mut hasher = Hasher::default();
+                for digest in many {
+                    hasher.update(format!("{digest}\n").as_bytes());
+                }
+                hasher.finish()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// A digest under way, which also counts the bytes.
+#[derive(Clone, Default)]
+pub struct Hasher {
+    state: sha2::Sha256,
+    bytes: u64,
+}
+
+impl Hasher {
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) -> &mut Hasher {
+        self.state.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self
+    }
+
+    /// How many bytes were taken in.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The digest of what was taken in; the hasher starts again from nothing.
+    pub fn finish(&mut self) -> Digest {
+        self.bytes = 0;
+        Digest(self.state.finalize_reset().into())
+    }
+}

@@ -1,0 +1,167 @@
+//! The error that knows its exit code.
+//!
+//! The codes are part of the wire, because an `abort` line carries one from a failed producer to its reader. They
+//! are those of `docs/contract.md`: each answers the one question an orchestrator has, whether to run again.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a component failed, and with it the exit code it ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// 2: a flag or an argument is wrong.
+    Usage,
+    /// 3: the data is bad.
+    Data,
+    /// 66: an input file is missing or unreadable.
+    NoInput,
+    /// 70: a bug, that is a panic or a broken invariant.
+    Bug,
+    /// 74: local input or output failed, such as a full disk.
+    Io,
+    /// 75: transient, retries used up or a quota gone until later; the only one of these worth another run.
+    Transient,
+    /// 76: the remote broke its protocol.
+    Protocol,
+    /// 77: credentials refused or no permission.
+    Denied,
+    /// 78: configuration, such as a missing variable or an unknown city.
+    Config,
+    /// 141: the reader of stdout went away. Silent.
+    Closed,
+    /// 128+n: ended by signal n, everything rolled back.
+    Signal(u8),
+}
+
+impl Class {
+    /// Every class with a fixed code, in the order of the codes.
+    pub const ALL: [Class; 10] = [
+        Class::Usage,
+        Class::Data,
+        Class::NoInput,
+        Class::Bug,
+        Class::Io,
+        Class::Transient,
+        Class::Protocol,
+        Class::Denied,
+        Class::Config,
+        Class::Closed,
+    ];
+
+    /// The process exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Class::Usage => 2,
+            Class::Data => 3,
+            Class::NoInput => 66,
+            Class::Bug => 70,
+            Class::Io => 74,
+            Class::Transient => 75,
+            Class::Protocol => 76,
+            Class::Denied => 77,
+            Class::Config => 78,
+            Class::Closed => 141,
+            Class::Signal(n) => 128 + n,
+        }
+    }
+
+    /// The class of an exit code, or nothing for 0 and for codes outside the table.
+    pub fn from_code(code: u64) -> Option<Class> {
+        let fixed = Class::ALL.into_iter().find(|class| u64::from(class.code()) == code);
+        // Signals are 1 to 64 on Linux, real-time ones included.
+        fixed.or_else(|| (129..=192).contains(&code).then(|| Class::Signal((code - 128) as u8)))
+    }
+
+    /// What the code means, in the words of the table in `docs/contract.md`.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Class::Usage => "usage: a flag or argument",
+            Class::Data => "the data is bad",
+            Class::NoInput => "an input file is missing or unreadable",
+            Class::Bug => "a bug: a panic or a broken invariant",
+            Class::Io => "local I/O: disk full, read error",
+            Class::Transient => "transient: retries used up or a quota gone until later",
+            Class::Protocol => "the remote broke its protocol",
+            Class::Denied => "credentials refused or no permission",
+            Class::Config => "configuration",
+            Class::Closed => "the reader of stdout went away",
+            Class::Signal(_) => "ended by a signal, everything rolled back",
+        }
+    }
+}
+
+/// A failure with its [`Class`], a message for people, and what caused it.
+///
+/// Components pass errors up as `anyhow::Error`; the first `Fault` in the chain decides the exit code.
+#[derive(Debug)]
+pub struct Fault {
+    class: Class,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A failure of this class, described by `message`.
+    pub fn new(class: Class, message: impl Into<String>) -> Fault {
+        Fault { class, message: message.into(), source: None }
+    }
+
+    /// Bad data (exit code 3).
+    pub fn data(message: impl Into<String>) -> Fault {
+        Fault::new(Class::Data, message)
+    }
+
+    /// Wrong or missing configuration (exit code 78).
+    pub fn config(message: impl Into<String>) -> Fault {
+        Fault::new(Class::Config, message)
+    }
+
+    /// A wrong flag or argument (exit code 2).
+    pub fn usage(message: impl Into<String>) -> Fault {
+        Fault::new(Class::Usage, message)
+    }
+
+    /// The same failure, caused by `source`, which is printed after it.
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The message without its causes.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_round_trip() {
+        for class in Class::ALL {
+            assert_eq!(Class::from_code(class.code().into()), Some(class));
+        }
+        assert_eq!(Class::from_code(143), Some(Class::Signal(15)));
+        for outside in [0, 1, 4, 64, 65, 99, 101, 125, 128, 193, 256, 331, u64::MAX] {
+            assert_eq!(Class::from_code(outside), None, "{outside}");
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Reads a stream and verifies it.
+//!
+//! [`Reader::next`] lends one [`Event`] at a time out of a reused buffer: a line is found by `memchr`, told from a
+//! control line by a prefix, and never copied or allocated. Digests are taken a buffer at a time.
+//!
+//! Every failure is a [`Fault`] that names the line (counted from 1, blank and control lines included) and the
+//! position of its first byte in the stream (counted from 0).
+
+use std::collections::HashSet;
+use std::io::{ErrorKind, Read};
+
+use serde_json::value::RawValue;
+
+use crate::control::{self, Abort, Begin, Control, End};
+use crate::digest::{Digest, Hasher};
+use crate::fault::{Class, Fault};
+
+/// How much is read at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// What is asked of the seal (`--seal`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// Plain NDJSON is accepted, with a warning; once a `begin` is seen, its verified `end` is obligatory.
+    #[default]
+    Auto,
+    /// No record outside a verified segment.
+    Required,
+    /// The end of the input is the end; control lines are errors.
+    Off,
+}
+
+/// Where the stream comes from, which decides whether a cut one is worth another run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A pipe or a socket: the producer died, and running again cures it (75).
+    Pipe,
+    /// A file: it stays cut (3).
+    File,
+}
+
+impl Origin {
+    /// The class of a stream that ends too early.
+    pub fn cut(self) -> Class {
+        match self {
+            Origin::Pipe => Class::Transient,
+            Origin::File => Class::Data,
+        }
+    }
+}
+
+/// How to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What is asked of the seal.
+    pub seal: Seal,
+    /// The longest line accepted, in bytes without its newline.
+    pub max_line_bytes: usize,
+    /// Whether an input without a single line is a success.
+    pub allow_empty: bool,
+    /// Where the stream comes from.
+    pub origin: Origin,
+    /// Receives the few things that are odd but accepted.
+    pub warn: fn(&str),
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seal: Seal::Auto,
+            max_line_bytes: 16 << 20,
+            allow_empty: false,
+            origin: Origin::Pipe,
+            warn: |_| (),
+        }
+    }
+}
+
+/// A record's line.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Its number in the stream, from 1.
+    pub number: u64,
+    /// The position of its first byte in the stream, from 0.
+    pub offset: u64,
+    /// Its text, without the line end. Not checked beyond that it is no control line.
+    pub bytes: &'a [u8],
+}
+
+/// A verified segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Its id.
+    pub id: String,
+    /// The number of record lines.
+    pub records: u64,
+    /// The length of everything between `begin` and `end`.
+    pub bytes: u64,
+    /// The digest of the same bytes.
+    pub digest: Digest,
+}
+
+/// What the reader found next.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A segment opens.
+    Begin(Begin),
+    /// A record.
+    Record(Line<'a>),
+    /// A cursor.
+    State(Box<RawValue>),
+    /// The open segment is complete and verified.
+    End(Segment),
+}
+
+/// What a whole stream was, once [`Reader::next`] has returned `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Whether it was sealed. An empty input counts as sealed: it carried no record that was not.
+    pub sealed: bool,
+    /// The number of segments.
+    pub segments: u64,
+    /// The number of record lines.
+    pub records: u64,
+    /// The number of lines of any kind.
+    pub lines: u64,
+    /// The number of blank lines.
+    pub blank_lines: u64,
+    /// The length of the stream.
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Undecided,
+    Plain,
+    Sealed,
+}
+
+struct Open {
+    id: String,
+    line: u64,
+    records: u64,
+}
+
+/// Reads a stream from any `Read`; the source needs no buffer of its own.
+pub struct Reader<R> {
+    source: R,
+    options: Options,
+    buf: Vec<u8>,
+    /// `buf[start..end]` was read and not yet consumed.
+    start: usize,
+    end: usize,
+    /// `buf[..searched]` from `start` on is known to have no newline.
+    searched: usize,
+    /// `buf[hashed..start]` was consumed and is not yet in the digest.
+    hashed: usize,
+    /// The stream position of `buf[0]`.
+    base: u64,
+    hasher: Hasher,
+    kind: Kind,
+    open: Option<Open>,
+    seen: HashSet<String>,
+    digests: Vec<Digest>,
+    totals: Totals,
+}
+
+impl<R: Read> Reader<R> {
+    /// A reader of this source.
+    pub fn new(source: R, options: Options) -> Reader<R> {
+        Reader {
+            source,
+            options,
+            buf: Vec::new(),
+            start: 0,
+            end: 0,
+            searched: 0,
+            hashed: 0,
+            base: 0,
+            hasher: Hasher::default(),
+            kind: Kind::Undecided,
+            open: None,
+            seen: HashSet::new(),
+            digests: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// The next event; `None` once the stream has ended and was found complete.
+    #[allow(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
+    pub fn next(&mut self) -> Result<Option<Event<'_>>, Fault> {
+        loop {
+            let Some((from, to)) = self.line()? else {
+                self.finish()?;
+                return Ok(None);
+            };
+            let line = self.buf[from..to].trim_ascii_end();
+            if line.is_empty() {
+                self.totals.blank_lines += 1;
+            } else if control::is_control(line) {
+                return self.control(from, to).map(Some);
+            } else {
+                self.record(from)?;
+                let (number, offset) = (self.totals.lines, self.base + from as u64);
+                // Trailing white space belongs to no record: this is what makes `\r\n` the same as `\n`.
+                let bytes = self.buf[from..to].trim_ascii_end();
+                return Ok(Some(Event::Record(Line { number, offset, bytes })));
+            }
+        }
+    }
+
+    /// Whether the next call of [`Reader::next`] has to wait for the source: the moment to pass on what was written.
+    pub fn is_drained(&self) -> bool {
+        memchr::memchr(b'\n', &self.buf[self.start..self.end]).is_none()
+    }
+
+    /// What was read up to here.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The digest of the whole stream: of a plain one that of all its bytes, of a sealed one that of its segments
+    /// ([`Digest::of_segments`]). Call it once [`Reader::next`] has returned `None`.
+    pub fn digest(&mut self) -> Digest {
+        match self.kind {
+            Kind::Sealed => Digest::of_segments(&self.digests),
+            Kind::Plain | Kind::Undecided => self.hasher.clone().finish(),
+        }
+    }
+
+    /// Finds the next line: where it starts and ends in the buffer, without its newline. Consumes it.
+    fn line(&mut self) -> Result<Option<(usize, usize)>, Fault> {
+        loop {
+            let from = self.start.max(self.searched);
+            if let Some(at) = memchr::memchr(b'\n', &self.buf[from..self.end]) {
+                let (from, to) = (self.start, from + at);
+                self.totals.lines += 1;
+                self.check_length(to - from, from)?;
+                self.start = to + 1;
+                self.totals.bytes = self.base + self.start as u64;
+                return Ok(Some((self.skip_bom(from, to), to)));
+            }
+            self.searched = self.end;
+            if self.end - self.start > self.options.max_line_bytes {
+                self.totals.lines += 1;
+                self.check_length(self.end - self.start, self.start)?;
+            }
+            if !self.fill()? {
+                return if self.start == self.end { Ok(None) } else { Err(self.cut_line()) };
+            }
+        }
+    }
+
+    fn check_length(&self, length: usize, from: usize) -> Result<(), Fault> {
+        if length <= self.options.max_line_bytes {
+            return Ok(());
+        }
+        let limit = self.options.max_line_bytes;
+        Err(Fault::data(format!(
+            "{}: the line is longer than {limit} bytes (--max-line-bytes)",
+            place(self.totals.lines, self.base + from as u64)
+        )))
+    }
+
+    /// A byte order mark is tolerated where editors put it, before the first line.
+    fn skip_bom(&self, from: usize, to: usize) -> usize {
+        if self.totals.lines == 1 && self.buf[from..to].starts_with(b"\xEF\xBB\xBF") {
+            (self.options.warn)("the input starts with a byte order mark, which is skipped");
+            return from + 3;
+        }
+        from
+    }
+
+    /// Reads more into the buffer; false at the end of the source.
+    fn fill(&mut self) -> Result<bool, Fault> {
+        self.hash_up_to(self.start);
+        if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.base += self.start as u64;
+            self.end -= self.start;
+            self.searched -= self.start;
+            (self.start, self.hashed) = (0, 0);
+        }
+        if self.end == self.buf.len() {
+            let room = (self.buf.len() * 2).clamp(BUFFER, self.options.max_line_bytes.saturating_add(BUFFER));
+            self.buf.resize(room, 0);
+        }
+        loop {
+            match self.source.read(&mut self.buf[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(n) => {
+                    self.end += n;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => {
+                    let at = place(self.totals.lines + 1, self.base + self.end as u64);
+                    return Err(Fault::new(Class::Io, format!("{at}: reading the input failed")).because(error));
+                }
+            }
+        }
+    }
+
+    fn hash_up_to(&mut self, to: usize) {
+        self.hasher.update(&self.buf[self.hashed..to]);
+        self.hashed = to;
+    }
+
+    fn record(&mut self, from: usize) -> Result<(), Fault> {
+        match (self.kind, &mut self.open) {
+            (_, Some(open)) => open.records += 1,
+            (Kind::Sealed, None) => {
+                return Err(self.bad(from, "a record outside a segment of a sealed stream"));
+            }
+            (Kind::Undecided, None) => {
+                match self.options.seal {
+                    Seal::Required => {
+                        return Err(self.bad(from, "a record outside a verified segment (--seal required)"));
+                    }
+                    Seal::Auto => (self.options.warn)(
+                        "the input is not sealed: if its producer dies, what came before looks complete \
+                         (`standpipe seal -- COMMAND` seals it, `--seal off` silences this)",
+                    ),
+                    Seal::Off => (),
+                }
+                self.kind = Kind::Plain;
+            }
+            (Kind::Plain, None) => (),
+        }
+        self.totals.records += 1;
+        Ok(())
+    }
+
+    fn control(&mut self, from: usize, to: usize) -> Result<Event<'_>, Fault> {
+        let control = control::parse(&self.buf[from..to]).map_err(|reason| self.bad(from, reason))?;
+        if let (Control::Abort(abort), true) = (&control, self.options.seal != Seal::Off) {
+            return Err(aborted(abort));
+        }
+        if self.options.seal == Seal::Off {
+            return Err(self.bad(from, "a control line in a stream that is read with --seal off"));
+        }
+        if self.kind == Kind::Plain {
+            return Err(self.bad(from, "a control line inside a plain stream"));
+        }
+        match control {
+            Control::Begin(begin) => self.begin(from, begin),
+            Control::State(value) if self.open.is_some() => Ok(Event::State(value)),
+            Control::State(_) => Err(self.bad(from, "a `state` outside a segment")),
+            Control::End(end) => self.end(from, end),
+            Control::Abort(abort) => Err(aborted(&abort)),
+        }
+    }
+
+    fn begin(&mut self, from: usize, begin: Begin) -> Result<Event<'_>, Fault> {
+        if let Some(open) = &self.open {
+            let reason = format!("a `begin` inside segment {} (begun on line {})", open.id, open.line);
+            return Err(self.bad(from, reason));
+        }
+        if !self.seen.insert(begin.id.clone()) {
+            return Err(self.bad(from, format!("segment {} is there a second time", begin.id)));
+        }
+        self.kind = Kind::Sealed;
+        self.hasher = Hasher::default();
+        self.hashed = self.start;
+        self.open = Some(Open { id: begin.id.clone(), line: self.totals.lines, records: 0 });
+        Ok(Event::Begin(begin))
+    }
+
+    fn end(&mut self, from: usize, end: End) -> Result<Event<'_>, Fault> {
+        let Some(open) = self.open.take() else {
+            return Err(self.bad(from, "an `end` without `begin`"));
+        };
+        // A byte order mark can only stand before the first line, so `from` is where the line really starts.
+        self.hash_up_to(from);
+        let (bytes, digest) = (self.hasher.bytes(), self.hasher.finish());
+        let wrong = if end.id != open.id {
+            Some(format!("the end of segment {}, but segment {} is open", end.id, open.id))
+        } else if end.records != open.records {
+            Some(format!("segment {} has {} records, its end says {}", open.id, open.records, end.records))
+        } else if end.bytes.is_some_and(|said| said != bytes) {
+            Some(format!("segment {} has {bytes} bytes, its end says {}", open.id, end.bytes.unwrap_or_default()))
+        } else {
+            let said = end.sha256.unwrap_or_else(|| digest.to_string());
+            let differs = !said.eq_ignore_ascii_case(&digest.to_string());
+            differs.then(|| format!("segment {} has the digest {digest}, its end says {said}", open.id))
+        };
+        if let Some(wrong) = wrong {
+            return Err(self.bad(from, wrong));
+        }
+        self.totals.segments += 1;
+        self.digests.push(digest);
+        Ok(Event::End(Segment { id: open.id, records: open.records, bytes, digest }))
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        self.hash_up_to(self.start);
+        if let Some(open) = &self.open {
+            return Err(Fault::new(
+                self.options.origin.cut(),
+                format!(
+                    "line {}: the input ends inside segment {} (begun on line {}) after {} records, without its \
+                     `end`: the producer did not finish",
+                    self.totals.lines, open.id, open.line, open.records
+                ),
+            ));
+        }
+        if self.kind == Kind::Undecided && !self.options.allow_empty {
+            let what = if self.totals.lines == 0 { "the input is empty" } else { "the input has only blank lines" };
+            let message = format!("{what}: the producer did not finish (--allow-empty accepts it)");
+            return Err(Fault::new(self.options.origin.cut(), message));
+        }
+        self.totals.sealed = self.kind != Kind::Plain;
+        Ok(())
+    }
+
+    fn cut_line(&self) -> Fault {
+        let at = place(self.totals.lines + 1, self.base + self.start as u64);
+        Fault::new(
+            self.options.origin.cut(),
+            format!("{at}: the input ends in the middle of a line: it was cut (a stream ends with a newline)"),
+        )
+    }
+
+    fn bad(&self, from: usize, reason: impl Into<String>) -> Fault {
+        Fault::data(format!("{}: {}", place(self.totals.lines, self.base + from as u64), reason.into()))
+    }
+}
+
+/// How messages name a line: its number from 1 and the position of its first byte from 0.
+pub fn place(line: u64, offset: u64) -> String {
+    format!("line {line} (byte {offset})")
+}
+
+fn aborted(abort: &Abort) -> Fault {
+    let odd = match Class::from_code(abort.code) {
+        Some(_) => String::new(),
+        None => format!(" (it ended with {}, which is no code of a component)", abort.code),
+    };
+    Fault::new(abort.class(), format!("the producer failed: {}{odd}", abort.message))
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
