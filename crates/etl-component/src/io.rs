@@ -82,9 +82,17 @@ impl OutputArgs {
     /// # Errors
     /// 74 if it cannot be created.
     pub fn open(&self) -> Result<Writer<Output>, Fault> {
+        self.create().map(Writer::new)
+    }
+
+    /// As [`OutputArgs::open`], for what is written without a seal.
+    ///
+    /// # Errors
+    /// 74 if it cannot be created.
+    pub fn create(&self) -> Result<Output, Fault> {
         let output = Output::create(&self.output)?;
         abort_on(&output)?;
-        Ok(Writer::new(output))
+        Ok(output)
     }
 }
 

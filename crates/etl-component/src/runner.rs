@@ -74,7 +74,11 @@ pub fn main<A: Parser>(
         io::never_abort();
     }
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
-    let command = Common::augment_args(A::command()).name(component.name).version(component.version);
+    let own = A::command();
+    let (about, long_about) = (own.get_about().cloned(), own.get_long_about().cloned());
+    // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
+    let command = Common::augment_args(own).about(about.unwrap_or_default()).long_about(long_about);
+    let command = command.name(component.name).version(component.version);
     if args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--describe") {
         return print_card(component, command);
     }

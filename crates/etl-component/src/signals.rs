@@ -6,7 +6,7 @@
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ use crate::{io, logs};
 static CRITICAL: Mutex<Committed> = Mutex::new(Committed(false));
 static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// Set by the signal handlers themselves, so before anything that the signal makes a child do.
+static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Whether what cannot be undone has been done.
 struct Committed(bool);
@@ -40,9 +42,15 @@ pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
 }
 
 /// Makes a child process receive the signals that this one does, until it is told that there is none.
+///
+/// A child may take a signal, exit 0 and have done half its work. So once there is none, and a signal has arrived,
+/// this does not return: the process ends by the signal.
 pub fn forward_to(child: Option<&process::Child>) {
     let pid = child.and_then(|child| i32::try_from(child.id()).ok()).and_then(Pid::from_raw);
     *lock(&CHILD) = pid;
+    while pid.is_none() && ARRIVED.load(Ordering::SeqCst) {
+        thread::park();
+    }
 }
 
 /// Waits for the signal thread to end the process, if a signal has arrived: its code is the true one, not that of what
@@ -56,6 +64,9 @@ pub(crate) fn yield_to_signal() {
 /// Starts the thread that waits for signals.
 pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
+    }
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             end(signal, termination_log.as_deref());

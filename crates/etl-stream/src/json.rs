@@ -8,14 +8,18 @@
 //! record, a `\u` escape may not be a lone surrogate, and nesting ends at 128 levels.
 
 mod cursor;
+mod names;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cursor::{Cursor, Step};
+use names::Names;
+pub use text::{Elements, elements, scan_value, unescape, unescape_into};
 
 /// What kind of JSON value a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +111,14 @@ impl<'a> Record<'a> {
     /// The value of the field at this position.
     #[inline]
     pub fn value(&self, position: usize) -> Option<Value<'a>> {
-        self.spans.get(position).map(|span| span.field(self.text).value)
+        self.spans.get(position).map(|span| span.value(self.text))
+    }
+
+    /// The values in the order of the line.
+    #[inline]
+    pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
+        let text = self.text;
+        self.spans.iter().map(move |span| span.value(text))
     }
 
     /// The field of this decoded name.
@@ -136,11 +147,12 @@ struct Span {
 impl Span {
     #[inline]
     fn field<'a>(&self, text: &'a str) -> Field<'a> {
-        Field {
-            key: self.key(text),
-            key_escaped: self.key_escaped,
-            value: Value::cut(text, self.value as usize, self.value_end as usize, self.kind),
-        }
+        Field { key: self.key(text), key_escaped: self.key_escaped, value: self.value(text) }
+    }
+
+    #[inline]
+    fn value<'a>(&self, text: &'a str) -> Value<'a> {
+        Value::cut(text, self.value as usize, self.value_end as usize, self.kind)
     }
 
     fn key<'a>(&self, text: &'a str) -> &'a str {
@@ -297,74 +309,6 @@ impl Scanner {
     }
 }
 
-/// Scratch for the check that no key comes twice.
-#[derive(Default)]
-struct Names {
-    decoded: Vec<u8>,
-    /// Start and end in `decoded`, and the offset of the key in the line.
-    order: Vec<(u32, u32, u32)>,
-}
-
-impl Names {
-    /// Above this many keys, sorting is cheaper than comparing each with each.
-    const FEW: usize = 24;
-
-    fn check(&mut self, text: &str, spans: &[Span]) -> Step<()> {
-        let plain = !spans.iter().any(|span| span.key_escaped);
-        if plain && spans.len() <= Names::FEW {
-            for (i, span) in spans.iter().enumerate() {
-                let key = span.key(text);
-                if key == "_etl" {
-                    return Err(reserved(span.key));
-                }
-                if spans[..i].iter().any(|other| other.key(text) == key) {
-                    return Err(twice(key, span.key));
-                }
-            }
-            return Ok(());
-        }
-        self.check_many(text, spans)
-    }
-
-    fn check_many(&mut self, text: &str, spans: &[Span]) -> Step<()> {
-        self.decoded.clear();
-        self.order.clear();
-        for span in spans {
-            let start = self.decoded.len() as u32;
-            unescape_into(span.key(text), &mut self.decoded);
-            self.order.push((start, self.decoded.len() as u32, span.key));
-        }
-        let decoded = &self.decoded;
-        let name = |&(start, end, _): &(u32, u32, u32)| &decoded[start as usize..end as usize];
-        // The length first: it tells most keys apart without touching their bytes.
-        self.order.sort_unstable_by(|a, b| {
-            let (a_name, b_name) = (name(a), name(b));
-            (a_name.len(), a_name, a.2).cmp(&(b_name.len(), b_name, b.2))
-        });
-        if let Some(key) = self.order.iter().find(|key| name(key) == b"_etl") {
-            return Err(reserved(key.2));
-        }
-        match self.order.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) {
-            Some(pair) => Err(twice(&String::from_utf8_lossy(name(&pair[1])), pair[1].2)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn reserved(offset: u32) -> Box<Error> {
-    Box::new(Error {
-        offset: offset as usize,
-        message: "the key `_etl` is reserved for control lines".into(),
-    })
-}
-
-fn twice(key: &str, offset: u32) -> Box<Error> {
-    Box::new(Error {
-        offset: offset as usize,
-        message: format!("the key `{}` comes twice", shorten(key, 80)),
-    })
-}
-
 /// At most `chars` characters of a text, with `…` where it was cut: for messages.
 pub fn shorten(text: &str, chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars) {
@@ -415,90 +359,4 @@ fn explain(line: &[u8], error: Error) -> Error {
         return Error { message: "the text is UTF-16; a stream is UTF-8".into(), ..error };
     }
     error
-}
-
-/// The text of one value that is all there is, such as an element or a whole document.
-///
-/// # Errors
-/// The text is not one strict JSON value.
-pub fn scan_value(text: &str) -> Result<Value<'_>, Error> {
-    let mut at = Cursor { bytes: text.as_bytes(), pos: 0 };
-    at.skip_whitespace();
-    let start = at.pos;
-    let kind = at.value(0).map_err(|error| *error)?;
-    let end = at.pos;
-    at.skip_whitespace();
-    if at.at_end() { Ok(Value::cut(text, start, end, kind)) } else { Err(*trailing(&at)) }
-}
-
-/// The elements of an array whose text a [`Scanner`] or [`scan_value`] has accepted.
-pub fn elements(array: &str) -> Elements<'_> {
-    let mut at = Cursor { bytes: array.as_bytes(), pos: 0 };
-    at.skip_whitespace();
-    at.pos += usize::from(at.peek() == b'[');
-    at.skip_whitespace();
-    Elements { text: array, pos: at.pos }
-}
-
-/// Iterates over the elements of an array; see [`elements`].
-#[derive(Clone, Debug)]
-pub struct Elements<'a> {
-    text: &'a str,
-    pos: usize,
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = Value<'a>;
-
-    fn next(&mut self) -> Option<Value<'a>> {
-        let mut at = Cursor { bytes: self.text.as_bytes(), pos: self.pos };
-        // A closing bracket is no value, so it ends the iteration.
-        let kind = at.value(0).ok()?;
-        let (start, end) = (self.pos, at.pos);
-        at.skip_whitespace();
-        at.pos += usize::from(at.peek() == b',');
-        at.skip_whitespace();
-        self.pos = at.pos;
-        Some(Value::cut(self.text, start, end, kind))
-    }
-}
-
-/// Appends the decoded body of a string that was accepted by a [`Scanner`].
-pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
-    let mut rest = raw.as_bytes();
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        let Some((&kind, tail)) = rest.split_first() else { return };
-        rest = tail;
-        match kind {
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'n' => out.push(b'\n'),
-            b'r' => out.push(b'\r'),
-            b't' => out.push(b'\t'),
-            b'u' => rest = unescape_unicode(rest, out),
-            other => out.push(other),
-        }
-    }
-    out.extend_from_slice(rest);
-}
-
-/// Decodes what follows `\u`, a surrogate pair with its second escape; gives back what is behind it.
-fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex4).unwrap_or(0);
-    let (code, length) = match unit(0) {
-        high @ 0xd800..=0xdbff => (0x10000 + ((high - 0xd800) << 10) + (unit(6).saturating_sub(0xdc00)), 10),
-        code => (code, 4),
-    };
-    let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    rest.get(length..).unwrap_or_default()
-}
-
-/// The decoded body of a string that was accepted by a [`Scanner`].
-pub fn unescape(raw: &str) -> String {
-    let mut out = Vec::with_capacity(raw.len());
-    unescape_into(raw, &mut out);
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -1,0 +1,184 @@
+//! The flags of every loader.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration};
+use etl_schema::UnknownFields;
+use serde::Serialize;
+
+/// The variables every loader reads.
+pub const VARIABLES: [Variable; 1] = [Variable {
+    name: "ETL_LOAD_ID",
+    aliases: &[],
+    secret: false,
+    required: false,
+    help: "the load id, if --load-id does not give it",
+}];
+
+/// How records meet the rows that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Every record becomes a row; one that violates a key fails the load.
+    Append,
+    /// A record replaces the row of the same key.
+    Upsert,
+    /// A record whose key is there already changes nothing.
+    Ignore,
+    /// The records take the place of all rows.
+    Replace,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+/// What to do when the load id was used before, with other bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IfLoaded {
+    /// Fail with 3.
+    Refuse,
+    /// Load nothing and succeed: a retried live pipe fetches new bytes.
+    Skip,
+}
+
+/// What the loader prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmitKind {
+    /// A sealed segment of `etl.receipt` records, after the commit.
+    Receipt,
+    /// The records, as they are read; their `end` comes after the commit.
+    Records,
+    /// Nothing.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Unknown {
+    Error,
+    Drop,
+}
+
+/// The flags, as typed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// Where the stream comes from and how it is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where receipts or records go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The table to load into; default: that of the schema
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, else the table's own columns
+    #[arg(long, value_name = "NAME|PATH")]
+    schema: Option<String>,
+    /// How records meet the rows that are there; default: upsert if the schema has a key, else append
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Names the logical run: the first load of this id that commits wins [env: ETL_LOAD_ID]
+    #[arg(long, value_name = "ID")]
+    load_id: Option<String>,
+    /// What to do if the load id was used before, with other bytes
+    #[arg(long, value_enum, default_value = "refuse")]
+    if_loaded: IfLoaded,
+    /// Name of the pipeline its state is kept under
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+    /// A file that the last state replaces after the commit
+    #[arg(long, value_name = "FILE")]
+    state_out: Option<PathBuf>,
+    /// How long the ledger remembers a load
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
+    ledger_keep: Duration,
+    /// What to do with a field the schema does not know
+    #[arg(long, value_enum, default_value = "error")]
+    unknown_fields: Unknown,
+    /// A file for records that fail the checks, with --max-rejects; `standpipe unreject` reads it
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// How many records may fail the checks before the load fails
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_rejects: u64,
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value = "receipt")]
+    emit: EmitKind,
+}
+
+/// The flags, as meant.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--table`.
+    pub table: Option<String>,
+    /// `--schema`.
+    pub schema: Option<String>,
+    /// `--mode`.
+    pub mode: Option<Mode>,
+    /// `--load-id` or `ETL_LOAD_ID`.
+    pub load_id: Option<String>,
+    /// `--if-loaded`.
+    pub if_loaded: IfLoaded,
+    /// `--pipeline`.
+    pub pipeline: Option<String>,
+    /// `--state-out`.
+    pub state_out: Option<PathBuf>,
+    /// `--ledger-keep`.
+    pub ledger_keep: Duration,
+    /// `--unknown-fields`.
+    pub unknown_fields: UnknownFields,
+    /// `--rejects`.
+    pub rejects: Option<PathBuf>,
+    /// `--max-rejects`.
+    pub max_rejects: u64,
+    /// `--emit`.
+    pub emit: EmitKind,
+    /// Whether a plain stream must not replace a table: everything but `--seal off` promises completeness.
+    pub replace_needs_seal: bool,
+}
+
+impl Settings {
+    /// What these flags mean in this environment.
+    ///
+    /// # Errors
+    /// 2 if they contradict each other, 78 if `ETL_LOAD_ID` is empty.
+    pub fn new(args: LoadArgs, env: &Env) -> Result<Settings, Fault> {
+        let [variable] = VARIABLES;
+        let load_id = match (args.load_id, env.text(&variable)) {
+            (Some(id), _) if id.is_empty() => return Err(Fault::usage("--load-id is empty")),
+            (Some(id), _) => Some(id),
+            (None, Some((name, ""))) => return Err(Fault::config(format!("{name} is set and empty"))),
+            (None, id) => id.map(|(_, id)| id.to_owned()),
+        };
+        if args.max_rejects > 0 && args.rejects.is_none() {
+            return Err(Fault::usage("--max-rejects needs --rejects FILE, or the rejected records would be lost"));
+        }
+        if args.table.as_deref() == Some("") {
+            return Err(Fault::usage("--table is empty"));
+        }
+        Ok(Settings {
+            table: args.table,
+            schema: args.schema,
+            mode: args.mode,
+            load_id,
+            if_loaded: args.if_loaded,
+            pipeline: args.pipeline,
+            state_out: args.state_out,
+            ledger_keep: args.ledger_keep,
+            unknown_fields: match args.unknown_fields {
+                Unknown::Error => UnknownFields::Error,
+                Unknown::Drop => UnknownFields::Drop,
+            },
+            rejects: args.rejects,
+            max_rejects: args.max_rejects,
+            emit: args.emit,
+            replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
+        })
+    }
+}

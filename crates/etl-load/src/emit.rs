@@ -1,0 +1,162 @@
+//! What a loader prints: receipts, or the records passed on.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use etl_component::{Fault, Output, OutputArgs, io, random_id};
+use etl_stream::writer::io_fault;
+use etl_stream::{Begin, Line, SchemaRef, Writer};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::args::{EmitKind, Mode};
+
+/// What became of the records that went to one table: a record of the schema `etl.receipt`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Receipt {
+    /// The table.
+    pub target: String,
+    /// The load id; null if several sealed segments each had their own.
+    pub load_id: Option<String>,
+    /// How the records met the rows that were there.
+    pub mode: Mode,
+    /// Records read.
+    pub records: u64,
+    /// Rows that are new.
+    pub inserted: u64,
+    /// Rows that changed.
+    pub updated: u64,
+    /// Records that found their row as they are, or (mode ignore) were not wanted.
+    pub unchanged: u64,
+    /// Records that another of the same key took the place of.
+    pub superseded: u64,
+    /// Records set aside.
+    pub rejected: u64,
+    /// Fields the schema does not know, dropped.
+    pub dropped_fields: u64,
+    /// The digest of the load.
+    pub sha256: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Whether an earlier run had loaded it, and this one did nothing.
+    pub already_loaded: bool,
+    /// The pipeline the state is kept under.
+    pub pipeline: Option<String>,
+    /// The last state.
+    pub state: Option<Box<RawValue>>,
+}
+
+impl Receipt {
+    /// The receipt as a person reads it.
+    pub fn sentence(&self) -> String {
+        let Receipt { target, records, inserted, updated, unchanged, superseded, rejected, seconds, .. } = self;
+        if self.already_loaded {
+            return format!("{target}: nothing to do, this load was committed before");
+        }
+        let mut text = format!("{target}: {records} records, {inserted} inserted");
+        let others = [
+            (updated, "updated"),
+            (unchanged, "unchanged"),
+            (superseded, "superseded"),
+            (rejected, "rejected"),
+        ];
+        for (count, name) in others.into_iter().filter(|(count, _)| **count > 0) {
+            text += &format!(", {count} {name}");
+        }
+        text + &format!(" in {seconds:.2} s")
+    }
+}
+
+/// The loader's own output.
+pub struct Emit {
+    kind: EmitKind,
+    writer: Option<Writer<Output>>,
+    producer: String,
+    /// The schema of the records passed on, once they have begun.
+    begun: Option<Option<SchemaRef>>,
+}
+
+impl Emit {
+    /// Opens the output.
+    ///
+    /// # Errors
+    /// 74 if it cannot be created.
+    pub fn open(kind: EmitKind, output: &OutputArgs, producer: String) -> Result<Emit, Fault> {
+        let on_terminal = output.output == Path::new("-") && std::io::stdout().is_terminal();
+        let kind = if kind == EmitKind::Receipt && on_terminal { EmitKind::None } else { kind };
+        let writer = match kind {
+            EmitKind::None => {
+                io::never_abort();
+                None
+            }
+            EmitKind::Receipt | EmitKind::Records => Some(output.open()?),
+        };
+        Ok(Emit { kind, writer, producer, begun: None })
+    }
+
+    /// A segment opens, or the plain stream begins. All that is passed on becomes one segment.
+    ///
+    /// # Errors
+    /// 2 if a later segment has another schema: one segment has one.
+    pub fn segment(&mut self, schema: Option<SchemaRef>) -> Result<(), Fault> {
+        let (EmitKind::Records, Some(writer)) = (self.kind, &mut self.writer) else { return Ok(()) };
+        match &self.begun {
+            Some(begun) if *begun == schema => Ok(()),
+            Some(_) => Err(Fault::usage("--emit records cannot pass on segments of different schemas")),
+            None => {
+                self.begun = Some(schema.clone());
+                let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
+                writer.begin(&begin).map_err(io_fault)
+            }
+        }
+    }
+
+    /// A record that passed the checks.
+    ///
+    /// # Errors
+    /// 141 or 74 if it cannot be written.
+    pub fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
+        match (self.kind, &mut self.writer) {
+            (EmitKind::Records, Some(writer)) => writer.line(line.bytes).map_err(io_fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes on what was gathered, before a wait.
+    ///
+    /// # Errors
+    /// 141 or 74 if it cannot be written.
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        match (self.kind, &mut self.writer) {
+            (EmitKind::Records, Some(writer)) => writer.flush().map_err(io_fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything is committed: prints the receipts, or the `end` of the records. What fails from here on is a
+    /// warning, for the data is safe.
+    pub fn committed(mut self, receipts: &[Receipt], state: Option<&RawValue>) {
+        if let Err(fault) = self.finish(receipts, state) {
+            log::warn!("the load is committed, but what it prints is not complete: {fault}");
+        }
+    }
+
+    fn finish(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
+        if self.kind == EmitKind::Records && self.begun.is_none() {
+            self.segment(None)?;
+        }
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        if self.kind == EmitKind::Receipt {
+            let schema = Some(SchemaRef::Name("etl.receipt".to_owned()));
+            let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
+            writer.begin(&begin).map_err(io_fault)?;
+            for receipt in receipts {
+                writer.record(receipt)?;
+            }
+        } else if let Some(state) = state {
+            writer.state(state).map_err(io_fault)?;
+        }
+        writer.end().map_err(io_fault)?;
+        io::publish(writer)
+    }
+}

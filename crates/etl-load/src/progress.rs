@@ -1,0 +1,42 @@
+//! The progress line on a terminal.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+/// How often the line changes, at the most.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// A line that shows how far the load is; nothing unless stderr is a terminal.
+pub struct Progress {
+    bar: ProgressBar,
+    shown: Instant,
+}
+
+impl Progress {
+    /// A line for what is loaded into this target.
+    pub fn new(target: String) -> Progress {
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg}, {bytes} in {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(target);
+        Progress { bar, shown: Instant::now() }
+    }
+
+    /// Tells it how much was read. Cheap enough to be called now and then.
+    pub fn update(&mut self, records: u64, bytes: u64) {
+        if !self.bar.is_hidden() && self.shown.elapsed() >= INTERVAL {
+            self.shown = Instant::now();
+            self.bar.set_position(bytes);
+            self.bar.set_message(format!("{} records", HumanCount(records)));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

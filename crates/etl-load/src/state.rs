@@ -1,0 +1,44 @@
+//! The cursor file that follows the commit (`--state-out`).
+
+use std::io::Write;
+use std::path::Path;
+
+use etl_component::{Class, Fault, Output};
+
+/// A file that is opened before anything is loaded, filled before the commit and renamed after it, so that what can
+/// fail about it fails while nothing is committed.
+pub struct StateOut(Option<Output>);
+
+impl StateOut {
+    /// Opens the file, if there is to be one.
+    ///
+    /// # Errors
+    /// 74 if it cannot be created.
+    pub fn create(path: Option<&Path>) -> Result<StateOut, Fault> {
+        Ok(StateOut(path.map(Output::create).transpose()?))
+    }
+
+    /// Writes the state down; call it before the commit.
+    ///
+    /// # Errors
+    /// 74 if it cannot be written.
+    pub fn prepare(&mut self, state: Option<&str>) -> Result<(), Fault> {
+        let (Some(file), Some(state)) = (&mut self.0, state) else {
+            // A stream without a state leaves the older file as it is.
+            self.0 = None;
+            return Ok(());
+        };
+        let failed = |error| Fault::new(Class::Io, "cannot write the state").because(error);
+        file.write_all(format!("{state}\n").as_bytes()).map_err(failed)
+    }
+
+    /// Puts the file in its place; call it after the commit.
+    ///
+    /// # Errors
+    /// 74 if that fails: the data is committed, the file is the older one.
+    pub fn publish(self) -> Result<(), Fault> {
+        let Some(file) = self.0 else { return Ok(()) };
+        let note = |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);
+        file.publish().map_err(note)
+    }
+}

@@ -1,0 +1,110 @@
+//! The database file: opening it, transactions, and what its errors mean.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use etl_component::{Class, Fault, signals};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// An open database.
+pub(crate) struct Database {
+    pub(crate) connection: Connection,
+    pub(crate) name: String,
+}
+
+impl Database {
+    /// Opens the file, or creates it, and reads its catalog: what is no database, or not ours to read, fails now.
+    pub(crate) fn open(path: &Path) -> Result<Database, Fault> {
+        let name = path.display().to_string();
+        if name.is_empty() || name == ":memory:" {
+            return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
+        }
+        let fault = |error| fault(&format!("cannot open the database {name}"), error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
+        connection.busy_handler(Some(wait)).map_err(fault)?;
+        let _: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(fault)?;
+        if connection.is_readonly("main").map_err(fault)? {
+            return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
+        }
+        Ok(Database { connection, name })
+    }
+
+    /// Opens the load's transaction; another load of this database is waited for.
+    pub(crate) fn begin(&self) -> Result<(), Fault> {
+        self.write_ahead()?;
+        self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")
+    }
+
+    /// Readers go on while a load runs (WAL); where the file system cannot do that, SQLite stays with its journal.
+    fn write_ahead(&self) -> Result<(), Fault> {
+        loop {
+            let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
+            match mode("PRAGMA journal_mode") {
+                Ok(mode) if mode == "wal" => return Ok(()),
+                Ok(_) => (),
+                Err(error) => return Err(fault(&self.name, error)),
+            }
+            match mode("PRAGMA journal_mode = WAL") {
+                Ok(_) => return Ok(()),
+                // SQLite does not call the busy handler for this one.
+                Err(error) if is_busy(&error) => wait(0),
+                Err(error) => return Err(fault(&self.name, error)),
+            };
+        }
+    }
+
+    /// Commits; a signal waits for the answer.
+    pub(crate) fn commit(&self) -> Result<(), Fault> {
+        signals::critical(|| self.batch("COMMIT"))
+    }
+
+    /// Runs statements.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), Fault> {
+        self.connection.execute_batch(sql).map_err(|error| fault(&self.name, error))
+    }
+
+    /// What an error of this database means.
+    pub(crate) fn fault(&self, error: rusqlite::Error) -> Fault {
+        fault(&self.name, error)
+    }
+}
+
+/// Waits a little for another connection's lock, as long as it takes; a signal ends the process meanwhile.
+fn wait(times: i32) -> bool {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if times == 100 && !SAID.swap(true, Ordering::Relaxed) {
+        log::info!("waiting for another process that writes the database");
+    }
+    std::thread::sleep(Duration::from_millis(10));
+    true
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// SQLite's result codes (<https://www.sqlite.org/rescode.html>) as classes.
+pub(crate) fn fault(what: &str, error: rusqlite::Error) -> Fault {
+    let class = match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => Class::Data,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged) => Class::Transient,
+        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied) => {
+            Class::Denied
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase) => Class::Config,
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport,
+        ) => Class::Io,
+        // SQL that does not fit the database it finds: a view without triggers, a column that is not there.
+        Some(ErrorCode::Unknown) => Class::Config,
+        _ => Class::Bug,
+    };
+    Fault::new(class, what).because(error)
+}

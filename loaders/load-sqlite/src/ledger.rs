@@ -1,0 +1,90 @@
+//! The ledger `etl_load`: which loads are in which table, committed with their data.
+
+use std::time::Duration;
+
+use etl_component::Fault;
+use rusqlite::{OptionalExtension, params};
+
+use crate::database::Database;
+
+/// The ledger's name, which no target can have.
+pub(crate) const TABLE: &str = "etl_load";
+
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS etl_load (
+  target TEXT NOT NULL, -- the table loaded into
+  load_id TEXT NOT NULL, -- the load id, or the id of a sealed segment
+  digest TEXT, -- SHA-256 of what was loaded
+  records INTEGER, -- how many records it was
+  pipeline TEXT, -- --pipeline
+  state TEXT_JSON, -- the last state, from which the next extraction goes on
+  loaded_at TEXT_TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (target, load_id)
+)";
+
+/// A load that is in the ledger.
+pub(crate) struct Loaded {
+    pub(crate) digest: String,
+    pub(crate) state: Option<String>,
+}
+
+/// What completes a row.
+pub(crate) struct Entry<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) load_id: &'a str,
+    pub(crate) digest: &'a str,
+    pub(crate) records: u64,
+    pub(crate) pipeline: Option<&'a str>,
+    pub(crate) state: Option<&'a str>,
+}
+
+/// Creates the ledger if this is the first load.
+pub(crate) fn create(database: &Database) -> Result<(), Fault> {
+    database.batch(CREATE)
+}
+
+/// Takes a load id for a table, first thing in the transaction. `None`: it is ours; else it was loaded before.
+pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<Option<Loaded>, Fault> {
+    let fault = |error| database.fault(error);
+    let insert = "INSERT INTO etl_load (target, load_id, loaded_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let new = database.connection.execute(insert, params![target, load_id, now()]).map_err(fault)?;
+    if new == 1 {
+        return Ok(None);
+    }
+    let select = "SELECT digest, state FROM etl_load WHERE target = ?1 AND load_id = ?2";
+    let found = database.connection.query_row(select, params![target, load_id], |row| {
+        Ok(Loaded { digest: row.get::<_, Option<String>>(0)?.unwrap_or_default(), state: row.get(1)? })
+    });
+    found.optional().map_err(fault)
+}
+
+/// Completes a row, last thing before the commit.
+pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fault> {
+    let update = "UPDATE etl_load SET digest = ?3, records = ?4, pipeline = ?5, state = ?6, loaded_at = ?7
+                  WHERE target = ?1 AND load_id = ?2";
+    let Entry { target, load_id, digest, records, pipeline, state } = entry;
+    let records = i64::try_from(*records).unwrap_or(i64::MAX);
+    let values = params![target, load_id, digest, records, pipeline, state, now()];
+    database.connection.execute(update, values).map(|_| ()).map_err(|error| database.fault(error))
+}
+
+/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state.
+pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result<(), Fault> {
+    let Some(oldest) = jiff::SignedDuration::try_from(keep).ok().and_then(|keep| jiff::Timestamp::now().checked_sub(keep).ok())
+    else {
+        return Ok(());
+    };
+    let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND NOT (state IS NOT NULL AND loaded_at = (
+                    SELECT max(newer.loaded_at) FROM etl_load newer WHERE newer.target = etl_load.target
+                    AND newer.pipeline IS etl_load.pipeline AND newer.state IS NOT NULL))";
+    let deleted = database.connection.execute(delete, params![target, instant(oldest)]);
+    deleted.map(|_| ()).map_err(|error| database.fault(error))
+}
+
+/// All instants of the ledger have the same length, so that their texts compare as they do.
+fn instant(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+fn now() -> String {
+    instant(jiff::Timestamp::now())
+}
