@@ -75,9 +75,9 @@ pub fn main<A: Parser>(
     }
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
     let own = A::command();
-    let (about, long_about) = (own.get_about().cloned(), own.get_long_about().cloned());
+    let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
     // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
-    let command = Common::augment_args(own).about(about.unwrap_or_default()).long_about(long_about);
+    let command = Common::augment_args(own).about(about.clone()).long_about(about);
     let command = command.name(component.name).version(component.version);
     if args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--describe") {
         return print_card(component, command);
