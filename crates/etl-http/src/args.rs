@@ -1,0 +1,52 @@
+//! The flags of every component that uses the client.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etl_component::args::bytes;
+use etl_component::duration;
+
+/// Limits and options of the network; flatten it into a component's arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Network")]
+pub struct HttpArgs {
+    /// Time for all requests and waits together
+    #[arg(long, value_name = "DURATION", default_value = "5m", env = "ETL_DEADLINE", value_parser = duration)]
+    pub deadline: Duration,
+
+    /// Time to resolve a name, connect and agree on TLS
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub connect_timeout: Duration,
+
+    /// Longest silence of a server that is to answer
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub read_timeout: Duration,
+
+    /// Time for one request and its whole reply
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub request_timeout: Duration,
+
+    /// How often a failed request is tried again
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u32,
+
+    /// Largest reply, decompressed
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
+    pub max_body_bytes: usize,
+
+    /// PEM file of certificate authorities to trust as well
+    #[arg(long, value_name = "PATH", env = "SSL_CERT_FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Accept http:// also to hosts that are not loopback
+    #[arg(long)]
+    pub allow_http: bool,
+
+    /// Write each reply into this directory, without secrets
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+
+    /// Read replies from this directory instead of the network
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
+}

@@ -1,0 +1,202 @@
+//! The client: attempts, decisions, waits and the account of the deadline.
+
+use std::cell::Cell;
+use std::fmt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use etl_component::{Class, Env, Fault, redact};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::args::HttpArgs;
+use crate::cassette;
+use crate::policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::transport::{Broken, Transport, now};
+
+/// Sends requests under one policy and one deadline.
+pub struct Client {
+    source: Source,
+    record: Option<PathBuf>,
+    retries: u32,
+    deadline: Duration,
+    /// Requests and waits so far; the time between them belongs to whoever reads our output.
+    spent: Cell<Duration>,
+    pub(crate) pace: Pace,
+}
+
+/// What a test replaces, so that waits are asserted and not slept.
+pub(crate) struct Pace {
+    pub(crate) sleep: Box<dyn Fn(Duration) + Send>,
+    /// From 0 to 1.
+    pub(crate) jitter: fn() -> f64,
+}
+
+enum Source {
+    Network(Box<Transport>),
+    Cassettes(PathBuf),
+}
+
+/// An attempt with what the policy made of it.
+struct Attempt {
+    number: u32,
+    result: Result<Reply, Broken>,
+    verdict: Option<Verdict>,
+    /// Spent on this request, its waits included.
+    took: Duration,
+}
+
+impl Client {
+    /// Prepares the client; sends nothing. `user_agent` is like `extract-openweather/0.1.0`.
+    ///
+    /// # Errors
+    /// 78 if the CA file or a proxy variable is no use.
+    pub fn new(args: &HttpArgs, env: &Env, user_agent: &str) -> Result<Client, Fault> {
+        let source = match &args.replay {
+            Some(folder) => Source::Cassettes(folder.clone()),
+            None => Source::Network(Box::new(Transport::new(args, env, user_agent)?)),
+        };
+        Ok(Client {
+            source,
+            record: args.record.clone(),
+            retries: args.retries,
+            deadline: args.deadline,
+            spent: Cell::new(Duration::ZERO),
+            pace: Pace { sleep: Box::new(thread::sleep), jitter: fastrand::f64 },
+        })
+    }
+
+    /// Whether replies come from cassettes: then neither key nor network is needed.
+    pub fn replaying(&self) -> bool {
+        matches!(self.source, Source::Cassettes(_))
+    }
+
+    /// Sends a request until there is a good reply, or no use in trying.
+    ///
+    /// # Errors
+    /// As [`decide`] says, with host, status and cause; 66 for a missing cassette, 74 if one cannot be written.
+    pub fn send(&self, request: &Request) -> Result<Reply, Fault> {
+        let began = self.spent.get();
+        let mut number = 1;
+        loop {
+            let result = match &self.source {
+                Source::Network(transport) => self.timed(|left| transport.attempt(request, left)),
+                Source::Cassettes(folder) => Ok(cassette::replay(folder, request)?),
+            };
+            let verdict =
+                result.as_ref().ok().and_then(|reply| request.classify.and_then(|classify| classify(reply)));
+            let took = self.spent.get().saturating_sub(began);
+            let attempt = Attempt { number, result, verdict, took };
+            match self.decide(request, &attempt) {
+                Decision::Retry { wait } => {
+                    log::warn!("{}; trying again in {wait:.1?}", redact(&attempt.words(request)));
+                    (self.pace.sleep)(wait);
+                    self.spent.set(self.spent.get().saturating_add(wait));
+                    number += 1;
+                }
+                Decision::Done => {
+                    self.record(request, &attempt)?;
+                    // A failure is never decided to be done.
+                    return attempt.result.map_err(|broken| Fault::new(Class::Bug, broken.cause));
+                }
+                Decision::Fail { class, retry_in } => {
+                    if let Err(fault) = self.record(request, &attempt) {
+                        // The reply's own failure is the first cause.
+                        log::warn!("{fault}");
+                    }
+                    return Err(Fault::new(class, attempt.message(request, retry_in)));
+                }
+            }
+        }
+    }
+
+    fn record(&self, request: &Request, attempt: &Attempt) -> Result<(), Fault> {
+        match (&attempt.result, &self.record) {
+            (Ok(reply), Some(folder)) => cassette::record(folder, request, reply),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs an attempt on the deadline's account.
+    fn timed(
+        &self,
+        attempt: impl FnOnce(&dyn Fn() -> Duration) -> Result<Reply, Broken>,
+    ) -> Result<Reply, Broken> {
+        let start = Instant::now();
+        let left = self.deadline.saturating_sub(self.spent.get());
+        if left.is_zero() {
+            return Err(Broken::new(
+                Failure::Timeout,
+                format!("the --deadline of {:?} is used up", self.deadline),
+            ));
+        }
+        let result = attempt(&|| left.saturating_sub(start.elapsed()));
+        self.spent.set(self.spent.get().saturating_add(start.elapsed()));
+        result
+    }
+
+    fn decide(&self, request: &Request, attempt: &Attempt) -> Decision {
+        let outcome = match &attempt.result {
+            Ok(reply) => Outcome::Reply { status: reply.status, retry_after: asked_wait(reply) },
+            Err(broken) => Outcome::Failed(broken.kind),
+        };
+        // A cassette will not change by waiting.
+        let retries = if self.replaying() { 0 } else { self.retries };
+        let terms = Terms { retries, deadline: self.deadline, min_wait_429: request.min_wait_429 };
+        let jitter = (self.pace.jitter)();
+        decide(&terms, attempt.number, outcome, attempt.verdict.as_ref(), self.spent.get(), jitter)
+    }
+}
+
+impl Attempt {
+    /// `api.example: 503 Service Unavailable`
+    fn words(&self, request: &Request) -> String {
+        match (&self.result, &self.verdict) {
+            (Ok(reply), Some(Verdict::Fail { message, .. })) => format!("{}: {message}", reply.host),
+            (Ok(reply), _) => format!("{}: {}", reply.host, reply.status_line()),
+            (Err(broken), _) => format!("{}: {}", request.base.host(), broken.cause),
+        }
+    }
+
+    fn message(&self, request: &Request, retry_in: Option<Duration>) -> String {
+        let mut message = self.words(request);
+        if self.number > 1 {
+            message.push_str(&format!(" after {} attempts in {} s", self.number, self.took.as_secs()));
+        }
+        if let (Ok(reply), None | Some(Verdict::Retry { .. })) = (&self.result, &self.verdict)
+            && !reply.body.is_empty()
+            && !reply.is_html()
+        {
+            message.push_str(&format!(": {}", reply.excerpt()));
+        }
+        let from = self.result.as_ref().map_or_else(|_| now(), |reply| reply.fetched_at);
+        if let Some(at) = retry_in.and_then(|wait| later(from, wait)) {
+            message.push_str(&format!("; retry_at {at}"));
+        }
+        redact(&message)
+    }
+}
+
+fn asked_wait(reply: &Reply) -> Option<Duration> {
+    let fetched_at = Duration::from_secs(reply.fetched_at.as_second().unsigned_abs());
+    retry_after(reply.header("retry-after")?, reply.header("date"), SystemTime::UNIX_EPOCH + fetched_at)
+}
+
+/// The instant after a wait, unless that is beyond the calendar.
+fn later(from: Timestamp, wait: Duration) -> Option<Timestamp> {
+    // Rounded up: who comes back a fraction early is refused again.
+    let seconds = wait.as_secs().checked_add(u64::from(wait.subsec_nanos() > 0))?;
+    from.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("replaying", &self.replaying())
+            .field("deadline", &self.deadline)
+            .field("spent", &self.spent.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! The decision after each attempt: done, again and when, or given up as what. Pure, so that a table can test it.
+
+use std::time::{Duration, SystemTime};
+
+use etl_component::Class;
+
+/// Waits between attempts double from here,
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// up to here, each shortened at random by up to a half so that many clients do not come back together.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// "At once" for a server that said 0 or a time in the past.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+/// What an API knows about a reply that its status does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a good reply.
+    Accept,
+    /// Try again; without a readable `Retry-After`, not before `min_wait`.
+    Retry {
+        /// The shortest wait.
+        min_wait: Duration,
+    },
+    /// It will not get better.
+    Fail {
+        /// The class it ends with.
+        class: Class,
+        /// Why, in place of the status; redacted when printed.
+        message: String,
+    },
+}
+
+/// Why no reply came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Refused, unreachable, a name that does not resolve, reset, closed without an answer.
+    Connection,
+    /// A timeout of the connection, a read or the whole request.
+    Timeout,
+    /// A body shorter than its length, a missing or malformed chunk, broken gzip.
+    BrokenBody,
+    /// A certificate that does not verify, or no TLS at all.
+    Tls,
+    /// Something that is not HTTP.
+    Protocol,
+    /// More bytes than `--max-body-bytes`.
+    TooLarge,
+    /// A redirect that is not followed.
+    Redirect,
+    /// The proxy refuses us.
+    ProxyDenied,
+    /// The request cannot be sent as it is.
+    Invalid,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A reply, with the wait it asks for (see [`retry_after`]).
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The wait its `Retry-After` asks for.
+        retry_after: Option<Duration>,
+    },
+    /// None.
+    Failed(Failure),
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Attempts after the first.
+    pub retries: u32,
+    /// For all requests and waits of the run together.
+    pub deadline: Duration,
+    /// The shortest wait after a 429 without a readable `Retry-After`.
+    pub min_wait_429: Duration,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The reply is good.
+    Done,
+    /// Ask again after the wait.
+    Retry {
+        /// The wait.
+        wait: Duration,
+    },
+    /// Give up.
+    Fail {
+        /// The class to end with.
+        class: Class,
+        /// How long from the reply the server, or the API's rule, wants to be left alone.
+        retry_in: Option<Duration>,
+    },
+}
+
+enum Sort {
+    Good,
+    Again { min_wait: Duration },
+    Bad(Class),
+}
+
+/// Decides after the `attempt`th attempt (from 1), when `spent` of the deadline is gone. `jitter` is from 0 to 1.
+pub fn decide(
+    terms: &Terms,
+    attempt: u32,
+    outcome: Outcome,
+    verdict: Option<&Verdict>,
+    spent: Duration,
+    jitter: f64,
+) -> Decision {
+    let min_wait = match sort(terms, outcome, verdict) {
+        Sort::Good => return Decision::Done,
+        Sort::Bad(class) => return Decision::Fail { class, retry_in: None },
+        Sort::Again { min_wait } => min_wait,
+    };
+    let asked = match outcome {
+        Outcome::Reply { retry_after, .. } => retry_after,
+        Outcome::Failed(_) => None,
+    };
+    // Obeyed as it stands: a server that names a time knows more than our floor or backoff.
+    let wait = asked.map_or(backoff(attempt, jitter).max(min_wait), |asked| asked.max(SHORTEST_WAIT));
+    if attempt > terms.retries || wait >= terms.deadline.saturating_sub(spent) {
+        let retry_in = asked.or((!min_wait.is_zero()).then_some(wait));
+        return Decision::Fail { class: Class::Transient, retry_in };
+    }
+    Decision::Retry { wait }
+}
+
+fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
+    let again = Sort::Again { min_wait: Duration::ZERO };
+    match (verdict, outcome) {
+        (Some(Verdict::Accept), _) => Sort::Good,
+        (Some(Verdict::Retry { min_wait }), _) => Sort::Again { min_wait: *min_wait },
+        (Some(Verdict::Fail { class, .. }), _) => Sort::Bad(*class),
+        (None, Outcome::Reply { status, .. }) => match status {
+            200..=299 | 304 => Sort::Good,
+            429 => Sort::Again { min_wait: terms.min_wait_429 },
+            // What a server does not implement it will not implement in a minute.
+            501 | 505 => Sort::Bad(Class::Protocol),
+            408 | 425 | 500..=599 => again,
+            401 | 403 | 407 => Sort::Bad(Class::Denied),
+            400..=499 => Sort::Bad(Class::Config),
+            _ => Sort::Bad(Class::Protocol),
+        },
+        (None, Outcome::Failed(failure)) => match failure {
+            Failure::Connection | Failure::Timeout | Failure::BrokenBody => again,
+            Failure::Tls | Failure::Protocol | Failure::TooLarge | Failure::Redirect => {
+                Sort::Bad(Class::Protocol)
+            }
+            Failure::ProxyDenied => Sort::Bad(Class::Denied),
+            Failure::Invalid => Sort::Bad(Class::Config),
+        },
+    }
+}
+
+fn backoff(attempt: u32, jitter: f64) -> Duration {
+    let doubled =
+        FIRST_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
+    doubled.min(LONGEST_BACKOFF).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+/// The wait that a `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or a date measured from the reply's own
+/// `Date`, else from `now`. A date in the past is zero; what is neither is nothing.
+pub fn retry_after(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More seconds than fit are still a wait that fits into no deadline.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let then = httpdate::parse_http_date(value).ok()?;
+    let from = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+    Some(then.duration_since(from).unwrap_or_default())
+}

@@ -1,0 +1,76 @@
+//! What was answered.
+
+use std::fmt;
+
+use etl_component::{Class, Fault, redact};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use ureq::http::StatusCode;
+
+/// A whole reply: all of its body arrived, decompressed and within the limit (of an error reply, what there was of it).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Lower-case names and values, in the order received.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// When it arrived, in whole seconds; from a cassette, when it was recorded.
+    pub fetched_at: Timestamp,
+    /// The host that answered, with its port where that is not the usual one.
+    pub host: String,
+}
+
+impl Reply {
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON of the shape that the API documents.
+    ///
+    /// # Errors
+    /// 76 with host, content type and an excerpt if it is HTML, no JSON, or JSON of another shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let wanted =
+                if self.is_html() { "HTML where JSON is expected".to_owned() } else { error.to_string() };
+            let kind = self.header("content-type").unwrap_or("no content type");
+            let message = format!("{}: {wanted} ({kind}): {}", self.host, self.excerpt());
+            Fault::new(Class::Protocol, redact(&message))
+        })
+    }
+
+    /// Whether the body is a page for people: what proxies, login portals and broken gateways answer.
+    pub fn is_html(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+            || self.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    /// The start of the body for a message: redacted, on one line, at most 200 characters.
+    pub fn excerpt(&self) -> String {
+        // Redacted before it is cut, or half a secret would be left; 64 KiB are more than 200 characters can need.
+        let start = &self.body[..self.body.len().min(64 * 1024)];
+        let text = redact(&String::from_utf8_lossy(start));
+        let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut shown: String =
+            line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect();
+        if shown.len() < line.len() {
+            shown.push('…');
+        }
+        shown
+    }
+
+    /// `404 Not Found`
+    pub(crate) fn status_line(&self) -> String {
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        format!("{} {}", self.status, reason.unwrap_or_default()).trim_end().to_owned()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({} bytes): {}", self.host, self.status_line(), self.body.len(), self.excerpt())
+    }
+}

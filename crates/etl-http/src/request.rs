@@ -1,0 +1,139 @@
+//! What is asked, with its secrets marked.
+
+use std::fmt;
+use std::time::Duration;
+
+use etl_component::{Secret, redact};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::policy::Verdict;
+use crate::reply::Reply;
+use crate::url::{BaseUrl, Url};
+
+/// All but RFC 3986's unreserved characters.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PATH: &AsciiSet = &QUERY.remove(b'/');
+
+/// A request to a service below a [`BaseUrl`].
+#[derive(Clone)]
+pub struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) base: BaseUrl,
+    path: String,
+    query: Vec<Pair>,
+    pub(crate) headers: Vec<Pair>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) classify: Option<fn(&Reply) -> Option<Verdict>>,
+    pub(crate) min_wait_429: Duration,
+}
+
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) secret: bool,
+}
+
+impl Request {
+    /// A GET of `path` below the base; the path is percent-encoded here, slashes excepted.
+    pub fn get(base: &BaseUrl, path: &str) -> Request {
+        Request::new("GET", base, path)
+    }
+
+    /// A POST of `body` to `path` below the base. It is tried again like a GET: only for what may arrive twice.
+    pub fn post(base: &BaseUrl, path: &str, content_type: &str, body: Vec<u8>) -> Request {
+        let mut request = Request::new("POST", base, path).header("Content-Type", content_type);
+        request.body = body;
+        request
+    }
+
+    fn new(method: &'static str, base: &BaseUrl, path: &str) -> Request {
+        Request {
+            method,
+            base: base.clone(),
+            path: utf8_percent_encode(path.trim_start_matches('/'), PATH).to_string(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            classify: None,
+            min_wait_429: Duration::ZERO,
+        }
+    }
+
+    /// Adds a query pair; the order of the calls is the order sent.
+    pub fn query(mut self, name: &str, value: impl fmt::Display) -> Request {
+        self.query.push(Pair { name: name.to_owned(), value: value.to_string(), secret: false });
+        self
+    }
+
+    /// Adds a query pair that is never printed, recorded or sent to another origin.
+    pub fn secret_query(mut self, name: &str, value: &Secret) -> Request {
+        self.query.push(Pair { name: name.to_owned(), value: value.expose().to_owned(), secret: true });
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        self.headers.push(Pair { name: name.to_owned(), value: value.to_owned(), secret: false });
+        self
+    }
+
+    /// Adds a header of `prefix` and a secret, such as `Authorization` with `"Bearer "`.
+    pub fn secret_header(mut self, name: &str, prefix: &str, value: &Secret) -> Request {
+        let value = format!("{prefix}{}", value.expose());
+        self.headers.push(Pair { name: name.to_owned(), value, secret: true });
+        self
+    }
+
+    /// Lets the API judge a reply before the common rules do; `None` leaves it to them.
+    pub fn classify(mut self, classify: fn(&Reply) -> Option<Verdict>) -> Request {
+        self.classify = Some(classify);
+        self
+    }
+
+    /// The shortest wait after a 429 that has no readable `Retry-After`.
+    pub fn min_wait_429(mut self, wait: Duration) -> Request {
+        self.min_wait_429 = wait;
+        self
+    }
+
+    /// Whether anything of it must stay with the origin it was made for.
+    pub(crate) fn carries_secret(&self) -> bool {
+        self.query.iter().chain(&self.headers).any(|pair| pair.secret)
+            // A secret may also be a part of the path, as in Slack's webhooks, or of the body.
+            || redact(&self.base.path) != self.base.path
+            || redact(&self.path) != self.path
+            || redact(&String::from_utf8_lossy(&self.body)) != String::from_utf8_lossy(&self.body)
+    }
+
+    pub(crate) fn url(&self) -> Url {
+        let target = format!("{}/{}{}", self.base.path, self.path, encode(self.query.iter()));
+        // A base URL may be the whole address.
+        let target = if self.path.is_empty() && !self.base.path.is_empty() {
+            format!("{}{}", self.base.path, encode(self.query.iter()))
+        } else {
+            target
+        };
+        Url { origin: self.base.origin.clone(), target }
+    }
+
+    /// Path and query below the base, without secrets: what names the request in messages and cassettes.
+    pub(crate) fn label(&self) -> String {
+        redact(&format!("{}{}", self.path, encode(self.query.iter().filter(|pair| !pair.secret))))
+    }
+}
+
+fn encode<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
+    let pairs: Vec<String> = pairs
+        .map(|pair| {
+            format!("{}={}", utf8_percent_encode(&pair.name, QUERY), utf8_percent_encode(&pair.value, QUERY))
+        })
+        .collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.method, self.base.host(), self.label())
+    }
+}

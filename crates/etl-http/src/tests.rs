@@ -1,0 +1,75 @@
+//! The client against a scripted server. Waits are recorded, not slept.
+
+mod cassettes;
+mod faults;
+mod policy;
+mod redirects;
+mod retries;
+mod tls;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use clap::Parser;
+use etl_component::{Class, Env, Fault};
+use etl_testkit::http::{Script, Server};
+
+use crate::{BaseUrl, Client, HttpArgs, Reply, Request, base_url};
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    http: HttpArgs,
+}
+
+type Waits = Arc<Mutex<Vec<Duration>>>;
+
+/// A client with these flags and variables, without jitter, and the waits it would have slept.
+fn client(flags: &str, env: &[(&str, &str)]) -> (Client, Waits) {
+    let flags = ["test"].into_iter().chain(flags.split_whitespace());
+    let args = Flags::try_parse_from(flags).unwrap().http;
+    let mut client = Client::new(&args, &Env::of(env), "test/1").unwrap();
+    let waits = Waits::default();
+    client.pace.sleep = Box::new({
+        let waits = Arc::clone(&waits);
+        move |wait| waits.lock().unwrap().push(wait)
+    });
+    client.pace.jitter = || 1.0;
+    (client, waits)
+}
+
+fn base(server: &Server) -> BaseUrl {
+    base_url(&server.url(), false).unwrap()
+}
+
+/// One GET of `/weather` with these flags: the result, the waits in milliseconds, the server.
+fn get(script: impl Into<Script>, flags: &str) -> (Result<Reply, Fault>, Vec<u128>, Server) {
+    let server = Server::start(script);
+    let (client, waits) = client(flags, &[]);
+    let result = client.send(&Request::get(&base(&server), "weather"));
+    let waits = waits.lock().unwrap().iter().map(Duration::as_millis).collect();
+    (result, waits, server)
+}
+
+/// As [`get`], for a failure: its class, message (with the port replaced), waits and the number of requests.
+fn fails(script: impl Into<Script>, flags: &str) -> (Class, String, Vec<u128>, usize) {
+    let (result, waits, server) = get(script, flags);
+    let fault = result.unwrap_err();
+    let message = fault.message().replace(&server.port().to_string(), "PORT");
+    (fault.class(), message, waits, server.requests().len())
+}
+
+/// A server that answers one connection with these bytes, whatever it is sent; its host and port.
+fn answering(bytes: &'static [u8]) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        stream.write_all(bytes).unwrap();
+    });
+    (address, server)
+}

@@ -1,0 +1,124 @@
+use std::fs;
+use std::path::Path;
+
+use etl_component::{Class, Secret};
+use etl_testkit::http::{Reply as Answer, Script, Server};
+
+use super::{base, client};
+use crate::{BaseUrl, Request, base_url};
+
+fn weather(base: &BaseUrl, city: &str, secret: &Secret) -> Request {
+    Request::get(base, "weather").query("q", city).secret_query("appid", secret).query("units", "metric")
+}
+
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_replay_gives_what_was_recorded_without_the_secret() {
+    let secret = Secret::new("cassette-sesame");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/dir");
+    let script = Script::new()
+        .then(Answer::status(503))
+        .then(
+            Answer::json(200, r#"{"name":"Seattle"}"#)
+                .header("ETag", "\"1\"")
+                .header("X-Key", "cassette-sesame"),
+        )
+        .then(Answer::json(404, r#"{"message":"no city for cassette-sesame"}"#));
+    let server = Server::start(script);
+    let (recorder, _) = client(&format!("--record {}", path.display()), &[]);
+    let live = recorder.send(&weather(&base(&server), "Seattle", &secret)).unwrap();
+    let error = recorder.send(&weather(&base(&server), "Atlantis", &secret)).unwrap_err();
+    assert_eq!(error.class(), Class::Config);
+
+    let files = texts(&path);
+    let names: Vec<_> = files.iter().map(|(name, _)| name.rsplit_once('-').unwrap().0).collect();
+    assert_eq!(names, ["get-weather-q-atlantis-units-metric", "get-weather-q-seattle-units-metric"]);
+    for (_, text) in &files {
+        assert!(!text.contains("cassette-sesame"), "{text}");
+    }
+    let cassette: serde_json::Value = serde_json::from_str(&files[1].1).unwrap();
+    let expected = serde_json::json!({
+        "method": "GET",
+        "url": "weather?q=Seattle&units=metric",
+        "status": 200,
+        "headers": {"content-type": "application/json; charset=utf-8", "etag": "\"1\""},
+        "fetched_at": live.fetched_at.to_string(),
+        "body": "{\"name\":\"Seattle\"}",
+    });
+    assert_eq!(cassette, expected);
+
+    // Another host, another key: neither names the cassette.
+    let (replayer, waits) = client(&format!("--replay {}", path.display()), &[]);
+    assert!(replayer.replaying() && !recorder.replaying());
+    let elsewhere = base_url("https://api.example", false).unwrap();
+    let other_key = Secret::new("another-cassette-sesame");
+    let replayed = replayer.send(&weather(&elsewhere, "Seattle", &other_key)).unwrap();
+    assert_eq!((replayed.body, replayed.fetched_at), (live.body, live.fetched_at));
+    assert_eq!((replayed.status, replayed.host.as_str()), (200, "api.example"));
+    let again = replayer.send(&weather(&elsewhere, "Atlantis", &other_key)).unwrap_err();
+    assert_eq!(again.class(), Class::Config);
+    let message = r#"api.example: 404 Not Found: {"message":"no city for [redacted]"}"#;
+    assert_eq!(again.message(), message);
+    assert_eq!(waits.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn a_missing_cassette_is_no_input_and_a_broken_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, _) = client(&format!("--replay {}", folder.path().display()), &[]);
+    let request =
+        Request::get(&base_url("https://api.example", false).unwrap(), "weather").query("q", "Faro");
+    let fault = client.send(&request).unwrap_err();
+    assert_eq!(fault.class(), Class::NoInput);
+    let (words, asked) = fault.message().split_once(" is missing ").unwrap();
+    assert!(words.starts_with("--replay: ") && words.contains("get-weather-q-faro-"), "{fault}");
+    assert_eq!(asked, "(for GET weather?q=Faro)");
+
+    fs::write(words.strip_prefix("--replay: ").unwrap(), "{}").unwrap();
+    let fault = client.send(&request).unwrap_err();
+    assert_eq!(fault.class(), Class::NoInput);
+    assert!(fault.message().contains(" is no cassette "), "{fault}");
+}
+
+#[test]
+fn a_recorded_limit_fails_at_once_with_the_recorded_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = Answer::status(429).header("Retry-After", "60");
+    let server = Server::start(limited);
+    let (recorder, _) = client(&format!("--retries 0 --record {}", folder.path().display()), &[]);
+    let request = Request::get(&base(&server), "weather");
+    let live = recorder.send(&request).unwrap_err();
+    let (replayer, waits) = client(&format!("--replay {}", folder.path().display()), &[]);
+    let replayed = replayer.send(&request).unwrap_err();
+    assert_eq!((replayed.class(), replayed.message()), (Class::Transient, live.message()));
+    assert!(live.message().contains(": 429 Too Many Requests; retry_at "), "{live}");
+    assert_eq!(waits.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_recorded_whole_without_the_secret() {
+    Secret::new("binary-sesame");
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Answer::status(200).body(b"\xff\x00binary-sesame\xfe"));
+    let (recorder, _) = client(&format!("--record {}", folder.path().display()), &[]);
+    let request = Request::get(&base(&server), "blob");
+    assert_eq!(recorder.send(&request).unwrap().body, b"\xff\x00binary-sesame\xfe");
+    let (replayer, _) = client(&format!("--replay {}", folder.path().display()), &[]);
+    assert_eq!(replayer.send(&request).unwrap().body, b"\xff\x00[redacted]\xfe");
+}
+
+#[test]
+fn record_and_replay_exclude_each_other() {
+    use clap::Parser;
+    assert!(super::Flags::try_parse_from(["test", "--record", "a", "--replay", "b"]).is_err());
+}

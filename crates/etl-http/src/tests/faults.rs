@@ -1,0 +1,158 @@
+use std::net::TcpListener;
+use std::time::Duration;
+
+use etl_component::{Class, Secret};
+use etl_testkit::http::{Reply as Answer, Script, Server};
+
+use super::{answering, base, client, fails, get};
+use crate::{Request, base_url};
+
+#[test]
+fn broken_replies_are_tried_again_and_then_transient() {
+    let text = |body| Answer::text(200, body);
+    for (answer, cause) in [
+        (Answer::close(), "closed"),
+        (Answer::reset(), "reset"),
+        (text("abcdef").cut_after(3), "closed before the reply was complete"),
+        (text("abcdef").chunk_missing(), "closed before the reply was complete"),
+        (text("abcdef").bad_chunk(), "not HTTP"),
+        (text("abcdef").header("Content-Encoding", "gzip"), "broken gzip"),
+    ] {
+        let (class, message, waits, requests) = fails(answer.clone(), "--retries 2");
+        assert_eq!((class, waits, requests), (Class::Transient, vec![500, 1000], 3), "{answer:?}");
+        let words = message.strip_prefix("127.0.0.1:PORT: ").unwrap().to_lowercase();
+        assert!(words.contains(&cause.to_lowercase()), "{words}");
+        assert!(words.ends_with(" after 3 attempts in 1 s"), "{words}");
+
+        let script = Script::new().then(answer).then(Answer::text(200, "whole"));
+        let (result, waits, _) = get(script, "");
+        assert_eq!((result.unwrap().body.as_slice(), waits), (&b"whole"[..], vec![500]));
+    }
+}
+
+#[test]
+fn silence_and_trickle_end_within_their_limits() {
+    let slow = Answer::text(200, &"x".repeat(10_000)).trickle(Duration::from_millis(20));
+    for (answer, flags, cause, requests) in [
+        (Answer::silence(), "--read-timeout 100ms --retries 1", "silent", 2),
+        (Answer::text(200, "abc").stall_after(1), "--read-timeout 100ms --retries 1", "silent", 2),
+        (slow.clone(), "--request-timeout 200ms --retries 1", "--request-timeout", 2),
+        (slow, "--deadline 300ms", "--deadline", 1),
+        (Answer::silence(), "--deadline 300ms", "--deadline", 1),
+    ] {
+        let (class, message, _, sent) = fails(answer, flags);
+        assert_eq!((class, sent), (Class::Transient, requests), "{flags}: {message}");
+        assert!(message.contains(cause), "{message}");
+    }
+}
+
+#[test]
+fn refused_and_unknown_hosts_are_transient() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    // RFC 6761: .invalid never resolves.
+    for url in [refused.as_str(), "http://host.invalid"] {
+        let (client, waits) = client("--retries 1 --connect-timeout 5s", &[]);
+        let fault = client.send(&Request::get(&base_url(url, true).unwrap(), "weather")).unwrap_err();
+        assert_eq!(fault.class(), Class::Transient, "{fault}");
+        assert!(fault.message().starts_with(&format!("{}: ", &url[7..])), "{fault}");
+        assert_eq!(waits.lock().unwrap().len(), 1, "{fault}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_what_just_fits_is_not() {
+    for answer in [
+        Answer::bomb(200 << 20),
+        Answer::text(200, &"x".repeat(1001)),
+        Answer::text(200, &"x".repeat(1001)).chunked(),
+    ] {
+        let (class, message, waits, requests) = fails(answer, "--max-body-bytes 1000");
+        assert_eq!((class, waits, requests), (Class::Protocol, vec![], 1));
+        assert_eq!(message, "127.0.0.1:PORT: the reply is larger than 1000 bytes (--max-body-bytes)");
+    }
+    let (result, ..) = get(Answer::text(200, &"x".repeat(1000)), "--max-body-bytes 1000");
+    assert_eq!(result.unwrap().body.len(), 1000);
+}
+
+#[test]
+fn a_server_that_does_not_speak_http_broke_the_protocol() {
+    let (address, server) = answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    let (client, _) = client("", &[]);
+    let base = base_url(&format!("http://{address}"), false).unwrap();
+    let fault = client.send(&Request::get(&base, "weather")).unwrap_err();
+    assert_eq!(fault.class(), Class::Protocol, "{fault}");
+    server.join().unwrap();
+}
+
+#[test]
+fn gzip_and_chunks_are_undone_and_headers_are_found_in_any_case() {
+    let (result, _, server) = get(Answer::json(200, r#"{"temp":8.4}"#).gzip().chunked(), "");
+    let reply = result.unwrap();
+    assert_eq!(reply.json::<serde_json::Value>().unwrap()["temp"], 8.4);
+    assert_eq!(reply.header("CONTENT-type"), Some("application/json; charset=utf-8"));
+    let sent = &server.requests()[0];
+    assert_eq!((sent.header("accept-encoding"), sent.header("user-agent")), (Some("gzip"), Some("test/1")));
+}
+
+#[test]
+fn html_and_other_shapes_are_protocol_errors_with_a_redacted_excerpt() {
+    let secret = Secret::new("json-sesame");
+    let page = Answer::status(200).header("Content-Type", "text/html").body("<html>\n<b>json-sesame</b>");
+    let (result, ..) = get(page, "");
+    let fault = result.unwrap().json::<serde_json::Value>().unwrap_err();
+    assert_eq!(fault.class(), Class::Protocol);
+    let (_, words) = fault.message().split_once(": ").unwrap();
+    assert_eq!(words, "HTML where JSON is expected (text/html): <html> <b>[redacted]</b>");
+
+    let (result, ..) = get(Answer::json(200, r#"["json-sesame"]"#), "");
+    let fault = result.unwrap().json::<Vec<u8>>().unwrap_err();
+    assert_eq!(fault.class(), Class::Protocol);
+    assert!(fault.message().contains("[redacted]") && !fault.message().contains(secret.expose()), "{fault}");
+}
+
+#[test]
+fn a_request_is_sent_as_built_and_shows_no_secret() {
+    let secret = Secret::new("a&b/request-sesame");
+    let server = Server::start(Answer::status(500));
+    let (client, _) = client("--retries 0", &[]);
+    let base = base_url(&format!("{}/data/2.5/", server.url()), false).unwrap();
+    let request = Request::post(&base, "/we ather", "text/plain", b"m v=1".to_vec())
+        .query("q", "São Paulo,BR")
+        .secret_query("appid", &secret)
+        .query("units", "metric")
+        .secret_header("Authorization", "Token ", &secret);
+    let fault = client.send(&request).unwrap_err();
+    for shown in [fault.message(), &format!("{request:?}"), &format!("{client:?}")] {
+        assert!(!shown.contains("request-sesame"), "{shown}");
+    }
+    let shown = format!("{request:?}");
+    assert!(shown.ends_with(" we%20ather?q=S%C3%A3o%20Paulo%2CBR&units=metric"), "{shown}");
+    let sent = &server.requests()[0];
+    let target = "/data/2.5/we%20ather?q=S%C3%A3o%20Paulo%2CBR&appid=a%26b%2Frequest-sesame&units=metric";
+    assert_eq!((sent.method.as_str(), sent.target.as_str()), ("POST", target));
+    assert_eq!(sent.header("authorization"), Some("Token a&b/request-sesame"));
+    assert_eq!((sent.header("content-type"), sent.body.as_slice()), (Some("text/plain"), &b"m v=1"[..]));
+}
+
+#[test]
+fn an_echoed_key_is_redacted() {
+    let secret = Secret::new("echo-sesame");
+    let server = Server::start(Answer::json(400, r#"{"message":"key echo-sesame is bad"}"#));
+    let (client, _) = client("", &[]);
+    let request = Request::get(&base(&server), "weather").secret_query("appid", &secret);
+    let message = client.send(&request).unwrap_err().message().to_owned();
+    assert!(message.ends_with(r#"400 Bad Request: {"message":"key [redacted] is bad"}"#), "{message}");
+}
+
+#[test]
+fn a_proxy_from_the_environment_carries_the_request() {
+    let proxy = Server::start(Answer::text(200, "through"));
+    let (client, _) = client("--allow-http", &[("HTTP_PROXY", &proxy.url()), ("NO_PROXY", "direct.invalid")]);
+    let base = base_url("http://host.invalid", true).unwrap();
+    assert_eq!(client.send(&Request::get(&base, "weather")).unwrap().body, b"through");
+    let seen: Vec<_> = proxy.requests().into_iter().map(|r| (r.method, r.target)).collect();
+    let expected = [("CONNECT", "host.invalid:80"), ("GET", "/weather")];
+    assert_eq!(seen, expected.map(|(method, target)| (method.to_owned(), target.to_owned())));
+}

@@ -1,0 +1,152 @@
+use std::time::{Duration, SystemTime};
+
+use etl_component::Class;
+
+use crate::Decision::{Done, Fail, Retry};
+use crate::Outcome::Failed;
+use crate::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const TERMS: Terms = Terms { retries: 5, deadline: s(300), min_wait_429: Duration::ZERO };
+
+fn status(status: u16) -> Outcome {
+    Outcome::Reply { status, retry_after: None }
+}
+
+fn asking(status: u16, wait: Duration) -> Outcome {
+    Outcome::Reply { status, retry_after: Some(wait) }
+}
+
+const fn fail(class: Class) -> Decision {
+    Fail { class, retry_in: None }
+}
+
+#[test]
+fn every_outcome_of_a_first_attempt() {
+    let again = Retry { wait: Duration::from_millis(500) };
+    for (outcome, expected) in [
+        (status(200), Done),
+        (status(204), Done),
+        (status(304), Done),
+        (status(100), fail(Class::Protocol)),
+        (status(300), fail(Class::Protocol)),
+        (status(302), fail(Class::Protocol)),
+        (status(400), fail(Class::Config)),
+        (status(401), fail(Class::Denied)),
+        (status(403), fail(Class::Denied)),
+        (status(404), fail(Class::Config)),
+        (status(407), fail(Class::Denied)),
+        (status(408), again),
+        (status(410), fail(Class::Config)),
+        (status(422), fail(Class::Config)),
+        (status(425), again),
+        (status(429), again),
+        (status(451), fail(Class::Config)),
+        (status(500), again),
+        (status(501), fail(Class::Protocol)),
+        (status(502), again),
+        (status(503), again),
+        (status(504), again),
+        (status(522), again),
+        (status(600), fail(Class::Protocol)),
+        (Failed(Failure::Connection), again),
+        (Failed(Failure::Timeout), again),
+        (Failed(Failure::BrokenBody), again),
+        (Failed(Failure::Tls), fail(Class::Protocol)),
+        (Failed(Failure::Protocol), fail(Class::Protocol)),
+        (Failed(Failure::TooLarge), fail(Class::Protocol)),
+        (Failed(Failure::Redirect), fail(Class::Protocol)),
+        (Failed(Failure::ProxyDenied), fail(Class::Denied)),
+        (Failed(Failure::Invalid), fail(Class::Config)),
+    ] {
+        assert_eq!(decide(&TERMS, 1, outcome, None, s(0), 1.0), expected, "{outcome:?}");
+    }
+}
+
+#[test]
+fn backoff_doubles_up_to_its_cap_and_jitter_takes_half() {
+    let many = Terms { retries: 100, ..TERMS };
+    for (attempt, jitter, millis) in [
+        (1, 1.0, 500),
+        (1, 0.0, 250),
+        (2, 1.0, 1000),
+        (3, 0.5, 1500),
+        (6, 1.0, 16_000),
+        (7, 1.0, 30_000),
+        (99, 0.0, 15_000),
+    ] {
+        let wait = Duration::from_millis(millis);
+        assert_eq!(decide(&many, attempt, status(503), None, s(0), jitter), Retry { wait }, "{attempt}");
+    }
+}
+
+#[test]
+fn a_wait_asked_for_is_obeyed_or_ends_the_run() {
+    let again = |wait| Retry { wait };
+    let later = |wait| Fail { class: Class::Transient, retry_in: Some(wait) };
+    let shortest = Duration::from_millis(100);
+    let api = Terms { min_wait_429: s(60), ..TERMS };
+    for (terms, attempt, outcome, spent, expected) in [
+        (TERMS, 1, asking(429, s(7)), s(0), again(s(7))),
+        (TERMS, 1, asking(503, s(7)), s(0), again(s(7))),
+        (TERMS, 1, asking(503, s(0)), s(0), again(shortest)),
+        (TERMS, 1, asking(429, s(299)), s(0), again(s(299))),
+        (TERMS, 1, asking(429, s(300)), s(0), later(s(300))),
+        (TERMS, 1, asking(429, s(7)), s(293), later(s(7))),
+        (TERMS, 1, asking(429, Duration::MAX), s(0), later(Duration::MAX)),
+        (TERMS, 6, asking(429, s(7)), s(0), later(s(7))),
+        (TERMS, 6, status(503), s(0), fail(Class::Transient)),
+        (TERMS, 1, status(503), s(300), fail(Class::Transient)),
+        (TERMS, 1, Failed(Failure::Timeout), s(301), fail(Class::Transient)),
+        (api, 1, status(429), s(0), again(s(60))),
+        (api, 1, status(429), s(250), later(s(60))),
+        (api, 1, asking(429, s(1)), s(250), again(s(1))),
+        (api, 1, status(503), s(250), again(Duration::from_millis(500))),
+    ] {
+        assert_eq!(decide(&terms, attempt, outcome, None, spent, 1.0), expected, "{outcome:?} {spent:?}");
+    }
+}
+
+#[test]
+fn the_api_judges_first() {
+    let busy = Verdict::Retry { min_wait: s(60) };
+    let broke = Verdict::Fail { class: Class::Transient, message: String::new() };
+    let denied = Verdict::Fail { class: Class::Denied, message: String::new() };
+    for (outcome, verdict, expected) in [
+        (status(404), &Verdict::Accept, Done),
+        (status(403), &busy, Retry { wait: s(60) }),
+        (asking(403, s(2)), &busy, Retry { wait: s(2) }),
+        (status(200), &busy, Retry { wait: s(60) }),
+        (status(200), &denied, fail(Class::Denied)),
+        (asking(429, s(1)), &broke, fail(Class::Transient)),
+    ] {
+        assert_eq!(decide(&TERMS, 1, outcome, Some(verdict), s(0), 1.0), expected, "{outcome:?} {verdict:?}");
+    }
+}
+
+#[test]
+fn retry_after_in_all_its_forms() {
+    let now = SystemTime::UNIX_EPOCH + s(784_111_777);
+    let at = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (value, date, expected) in [
+        ("120", None, Some(s(120))),
+        (" 0 ", None, Some(s(0))),
+        ("99999999999999999999", None, Some(s(u64::MAX))),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", None, Some(s(60))),
+        // The server's clock is wrong by an hour; the wait is not.
+        ("Sun, 06 Nov 1994 09:50:37 GMT", Some("Sun, 06 Nov 1994 09:49:37 GMT"), Some(s(60))),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", Some("garbage"), Some(s(60))),
+        ("Sunday, 06-Nov-94 08:50:37 GMT", Some(at), Some(s(60))),
+        (at, None, Some(s(0))),
+        ("Sat, 05 Nov 1994 08:49:37 GMT", None, Some(s(0))),
+        ("", None, None),
+        ("-5", None, None),
+        ("1.5", None, None),
+        ("soon", Some(at), None),
+    ] {
+        assert_eq!(retry_after(value, date, now), expected, "{value:?}");
+    }
+}

@@ -1,0 +1,108 @@
+use etl_component::{Class, Secret};
+use etl_testkit::http::{Reply as Answer, Script, Server};
+
+use super::{base, client, fails, get};
+use crate::{Request, base_url};
+
+fn paths(server: &Server) -> Vec<String> {
+    server.requests().into_iter().map(|request| format!("{} {}", request.method, request.target)).collect()
+}
+
+#[test]
+fn the_same_origin_is_followed_with_its_secrets() {
+    let secret = Secret::new("redirect-sesame-1");
+    let script = Script::new()
+        .at("/old", Answer::redirect(301, "/new?x=1"))
+        .at("/new", Answer::redirect(307, "newer"))
+        .at("/newer", Answer::text(200, "here"));
+    let server = Server::start(script);
+    let (client, _) = client("", &[]);
+    let request = Request::get(&base(&server), "old").secret_header("X-Key", "", &secret);
+    assert_eq!(client.send(&request).unwrap().body, b"here");
+    assert_eq!(paths(&server), ["GET /old", "GET /new?x=1", "GET /newer"]);
+    assert_eq!(server.requests()[2].header("x-key"), Some("redirect-sesame-1"));
+}
+
+#[test]
+fn another_origin_is_followed_only_without_a_secret() {
+    let other = Server::start(Answer::text(200, "there"));
+    let server = Server::start(Answer::redirect(302, &format!("{}/x", other.url())));
+    let (client, _) = client("", &[]);
+    let plain = Request::get(&base(&server), "feed");
+    let reply = client.send(&plain).unwrap();
+    assert_eq!((reply.body.as_slice(), reply.host), (&b"there"[..], format!("127.0.0.1:{}", other.port())));
+    assert_eq!(paths(&other), ["GET /x"]);
+
+    let secret = Secret::new("redirect-sesame-2");
+    let in_path = base_url(&format!("{}/hook/redirect-sesame-2", server.url()), false).unwrap();
+    for request in [
+        plain.clone().secret_query("appid", &secret),
+        plain.clone().secret_header("Authorization", "Bearer ", &secret),
+        Request::get(&in_path, ""),
+    ] {
+        let fault = client.send(&request).unwrap_err();
+        assert_eq!(fault.class(), Class::Protocol);
+        assert!(fault.message().ends_with("is not followed: the request carries a secret"), "{fault}");
+    }
+    assert_eq!(other.requests().len(), 1);
+}
+
+#[test]
+fn an_endless_redirect_ends_after_ten() {
+    let (class, message, waits, requests) = fails(Answer::redirect(302, "/again"), "");
+    assert_eq!((class, waits, requests), (Class::Protocol, vec![], 11));
+    assert_eq!(message, "127.0.0.1:PORT: the redirect is the 11th in a row");
+}
+
+#[test]
+fn redirects_that_lead_nowhere_are_refused() {
+    for answer in [
+        Answer::status(302),
+        Answer::redirect(302, "ftp://127.0.0.1/x"),
+        Answer::redirect(302, "http://api.example/x"),
+        Answer::redirect(302, "http://user:pass@127.0.0.1/x"),
+        Answer::status(300),
+    ] {
+        let (class, message, waits, requests) = fails(answer, "");
+        assert_eq!((class, waits, requests), (Class::Protocol, vec![], 1), "{message}");
+    }
+}
+
+#[test]
+fn https_never_becomes_http() {
+    let plain = Server::start(Answer::text(200, "readable on the way"));
+    let (server, authority) =
+        Server::start_tls(Answer::redirect(302, &plain.url()), etl_testkit::http::TlsCert::Valid);
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority).unwrap();
+    let (client, _) = client(&format!("--allow-http --ca-file {}", ca.display()), &[]);
+    let fault = client.send(&Request::get(&base(&server), "weather")).unwrap_err();
+    assert_eq!(fault.class(), Class::Protocol);
+    assert!(
+        fault.message().ends_with(&format!("to http://127.0.0.1:{} is not followed", plain.port())),
+        "{fault}"
+    );
+    assert_eq!(plain.requests(), []);
+}
+
+#[test]
+fn only_307_and_308_repeat_a_post() {
+    for (status, expected) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
+        let script =
+            Script::new().at("/a", Answer::redirect(status, "/b")).at("/b", Answer::text(200, "done"));
+        let server = Server::start(script);
+        let (client, _) = client("", &[]);
+        client.send(&Request::post(&base(&server), "a", "text/plain", b"body".to_vec())).unwrap();
+        let last = &server.requests()[1];
+        let body: &[u8] = if expected == "POST" { b"body" } else { b"" };
+        assert_eq!((last.method.as_str(), last.body.as_slice()), (expected, body), "{status}");
+        assert_eq!(last.header("content-type").is_some(), expected == "POST", "{status}");
+    }
+}
+
+#[test]
+fn not_modified_is_a_good_reply() {
+    let (result, ..) = get(Answer::status(304), "");
+    assert_eq!(result.unwrap().status, 304);
+}

@@ -1,0 +1,271 @@
+//! One attempt: a request, the redirects it may follow, and the whole reply, or why there is none.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use etl_component::{Env, Fault};
+use jiff::Timestamp;
+use rustls::crypto::ring::default_provider;
+use ureq::http::{self, HeaderValue};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, Timeout};
+
+use crate::args::HttpArgs;
+use crate::policy::Failure;
+use crate::proxy::Proxies;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::url::Url;
+
+const MAX_REDIRECTS: usize = 10;
+
+pub(crate) struct Transport {
+    agent: Agent,
+    proxies: Proxies,
+    request_timeout: Duration,
+    max_body_bytes: usize,
+    allow_http: bool,
+}
+
+/// Why there is no reply, and in words.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) kind: Failure,
+    pub(crate) cause: String,
+}
+
+impl Broken {
+    pub(crate) fn new(kind: Failure, cause: impl Into<String>) -> Broken {
+        Broken { kind, cause: cause.into() }
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(args: &HttpArgs, env: &Env, user_agent: &str) -> Result<Transport, Fault> {
+        let tls = TlsConfig::builder()
+            .root_certs(roots(args)?)
+            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
+            .build();
+        let config = Agent::config_builder()
+            // An error status keeps its body, and redirects are followed by our own rule: ureq would send keys in
+            // URLs and in headers other than Authorization to wherever a server points.
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .tls_config(tls)
+            .user_agent(user_agent)
+            .timeout_resolve(Some(args.connect_timeout))
+            .timeout_connect(Some(args.connect_timeout))
+            .timeout_per_read(Some(args.read_timeout))
+            .timeout_per_write(Some(args.read_timeout))
+            .build();
+        Ok(Transport {
+            agent: config.new_agent(),
+            proxies: Proxies::from_env(env)?,
+            request_timeout: args.request_timeout,
+            max_body_bytes: args.max_body_bytes,
+            allow_http: args.allow_http,
+        })
+    }
+
+    /// One attempt, in at most `left` or the request timeout for each hop.
+    pub(crate) fn attempt(&self, request: &Request, left: impl Fn() -> Duration) -> Result<Reply, Broken> {
+        let mut url = request.url();
+        let (mut method, mut body) = (request.method, request.body.as_slice());
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.exchange(request, method, &url, body, left().min(self.request_timeout))?;
+            let Some(location) = location(&response)? else { return self.read(response, &url) };
+            let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
+            self.check_redirect(request, &url, &next)?;
+            // RFC 9110, section 15.4: only these two repeat a POST.
+            if !matches!(response.status().as_u16(), 307 | 308) {
+                (method, body) = ("GET", &[]);
+            }
+            url = next;
+        }
+        Err(refused(&format!("is the {}th in a row", MAX_REDIRECTS + 1)))
+    }
+
+    fn check_redirect(&self, request: &Request, from: &Url, to: &Url) -> Result<(), Broken> {
+        if from.origin == to.origin {
+            Ok(())
+        } else if request.carries_secret() {
+            Err(refused(&format!("to {} is not followed: the request carries a secret", to.origin)))
+        } else if from.origin.https && !to.origin.https || !to.origin.is_allowed(self.allow_http) {
+            Err(refused(&format!("to http://{} is not followed", to.origin)))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        method: &str,
+        url: &Url,
+        body: &[u8],
+        timeout: Duration,
+    ) -> Result<http::Response<Body>, Broken> {
+        let mut builder =
+            http::Request::builder().method(method).uri(format!("{}{}", url.origin.url(), url.target));
+        for header in &request.headers {
+            if body.is_empty() && header.name.eq_ignore_ascii_case("content-type") {
+                continue;
+            }
+            let mut value = HeaderValue::from_str(&header.value).map_err(|_| {
+                Broken::new(Failure::Invalid, format!("the value of header {} cannot be sent", header.name))
+            })?;
+            value.set_sensitive(header.secret);
+            builder = builder.header(&header.name, value);
+        }
+        let proxy = self.proxies.of(&url.origin);
+        let result = if method == "GET" {
+            let request = builder.body(()).map_err(invalid)?;
+            let request =
+                self.agent.configure_request(request).proxy(proxy).timeout_global(Some(timeout)).build();
+            self.agent.run(request)
+        } else {
+            let request = builder.body(body).map_err(invalid)?;
+            let request =
+                self.agent.configure_request(request).proxy(proxy).timeout_global(Some(timeout)).build();
+            self.agent.run(request)
+        };
+        result.map_err(|error| broken(error, Failure::Protocol))
+    }
+
+    fn read(&self, response: http::Response<Body>, url: &Url) -> Result<Reply, Broken> {
+        let (head, body) = response.into_parts();
+        let status = head.status.as_u16();
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells too long from just fitting.
+        let read =
+            body.into_reader().take((self.max_body_bytes as u64).saturating_add(1)).read_to_end(&mut bytes);
+        if status < 400 {
+            // An error status is known without the rest of its page.
+            read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
+            if bytes.len() > self.max_body_bytes {
+                let cause =
+                    format!("the reply is larger than {} bytes (--max-body-bytes)", self.max_body_bytes);
+                return Err(Broken::new(Failure::TooLarge, cause));
+            }
+        }
+        let headers = head.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        Ok(Reply {
+            status,
+            headers: headers.collect(),
+            body: bytes,
+            fetched_at: now(),
+            host: url.origin.to_string(),
+        })
+    }
+}
+
+/// The time in whole seconds.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Where a redirect leads, if the response is one.
+fn location(response: &http::Response<Body>) -> Result<Option<String>, Broken> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let value = response.headers().get("location").ok_or_else(|| refused("names no location"))?;
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| refused("names no readable location"))?;
+    Ok(Some(text.to_owned()))
+}
+
+fn refused(what: &str) -> Broken {
+    Broken::new(Failure::Redirect, format!("the redirect {what}"))
+}
+
+fn invalid(error: http::Error) -> Broken {
+    Broken::new(Failure::Invalid, format!("the request cannot be sent: {error}"))
+}
+
+/// What ureq's error means; `malformed` is what a violation of HTTP means at this point of the reply.
+fn broken(error: ureq::Error, malformed: Failure) -> Broken {
+    let words = error.to_string();
+    match error {
+        ureq::Error::Timeout(timeout) => Broken::new(Failure::Timeout, timed_out(timeout)),
+        ureq::Error::Io(error) => broken_io(&error),
+        ureq::Error::HostNotFound => Broken::new(Failure::Connection, "the host is not found"),
+        ureq::Error::Protocol(error) => Broken::new(malformed, format!("not HTTP: {error}")),
+        ureq::Error::BodyStalled => Broken::new(Failure::BrokenBody, "the reply ends early"),
+        ureq::Error::Decompress(_, error) => {
+            Broken::new(Failure::BrokenBody, format!("broken gzip: {error}"))
+        }
+        ureq::Error::LargeResponseHeader(..) => Broken::new(Failure::Protocol, words),
+        ureq::Error::Rustls(error) => untrusted(&error),
+        ureq::Error::Tls(why) => Broken::new(Failure::Tls, format!("TLS: {why}")),
+        ureq::Error::ConnectProxyFailed(why) => {
+            let denied = why.contains("responded 403/") || why.contains("responded 407/");
+            let kind = if denied { Failure::ProxyDenied } else { Failure::Connection };
+            Broken::new(kind, format!("the proxy from the environment: {why}"))
+        }
+        ureq::Error::ConnectionFailed | ureq::Error::Other(_) => Broken::new(Failure::Connection, words),
+        _ => Broken::new(Failure::Invalid, words),
+    }
+}
+
+fn broken_io(error: &io::Error) -> Broken {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return untrusted(tls);
+    }
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            Broken::new(Failure::Timeout, "the connection timed out")
+        }
+        io::ErrorKind::UnexpectedEof => {
+            Broken::new(Failure::Connection, "the connection was closed before the reply was complete")
+        }
+        _ => Broken::new(Failure::Connection, error.to_string()),
+    }
+}
+
+fn untrusted(error: &rustls::Error) -> Broken {
+    match error {
+        // The server's own trouble, not a disagreement: it may pass.
+        rustls::Error::AlertReceived(rustls::AlertDescription::InternalError) => {
+            Broken::new(Failure::Connection, format!("TLS: {error}"))
+        }
+        _ => Broken::new(Failure::Tls, format!("TLS: {error}")),
+    }
+}
+
+fn timed_out(timeout: Timeout) -> &'static str {
+    match timeout {
+        Timeout::Resolve => "the name was not resolved within --connect-timeout",
+        Timeout::Connect => "no connection within --connect-timeout",
+        Timeout::PerRead => "silent for longer than --read-timeout",
+        Timeout::PerWrite => "takes no data for longer than --read-timeout",
+        _ => "the reply was not complete within --request-timeout or the rest of --deadline",
+    }
+}
+
+/// Mozilla's roots and those of the extra file.
+fn roots(args: &HttpArgs) -> Result<RootCerts, Fault> {
+    let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|der| Certificate::from_der(der.as_ref()))
+        .collect();
+    if let Some(path) = args.ca_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        let fault =
+            |why: String| Fault::config(format!("--ca-file (SSL_CERT_FILE) {}: {why}", path.display()));
+        let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+        let before = roots.len();
+        for item in parse_pem(&pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| fault(error.to_string()))? {
+                roots.push(certificate);
+            }
+        }
+        if roots.len() == before {
+            return Err(fault("no certificate in it".to_owned()));
+        }
+    }
+    Ok(RootCerts::from(roots))
+}

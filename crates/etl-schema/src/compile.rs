@@ -1,0 +1,154 @@
+//! From a JSON Schema document to typed columns.
+//!
+//! A keyword is taken out of its object when it is understood; whatever is left over is a fault.
+
+mod property;
+
+use etl_stream::Fault;
+use serde_json::{Map, Value};
+
+use crate::schema::{Column, Schema};
+use crate::types::Type;
+
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// Keywords without effect on what is valid.
+const PURE: [&str; 7] = ["$id", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly"];
+
+impl Schema {
+    /// The schema that a document is, embedded, from a file or inline in a stream.
+    ///
+    /// # Errors
+    /// 78: a keyword or annotation that is not understood, or a contradiction; the message names the property.
+    pub fn from_json(name: &str, document: &Value) -> Result<Schema, Fault> {
+        compile(name, document).map_err(|what| Fault::config(format!("schema {name}: {what}")))?.checked()
+    }
+
+    fn checked(self) -> Result<Schema, Fault> {
+        self.check_names()?;
+        Ok(self)
+    }
+}
+
+fn compile(name: &str, document: &Value) -> Result<Schema, String> {
+    let mut keywords = Keywords::new(document)?;
+    if keywords.text("$schema")?.is_some_and(|draft| draft.trim_end_matches('#') != DRAFT) {
+        return Err(format!("$schema: only {DRAFT} is understood"));
+    }
+    if keywords.text("type")?.is_some_and(|ty| ty != "object") {
+        return Err("type: a record is an object".into());
+    }
+    let required = keywords.names("required")?;
+    let additional = match keywords.take("additionalProperties") {
+        None => false,
+        Some(Value::Bool(additional)) => *additional,
+        Some(_) => return Err("additionalProperties: only true and false are understood".into()),
+    };
+    let properties = match keywords.take("properties") {
+        None => return Err("it has no properties".into()),
+        Some(Value::Object(properties)) => properties,
+        Some(_) => return Err("properties: not an object".into()),
+    };
+    let mut columns = Vec::with_capacity(properties.len());
+    for (property, document) in properties {
+        let column = property::compile(property, required.contains(&property.as_str()), document)
+            .map_err(|what| format!("property {property:?}: {what}"))?;
+        columns.push(column);
+    }
+    let find = |keyword: &str, wanted: &str| {
+        let position = columns.iter().position(|column: &Column| column.name == wanted);
+        position.ok_or_else(|| format!("{keyword}: there is no property {wanted:?}"))
+    };
+    for wanted in &required {
+        find("required", wanted)?;
+    }
+    let mut key = Vec::new();
+    for wanted in keywords.names("x-key")? {
+        let position = find("x-key", wanted)?;
+        if !columns[position].never_null() {
+            return Err(format!("x-key: property {wanted:?} must be required and not nullable"));
+        }
+        if key.contains(&position) {
+            return Err(format!("x-key: property {wanted:?} comes twice"));
+        }
+        key.push(position);
+    }
+    let time = keywords.text("x-time")?.map(|wanted| find("x-time", wanted)).transpose()?;
+    if let Some(column) = time.map(|position| &columns[position])
+        && !matches!(column.ty, Type::Date | Type::Timestamp | Type::TimestampTz)
+    {
+        return Err(format!("x-time: property {:?} is no time", column.name));
+    }
+    let schema = Schema {
+        name: name.to_owned(),
+        title: keywords.owned("title")?,
+        description: keywords.owned("description")?,
+        table: keywords.only("x-postgres", "table")?,
+        measurement: keywords.only("x-influx", "measurement")?,
+        columns,
+        key,
+        time,
+        additional,
+        document: document.clone(),
+    };
+    keywords.finish()?;
+    Ok(schema)
+}
+
+/// The keywords of one schema object that are not yet understood.
+struct Keywords<'a> {
+    left: Vec<(&'a str, &'a Value)>,
+}
+
+impl<'a> Keywords<'a> {
+    fn new(document: &'a Value) -> Result<Keywords<'a>, String> {
+        let map: &Map<_, _> = document.as_object().ok_or("a schema is an object")?;
+        let left = map.iter().map(|(keyword, value)| (keyword.as_str(), value));
+        Ok(Keywords { left: left.filter(|(keyword, _)| !PURE.contains(keyword)).collect() })
+    }
+
+    fn take(&mut self, keyword: &str) -> Option<&'a Value> {
+        let at = self.left.iter().position(|(known, _)| *known == keyword)?;
+        Some(self.left.remove(at).1)
+    }
+
+    fn text(&mut self, keyword: &str) -> Result<Option<&'a str>, String> {
+        match self.take(keyword) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("{keyword}: not a string")),
+        }
+    }
+
+    fn owned(&mut self, keyword: &str) -> Result<Option<String>, String> {
+        Ok(self.text(keyword)?.map(str::to_owned))
+    }
+
+    fn names(&mut self, keyword: &str) -> Result<Vec<&'a str>, String> {
+        let Some(names) = self.take(keyword) else { return Ok(Vec::new()) };
+        let names = names.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
+        names.ok_or_else(|| format!("{keyword}: not a list of names"))
+    }
+
+    /// The one string that an annotation object may hold, which must not be empty.
+    fn only(&mut self, annotation: &str, member: &str) -> Result<Option<String>, String> {
+        let Some(object) = self.take(annotation) else { return Ok(None) };
+        let mut inner = Keywords::new(object).map_err(|what| format!("{annotation}: {what}"))?;
+        let text = inner.owned(member).map_err(|what| format!("{annotation}.{what}"))?;
+        inner.finish().map_err(|what| format!("{annotation}: {what}"))?;
+        match text {
+            Some(text) if text.is_empty() => Err(format!("{annotation}.{member}: empty")),
+            text => Ok(text),
+        }
+    }
+
+    fn finish(self) -> Result<(), String> {
+        match self.left.first() {
+            Some((keyword, _)) => Err(format!("the keyword {keyword:?} is not understood")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

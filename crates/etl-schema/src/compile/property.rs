@@ -1,0 +1,285 @@
+//! One property of a schema document.
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::Keywords;
+use crate::rules::{Bound, Element, Kinds, Literal, Rules};
+use crate::schema::{Column, Influx, InfluxType, Role};
+use crate::types::Type;
+
+pub(super) fn compile(name: &str, required: bool, document: &Value) -> Result<Column, String> {
+    let mut keywords = Keywords::new(document)?;
+    let description = keywords.owned("description")?;
+    let unit = keywords.owned("x-unit")?;
+    let influx = influx(&mut keywords)?;
+    let Element { ty, nullable, rules } = element(keywords, None)?;
+    Ok(Column { name: name.to_owned(), ty, nullable, required, description, unit, influx, rules })
+}
+
+/// A property, or the items of an array, whose storage type the array may prescribe.
+fn element(mut keywords: Keywords<'_>, prescribed: Option<Type>) -> Result<Element, String> {
+    keywords.text("title")?;
+    keywords.text("description")?;
+    let (kinds, nullable) = declared(&mut keywords)?;
+    let stored = stored(&mut keywords, prescribed)?;
+    let format = format(&mut keywords)?;
+    if format.is_some() && kinds != Kinds::STRING {
+        return Err("format and contentEncoding: only for type string".into());
+    }
+    let mut rules = Rules {
+        kinds: if kinds == Kinds::NONE { Kinds::ANY } else { kinds },
+        literals: literals(&mut keywords)?,
+        minimum: bound(&mut keywords, "minimum")?,
+        maximum: bound(&mut keywords, "maximum")?,
+        max_length: max_length(&mut keywords)?,
+        pattern: pattern(&mut keywords)?,
+        format: None,
+        items: items(&mut keywords, kinds, stored.as_ref())?,
+    };
+    keywords.finish()?;
+
+    let natural = natural(kinds, format.as_ref(), &rules);
+    let ty = match (stored, natural) {
+        (None, None) => {
+            return Err("no single type: give one, or x-postgres {\"type\": \"jsonb\"} for any JSON".into());
+        }
+        (None, Some(natural)) => natural,
+        (Some(stored), natural) if lossless(kinds, format.as_ref(), natural.as_ref(), &stored) => stored,
+        (Some(stored), _) => {
+            return Err(format!("x-postgres.type: {} contradicts type or format", stored.postgres()));
+        }
+    };
+    if let Type::Text { .. } = ty {
+        rules.format = format;
+    }
+    fits(&ty, &rules)?;
+    Ok(Element { ty, nullable, rules })
+}
+
+/// The types but null, and whether null is one of them.
+fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
+    let names: Vec<&Value> = match keywords.take("type") {
+        // Without a type everything is valid, null included.
+        None => return Ok((Kinds::NONE, true)),
+        Some(Value::Array(names)) => names.iter().collect(),
+        Some(name) => vec![name],
+    };
+    let (mut kinds, mut nullable) = (Kinds::NONE, false);
+    for name in names {
+        kinds = kinds.with(match name.as_str() {
+            Some("boolean") => Kinds::BOOLEAN,
+            Some("integer") => Kinds::INTEGER,
+            Some("number") => Kinds::NUMBER,
+            Some("string") => Kinds::STRING,
+            Some("array") => Kinds::ARRAY,
+            Some("object") => Kinds::OBJECT,
+            Some("null") => {
+                nullable = true;
+                continue;
+            }
+            _ => return Err(format!("type: {name} is none of JSON Schema's")),
+        });
+    }
+    if kinds == Kinds::NONE {
+        return Err("type: a column of nothing but null".into());
+    }
+    Ok((kinds, nullable))
+}
+
+fn stored(keywords: &mut Keywords<'_>, prescribed: Option<Type>) -> Result<Option<Type>, String> {
+    let Some(spelled) = keywords.only("x-postgres", "type")? else { return Ok(prescribed) };
+    let own = Type::from_postgres(&spelled)
+        .ok_or_else(|| format!("x-postgres.type: {spelled:?} is not supported"))?;
+    if prescribed.is_some_and(|prescribed| prescribed != own) {
+        return Err(format!("x-postgres.type: {spelled:?} is not the element type of the array's"));
+    }
+    Ok(Some(own))
+}
+
+fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
+    let format = match keywords.text("format")? {
+        None => None,
+        Some("date") => Some(Type::Date),
+        Some("date-time") => Some(Type::TimestampTz),
+        Some("uuid") => Some(Type::Uuid),
+        Some(other) => return Err(format!("format: {other:?} is not supported")),
+    };
+    match (keywords.text("contentEncoding")?, &format) {
+        (None, _) => Ok(format),
+        (Some("base64"), None) => Ok(Some(Type::Bytes)),
+        (Some("base64"), Some(_)) => Err("format and contentEncoding exclude each other".into()),
+        (Some(other), _) => Err(format!("contentEncoding: {other:?} is not supported")),
+    }
+}
+
+fn items(
+    keywords: &mut Keywords<'_>,
+    kinds: Kinds,
+    stored: Option<&Type>,
+) -> Result<Option<Box<Element>>, String> {
+    let Some(document) = keywords.take("items") else { return Ok(None) };
+    if !kinds.includes(Kinds::ARRAY) {
+        return Err("items: only for type array".into());
+    }
+    let prescribed = match stored {
+        Some(Type::Array(element)) => Some((**element).clone()),
+        _ => None,
+    };
+    let items = Keywords::new(document).and_then(|items| element(items, prescribed));
+    Ok(Some(Box::new(items.map_err(|what| format!("items: {what}"))?)))
+}
+
+/// The logical type without `x-postgres`.
+fn natural(kinds: Kinds, format: Option<&Type>, rules: &Rules) -> Option<Type> {
+    Some(match kinds {
+        Kinds::STRING => match (format, rules.max_length) {
+            (Some(format), _) => format.clone(),
+            // A limit beyond what PostgreSQL's varchar takes is still checked.
+            (None, max) => {
+                Type::Text { max: max.filter(|max| (1..=10_485_760).contains(max)).map(|max| max as u32) }
+            }
+        },
+        Kinds::INTEGER => Type::Integer { bits: 64 },
+        Kinds::NUMBER => Type::Double,
+        Kinds::BOOLEAN => Type::Boolean,
+        Kinds::OBJECT => Type::Json,
+        Kinds::ARRAY => match rules.items.as_deref() {
+            // PostgreSQL has no arrays of arrays.
+            Some(items) if !matches!(items.ty, Type::Array(_)) => Type::Array(Box::new(items.ty.clone())),
+            _ => Type::Json,
+        },
+        _ => return None,
+    })
+}
+
+/// Whether every value that the keywords allow is kept by the storage type, or refused by it, never changed.
+fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored: &Type) -> bool {
+    match (kinds, stored) {
+        (_, Type::Json) => format.is_none(),
+        (Kinds::STRING, Type::Text { .. }) => true,
+        (Kinds::STRING, Type::Date | Type::Uuid) => format.is_none_or(|format| format == stored),
+        (Kinds::STRING, Type::Timestamp | Type::TimestampTz) => {
+            format.is_none_or(|format| *format == Type::TimestampTz)
+        }
+        (Kinds::STRING, Type::Decimal { .. }) => format.is_none(),
+        // Bytes need to know how the text encodes them.
+        (Kinds::STRING, Type::Bytes) => format == Some(stored),
+        (Kinds::INTEGER, Type::Integer { .. } | Type::Decimal { .. }) => true,
+        (Kinds::NUMBER, Type::Double | Type::Float | Type::Decimal { .. }) => true,
+        (Kinds::BOOLEAN, Type::Boolean) => true,
+        (Kinds::ARRAY, Type::Array(_)) => natural == Some(stored),
+        _ => false,
+    }
+}
+
+/// A keyword that could never have an effect is a mistake.
+fn fits(ty: &Type, rules: &Rules) -> Result<(), String> {
+    let composite = matches!(ty, Type::Json | Type::Array(_));
+    let number = !composite && Kinds::NUMBER.includes(rules.kinds);
+    let string = !composite && rules.kinds == Kinds::STRING;
+    let misplaced = [
+        ("minimum", rules.minimum.is_some() && !number),
+        ("maximum", rules.maximum.is_some() && !number),
+        ("maxLength", rules.max_length.is_some() && !string),
+        ("pattern", rules.pattern.is_some() && !string),
+        ("enum and const", rules.literals.is_some() && composite),
+    ];
+    match misplaced.iter().find(|(_, misplaced)| *misplaced) {
+        Some((keyword, _)) => Err(format!("{keyword}: not supported for a column of {}", ty.postgres())),
+        None => Ok(()),
+    }
+}
+
+fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Vec<Literal>>, String> {
+    let list = match (keywords.take("const"), keywords.take("enum")) {
+        (None, None) => return Ok(None),
+        (Some(constant), None) => std::slice::from_ref(constant),
+        (None, Some(list)) => list.as_array().ok_or("enum: not a list")?,
+        (Some(_), Some(_)) => return Err("enum and const exclude each other".into()),
+    };
+    let literals: Result<_, String> = list.iter().map(literal).collect();
+    literals.map(Some).map_err(|what| format!("enum or const: {what}"))
+}
+
+fn literal(value: &Value) -> Result<Literal, String> {
+    Ok(match value {
+        Value::Null => Literal::Null,
+        Value::Bool(value) => Literal::Bool(*value),
+        Value::Number(number) => Literal::Number(number.to_string()),
+        Value::String(text) => Literal::Text(text.clone()),
+        _ => return Err(format!("{value} is no scalar")),
+    })
+}
+
+fn bound(keywords: &mut Keywords<'_>, keyword: &str) -> Result<Option<Bound>, String> {
+    match keywords.take(keyword) {
+        None => Ok(None),
+        Some(Value::Number(number)) => {
+            let approximate = number.as_f64().ok_or_else(|| format!("{keyword}: out of range"))?;
+            Ok(Some(Bound { text: number.to_string(), approximate }))
+        }
+        Some(_) => Err(format!("{keyword}: not a number")),
+    }
+}
+
+fn max_length(keywords: &mut Keywords<'_>) -> Result<Option<u64>, String> {
+    let Some(length) = keywords.take("maxLength") else { return Ok(None) };
+    length.as_u64().map(Some).ok_or_else(|| "maxLength: not a whole number".into())
+}
+
+fn pattern(keywords: &mut Keywords<'_>) -> Result<Option<Regex>, String> {
+    let Some(pattern) = keywords.text("pattern")? else { return Ok(None) };
+    Regex::new(&ascii_classes(pattern)).map(Some).map_err(|error| format!("pattern: {error}"))
+}
+
+/// JSON Schema's patterns are ECMA-262's, whose `\d` and `\w` are ASCII.
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('d') => out.push_str("[0-9]"),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('w') => out.push_str("[0-9A-Za-z_]"),
+            Some('W') => out.push_str("[^0-9A-Za-z_]"),
+            other => {
+                out.push(c);
+                out.extend(other);
+            }
+        }
+    }
+    out
+}
+
+fn influx(keywords: &mut Keywords<'_>) -> Result<Influx, String> {
+    let Some(object) = keywords.take("x-influx") else { return Ok(Influx::default()) };
+    let mut inner = Keywords::new(object).map_err(|what| format!("x-influx: {what}"))?;
+    let role = match inner.text("role")? {
+        None => None,
+        Some("tag") => Some(Role::Tag),
+        Some("field") => Some(Role::Field),
+        Some("time") => Some(Role::Time),
+        Some("ignore") => Some(Role::Ignore),
+        Some(other) => return Err(format!("x-influx.role: {other:?} is not tag, field, time or ignore")),
+    };
+    let ty = match inner.text("type")? {
+        None => None,
+        Some("float") => Some(InfluxType::Float),
+        Some("integer") => Some(InfluxType::Integer),
+        Some("unsigned") => Some(InfluxType::Unsigned),
+        Some("string") => Some(InfluxType::String),
+        Some("boolean") => Some(InfluxType::Boolean),
+        Some(other) => {
+            return Err(format!(
+                "x-influx.type: {other:?} is not float, integer, unsigned, string or boolean"
+            ));
+        }
+    };
+    inner.finish().map_err(|what| format!("x-influx: {what}"))?;
+    Ok(Influx { role, ty })
+}

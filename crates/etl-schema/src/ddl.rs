@@ -1,0 +1,97 @@
+//! CREATE TABLE statements with descriptions and units.
+
+use std::fmt::Write as _;
+
+use crate::schema::{Column, Schema};
+
+/// The SQL of which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+/// An identifier in double quotes, for both databases.
+pub fn quote_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A table's name, quoted. In PostgreSQL it may be qualified by a schema, `etl.weather`.
+pub fn quote_table(table: &str, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Postgres => table.split('.').map(quote_ident).collect::<Vec<_>>().join("."),
+        Dialect::Sqlite => quote_ident(table),
+    }
+}
+
+/// The statements that create the table of a schema unless it is there, each ended by `;` and a newline.
+pub fn ddl(schema: &Schema, dialect: Dialect, table: &str) -> String {
+    let mut sql = String::new();
+    if let (Dialect::Sqlite, Some(text)) = (dialect, &schema.description) {
+        let _ = writeln!(sql, "-- {}", one_line(text));
+    }
+    let quoted = quote_table(table, dialect);
+    let _ = writeln!(sql, "CREATE TABLE IF NOT EXISTS {quoted} (");
+    // With a key its constraint comes last, without one the last column does.
+    let commas = schema.columns.len() - usize::from(schema.key.is_empty());
+    for (i, column) in schema.columns.iter().enumerate() {
+        let ty = match dialect {
+            Dialect::Postgres => column.ty.postgres(),
+            Dialect::Sqlite => column.ty.sqlite(),
+        };
+        let null = if column.never_null() { " NOT NULL" } else { "" };
+        let comma = if i < commas { "," } else { "" };
+        let _ = write!(sql, "    {} {ty}{null}{comma}", quote_ident(&column.name));
+        if let (Dialect::Sqlite, Some(text)) = (dialect, comment(column)) {
+            let _ = write!(sql, " -- {}", one_line(&text));
+        }
+        sql.push('\n');
+    }
+    if !schema.key.is_empty() {
+        let key: Vec<_> = schema.key_names().map(quote_ident).collect();
+        let _ = writeln!(sql, "    PRIMARY KEY ({})", key.join(", "));
+    }
+    sql.push_str(");\n");
+    if dialect == Dialect::Postgres {
+        comments(schema, &quoted, &mut sql);
+    }
+    sql
+}
+
+fn comments(schema: &Schema, table: &str, sql: &mut String) {
+    if let Some(text) = &schema.description {
+        let _ = writeln!(sql, "COMMENT ON TABLE {table} IS {};", quote_literal(text));
+    }
+    for column in &schema.columns {
+        if let Some(text) = comment(column) {
+            let name = quote_ident(&column.name);
+            let _ = writeln!(sql, "COMMENT ON COLUMN {table}.{name} IS {};", quote_literal(&text));
+        }
+    }
+}
+
+/// Description and unit, `Air temperature. [°C]`.
+fn comment(column: &Column) -> Option<String> {
+    match (&column.description, &column.unit) {
+        (Some(text), Some(unit)) => Some(format!("{text} [{unit}]")),
+        (Some(text), None) => Some(text.clone()),
+        (None, Some(unit)) => Some(format!("[{unit}]")),
+        (None, None) => None,
+    }
+}
+
+/// A comment in SQLite ends with its line, so a text must not have a second one.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A literal that means the same whatever `standard_conforming_strings` is. PostgreSQL's text has no NUL.
+fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\0', "").replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}

@@ -1,0 +1,26 @@
+//! Schemas of Standpipe: the accepted subset of JSON Schema 2020-12, compiled into typed columns and checks.
+//!
+//! A [`Schema`] comes from a document ([`Schema::named`], [`Schema::from_path`], [`Schema::from_json`]) or from the
+//! columns of a table ([`Schema::from_columns`]). A [`Checker`] turns a scanned record into a [`Row`] of typed values
+//! or says which field is wrong and why. [`ddl`] writes the table. A keyword or annotation that is not understood is
+//! a fault: nothing in a schema is silently ignored.
+
+mod check;
+mod compile;
+mod ddl;
+mod encoding;
+mod number;
+mod registry;
+mod rules;
+mod schema;
+pub mod time;
+mod types;
+mod value;
+
+pub use check::{Checker, Row, UnknownFields, Violation};
+pub use ddl::{Dialect, ddl, quote_ident, quote_table};
+pub use encoding::format_uuid;
+pub use registry::{document, names};
+pub use schema::{Column, Influx, InfluxType, Role, Schema};
+pub use types::Type;
+pub use value::{Scratch, Value, array_elements};

@@ -1,0 +1,179 @@
+//! A compiled schema.
+
+use etl_stream::Fault;
+
+use crate::rules::Rules;
+use crate::types::Type;
+
+/// A schema: the typed columns that records of one kind become.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// Its name, such as `openweather.current`.
+    pub name: String,
+    /// `title`
+    pub title: Option<String>,
+    /// `description`
+    pub description: Option<String>,
+    /// The columns in the order of the document.
+    pub columns: Vec<Column>,
+    /// `x-key`, the natural key: positions in `columns`, all required and not nullable.
+    pub key: Vec<usize>,
+    /// `x-time`, the column of the observation time.
+    pub time: Option<usize>,
+    /// `x-postgres.table`, the table that records go to unless told otherwise.
+    pub table: Option<String>,
+    /// `x-influx.measurement`
+    pub measurement: Option<String>,
+    /// `additionalProperties: true`: fields that the schema does not know are dropped and counted.
+    pub additional: bool,
+    /// The document, or null if the schema came from a table.
+    pub document: serde_json::Value,
+}
+
+/// A column: one property of the records.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The property's name, which is the column's.
+    pub name: String,
+    /// Its logical type.
+    pub ty: Type,
+    /// Whether null is valid.
+    pub nullable: bool,
+    /// Whether the property must be there. One that is optional and absent becomes NULL.
+    pub required: bool,
+    /// `description`
+    pub description: Option<String>,
+    /// `x-unit`
+    pub unit: Option<String>,
+    /// `x-influx`
+    pub influx: Influx,
+    pub(crate) rules: Rules,
+}
+
+impl Column {
+    /// A column whose type is all that is known about its values.
+    pub fn new(name: impl Into<String>, ty: Type, nullable: bool, required: bool) -> Column {
+        Column {
+            name: name.into(),
+            ty,
+            nullable,
+            required,
+            description: None,
+            unit: None,
+            influx: Influx::default(),
+            rules: Rules::NONE,
+        }
+    }
+
+    /// Whether a row always has a value here, so that the table's column can be NOT NULL.
+    pub fn never_null(&self) -> bool {
+        self.required && !self.nullable
+    }
+}
+
+/// What a column is in InfluxDB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Influx {
+    /// `role`
+    pub role: Option<Role>,
+    /// `type`, of a field
+    pub ty: Option<InfluxType>,
+}
+
+/// The part that a column plays in a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Part of the series.
+    Tag,
+    /// A field.
+    Field,
+    /// The timestamp.
+    Time,
+    /// Left out.
+    Ignore,
+}
+
+/// The type of a field in InfluxDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InfluxType {
+    /// A double.
+    Float,
+    /// A signed integer of 64 bits.
+    Integer,
+    /// An unsigned integer of 64 bits.
+    Unsigned,
+    /// A string.
+    String,
+    /// A boolean.
+    Boolean,
+}
+
+impl Schema {
+    /// The position of a column.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|known| known.name == column)
+    }
+
+    /// The names of the key's columns.
+    pub fn key_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.key.iter().map(|&i| self.columns[i].name.as_str())
+    }
+
+    /// The schema that a target table's own columns and key are. The key's columns become required and not nullable.
+    ///
+    /// # Errors
+    /// 78: no columns, a name that cannot be one, two names that differ in case only, a key that is no column.
+    pub fn from_columns(name: &str, columns: Vec<Column>, key: &[&str]) -> Result<Schema, Fault> {
+        let mut schema = Schema {
+            name: name.to_owned(),
+            title: None,
+            description: None,
+            columns,
+            key: Vec::new(),
+            time: None,
+            table: None,
+            measurement: None,
+            additional: false,
+            document: serde_json::Value::Null,
+        };
+        schema.check_names()?;
+        for column in key {
+            let position = schema
+                .position(column)
+                .ok_or_else(|| Fault::config(format!("schema {name}: the key {column:?} is no column")))?;
+            schema.columns[position].nullable = false;
+            schema.columns[position].required = true;
+            schema.key.push(position);
+        }
+        Ok(schema)
+    }
+
+    pub(crate) fn check_names(&self) -> Result<(), Fault> {
+        let fault = |what: String| Err(Fault::config(format!("schema {}: {what}", self.name)));
+        if self.columns.is_empty() {
+            return fault("it has no properties".into());
+        }
+        let mut folded: Vec<(String, &str)> = Vec::with_capacity(self.columns.len());
+        for Column { name, .. } in &self.columns {
+            if name.is_empty() {
+                return fault("a property has an empty name".into());
+            }
+            // PostgreSQL cuts longer names, so that two of them may become one.
+            if name.len() > 63 {
+                return fault(format!("property {name:?}: its name is longer than 63 bytes"));
+            }
+            if name.contains(char::is_control) {
+                return fault(format!("property {name:?}: its name has a control character"));
+            }
+            if name == "_etl" {
+                return fault("property \"_etl\": the name is reserved for control lines".into());
+            }
+            folded.push((name.to_lowercase(), name));
+        }
+        folded.sort();
+        match folded.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => fault(format!("properties {:?} and {:?} become one column", pair[0].1, pair[1].1)),
+            None => Ok(()),
+        }
+    }
+}

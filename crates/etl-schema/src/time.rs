@@ -1,0 +1,212 @@
+//! Dates and times: read strictly, written shortest.
+//!
+//! Dates are days since 1970-01-01, timestamps microseconds since its midnight, in the proleptic Gregorian calendar,
+//! of the years 1 to 9999.
+
+const DAY: i64 = 86_400_000_000;
+/// 0001-01-01 and the first day after 9999-12-31.
+const FIRST_DAY: i64 = -719_162;
+const LAST_DAY: i64 = 2_932_896;
+
+/// Days since 1970-01-01 of a date `YYYY-MM-DD`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_date(text: &str) -> Result<i32, &'static str> {
+    match text.as_bytes().split_first_chunk::<10>() {
+        Some((date, [])) => date_of(date),
+        _ => Err(NO_DATE),
+    }
+}
+
+const NO_DATE: &str = "is no date YYYY-MM-DD";
+const NO_TIME: &str = "is no RFC 3339 date and time";
+
+/// Microseconds since 1970-01-01T00:00:00Z of an RFC 3339 date and time, which must have a zone.
+///
+/// `T` may be `t` or a space. A second 60 is the first one of the next minute, as in PostgreSQL. A fraction may have
+/// any length and is rounded to microseconds, half to even.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_timestamptz(text: &str) -> Result<i64, &'static str> {
+    let (local, zone) = local_time(text)?;
+    let offset = match zone {
+        [] => return Err("has no zone, such as Z or +02:00"),
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (two(*h1, *h2).ok_or(NO_TIME)?, two(*m1, *m2).ok_or(NO_TIME)?);
+            // PostgreSQL's limit; the widest offset in use is +14:00.
+            if hours > 15 || minutes > 59 {
+                return Err("has a zone offset out of range");
+            }
+            let offset = i64::from(hours * 60 + minutes) * 60_000_000;
+            if *sign == b'-' { -offset } else { offset }
+        }
+        _ => return Err(NO_TIME),
+    };
+    in_range(local - offset)
+}
+
+/// Microseconds since 1970-01-01T00:00:00 of a date and time that must have no zone; else as [`parse_timestamptz`].
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
+    let (local, zone) = local_time(text)?;
+    match zone {
+        [] => in_range(local),
+        [b'Z' | b'z' | b'+' | b'-', ..] => Err("has a zone, but the column is a timestamp without one"),
+        _ => Err(NO_TIME),
+    }
+}
+
+fn in_range(micros: i64) -> Result<i64, &'static str> {
+    let days = micros.div_euclid(DAY);
+    if (FIRST_DAY..=LAST_DAY).contains(&days) {
+        Ok(micros)
+    } else {
+        Err("is outside of the years 0001 to 9999")
+    }
+}
+
+/// The microseconds of the part before the zone, and the bytes of the zone.
+fn local_time(text: &str) -> Result<(i64, &[u8]), &'static str> {
+    let (date, rest) = text.as_bytes().split_first_chunk::<10>().ok_or(NO_TIME)?;
+    let days = date_of(date).map_err(|reason| if reason == NO_DATE { NO_TIME } else { reason })?;
+    let Some((&[b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], rest)) =
+        rest.split_first_chunk::<9>()
+    else {
+        return Err(NO_TIME);
+    };
+    let digits = |a, b| two(a, b).ok_or(NO_TIME);
+    let (hour, minute, second) = (digits(h1, h2)?, digits(m1, m2)?, digits(s1, s2)?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return Err("has a time of day out of range");
+    }
+    let (fraction, zone) = fraction(rest)?;
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Ok((i64::from(days) * DAY + seconds * 1_000_000 + fraction, zone))
+}
+
+/// Microseconds of a fraction, if there is one, and what is behind it.
+fn fraction(rest: &[u8]) -> Result<(i64, &[u8]), &'static str> {
+    let [b'.', tail @ ..] = rest else { return Ok((0, rest)) };
+    let length = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if length == 0 {
+        return Err(NO_TIME);
+    }
+    let (digits, zone) = tail.split_at(length);
+    let mut micros = 0;
+    for i in 0..6 {
+        micros = micros * 10 + digits.get(i).map_or(0, |digit| i64::from(digit - b'0'));
+    }
+    if let [first, more @ ..] = digits.get(6..).unwrap_or_default() {
+        let above = *first > b'5' || *first == b'5' && more.iter().any(|&digit| digit != b'0');
+        let tie = *first == b'5' && !above;
+        micros += i64::from(above || tie && micros % 2 == 1);
+    }
+    Ok((micros, zone))
+}
+
+#[inline]
+fn two(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
+}
+
+fn date_of(date: &[u8; 10]) -> Result<i32, &'static str> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return Err(NO_DATE) };
+    let digits = |a, b| two(a, b).ok_or(NO_DATE);
+    let (year, month, day) = (digits(y1, y2)? * 100 + digits(y3, y4)?, digits(m1, m2)?, digits(d1, d2)?);
+    if year == 0 || month == 0 || month > 12 || day == 0 || day > days_in_month(year, month) {
+        return Err("is no day of the calendar");
+    }
+    Ok(days_from_civil(year as i32, month, day))
+}
+
+fn days_in_month(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+// Both conversions follow Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March, so
+// that the leap day is the last one.
+
+fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month as i32 + 9) % 12) + 2) / 5 + day as i32 - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = (day_of_year - (153 * shifted + 2) / 5 + 1) as u32;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 } as u32;
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// Appends a date, `2026-11-23`.
+pub fn format_date(days: i32, out: &mut Vec<u8>) {
+    push_date(i64::from(days), out);
+}
+
+/// Appends a time without zone, `2026-11-23T02:00:00`, with as many digits of a fraction as it needs.
+pub fn format_timestamp(micros: i64, out: &mut Vec<u8>) {
+    push_date(micros.div_euclid(DAY), out);
+    let of_day = micros.rem_euclid(DAY);
+    let seconds = of_day / 1_000_000;
+    for (mark, part) in [(b'T', seconds / 3600), (b':', seconds / 60 % 60), (b':', seconds % 60)] {
+        out.push(mark);
+        push_two(part as u32, out);
+    }
+    let fraction = (of_day % 1_000_000) as u32;
+    if fraction > 0 {
+        out.push(b'.');
+        for part in [fraction / 10_000, fraction / 100 % 100, fraction % 100] {
+            push_two(part, out);
+        }
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
+    }
+}
+
+/// Appends a moment in UTC, `2026-11-23T02:00:00Z`, with as many digits of a fraction as it needs.
+pub fn format_timestamptz(micros: i64, out: &mut Vec<u8>) {
+    format_timestamp(micros, out);
+    out.push(b'Z');
+}
+
+fn push_date(days: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil_from_days(days);
+    if (0..=9999).contains(&year) {
+        push_two(year as u32 / 100, out);
+        push_two(year as u32 % 100, out);
+    } else {
+        out.extend_from_slice(year.to_string().as_bytes());
+    }
+    out.push(b'-');
+    push_two(month, out);
+    out.push(b'-');
+    push_two(day, out);
+}
+
+fn push_two(n: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use super::*;
+
+fn shown(format: impl Fn(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    format(&mut out);
+    String::from_utf8(out).expect("ASCII")
+}
+
+#[test]
+fn dates() {
+    for (text, days) in [
+        ("1970-01-01", 0),
+        ("2000-02-29", 11_016),
+        ("0001-01-01", FIRST_DAY as i32),
+        ("9999-12-31", LAST_DAY as i32),
+    ] {
+        assert_eq!(parse_date(text), Ok(days));
+        assert_eq!(shown(|out| format_date(days, out)), text);
+    }
+    for text in
+        ["2026-02-29", "1900-02-29", "2026-13-01", "2026-00-01", "2026-01-00", "2026-04-31", "0000-01-01"]
+    {
+        assert_eq!(parse_date(text), Err("is no day of the calendar"), "{text}");
+    }
+    for text in
+        ["", "2026-1-01", "2026-01-01 ", "26-01-01", "+026-01-01", "2026/01/01", "20260101", "２026-01-01"]
+    {
+        assert_eq!(parse_date(text), Err(NO_DATE), "{text}");
+    }
+}
+
+#[test]
+fn moments() {
+    let cases = [
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("2026-11-23t02:00:00.5z", "2026-11-23T02:00:00.5Z"),
+        ("2026-11-23 02:00:00+02:30", "2026-11-22T23:30:00Z"),
+        ("2026-11-23T02:00:00-00:00", "2026-11-23T02:00:00Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2026-11-23T02:00:00.123456789Z", "2026-11-23T02:00:00.123457Z"),
+        ("2026-11-23T02:00:00.0000005Z", "2026-11-23T02:00:00Z"),
+        ("2026-11-23T02:00:00.0000015Z", "2026-11-23T02:00:00.000002Z"),
+        ("2026-11-23T02:00:00.00000050001Z", "2026-11-23T02:00:00.000001Z"),
+        ("2026-12-31T23:59:59.9999999Z", "2027-01-01T00:00:00Z"),
+    ];
+    for (text, expected) in cases {
+        let micros = parse_timestamptz(text).unwrap_or_else(|reason| panic!("{text} {reason}"));
+        assert_eq!(shown(|out| format_timestamptz(micros, out)), expected, "{text}");
+    }
+    let refused = [
+        ("2026-11-23T02:00:00", "has no zone, such as Z or +02:00"),
+        ("2026-11-23T24:00:00Z", "has a time of day out of range"),
+        ("2026-11-23T23:60:00Z", "has a time of day out of range"),
+        ("2026-11-23T23:00:61Z", "has a time of day out of range"),
+        ("2026-02-30T00:00:00Z", "is no day of the calendar"),
+        ("2026-11-23T02:00:00+16:00", "has a zone offset out of range"),
+        ("2026-11-23T02:00:00+02:60", "has a zone offset out of range"),
+        ("0001-01-01T00:00:00+01:00", "is outside of the years 0001 to 9999"),
+        ("9999-12-31T23:59:60Z", "is outside of the years 0001 to 9999"),
+        ("2026-11-23", NO_TIME),
+        ("2026-11-23T02:00Z", NO_TIME),
+        ("2026-11-23T02:00:00.Z", NO_TIME),
+        ("2026-11-23T02:00:00,5Z", NO_TIME),
+        ("2026-11-23T02:00:00+0200", NO_TIME),
+        ("2026-11-23T02:00:00 Z", NO_TIME),
+        ("2026-11-23_02:00:00Z", NO_TIME),
+        ("1763863200", NO_TIME),
+    ];
+    for (text, reason) in refused {
+        assert_eq!(parse_timestamptz(text), Err(reason), "{text}");
+    }
+    assert_eq!(parse_timestamp("1970-01-02T00:00:01.5"), Ok(DAY + 1_500_000));
+    for text in ["1970-01-02T00:00:01Z", "1970-01-02T00:00:01+00:00"] {
+        assert_eq!(parse_timestamp(text), Err("has a zone, but the column is a timestamp without one"));
+    }
+}
+
+#[test]
+fn agrees_with_jiff() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..20_000 {
+        let micros = random.i64(FIRST_DAY * DAY + DAY..(LAST_DAY - 1) * DAY);
+        let micros = if random.bool() { micros - micros.rem_euclid(1_000_000) } else { micros };
+        let theirs = jiff::Timestamp::from_microsecond(micros).expect("in range");
+        assert_eq!(shown(|out| format_timestamptz(micros, out)), theirs.to_string());
+
+        let offset = jiff::tz::Offset::from_seconds(random.i32(-840..=840) * 60).expect("in range");
+        let text = theirs.display_with_offset(offset).to_string();
+        assert_eq!(parse_timestamptz(&text), Ok(micros), "{text}");
+        let local = offset.to_datetime(theirs);
+        let as_utc = jiff::tz::Offset::UTC.to_timestamp(local).expect("in range").as_microsecond();
+        assert_eq!(parse_timestamp(&local.to_string()), Ok(as_utc), "{local}");
+
+        let date = format!("{:04}-{:02}-{:02}", random.u32(0..2100), random.u32(0..14), random.u32(0..33));
+        let theirs: Option<jiff::civil::Date> =
+            date.parse().ok().filter(|date: &jiff::civil::Date| date.year() > 0);
+        assert_eq!(parse_date(&date).is_ok(), theirs.is_some(), "{date}");
+    }
+}

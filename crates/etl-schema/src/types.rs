@@ -1,0 +1,211 @@
+//! Logical types, and how the databases spell them.
+
+use etl_stream::Fault;
+
+/// The logical type of a column, the same for every sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Unicode text of at most `max` code points.
+    Text {
+        /// The longest text, in code points.
+        max: Option<u32>,
+    },
+    /// A signed integer of 16, 32 or 64 bits.
+    Integer {
+        /// 16, 32 or 64.
+        bits: u8,
+    },
+    /// An IEEE 754 double, finite.
+    Double,
+    /// An IEEE 754 single, finite.
+    Float,
+    /// An exact decimal number.
+    Decimal {
+        /// Digits in all, and how many of them are behind the point.
+        precision: Option<(u32, u32)>,
+    },
+    /// True or false.
+    Boolean,
+    /// A calendar date of the years 1 to 9999.
+    Date,
+    /// A date and time without a zone, to the microsecond.
+    Timestamp,
+    /// A moment, to the microsecond.
+    TimestampTz,
+    /// A UUID.
+    Uuid,
+    /// Bytes, in JSON as base64.
+    Bytes,
+    /// Any JSON.
+    Json,
+    /// An array of any number of one type.
+    Array(Box<Type>),
+}
+
+impl Type {
+    /// Reads PostgreSQL's name of a type, in any of its spellings; nothing for types that are not supported.
+    pub fn from_postgres(spelled: &str) -> Option<Type> {
+        let spelled = spelled.to_ascii_lowercase();
+        if let Some(element) = spelled.trim_end().strip_suffix("[]") {
+            return match Type::from_postgres(element)? {
+                Type::Array(_) => None,
+                element => Some(Type::Array(Box::new(element))),
+            };
+        }
+        let (name, arguments) = split_arguments(&spelled)?;
+        let ty = match (name.as_str(), arguments.len()) {
+            ("text" | "varchar" | "character varying", 0) => Type::Text { max: None },
+            ("varchar" | "character varying" | "char" | "character", 1) => {
+                Type::Text { max: Some(arguments[0]) }
+            }
+            ("char" | "character", 0) => Type::Text { max: Some(1) },
+            ("smallint" | "int2", 0) => Type::Integer { bits: 16 },
+            ("integer" | "int" | "int4", 0) => Type::Integer { bits: 32 },
+            ("bigint" | "int8", 0) => Type::Integer { bits: 64 },
+            ("real" | "float4", 0) => Type::Float,
+            ("double precision" | "float8", 0) => Type::Double,
+            ("numeric" | "decimal", 0..=2) => decimal(&arguments)?,
+            ("boolean" | "bool", 0) => Type::Boolean,
+            ("date", 0) => Type::Date,
+            ("timestamp" | "timestamp without time zone", 0) => Type::Timestamp,
+            ("timestamptz" | "timestamp with time zone", 0) => Type::TimestampTz,
+            ("uuid", 0) => Type::Uuid,
+            ("bytea", 0) => Type::Bytes,
+            ("json" | "jsonb", 0) => Type::Json,
+            _ => return None,
+        };
+        // PostgreSQL has no varchar(0).
+        (ty != Type::Text { max: Some(0) }).then_some(ty)
+    }
+
+    /// The name of the type in PostgreSQL.
+    pub fn postgres(&self) -> String {
+        match self {
+            Type::Text { max: None } => "text".into(),
+            Type::Text { max: Some(max) } => format!("varchar({max})"),
+            Type::Integer { bits: 16 } => "smallint".into(),
+            Type::Integer { bits: 32 } => "integer".into(),
+            Type::Integer { .. } => "bigint".into(),
+            Type::Double => "double precision".into(),
+            Type::Float => "real".into(),
+            Type::Decimal { precision: None } => "numeric".into(),
+            Type::Decimal { precision: Some((digits, scale)) } => format!("numeric({digits},{scale})"),
+            Type::Boolean => "boolean".into(),
+            Type::Date => "date".into(),
+            Type::Timestamp => "timestamp".into(),
+            Type::TimestampTz => "timestamptz".into(),
+            Type::Uuid => "uuid".into(),
+            Type::Bytes => "bytea".into(),
+            Type::Json => "jsonb".into(),
+            Type::Array(element) => format!("{}[]", element.postgres()),
+        }
+    }
+
+    /// The declared type in SQLite. The names chosen have the right affinity there and are read back by
+    /// [`Type::from_sqlite`].
+    pub fn sqlite(&self) -> String {
+        match self {
+            Type::Text { max: None } => "TEXT".into(),
+            Type::Text { max: Some(max) } => format!("VARCHAR({max})"),
+            Type::Integer { bits: 16 } => "INT2".into(),
+            Type::Integer { bits: 32 } => "INT4".into(),
+            Type::Integer { .. } => "INTEGER".into(),
+            Type::Double => "REAL".into(),
+            Type::Float => "FLOAT4".into(),
+            Type::Decimal { precision: None } => "TEXT_DECIMAL".into(),
+            Type::Decimal { precision: Some((digits, scale)) } => format!("TEXT_DECIMAL({digits},{scale})"),
+            Type::Boolean => "BOOLEAN".into(),
+            Type::Date => "TEXT_DATE".into(),
+            Type::Timestamp => "TEXT_TIMESTAMP".into(),
+            Type::TimestampTz => "TEXT_TIMESTAMPTZ".into(),
+            Type::Uuid => "TEXT_UUID".into(),
+            Type::Bytes => "BLOB".into(),
+            Type::Json => "TEXT_JSON".into(),
+            Type::Array(element) => format!("TEXT_ARRAY_{}", element.sqlite()),
+        }
+    }
+
+    /// Reads the declared type of a column of a SQLite table, ours or anybody's.
+    ///
+    /// # Errors
+    /// 78: the declaration is empty or unknown; the message names the column.
+    pub fn from_sqlite(column: &str, declared: &str) -> Result<Type, Fault> {
+        sqlite_type(&declared.to_ascii_lowercase()).ok_or_else(|| {
+            Fault::config(format!(
+                "column {column:?}: its declared type {declared:?} is not known; give a schema"
+            ))
+        })
+    }
+
+    /// What a value of the type is called in a message.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Type::Text { .. } => "a text",
+            Type::Integer { .. } => "an integer",
+            Type::Double | Type::Float | Type::Decimal { .. } => "a number",
+            Type::Boolean => "true or false",
+            Type::Date => "a date (YYYY-MM-DD)",
+            Type::Timestamp => "a date and time without zone",
+            Type::TimestampTz => "a date and time with zone (RFC 3339)",
+            Type::Uuid => "a UUID",
+            Type::Bytes => "bytes in base64",
+            Type::Json => "JSON of the declared type",
+            Type::Array(_) => "an array",
+        }
+    }
+}
+
+fn sqlite_type(declared: &str) -> Option<Type> {
+    if let Some(element) = declared.trim().strip_prefix("text_array_") {
+        return match sqlite_type(element)? {
+            Type::Array(_) => None,
+            element => Some(Type::Array(Box::new(element))),
+        };
+    }
+    let (name, arguments) = split_arguments(declared)?;
+    Some(match name.as_str() {
+        "text" | "clob" | "string" => Type::Text { max: None },
+        "char" | "character" | "nchar" | "varchar" | "nvarchar" | "character varying"
+        | "varying character" => Type::Text { max: arguments.first().copied() },
+        "int2" => Type::Integer { bits: 16 },
+        "int4" => Type::Integer { bits: 32 },
+        "int" | "integer" | "bigint" | "int8" | "smallint" | "mediumint" | "tinyint" => {
+            Type::Integer { bits: 64 }
+        }
+        "real" | "double" | "double precision" | "float" | "float8" => Type::Double,
+        "float4" => Type::Float,
+        "numeric" | "decimal" | "text_decimal" => decimal(&arguments)?,
+        "boolean" | "bool" => Type::Boolean,
+        "date" | "text_date" => Type::Date,
+        "datetime" | "timestamp" | "text_timestamp" => Type::Timestamp,
+        "timestamptz" | "text_timestamptz" => Type::TimestampTz,
+        "uuid" | "text_uuid" => Type::Uuid,
+        "blob" => Type::Bytes,
+        "json" | "text_json" => Type::Json,
+        _ => return None,
+    })
+}
+
+/// The name of a type with single spaces, and the numbers in its parentheses.
+fn split_arguments(spelled: &str) -> Option<(String, Vec<u32>)> {
+    let (name, arguments) = match spelled.split_once('(') {
+        None => (spelled, Vec::new()),
+        Some((name, rest)) => {
+            let inside = rest.trim_end().strip_suffix(')')?;
+            (name, inside.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>()?)
+        }
+    };
+    Some((name.split_whitespace().collect::<Vec<_>>().join(" "), arguments))
+}
+
+fn decimal(arguments: &[u32]) -> Option<Type> {
+    let precision = match *arguments {
+        [] => None,
+        [digits] => Some((digits, 0)),
+        [digits, scale] => Some((digits, scale)),
+        _ => return None,
+    };
+    // PostgreSQL's own limit on the digits that can be asked for.
+    let possible = precision.is_none_or(|(digits, scale)| (1..=1000).contains(&digits) && scale <= digits);
+    possible.then_some(Type::Decimal { precision })
+}

@@ -1,0 +1,307 @@
+//! Typed values, read from JSON.
+
+use etl_stream::json::{self, Kind};
+use etl_stream::{Class, Fault};
+
+use crate::encoding::{decode_base64, parse_uuid};
+use crate::number::{self, Exact};
+use crate::rules::{Kinds, Rules, at_most};
+use crate::time;
+use crate::types::Type;
+
+/// A checked value of a column's type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// NULL: the field is null or absent.
+    Null,
+    /// Decoded text.
+    Text(&'a str),
+    /// An integer in the range of its column.
+    Integer(i64),
+    /// The double nearest to the text; in a `real` column the single nearest to it.
+    Double(f64),
+    /// The number as it was written, a JSON number.
+    Decimal(&'a str),
+    /// True or false.
+    Boolean(bool),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00, without zone.
+    Timestamp(i64),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    TimestampTz(i64),
+    /// The bytes of a UUID in the order they are written.
+    Uuid([u8; 16]),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// JSON text as it stands in the line.
+    Json(&'a str),
+    /// The JSON text of an array and the type of its elements; see [`array_elements`].
+    Array(&'a str, &'a Type),
+}
+
+/// Reused memory for texts that had escapes and for decoded bytes.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    bytes: Vec<u8>,
+}
+
+impl Scratch {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn get(&self, (start, end): (u32, u32)) -> &[u8] {
+        &self.bytes[start as usize..end as usize]
+    }
+}
+
+/// What a value was read as; all that is text stays where it is until it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cell {
+    Null,
+    /// The value as it stands in the line.
+    Plain,
+    /// A range of the scratch.
+    Scratch(u32, u32),
+    Integer(i64),
+    Double(f64),
+    Boolean(bool),
+    Date(i32),
+    Timestamp(i64),
+    Uuid([u8; 16]),
+}
+
+impl Cell {
+    #[inline]
+    pub(crate) fn value<'a>(
+        self,
+        ty: &'a Type,
+        source: impl FnOnce() -> Option<json::Value<'a>>,
+        scratch: &'a Scratch,
+    ) -> Value<'a> {
+        match self {
+            Cell::Null => Value::Null,
+            Cell::Integer(n) => Value::Integer(n),
+            Cell::Double(x) => Value::Double(x),
+            Cell::Boolean(b) => Value::Boolean(b),
+            Cell::Date(days) => Value::Date(days),
+            Cell::Timestamp(micros) if matches!(ty, Type::Timestamp) => Value::Timestamp(micros),
+            Cell::Timestamp(micros) => Value::TimestampTz(micros),
+            Cell::Uuid(bytes) => Value::Uuid(bytes),
+            Cell::Plain => source().map_or(Value::Null, |source| match ty {
+                Type::Decimal { .. } => Value::Decimal(source.text),
+                Type::Json => Value::Json(source.raw),
+                Type::Array(element) => Value::Array(source.raw, element),
+                _ => Value::Text(source.text),
+            }),
+            Cell::Scratch(start, end) => {
+                let bytes = scratch.get((start, end));
+                // Only what unescape_into wrote gets here as text, and that is UTF-8.
+                let text = || std::str::from_utf8(bytes).unwrap_or_default();
+                match ty {
+                    Type::Bytes => Value::Bytes(bytes),
+                    Type::Decimal { .. } => Value::Decimal(text()),
+                    _ => Value::Text(text()),
+                }
+            }
+        }
+    }
+}
+
+/// Why a value is refused.
+type Refused = Box<str>;
+
+/// A sentence about a value, which is shortened to about 80 characters.
+#[cold]
+#[inline(never)]
+fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
+    format!("{} {}", json::shorten(value.raw, 80), what.as_ref()).into()
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_type(ty: &Type, value: json::Value<'_>) -> Refused {
+    format!("expected {}, found {}", ty.noun(), json::shorten(value.raw, 80)).into()
+}
+
+/// Checks a value and reads it.
+#[inline]
+pub(crate) fn read(
+    ty: &Type,
+    nullable: bool,
+    rules: &Rules,
+    value: json::Value<'_>,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    match (value.kind, ty) {
+        (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
+        (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
+        // The commonest pair first; whether the number is an integer is found out while reading it.
+        (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value),
+        _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
+            Err(wrong_type(ty, value))
+        }
+        (Kind::Number, Type::Double | Type::Float | Type::Decimal { .. }) => read_number(ty, rules, value),
+        (Kind::String { escaped: false }, _) if !matches!(ty, Type::Json) => {
+            read_text(ty, rules, value, value.text, Cell::Plain, scratch)
+        }
+        (Kind::String { escaped: true }, _) if !matches!(ty, Type::Json) => {
+            read_escaped(ty, rules, value, scratch)
+        }
+        (Kind::Bool(b), Type::Boolean) => {
+            rules.bool(b).map(|()| Cell::Boolean(b)).map_err(|what| refuse(value, what))
+        }
+        (Kind::Array, Type::Array(_) | Type::Json) => read_array(ty, rules, value, scratch),
+        (_, Type::Json) => Ok(Cell::Plain),
+        _ => Err(wrong_type(ty, value)),
+    }
+}
+
+#[inline]
+fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Result<Cell, Refused> {
+    let text = value.text;
+    let (cell, approximate) = match ty {
+        Type::Integer { bits } => {
+            let n = number::integer(text).map_err(|what| refuse(value, what))?;
+            if n >> (bits - 1) != 0 && n >> (bits - 1) != -1 {
+                return Err(refuse(value, format!("is out of range for {bits} bits")));
+            }
+            (Cell::Integer(n), Some(n as f64))
+        }
+        Type::Decimal { precision } => {
+            within(*precision, text).map_err(|what| refuse(value, what))?;
+            (Cell::Plain, None)
+        }
+        _ => {
+            let x = float(ty, text)
+                .ok_or_else(|| refuse(value, "is out of the range of the column's numbers"))?;
+            // A single is not the nearest double of its text, so it says nothing about a bound.
+            (Cell::Double(x), matches!(ty, Type::Double).then_some(x))
+        }
+    };
+    rules.number(text, approximate).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+/// The nearest double or single; nothing where it overflows, or where what is not zero would become zero.
+#[inline]
+fn float(ty: &Type, text: &str) -> Option<f64> {
+    let x = if matches!(ty, Type::Float) {
+        text.parse::<f32>().ok()?.into()
+    } else {
+        text.parse::<f64>().ok()?
+    };
+    (x.is_finite() && (x != 0.0 || Exact::new(text).is_zero())).then_some(x)
+}
+
+fn within(precision: Option<(u32, u32)>, text: &str) -> Result<(), String> {
+    let Some((digits, scale)) = precision else { return Ok(()) };
+    let exact = Exact::new(text);
+    if exact.whole_digits() > i64::from(digits - scale) {
+        return Err(format!("has more than {} digits before the point", digits - scale));
+    }
+    if exact.fraction_digits() > i64::from(scale) {
+        return Err(format!("has more than {scale} digits behind the point"));
+    }
+    Ok(())
+}
+
+#[cold]
+fn read_escaped(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let start = scratch.bytes.len();
+    json::unescape_into(value.text, &mut scratch.bytes);
+    let end = scratch.bytes.len();
+    let cell = Cell::Scratch(start as u32, end as u32);
+    if let Type::Bytes = ty {
+        // Base64 is decoded to behind its own text.
+        let text = String::from_utf8_lossy(&scratch.bytes[start..end]).into_owned();
+        return read_text(ty, rules, value, &text, cell, scratch);
+    }
+    let decoded = std::mem::take(&mut scratch.bytes);
+    let text = std::str::from_utf8(&decoded[start..end]).unwrap_or_default();
+    let read = read_text(ty, rules, value, text, cell, &mut Scratch::default());
+    scratch.bytes = decoded;
+    read
+}
+
+/// A string; `text` is decoded, and `cell` says where it is kept.
+#[inline]
+fn read_text(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    text: &str,
+    cell: Cell,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let typed = match ty {
+        Type::Text { max } => {
+            max.map_or(Ok(()), |max| at_most(text, max.into())).map_err(|what| refuse(value, what))?;
+            if let Some(format) = &rules.format {
+                let length = scratch.bytes.len();
+                read_text(format, &Rules::NONE, value, text, cell, scratch)?;
+                scratch.bytes.truncate(length);
+            }
+            Ok(cell)
+        }
+        Type::Date => time::parse_date(text).map(Cell::Date),
+        Type::Timestamp => time::parse_timestamp(text).map(Cell::Timestamp),
+        Type::TimestampTz => time::parse_timestamptz(text).map(Cell::Timestamp),
+        Type::Uuid => parse_uuid(text).map(Cell::Uuid).ok_or("is no UUID"),
+        Type::Bytes => decode_base64(text, &mut scratch.bytes).map(|(start, end)| Cell::Scratch(start, end)),
+        Type::Decimal { precision } => match json::scan_value(text) {
+            Ok(number) if number.kind == Kind::Number && number.raw.len() == text.len() => {
+                within(*precision, text).map_err(|what| refuse(value, what))?;
+                Ok(cell)
+            }
+            _ => Err("is no decimal number"),
+        },
+        _ => return Err(wrong_type(ty, value)),
+    };
+    let cell = typed.map_err(|what| refuse(value, what))?;
+    rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+fn read_array(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let length = scratch.bytes.len();
+    for (i, element) in json::elements(value.raw).enumerate() {
+        let read = match (&rules.items, ty) {
+            (Some(items), _) => read(&items.ty, items.nullable, &items.rules, element, scratch),
+            (None, Type::Array(of)) => read(of, true, &Rules::NONE, element, scratch),
+            (None, _) => break,
+        };
+        read.map_err(|reason| format!("element {i}: {reason}"))?;
+        scratch.bytes.truncate(length);
+    }
+    Ok(Cell::Plain)
+}
+
+/// Hands the elements of a checked array to `each`, in order; see [`Value::Array`].
+///
+/// # Errors
+/// 70: the array was not checked against this type; or what `each` fails with.
+pub fn array_elements(
+    array: &str,
+    element: &Type,
+    scratch: &mut Scratch,
+    mut each: impl FnMut(Value<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    for value in json::elements(array) {
+        scratch.clear();
+        let cell = read(element, true, &Rules::NONE, value, scratch).map_err(|reason| {
+            Fault::new(Class::Bug, format!("an array element passed the check: {reason}"))
+        })?;
+        each(cell.value(element, || Some(value), scratch))?;
+    }
+    Ok(())
+}

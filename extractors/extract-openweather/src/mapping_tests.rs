@@ -1,0 +1,177 @@
+//! Each recorded reply against the records beside it, then the shapes that no recording shows.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const FETCHED_AT: &str = "2026-11-24T00:00:00Z";
+
+fn here() -> Location {
+    Location { name: "here".into(), asked: Asked::Coordinates { lat: 48.14, lon: 11.58 } }
+}
+
+fn reply_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replies").join(name)
+}
+
+fn map(endpoint: Endpoint, reply: &Value) -> Result<Vec<Value>, String> {
+    let reply = serde_json::to_vec(reply).unwrap();
+    match records(endpoint, &here(), FETCHED_AT, &reply) {
+        Ok(mapped) => Ok(mapped.records.iter().map(|line| serde_json::from_slice(line).unwrap()).collect()),
+        Err(fault) => {
+            assert_eq!(fault.class(), Class::Protocol);
+            Err(fault.message().to_owned())
+        }
+    }
+}
+
+#[test]
+fn recorded_replies_become_the_records_beside_them() {
+    for (endpoint, name, warnings) in [
+        (Endpoint::Current, "current/munich_two_conditions_no_feels_like", vec![]),
+        (Endpoint::Current, "current/paris_drizzle_no_cod_no_base", vec![]),
+        (Endpoint::Current, "current/rain_1h_only", vec![]),
+        (Endpoint::Current, "current/seattle_imperial", vec![]),
+        (Endpoint::Forecast, "forecast/london_2013_one_step", vec![]),
+        (Endpoint::Forecast, "forecast/munich_pop_16_steps_mock", vec![]),
+        (
+            Endpoint::Forecast,
+            "forecast/paris_2018_40_steps",
+            vec!["the forecast says cnt 40 and lists 2 steps"],
+        ),
+        (Endpoint::AirPollution, "air_pollution/london_2021", vec![]),
+        (Endpoint::AirPollution, "air_pollution/seattle_2023", vec![]),
+    ] {
+        let reply = std::fs::read(reply_file(&format!("{name}.json"))).unwrap();
+        let mapped = records(endpoint, &here(), FETCHED_AT, &reply).unwrap();
+        let got: String =
+            mapped.records.iter().map(|line| format!("{}\n", std::str::from_utf8(line).unwrap())).collect();
+        let golden = reply_file(&format!("{name}.ndjson"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &got).unwrap();
+        }
+        assert_eq!(got, std::fs::read_to_string(&golden).unwrap(), "{name}");
+        assert_eq!(mapped.warnings, warnings, "{name}");
+    }
+}
+
+#[test]
+fn records_have_the_fields_of_their_schema_in_its_order() {
+    for (endpoint, reply) in [
+        (Endpoint::Current, "current/rain_1h_only.json"),
+        (Endpoint::Forecast, "forecast/london_2013_one_step.json"),
+        (Endpoint::AirPollution, "air_pollution/london_2021.json"),
+    ] {
+        let reply = std::fs::read(reply_file(reply)).unwrap();
+        let mapped = records(endpoint, &here(), FETCHED_AT, &reply).unwrap();
+        let record: Value = serde_json::from_slice(&mapped.records[0]).unwrap();
+        let schema = format!("{}/../../schemas/{}.json", env!("CARGO_MANIFEST_DIR"), endpoint.schema());
+        let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+        let declared: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let sent: Vec<&String> = record.as_object().unwrap().keys().collect();
+        assert_eq!(sent, declared, "{}", endpoint.schema());
+    }
+}
+
+#[test]
+fn a_place_at_sea_has_no_city() {
+    let reply = json!({
+        "coord": {"lon": 0, "lat": 0.5}, "weather": [], "main": {"temp": 26}, "rain": {}, "snow": null,
+        "wind": {"speed": 3}, "dt": 1700000000, "sys": {"sunrise": 0, "sunset": 1700031600},
+        "timezone": 0, "id": 0, "name": "", "cod": 200
+    });
+    let record = map(Endpoint::Current, &reply).unwrap().remove(0);
+    assert_eq!(record["observed_at"], "2023-11-14T22:13:20Z");
+    for absent in
+        ["city_id", "city", "country", "condition_id", "icon", "rain_1h", "snow_3h", "wind_deg", "sunrise_at"]
+    {
+        assert_eq!(record[absent], Value::Null, "{absent}");
+    }
+    assert_eq!(record["conditions"], json!([]));
+    assert_eq!((&record["lat"], &record["lon"]), (&json!(0.5), &json!(0)));
+    assert_eq!((&record["temp"], &record["timezone"]), (&json!(26), &json!(0)));
+    assert_eq!(record["sunset_at"], "2023-11-15T07:00:00Z");
+}
+
+#[test]
+fn coordinates_as_a_list_are_not_guessed_at() {
+    let entry = json!({"dt": 1700000000, "main": {"aqi": 4.0}, "components": {}});
+    let record = map(Endpoint::AirPollution, &json!({"coord": [50, 50], "list": [entry]})).unwrap().remove(0);
+    assert_eq!((&record["lat"], &record["lon"]), (&json!(48.14), &json!(11.58)));
+    assert_eq!((&record["aqi"], &record["nh3"]), (&json!(4), &Value::Null));
+
+    let city = Location::city("Munich").unwrap();
+    let reply = br#"{"coord":[50,50],"dt":1700000000,"main":{"temp":1},"weather":[]}"#;
+    let mapped = records(Endpoint::Current, &city, FETCHED_AT, reply).unwrap();
+    let record: Value = serde_json::from_slice(&mapped.records[0]).unwrap();
+    assert_eq!((&record["location"], &record["lat"]), (&json!("Munich"), &Value::Null));
+}
+
+#[test]
+fn an_empty_list_is_no_record() {
+    assert_eq!(map(Endpoint::AirPollution, &json!({"coord": {"lon": 0, "lat": 0}, "list": []})), Ok(vec![]));
+    let forecast = json!({"cod": "200", "message": 0, "cnt": 0, "list": [], "city": {"id": 1}});
+    assert_eq!(map(Endpoint::Forecast, &forecast), Ok(vec![]));
+}
+
+#[test]
+fn another_shape_names_the_field() {
+    use Endpoint::{AirPollution, Current, Forecast};
+    let dt = 1700000000;
+    let step = json!({"dt": dt, "main": {"temp": 1}, "weather": []});
+    for (endpoint, reply, why) in [
+        (Current, json!([]), "weather is not as documented: a list, expected an object"),
+        (
+            Current,
+            json!({"main": {"temp": 1}, "weather": []}),
+            "weather is not as documented: `dt` is missing",
+        ),
+        (
+            Current,
+            json!({"dt": "x"}),
+            "weather is not as documented: `dt` is a string, expected a whole number",
+        ),
+        (
+            Current,
+            json!({"dt": dt, "main": {"temp": 1}}),
+            "weather is not as documented: `weather` is missing",
+        ),
+        (Current, json!({"dt": dt, "weather": []}), "weather is not as documented: `main.temp` is missing"),
+        (
+            Current,
+            json!({"dt": dt, "weather": [{"id": "800"}], "main": {"temp": 1}}),
+            "weather is not as documented: `weather[0].id` is a string, expected a whole number",
+        ),
+        (
+            Current,
+            json!({"rain": 0.3}),
+            "weather is not as documented: `rain` is a number, expected an object",
+        ),
+        (Forecast, json!({"city": {}}), "forecast is not as documented: `list` is missing"),
+        (
+            Forecast,
+            json!({"list": [step, {"dt": dt, "main": {"temp": "1"}, "weather": []}], "city": {}}),
+            "forecast is not as documented: `list[1].main.temp` is a string, expected a number that a double can hold",
+        ),
+        (
+            Forecast,
+            json!({"list": [{}], "city": "Munich"}),
+            "forecast is not as documented: `city` is a string, expected an object",
+        ),
+        (
+            AirPollution,
+            json!({"list": {}}),
+            "air_pollution is not as documented: `list` is an object, expected a list",
+        ),
+        (
+            AirPollution,
+            json!({"list": [{"dt": dt, "main": {"aqi": 6}}]}),
+            "air_pollution is not as documented: `list[0].main.aqi` is 6, expected 1 to 5",
+        ),
+    ] {
+        let message = map(endpoint, &reply).unwrap_err();
+        assert_eq!(message, format!("the reply to {why}"));
+    }
+}

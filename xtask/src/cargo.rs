@@ -1,0 +1,25 @@
+//! Running cargo, and finding what it built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Runs cargo in the root of the workspace.
+pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO")).args(args).current_dir(root()).status().context("cannot run cargo")?;
+    ensure!(status.success(), "cargo {} failed", args.join(" "));
+    Ok(())
+}
+
+/// Where binaries of a profile (`debug`, `release`) are: beside the folder that this program runs from.
+pub(crate) fn built(profile: &str) -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let target = here.parent().and_then(Path::parent).context("this program is in no target folder")?;
+    Ok(target.join(profile))
+}

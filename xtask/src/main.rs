@@ -1,0 +1,44 @@
+//! `cargo xtask …`: the chores of this workspace. Each does its own set-up.
+
+mod bench;
+mod cargo;
+mod demo;
+mod need;
+mod rates;
+mod records;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask demo    the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
+cargo xtask test    every test, with what it needs set up
+cargo xtask bench   rates of reader, seal, check and load-sqlite beside the sqlite3 shell, in one run";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["demo"] => demo::run(),
+        ["test", rest @ ..] => test(rest),
+        ["bench"] => bench::run(),
+        // Called by `bench`, in a release build.
+        ["rates", stream] => rates::run(stream),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds every binary, which tests run, and then runs every test; arguments go to `cargo test`.
+fn test(args: &[&str]) -> anyhow::Result<()> {
+    need::programs(&[need::PYTHON, need::JQ])?;
+    cargo::run(&["build", "--workspace", "--bins"])?;
+    cargo::run(&[&["test", "--workspace"], args].concat())
+}

@@ -1,0 +1,47 @@
+//! Programs of the system that a chore needs.
+
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+/// A program and the Debian package it is in.
+pub(crate) type Program = (&'static str, &'static str);
+
+pub(crate) const PYTHON: Program = ("python3", "python3");
+pub(crate) const JQ: Program = ("jq", "jq");
+pub(crate) const SQLITE: Program = ("sqlite3", "sqlite3");
+pub(crate) const TIME: Program = ("/usr/bin/time", "time");
+
+/// Installs the programs that are missing if this is root on a machine with apt; else says exactly what to install.
+pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = programs.iter().filter(|(name, _)| !exists(name)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
+    if !is_root() || !exists("apt-get") {
+        bail!("missing programs; as root: {install}");
+    }
+    eprintln!("installing what is missing: {}", missing.join(" "));
+    for command in ["apt-get update -qq", &install] {
+        let mut words = command.split(' ');
+        let status = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(std::process::Stdio::null())
+            .status()
+            .with_context(|| format!("cannot run {command}"))?;
+        ensure!(status.success(), "{command} failed");
+    }
+    Ok(())
+}
+
+fn exists(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout == b"0\n")
+}
