@@ -92,7 +92,12 @@ struct Ask {
     #[arg(long, value_name = "FILE")]
     locations: Option<PathBuf>,
     /// The service's prefix
-    #[arg(long, value_name = "URL", default_value = "https://api.openweathermap.org/data/2.5")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENWEATHER_BASE_URL",
+        default_value = "https://api.openweathermap.org/data/2.5"
+    )]
     base_url: String,
     #[command(flatten)]
     http: HttpArgs,

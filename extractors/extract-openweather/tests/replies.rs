@@ -31,7 +31,7 @@ fn golden(subcommand: &str, path: &str, name: &str) {
         }
     }
     assert_eq!(stream.producer, concat!("extract-openweather/", env!("CARGO_PKG_VERSION")));
-    let summary = format!("{}: {} record(s) of 1 location(s)", stream.schema, expected.len());
+    let summary = format!("{}: {} records of 1 locations", stream.schema, expected.len());
     assert!(run.stderr.trim_end().ends_with(&summary), "{}", run.stderr);
 }
 

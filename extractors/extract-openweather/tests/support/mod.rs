@@ -78,13 +78,14 @@ impl Run {
         }
     }
 
-    /// Asserts that the run failed with this code, with nothing on stdout but its `abort`, and that both it and the
-    /// last line on stderr say `message` after the address of the server, written `HOST` here.
+    /// Asserts that the run failed with this code, that stdout ends with its `abort` and has no `end`, and that both it
+    /// and the last line on stderr say `message` after the address of the server, written `HOST` here.
     pub(crate) fn failed(&self, code: i32, message: &str) {
         assert_eq!(self.code, code, "{}", self.stderr);
         let last = self.stderr.lines().last().unwrap_or_default();
         assert!(hide_address(last).ends_with(message), "{last:?} does not end with {message:?}");
-        let abort: Value = serde_json::from_str(&self.stdout).expect("one line on stdout");
+        assert!(!self.stdout.contains("\"kind\":\"end\""), "{}", self.stdout);
+        let abort: Value = serde_json::from_str(self.stdout.lines().last().unwrap()).unwrap();
         assert_eq!(abort["_etl"]["kind"], "abort");
         assert_eq!(abort["_etl"]["code"], code);
         assert_eq!(hide_address(abort["_etl"]["message"].as_str().unwrap()), message);
