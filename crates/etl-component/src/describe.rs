@@ -26,15 +26,24 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
         "version": component.version,
         "about": command.get_about().map(ToString::to_string),
         "flags": flags(command),
-        "commands": command.get_subcommands().filter(|sub| sub.get_name() != "help").map(|sub| json!({
-            "name": sub.get_name(),
-            "about": sub.get_about().map(ToString::to_string),
-            "flags": flags(sub),
-        })).collect::<Vec<Value>>(),
+        "commands": commands(command),
         "variables": variables,
         "schemas": { "in": component.reads, "out": component.writes },
         "exit_codes": codes,
     })
+}
+
+fn commands(command: &Command) -> Vec<Value> {
+    let own = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+    own.map(|sub| {
+        json!({
+            "name": sub.get_name(),
+            "about": sub.get_about().map(ToString::to_string),
+            "flags": flags(sub),
+            "commands": commands(sub),
+        })
+    })
+    .collect()
 }
 
 fn flags(command: &Command) -> Vec<Value> {

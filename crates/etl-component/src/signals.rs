@@ -11,15 +11,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_stream::Class;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::{io, logs};
 
 static CRITICAL: Mutex<Committed> = Mutex::new(Committed(false));
 static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
-static ENDING: AtomicBool = AtomicBool::new(false);
 /// Set by the signal handlers themselves, so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
@@ -56,7 +55,8 @@ pub fn forward_to(child: Option<&process::Child>) {
 /// Waits for the signal thread to end the process, if a signal has arrived: its code is the true one, not that of what
 /// the signal made fail.
 pub(crate) fn yield_to_signal() {
-    while ENDING.load(Ordering::SeqCst) {
+    // What the signal makes fail may fail before the thread has run. Where it is ending, the lock is never given back.
+    while ARRIVED.load(Ordering::SeqCst) && !lock(&CRITICAL).0 {
         thread::park();
     }
 }
@@ -85,7 +85,6 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
         process::exit(0);
     }
     // From here on the main thread cannot commit, for it cannot enter the critical section.
-    ENDING.store(true, Ordering::SeqCst);
     end_child(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
@@ -110,7 +109,9 @@ fn end_child(signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
     let alive = |pid| rustix::process::test_kill_process(pid).is_ok();
     let Some(pid) = *lock(&CHILD) else { return };
-    let _ = kill_process(pid, signal);
+    // One that leads a process group of its own has it for the sake of those that it starts.
+    let send = if getpgid(Some(pid)) == Ok(pid) { kill_process_group } else { kill_process };
+    let _ = send(pid, signal);
     let asked = Instant::now();
     // The main thread reaps it, which empties CHILD.
     while asked.elapsed() < PATIENCE {
@@ -120,6 +121,6 @@ fn end_child(signal: i32) {
         thread::sleep(Duration::from_millis(5));
     }
     if lock(&CHILD).is_some() {
-        let _ = kill_process(pid, Signal::KILL);
+        let _ = send(pid, Signal::KILL);
     }
 }

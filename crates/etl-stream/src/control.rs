@@ -91,9 +91,13 @@ pub struct Abort {
 }
 
 impl Abort {
-    /// The class the reader fails with; a code outside the table is bad data.
+    /// The class the reader fails with; a code outside the table is bad data. The producer's 141 stays 141, but as a
+    /// failure that is told: only a component whose own reader went away is silent.
     pub fn class(&self) -> Class {
-        Class::from_code(self.code).unwrap_or(Class::Data)
+        match Class::from_code(self.code) {
+            Some(Class::Closed) => Class::Signal(13),
+            class => class.unwrap_or(Class::Data),
+        }
     }
 }
 
@@ -288,7 +292,7 @@ mod tests {
 
     #[test]
     fn an_abort_with_a_code_of_no_class_is_bad_data() {
-        for (code, class) in [(0, Class::Data), (1, Class::Data), (300, Class::Data), (143, Class::Signal(15))] {
+        for (code, class) in [(0, Class::Data), (1, Class::Data), (300, Class::Data), (143, Class::Signal(15)), (141, Class::Signal(13))] {
             assert_eq!(Abort { code, message: String::new() }.class(), class);
         }
     }

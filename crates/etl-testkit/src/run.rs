@@ -6,23 +6,19 @@
 //! ran.fails(3);
 //! ```
 
+mod running;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::thread;
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
 
-/// How long anything may take before it counts as hanging; no test passes or fails by being faster than this.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub use running::Running;
 
 /// The path of a binary of this workspace, which was built beside the running test.
 ///
@@ -147,6 +143,16 @@ impl Cmd {
         self
     }
 
+    /// Lets no file it writes grow beyond this size (`ulimit -f`).
+    pub fn file_size_limit(self, kib: u64) -> Cmd {
+        // POSIX has blocks of 512 bytes.
+        let blocks = OsString::from((kib * 2).to_string());
+        let script = ["-c", "ulimit -f \"$1\"; shift; exec \"$@\"", "sh"].map(OsString::from);
+        let program = [blocks, self.program.into_os_string()];
+        let args = script.into_iter().chain(program).chain(self.args).collect();
+        Cmd { program: PathBuf::from("sh"), args, ..self }
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
@@ -199,155 +205,6 @@ impl Cmd {
     }
 }
 
-/// A command that runs.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: Collected,
-    stderr: Collected,
-    watchdog: Sender<()>,
-}
-
-impl Running {
-    fn watch(mut child: Child, stdin: Option<ChildStdin>) -> Running {
-        let stdout = Collected::from(child.stdout.take());
-        let stderr = Collected::from(child.stderr.take());
-        let pid = pid(&child);
-        let (watchdog, ended) = mpsc::channel();
-        thread::spawn(move || {
-            if ended.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        });
-        Running { child, stdin, stdout, stderr, watchdog }
-    }
-
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Writes to the stdin that [`Cmd::stdin_open`] left open.
-    ///
-    /// # Panics
-    /// If it is closed, or the program reads no more.
-    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stdin.as_mut().expect("stdin is open").write_all(bytes.as_ref()).expect("stdin is read");
-    }
-
-    /// Closes its stdin.
-    pub fn close_stdin(&mut self) {
-        self.stdin = None;
-    }
-
-    /// Sends it a signal.
-    ///
-    /// # Panics
-    /// If it has ended and was waited for.
-    pub fn kill(&self, signal: Signal) {
-        kill_process(pid(&self.child), signal).expect("the process is there");
-    }
-
-    /// Waits until its stdout contains this text; gives back all of it so far.
-    ///
-    /// # Panics
-    /// If stdout ends without it, or after a minute.
-    #[track_caller]
-    pub fn wait_until_stdout_contains(&self, text: &str) -> String {
-        self.stdout.wait_for(text)
-    }
-
-    /// Waits until its stderr contains this text; gives back all of it so far.
-    ///
-    /// # Panics
-    /// If stderr ends without it, or after a minute.
-    #[track_caller]
-    pub fn wait_until_stderr_contains(&self, text: &str) -> String {
-        self.stderr.wait_for(text)
-    }
-
-    /// Closes its stdin and waits for its end. After a minute it is killed, which its code then says.
-    ///
-    /// # Panics
-    /// If it cannot be waited for.
-    pub fn finish(mut self) -> Ran {
-        self.stdin = None;
-        let status = self.child.wait().expect("the process can be waited for");
-        let _ = self.watchdog.send(());
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-        Ran { code, stdout: self.stdout.join(), stderr: self.stderr.join() }
-    }
-}
-
-fn pid(child: &Child) -> Pid {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process has a pid")
-}
-
-/// What a pipe has brought so far, read by a thread of its own.
-#[derive(Debug)]
-struct Collected {
-    shared: Arc<(Mutex<Gathered>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Gathered {
-    bytes: Vec<u8>,
-    ended: bool,
-}
-
-impl Collected {
-    fn from(pipe: Option<impl Read + Send + 'static>) -> Collected {
-        let shared = Arc::<(Mutex<Gathered>, Condvar)>::default();
-        let writer = Arc::clone(&shared);
-        let thread = pipe.map(|mut pipe| {
-            thread::spawn(move || {
-                let mut chunk = [0; 64 * 1024];
-                loop {
-                    let read = pipe.read(&mut chunk).unwrap_or_default();
-                    let mut gathered = lock(&writer.0);
-                    gathered.bytes.extend_from_slice(&chunk[..read]);
-                    gathered.ended = read == 0;
-                    writer.1.notify_all();
-                    if gathered.ended {
-                        return;
-                    }
-                }
-            })
-        });
-        Collected { shared, thread }
-    }
-
-    #[track_caller]
-    fn wait_for(&self, text: &str) -> String {
-        let (gathered, changed) = &*self.shared;
-        let started = Instant::now();
-        let mut gathered = lock(gathered);
-        loop {
-            let so_far = String::from_utf8_lossy(&gathered.bytes).into_owned();
-            if so_far.contains(text) {
-                return so_far;
-            }
-            let left = DEADLINE.saturating_sub(started.elapsed());
-            assert!(!gathered.ended && !left.is_zero(), "{text:?} never came; there was {so_far:?}");
-            gathered =
-                changed.wait_timeout(gathered, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
-        }
-    }
-
-    fn join(self) -> String {
-        if let Some(thread) = self.thread {
-            thread.join().expect("the thread that reads a pipe");
-        }
-        String::from_utf8_lossy(&lock(&self.shared.0).bytes).into_owned()
-    }
-}
-
-fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
-    gathered.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// What a command did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
@@ -390,33 +247,4 @@ impl Ran {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sh(script: &str) -> Cmd {
-        Cmd::new("sh").args(["-c", script])
-    }
-
-    #[test]
-    fn codes_and_texts_come_back() {
-        let ran = sh("cat; echo \"error: $X\" >&2; exit 3").env("X", "why").stdin("in\n").run();
-        assert_eq!((ran.code, ran.stdout.as_str(), ran.last_error_line()), (3, "in\n", "why"));
-        sh("kill -TERM $$").run().fails(143);
-        sh("test -z \"$HOME\"").run().ok();
-    }
-
-    #[test]
-    fn pipes_are_real() {
-        let (first, second) = sh("yes; exit 7").pipe(sh("head -n1"));
-        assert_eq!((first.code, second.stdout.as_str()), (7, "y\n"));
-    }
-
-    #[test]
-    fn a_running_command_is_talked_to() {
-        let mut running = sh("read line; echo got $line; exec cat").stdin_open().spawn();
-        running.write("a\n");
-        assert_eq!(running.wait_until_stdout_contains("got"), "got a\n");
-        running.kill(Signal::INT);
-        running.finish().fails(130);
-    }
-}
+mod tests;

@@ -1,0 +1,66 @@
+//! `standpipe`: adds the seal to any program's output, verifies streams, shows schemas.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use etl_component::{Component, Context};
+
+mod process;
+mod records;
+mod schema;
+mod seal;
+mod through;
+mod unreject;
+mod verify;
+
+static COMPONENT: Component = Component {
+    name: "standpipe",
+    version: env!("CARGO_PKG_VERSION"),
+    variables: &[],
+    reads: &[],
+    writes: &[],
+    streams,
+};
+
+/// Seals, verifies and inspects streams of newline-delimited JSON
+#[derive(clap::Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run a program and add the seal to its output: `end` is written only if it exits 0
+    Seal(seal::Args),
+    /// Feed the records of a verified stream to a program and seal what it prints
+    Through(through::Args),
+    /// Say whether a stream is whole, and which segments, schemas, counts and states it has
+    Verify(verify::Args),
+    /// Print the original lines of a stream of rejects
+    Unreject(unreject::Args),
+    /// List, show and check schemas, and write their DDL
+    Schema(schema::Args),
+}
+
+fn main() -> ExitCode {
+    etl_component::main(&COMPONENT, run)
+}
+
+fn run(args: Args, context: &Context) -> anyhow::Result<String> {
+    match args.command {
+        Command::Seal(args) => seal::run(&args, context),
+        Command::Through(args) => through::run(&args, context),
+        Command::Verify(args) => verify::run(args),
+        Command::Unreject(args) => unreject::run(args),
+        Command::Schema(args) => schema::run(args),
+    }
+}
+
+/// What prints records ends with an `abort` when it fails, and so does what was not understood: it may have been meant
+/// to. What `verify` and `schema` print is for people.
+fn streams(args: &[OsString]) -> bool {
+    let commands = ["seal", "through", "verify", "unreject", "schema", "help"];
+    let command = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| commands.contains(arg));
+    !matches!(command, Some("verify" | "schema" | "help"))
+}

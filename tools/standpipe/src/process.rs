@@ -1,0 +1,183 @@
+//! A program that is run: started, waited for, ended, and its exit status as a fault.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etl_component::{Class, Fault, signals};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+/// How long a program may take to end by itself, and once more after TERM.
+const GRACE: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running program. The signals that end this process reach it too.
+#[derive(Clone)]
+pub(crate) struct Process {
+    name: String,
+    pid: Pid,
+    /// Whether it leads a process group of its own.
+    leader: bool,
+    child: Arc<Mutex<Handle>>,
+}
+
+struct Handle {
+    child: Child,
+    /// Once it was reaped, its pid may belong to another process.
+    reaped: bool,
+}
+
+impl Process {
+    /// Starts a program that reads this process's own stdin.
+    ///
+    /// # Errors
+    /// 78 if it cannot be started.
+    pub(crate) fn start(command: &[OsString]) -> Result<(Process, ChildStdout), Fault> {
+        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), false)?;
+        Ok((process, stdout))
+    }
+
+    /// Starts a program that is fed. It leads a process group, so that [`Process::kill`] leaves nobody behind who would
+    /// take the end of the feeding for the end of the data.
+    ///
+    /// # Errors
+    /// 78 if it cannot be started.
+    pub(crate) fn start_fed(command: &[OsString]) -> Result<(Process, ChildStdin, ChildStdout), Fault> {
+        let (process, stdin, stdout) = Process::spawn(command, Stdio::piped(), true)?;
+        Ok((process, stdin.ok_or_else(no_pipe)?, stdout))
+    }
+
+    fn spawn(
+        command: &[OsString],
+        stdin: Stdio,
+        leader: bool,
+    ) -> Result<(Process, Option<ChildStdin>, ChildStdout), Fault> {
+        let (program, args) =
+            command.split_first().ok_or_else(|| Fault::usage("a program is missing after --"))?;
+        let name = program.to_string_lossy().into_owned();
+        let mut command = Command::new(program);
+        command.args(args).stdin(stdin).stdout(Stdio::piped());
+        if leader {
+            command.process_group(0);
+        }
+        let mut child = command
+            .spawn()
+            .map_err(|error| Fault::config(format!("`{name}` cannot be started")).because(error))?;
+        signals::forward_to(Some(&child));
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_pipe)?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().ok_or_else(no_pipe)?);
+        let child = Arc::new(Mutex::new(Handle { child, reaped: false }));
+        Ok((Process { name, pid, leader, child }, stdin, stdout))
+    }
+
+    /// Closes the run of a program whose output was read with this result: waits for it if all is well and ends it if
+    /// not. What the program says of itself by its exit code explains an output that was cut.
+    ///
+    /// # Errors
+    /// The fault of the result, or that of the exit status: its own class if its code has one, else 75.
+    pub(crate) fn conclude<T>(&self, output: Result<T, Fault>) -> Result<T, Fault> {
+        let fault = match output {
+            Ok(value) => return self.wait().and_then(|status| self.verdict(status)).map(|()| value),
+            Err(fault) => fault,
+        };
+        let by_itself = self.end()?;
+        match by_itself.map(|status| self.verdict(status)) {
+            Some(Err(own)) if fault.class() == Class::Transient => Err(own.because(fault)),
+            _ => Err(fault),
+        }
+    }
+
+    /// Kills it at once, with all it has started.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// The fault of what was wrong with the program's output.
+    pub(crate) fn blame(&self, fault: Fault) -> Fault {
+        Fault::new(fault.class(), format!("the output of `{}`", self.name)).because(fault)
+    }
+
+    /// What an exit status means.
+    fn verdict(&self, status: ExitStatus) -> Result<(), Fault> {
+        let name = &self.name;
+        if let Some(signal) = status.signal() {
+            return Err(Fault::new(Class::Transient, format!("`{name}` was ended by signal {signal}")));
+        }
+        let code = status.code().unwrap_or_default();
+        if code == 0 {
+            return Ok(());
+        }
+        let class = match u64::try_from(code).ok().and_then(Class::from_code) {
+            // Its reader was here all the time: it was a pipe inside the program that broke, and 141 would hide it.
+            None | Some(Class::Closed) => Class::Transient,
+            Some(class) => class,
+        };
+        Err(Fault::new(class, format!("`{name}` failed with exit code {code}")))
+    }
+
+    fn wait(&self) -> Result<ExitStatus, Fault> {
+        // Without reaping it, for until then its pid is its own, and without the lock, for it may have to be killed.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        // An error is that of a program which has been reaped already.
+        let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid), options));
+        signals::forward_to(None);
+        let mut handle = self.handle();
+        handle.reaped = true;
+        handle.child.wait().map_err(lost)
+    }
+
+    /// Ends it after its pipes were closed; gives its status back if it ended without being told to.
+    fn end(&self) -> Result<Option<ExitStatus>, Fault> {
+        if self.ends_soon()? {
+            if self.leader {
+                self.kill();
+            }
+            return self.wait().map(Some);
+        }
+        self.signal(Signal::TERM);
+        if !self.ends_soon()? {
+            self.kill();
+        }
+        self.wait().map(|_| None)
+    }
+
+    fn ends_soon(&self) -> Result<bool, Fault> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let asked = Instant::now();
+        loop {
+            let ended = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid), options));
+            if ended.map_err(|error| lost(error.into()))?.is_some() {
+                return Ok(true);
+            }
+            if asked.elapsed() >= GRACE {
+                return Ok(false);
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let handle = self.handle();
+        if !handle.reaped {
+            let send = if self.leader { kill_process_group } else { kill_process };
+            // It may have ended on its own.
+            let _ = send(self.pid, signal);
+        }
+    }
+
+    fn handle(&self) -> MutexGuard<'_, Handle> {
+        self.child.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn no_pipe() -> Fault {
+    Fault::new(Class::Bug, "a program was started without its pipes")
+}
+
+fn lost(error: io::Error) -> Fault {
+    Fault::new(Class::Io, "waiting for the program failed").because(error)
+}

@@ -1,0 +1,36 @@
+//! What the subcommands share in reading records.
+
+use etl_component::Fault;
+use etl_schema::Schema;
+use etl_stream::json::{Record, Scanner};
+use etl_stream::reader::{Options, place};
+use etl_stream::{Line, Origin, SchemaRef, Seal};
+
+/// Scans a line as a record.
+///
+/// # Errors
+/// 3, naming the line, if it is none.
+pub(crate) fn scan<'a>(scanner: &'a mut Scanner, line: Line<'a>) -> Result<Record<'a>, Fault> {
+    let at = place(line.number, line.offset);
+    scanner.scan(line.bytes).map_err(|error| Fault::data(format!("{at}: {error}")))
+}
+
+/// How the output of a program is read: sealed or not, and also when there is none.
+pub(crate) fn output_of_program(max_line_bytes: usize) -> Options {
+    Options { seal: Seal::Auto, max_line_bytes, allow_empty: true, origin: Origin::Pipe, warn: |_| () }
+}
+
+/// The schema of `--schema` for a `begin` line: a path is embedded whole, a name must be known.
+///
+/// # Errors
+/// 78 if it is unknown, unreadable or broken.
+pub(crate) fn schema_ref(flag: &str) -> Result<SchemaRef, Fault> {
+    let schema = Schema::from_flag(flag)?;
+    if etl_schema::document(flag).is_some() {
+        return Ok(SchemaRef::Name(schema.name));
+    }
+    // The file's own text, for a parsed number may have lost digits.
+    let broken = |error: String| Fault::config(format!("cannot read the schema {flag}: {error}"));
+    let text = std::fs::read_to_string(flag).map_err(|error| broken(error.to_string()))?;
+    serde_json::from_str(&text).map(SchemaRef::Inline).map_err(|error| broken(error.to_string()))
+}

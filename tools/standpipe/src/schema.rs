@@ -1,0 +1,172 @@
+//! `standpipe schema`: the embedded schemas, and whether one of your own is understood.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use etl_component::{Fault, InputArgs};
+use etl_schema::{Checker, Dialect, Schema, UnknownFields};
+use etl_stream::json::Scanner;
+use etl_stream::reader::place;
+use etl_stream::writer::io_fault;
+use etl_stream::{Event, Line};
+
+use crate::verify::positional;
+
+/// How many bad records are reported one by one.
+const SHOWN: u64 = 20;
+
+/// Flags of `schema`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List the schemas that are built in, with their titles
+    List,
+    /// Print the document of a built-in schema
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Print the CREATE TABLE of a schema
+    Ddl {
+        /// Its name, or the path of its file
+        #[arg(value_name = "NAME|PATH")]
+        schema: String,
+        /// Of which database
+        #[arg(long, value_enum, default_value_t = Sql::Postgres)]
+        dialect: Sql,
+        /// The table; by default that of the schema
+        #[arg(long)]
+        table: Option<String>,
+    },
+    /// Say what a schema is understood to mean; with data, check the records against it
+    Check {
+        /// Its name, or the path of its file
+        #[arg(value_name = "NAME|PATH")]
+        schema: String,
+        /// Records to check; `-` is stdin
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        input: InputArgs,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Sql {
+    Postgres,
+    Sqlite,
+}
+
+/// Runs `standpipe schema`.
+pub(crate) fn run(args: Args) -> anyhow::Result<String> {
+    match args.command {
+        Command::List => list(),
+        Command::Show { name } => show(&name),
+        Command::Ddl { schema, dialect, table } => ddl(&schema, dialect, table),
+        Command::Check { schema, file, mut input } => {
+            let schema = Schema::from_flag(&schema)?;
+            let given = file.is_some() || input.input != Path::new("-");
+            positional(file, &mut input)?;
+            if given { check_records(schema, &input) } else { understood(&schema) }
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(io_fault)
+}
+
+fn list() -> anyhow::Result<String> {
+    let mut text = String::new();
+    let width = etl_schema::names().map(str::len).max().unwrap_or_default();
+    for name in etl_schema::names() {
+        let title = Schema::named(name)?.title.unwrap_or_default();
+        writeln!(text, "{name:width$}  {title}").context("formatting")?;
+    }
+    print(&text)?;
+    Ok(format!("{} schemas", etl_schema::names().len()))
+}
+
+fn show(name: &str) -> anyhow::Result<String> {
+    // It answers a name that is none or not known.
+    Schema::named(name)?;
+    print(etl_schema::document(name).unwrap_or_default())?;
+    Ok(format!("schema {name}"))
+}
+
+fn ddl(flag: &str, dialect: Sql, table: Option<String>) -> anyhow::Result<String> {
+    let schema = Schema::from_flag(flag)?;
+    let dialect = match dialect {
+        Sql::Postgres => Dialect::Postgres,
+        Sql::Sqlite => Dialect::Sqlite,
+    };
+    let table =
+        table.or_else(|| schema.table.clone()).filter(|table| !table.is_empty()).ok_or_else(|| {
+            Fault::usage(format!("schema {} names no table (x-postgres.table); --table does", schema.name))
+        })?;
+    print(&etl_schema::ddl(&schema, dialect, &table))?;
+    Ok(format!("table {table}"))
+}
+
+fn understood(schema: &Schema) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for column in &schema.columns {
+        let null = if column.never_null() { "not null" } else { "null" };
+        let required = if column.required { "required" } else { "optional" };
+        let unit = column.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
+        let ty = column.ty.postgres();
+        writeln!(text, "{}: {ty} {null}, {required}{unit}", column.name).context("formatting")?;
+    }
+    let key = schema.key_names().collect::<Vec<_>>().join(", ");
+    let time = schema.time.map(|time| schema.columns[time].name.as_str()).unwrap_or_default();
+    let table = schema.table.as_deref().unwrap_or_default();
+    for (what, value) in [("key", key.as_str()), ("time", time), ("table", table)] {
+        writeln!(text, "{what}: {}", if value.is_empty() { "none" } else { value }).context("formatting")?;
+    }
+    print(&text)?;
+    Ok(format!("schema {}: {} columns", schema.name, schema.columns.len()))
+}
+
+fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
+    let name = schema.name.clone();
+    let mut reader = input.open()?;
+    let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
+    let (mut scanner, mut bad) = (Scanner::new(), 0);
+    let mut read = || -> Result<u64, Fault> {
+        while let Some(event) = reader.next()? {
+            let Event::Record(line) = event else { continue };
+            let Some(wrong) = wrong(&mut scanner, &mut checker, line) else { continue };
+            bad += 1;
+            if bad <= SHOWN {
+                print(&format!("{}: {wrong}\n", place(line.number, line.offset)))?;
+            }
+        }
+        Ok(reader.totals().records)
+    };
+    let records = read();
+    if bad > SHOWN {
+        print(&format!("and {} more\n", bad - SHOWN))?;
+    }
+    let records = records?;
+    if bad > 0 {
+        return Err(Fault::data(format!("{bad} of {records} records break schema {name}")).into());
+    }
+    Ok(format!("{records} records fit schema {name}"))
+}
+
+/// What is wrong with a line, if anything is.
+fn wrong(scanner: &mut Scanner, checker: &mut Checker, line: Line<'_>) -> Option<String> {
+    match scanner.scan(line.bytes) {
+        Err(error) => Some(error.to_string()),
+        Ok(record) => checker.check(&record).err().map(|violation| violation.to_string()),
+    }
+}

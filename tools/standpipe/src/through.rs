@@ -1,0 +1,237 @@
+//! `standpipe through -- CMD`: a filter that knows nothing of the seal, inside a pipe that has one.
+//!
+//! What the program prints becomes one segment, whose id is a digest of the input's segment ids (of plain input: of its
+//! bytes) and of the command, so that the same input gives the same id. The ids are known only when the input has
+//! ended, and `begin` comes first: so all that the program prints is held, up to 8 MiB in memory and beyond that in an
+//! unlinked temporary file, and nothing is written before the input was verified and the program has exited with 0.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use etl_component::{Class, Context, Fault, InputArgs, Output, OutputArgs};
+use etl_stream::digest::Hasher;
+use etl_stream::json::Scanner;
+use etl_stream::reader::Options;
+use etl_stream::writer::io_fault;
+use etl_stream::{Begin, Digest, Event, Reader, SchemaRef, Seal, Writer};
+use serde_json::value::RawValue;
+use tempfile::SpooledTempFile;
+
+use crate::process::Process;
+use crate::records;
+
+/// How much of the program's output is held in memory.
+const HELD: usize = 8 << 20;
+
+/// Flags of `through`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The schema of what the program prints, if it is not that of the input; `none` for none
+    #[arg(long, value_name = "NAME|PATH|none")]
+    schema: Option<String>,
+    /// Refuse an output that has not as many records as the input
+    #[arg(long)]
+    same_count: bool,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What the input was, once it has ended whole.
+struct Input {
+    /// Its segment ids, or its bytes if it is plain.
+    digest: Digest,
+    schema: Option<SchemaRef>,
+    state: Option<Box<RawValue>>,
+    records: u64,
+}
+
+/// What the program printed.
+struct Printed {
+    spool: SpooledTempFile,
+    records: u64,
+}
+
+/// Runs `standpipe through`.
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
+    let mut writer = args.output.open()?;
+    let schema = match args.schema.as_deref() {
+        None | Some("none") => None,
+        Some(flag) => Some(records::schema_ref(flag)?),
+    };
+    let input = args.input.open()?;
+    let (process, stdin, stdout) = Process::start_fed(&args.command)?;
+    let fed = feed_in_background(input, stdin, process.clone(), args.schema.is_none())?;
+    let printed = process.conclude(hold(&process, stdout, args.input.max_line_bytes));
+    let (input, printed) = settle(&fed, printed)?;
+    if args.same_count && input.records != printed.records {
+        let (from, to) = (input.records, printed.records);
+        return Err(Fault::data(format!("{from} records went in and {to} came out (--same-count)")).into());
+    }
+    let begin = Begin {
+        id: derived_id(input.digest, &args.command),
+        schema: schema.or(input.schema),
+        producer: Some(context.producer()),
+    };
+    let (from, to) = (input.records, printed.records);
+    write(&mut writer, &begin, printed, input.state.as_deref(), args.input.max_line_bytes)?;
+    etl_component::io::publish(writer)?;
+    Ok(format!("{from} records in, {to} out"))
+}
+
+/// Feeds the program in a thread of its own: it may print more than a pipe holds before it reads on.
+fn feed_in_background(
+    mut reader: Reader<impl Read + Send + 'static>,
+    stdin: ChildStdin,
+    process: Process,
+    keep_schema: bool,
+) -> Result<Receiver<Result<Input, Fault>>, Fault> {
+    let (tell, told) = mpsc::channel();
+    let feeder = move || {
+        let mut stdin = BufWriter::with_capacity(64 * 1024, stdin);
+        let input = feed(&mut reader, &mut stdin, keep_schema);
+        let failed = input.is_err();
+        // Told first, so that whatever the kill makes fail is not taken for the cause.
+        let _ = tell.send(input);
+        if failed {
+            // Before its stdin closes: the program must not take that for the end of the data.
+            process.kill();
+        }
+    };
+    thread::Builder::new()
+        .name("feeder".to_owned())
+        .spawn(feeder)
+        .map_err(|error| Fault::new(Class::Io, "cannot start a thread").because(error))?;
+    Ok(told)
+}
+
+/// Reads the input to its end, also when the program wants no more of it.
+fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: bool) -> Result<Input, Fault> {
+    let (mut ids, mut scanner, mut wanted) = (Hasher::default(), Scanner::new(), true);
+    let (mut schema, mut state) = (None, None);
+    while let Some(event) = reader.next()? {
+        let mut written = Ok(());
+        match event {
+            Event::Begin(begin) => {
+                absorb(&mut ids, begin.id.as_bytes());
+                let segment = begin.id;
+                if *schema.get_or_insert_with(|| begin.schema.clone()) != begin.schema && keep_schema {
+                    return Err(Fault::data(format!(
+                        "segment {segment} has another schema than the segments before it; --schema says which one \
+                         the output has"
+                    )));
+                }
+            }
+            Event::Record(line) => {
+                records::scan(&mut scanner, line)?;
+                if wanted {
+                    written = stdin.write_all(line.bytes).and_then(|()| stdin.write_all(b"\n"));
+                }
+            }
+            Event::State(value) => state = Some(value),
+            Event::End(_) => (),
+        }
+        if wanted && reader.is_drained() {
+            written = written.and_then(|()| stdin.flush());
+        }
+        wanted = wanted && !is_gone(written)?;
+    }
+    if wanted {
+        is_gone(stdin.flush())?;
+    }
+    let plain = reader.totals().segments == 0;
+    let digest = if plain { reader.digest() } else { ids.finish() };
+    let schema = schema.flatten().filter(|_| keep_schema);
+    Ok(Input { digest, schema, state, records: reader.totals().records })
+}
+
+/// Whether the program has closed its stdin, as `head -n1` does.
+fn is_gone(written: io::Result<()>) -> Result<bool, Fault> {
+    match written {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(Fault::new(Class::Io, "feeding the program failed").because(error)),
+    }
+}
+
+/// Holds the records that the program prints; one that seals its output is verified, its control lines are dropped.
+fn hold(process: &Process, stdout: ChildStdout, max_line_bytes: usize) -> Result<Printed, Fault> {
+    let mut reader = Reader::new(stdout, records::output_of_program(max_line_bytes));
+    let mut spool = BufWriter::with_capacity(64 * 1024, SpooledTempFile::new(HELD));
+    let mut scanner = Scanner::new();
+    while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
+        if let Event::Record(line) = event {
+            records::scan(&mut scanner, line).map_err(|fault| process.blame(fault))?;
+            spool.write_all(line.bytes).and_then(|()| spool.write_all(b"\n")).map_err(unheld)?;
+        }
+    }
+    let mut spool = spool.into_inner().map_err(|error| unheld(error.into_error()))?;
+    spool.rewind().map_err(unheld)?;
+    Ok(Printed { spool, records: reader.totals().records })
+}
+
+fn unheld(error: io::Error) -> Fault {
+    let folder = std::env::temp_dir();
+    let message = format!("cannot hold the output in a temporary file in {} (TMPDIR)", folder.display());
+    Fault::new(Class::Io, message).because(error)
+}
+
+/// Both sides, or the first cause.
+fn settle(
+    fed: &Receiver<Result<Input, Fault>>,
+    printed: Result<Printed, Fault>,
+) -> Result<(Input, Printed), Fault> {
+    let bug = |_| Fault::new(Class::Bug, "the thread that feeds the program has panicked");
+    match printed {
+        Ok(printed) => Ok((fed.recv().map_err(bug)??, printed)),
+        Err(fault) => match fed.try_recv() {
+            Ok(Err(cause)) => Err(cause),
+            _ => Err(fault),
+        },
+    }
+}
+
+fn write(
+    writer: &mut Writer<Output>,
+    begin: &Begin,
+    printed: Printed,
+    state: Option<&RawValue>,
+    max_line_bytes: usize,
+) -> Result<(), Fault> {
+    writer.begin(begin).map_err(io_fault)?;
+    let options = Options { seal: Seal::Off, ..records::output_of_program(max_line_bytes) };
+    let mut reader = Reader::new(printed.spool, options);
+    while let Some(event) = reader.next()? {
+        if let Event::Record(line) = event {
+            writer.line(line.bytes).map_err(io_fault)?;
+        }
+    }
+    if let Some(value) = state {
+        writer.state(value).map_err(io_fault)?;
+    }
+    writer.end().map_err(io_fault)?;
+    Ok(())
+}
+
+/// Every part with its length before it, so that no two lists of parts are one text.
+fn absorb(hasher: &mut Hasher, part: &[u8]) {
+    hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
+}
+
+fn derived_id(input: Digest, command: &[OsString]) -> String {
+    let mut hasher = Hasher::default();
+    absorb(&mut hasher, input.to_string().as_bytes());
+    for part in command {
+        absorb(&mut hasher, part.as_encoded_bytes());
+    }
+    let mut id = hasher.finish().to_string();
+    id.truncate(32);
+    id
+}

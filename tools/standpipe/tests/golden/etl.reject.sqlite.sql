@@ -1,0 +1,7 @@
+-- A record that a loader set aside because it failed a check.
+CREATE TABLE IF NOT EXISTS "etl_reject" (
+    "line" INTEGER NOT NULL, -- The line of the input, counted from 1 with control and blank lines.
+    "field" TEXT, -- The field that failed; null if the whole line did.
+    "reason" TEXT NOT NULL, -- What is wrong, in words.
+    "original" TEXT NOT NULL -- The text of the line, without its newline.
+);
