@@ -67,6 +67,8 @@ pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
     }
+    // A write beyond the file-size limit is then the error it is (74), and not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             end(signal, termination_log.as_deref());
