@@ -69,12 +69,18 @@ impl Rejects {
         self.count
     }
 
-    /// Completes the file, whatever became of the load.
+    /// Leaves an older file as it is, for the load that wrote it was committed and this one is the same.
+    pub fn discard(&mut self) {
+        self.file = None;
+    }
+
+    /// Completes the file, whatever becomes of the load; before its commit, or a full disk would lose records. Only
+    /// the first call does something.
     ///
     /// # Errors
     /// 74 if it cannot be written.
-    pub fn finish(self) -> Result<(), Fault> {
-        let Some(mut file) = self.file else { return Ok(()) };
+    pub fn finish(&mut self) -> Result<(), Fault> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
         file.end().map_err(write_fault)?;
         publish(file)
     }

@@ -21,10 +21,14 @@ impl Database {
             return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
         }
         let fault = |error| fault(&format!("cannot open the database {name}"), error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
         connection.busy_handler(Some(wait)).map_err(fault)?;
-        let _: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(fault)?;
+        let _: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+            .map_err(fault)?;
         if connection.is_readonly("main").map_err(fault)? {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
         }
@@ -39,7 +43,7 @@ impl Database {
 
     /// Readers go on while a load runs (WAL); where the file system cannot do that, SQLite stays with its journal.
     fn write_ahead(&self) -> Result<(), Fault> {
-        loop {
+        for times in 0.. {
             let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
             match mode("PRAGMA journal_mode") {
                 Ok(mode) if mode == "wal" => return Ok(()),
@@ -49,10 +53,11 @@ impl Database {
             match mode("PRAGMA journal_mode = WAL") {
                 Ok(_) => return Ok(()),
                 // SQLite does not call the busy handler for this one.
-                Err(error) if is_busy(&error) => wait(0),
+                Err(error) if is_busy(&error) => wait(times),
                 Err(error) => return Err(fault(&self.name, error)),
             };
         }
+        Ok(())
     }
 
     /// Commits; a signal waits for the answer.
@@ -89,10 +94,12 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 pub(crate) fn fault(what: &str, error: rusqlite::Error) -> Fault {
     let class = match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => Class::Data,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged) => Class::Transient,
-        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied) => {
-            Class::Denied
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged) => {
+            Class::Transient
         }
+        Some(
+            ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied,
+        ) => Class::Denied,
         Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase) => Class::Config,
         Some(
             ErrorCode::DiskFull

@@ -45,7 +45,8 @@ pub(crate) fn create(database: &Database) -> Result<(), Fault> {
 /// Takes a load id for a table, first thing in the transaction. `None`: it is ours; else it was loaded before.
 pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<Option<Loaded>, Fault> {
     let fault = |error| database.fault(error);
-    let insert = "INSERT INTO etl_load (target, load_id, loaded_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let insert =
+        "INSERT INTO etl_load (target, load_id, loaded_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     let new = database.connection.execute(insert, params![target, load_id, now()]).map_err(fault)?;
     if new == 1 {
         return Ok(None);
@@ -67,13 +68,16 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     database.connection.execute(update, values).map(|_| ()).map_err(|error| database.fault(error))
 }
 
-/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state.
+/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state, nor one that is not
+/// completed yet: that of this load.
 pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result<(), Fault> {
-    let Some(oldest) = jiff::SignedDuration::try_from(keep).ok().and_then(|keep| jiff::Timestamp::now().checked_sub(keep).ok())
+    let Some(oldest) = jiff::SignedDuration::try_from(keep)
+        .ok()
+        .and_then(|keep| jiff::Timestamp::now().checked_sub(keep).ok())
     else {
         return Ok(());
     };
-    let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND NOT (state IS NOT NULL AND loaded_at = (
+    let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND digest IS NOT NULL AND NOT (state IS NOT NULL AND loaded_at = (
                     SELECT max(newer.loaded_at) FROM etl_load newer WHERE newer.target = etl_load.target
                     AND newer.pipeline IS etl_load.pipeline AND newer.state IS NOT NULL))";
     let deleted = database.connection.execute(delete, params![target, instant(oldest)]);

@@ -48,7 +48,12 @@ pub(crate) struct Load<'c> {
 
 impl<'c> Load<'c> {
     /// A load with these settings; nothing is touched yet.
-    pub(crate) fn new(database: &'c Database, settings: &'c Settings, emit: Emit, state_out: StateOut) -> Load<'c> {
+    pub(crate) fn new(
+        database: &'c Database,
+        settings: &'c Settings,
+        emit: Emit,
+        state_out: StateOut,
+    ) -> Load<'c> {
         Load {
             database,
             settings,
@@ -76,10 +81,14 @@ impl<'c> Load<'c> {
         if self.settings.schema.is_some() || self.settings.table.is_some() {
             // What the flags say can be checked before anything is extracted; a table without a schema of its own
             // may still get one from the stream.
-            self.preview(None).or_else(|fault| if self.settings.schema.is_some() { Err(fault) } else { Ok(()) })?;
+            self.preview(None)
+                .or_else(|fault| if self.settings.schema.is_some() { Err(fault) } else { Ok(()) })?;
         }
         front.hold_back(|begin| {
-            if begin.is_none() && self.settings.mode == Some(Mode::Replace) && self.settings.replace_needs_seal {
+            if begin.is_none()
+                && self.settings.mode == Some(Mode::Replace)
+                && self.settings.replace_needs_seal
+            {
                 return Err(Fault::usage(
                     "mode replace needs a sealed stream, for a cut one would replace the whole by a part \
                      (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
@@ -107,8 +116,11 @@ impl<'c> Load<'c> {
         drop(progress);
         let digest = front.digest();
         match self.before.take() {
-            Some(before) => self.compare(&before, digest),
-            None => self.commit(digest, rejects.count()),
+            Some(before) => {
+                rejects.discard();
+                self.compare(&before, digest)
+            }
+            None => self.commit(digest, rejects),
         }
     }
 
@@ -163,15 +175,16 @@ impl<'c> Load<'c> {
             return Ok(*table);
         }
         let target = Target::resolve(self.settings, begin, table_name)?;
-        let plan = Plan::new(self.database, target, self.settings)?;
-        let same = self.tables.iter().position(|table| table.plan.name.eq_ignore_ascii_case(&plan.name));
+        let same = self.tables.iter().position(|table| table.plan.name.eq_ignore_ascii_case(&target.table));
+        let document = target.schema.as_ref().map_or(&serde_json::Value::Null, |schema| &schema.document);
         let table = match same {
-            Some(table) if self.tables[table].plan.schema.document == plan.schema.document => table,
+            Some(table) if self.tables[table].plan.schema.document == *document => table,
             Some(_) => {
-                let name = &plan.name;
+                let name = &target.table;
                 return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
             }
             None => {
+                let plan = Plan::new(self.database, target, self.settings)?;
                 let index = self.tables.len();
                 self.tables.push(Table::open(self.database, plan, self.settings, index)?);
                 index
@@ -186,12 +199,16 @@ impl<'c> Load<'c> {
             self.emit.segment(None)?;
             self.open(None)?;
         }
-        let (None, None, Some(table)) = (&self.before, &self.skipped, self.current) else {
+        let (false, Some(table)) = (self.skips(), self.current) else {
             return self.emit.record(line);
         };
         let table = &mut self.tables[table];
         let record = self.scanner.scan(line.bytes).map_err(|error| {
-            Fault::data(format!("{}: {}", place(line.number, line.offset + error.offset as u64), error.message))
+            Fault::data(format!(
+                "{}: {}",
+                place(line.number, line.offset + error.offset as u64),
+                error.message
+            ))
         })?;
         table.records += 1;
         match table.record(&record) {
@@ -205,6 +222,16 @@ impl<'c> Load<'c> {
                 rejects.add(line, &violation)
             }
         }
+    }
+
+    /// Whether the records at hand are in the database already. A replacement is of the whole stream, so its rows go
+    /// in again beside the new ones.
+    fn skips(&self) -> bool {
+        self.before.is_some() || self.skipped.is_some() && !self.replaces()
+    }
+
+    fn replaces(&self) -> bool {
+        self.settings.mode == Some(Mode::Replace)
     }
 
     fn state(&mut self, value: Box<RawValue>) {
@@ -222,13 +249,18 @@ impl<'c> Load<'c> {
                     segment.id, loaded.digest, segment.digest
                 )));
             }
-            log::info!("segment {} was loaded before; skipped", segment.id);
-            if self.state.is_none() {
-                self.state = loaded.state.and_then(|state| RawValue::from_string(state).ok());
+            if !self.replaces() {
+                log::info!("segment {} was loaded before; skipped", segment.id);
             }
+            // The state of the last segment that has one counts, loaded now or before.
+            let state = loaded.state.and_then(|state| RawValue::from_string(state).ok());
+            self.state = state.or(self.state.take());
             return Ok(());
         }
-        let claim = self.claims.last_mut().filter(|claim| Some(claim.table) == current && claim.load_id == segment.id);
+        let claim = self
+            .claims
+            .last_mut()
+            .filter(|claim| Some(claim.table) == current && claim.load_id == segment.id);
         if let (Some(claim), None) = (claim, &self.settings.load_id) {
             claim.segment = Some((segment.digest, segment.records));
         }
@@ -250,20 +282,36 @@ impl<'c> Load<'c> {
         let state = before.state.clone().and_then(|state| RawValue::from_string(state).ok());
         self.state_out.prepare(state.as_deref().map(RawValue::get))?;
         let receipts: Vec<Receipt> = (0..self.tables.len())
-            .map(|table| Receipt { state: state.clone(), ..self.receipt(table, Digest::of(b""), &Default::default()) })
+            .map(|table| Receipt {
+                state: state.clone(),
+                ..self.receipt(table, Digest::of(b""), &Default::default())
+            })
             .map(|receipt| Receipt { sha256: before.digest.clone(), ..receipt })
             .collect();
         self.finish(receipts, state)
     }
 
     /// Brings everything in, completes the ledger and commits.
-    fn commit(mut self, digest: Digest, rejected: u64) -> anyhow::Result<String> {
+    fn commit(mut self, digest: Digest, rejects: &mut Rejects) -> anyhow::Result<String> {
+        let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
+        if !news {
+            rejects.discard();
+        }
+        if self.replaces() {
+            self.tables.iter_mut().for_each(|table| table.fresh = news);
+            if !news {
+                return self.withdraw(digest);
+            }
+        }
         let mut receipts = Vec::new();
         for index in 0..self.tables.len() {
             let counts = self.tables[index].finish(self.database)?;
             receipts.push(self.receipt(index, digest, &counts));
         }
-        debug_assert_eq!(rejected, self.tables.iter().map(|table| table.rejected).sum::<u64>());
+        debug_assert_eq!(rejects.count(), self.tables.iter().map(|table| table.rejected).sum::<u64>());
+        for table in &self.tables {
+            ledger::prune(self.database, &table.plan.name, self.settings.ledger_keep)?;
+        }
         for claim in &self.claims {
             let table = &self.tables[claim.table];
             let (digest, records) = claim.segment.unwrap_or((digest, table.records));
@@ -279,11 +327,20 @@ impl<'c> Load<'c> {
                 },
             )?;
         }
-        for table in &self.tables {
-            ledger::prune(self.database, &table.plan.name, self.settings.ledger_keep)?;
-        }
         self.state_out.prepare(self.state.as_deref().map(RawValue::get))?;
+        rejects.finish()?;
         self.database.commit()?;
+        let state = self.state.take();
+        self.finish(receipts, state)
+    }
+
+    /// Every segment of a replacement was loaded before: the tables, which may be newer than it, stay as they are.
+    fn withdraw(mut self, digest: Digest) -> anyhow::Result<String> {
+        self.database.batch("ROLLBACK")?;
+        self.tables.iter_mut().for_each(|table| (table.records, table.rejected) = (0, 0));
+        self.state_out.prepare(self.state.as_deref().map(RawValue::get))?;
+        let receipts =
+            (0..self.tables.len()).map(|table| self.receipt(table, digest, &Default::default())).collect();
         let state = self.state.take();
         self.finish(receipts, state)
     }

@@ -4,6 +4,7 @@
 //! extract-openweather current --city Seattle | load-sqlite --db weather.db
 //! ```
 
+mod catalog;
 mod database;
 mod ledger;
 mod load;

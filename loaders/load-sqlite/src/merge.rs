@@ -8,18 +8,21 @@ use etl_schema::{Schema, quote_ident};
 use crate::database::Database;
 use crate::table::{Counts, Plan, column_list};
 
+/// What the names of temporary tables start with, which no target's can: a temporary table would hide it.
+pub(crate) const PREFIX: &str = "etl_stage_";
+
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
     name: String,
 }
 
 impl Stage {
-    /// Creates it, with the target's own declarations, so that values compare as they do there.
-    pub(crate) fn create(database: &Database, plan: &Plan, declared: &[String], index: usize) -> Result<Stage, Fault> {
-        let name = format!("temp.etl_stage_{index}");
-        let columns = plan.schema.columns.iter().zip(declared);
+    /// Creates it, with the target's own affinities and collations, so that values compare as they do there.
+    pub(crate) fn create(database: &Database, plan: &Plan, index: usize) -> Result<Stage, Fault> {
+        let name = format!("temp.{PREFIX}{index}");
+        let columns = plan.schema.columns.iter().zip(&plan.storage);
         let columns: Vec<String> =
-            columns.map(|(column, declared)| format!("{} {declared}", quote_ident(&column.name))).collect();
+            columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
         let (columns, key) = (columns.join(", "), key_list(&plan.schema));
         database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
         Ok(Stage { name })
@@ -47,7 +50,9 @@ impl Stage {
         let (columns, key) = (column_list(&plan.schema), key_list(&plan.schema));
         let insert = format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
         let counts = match plan.mode {
-            Mode::Append | Mode::Replace => Counts { inserted: change(insert)?, superseded, ..Counts::default() },
+            Mode::Append | Mode::Replace => {
+                Counts { inserted: change(insert)?, superseded, ..Counts::default() }
+            }
             Mode::Ignore => {
                 let inserted = change(format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
                 Counts { inserted, unchanged: staged - inserted, superseded, updated: 0 }
@@ -81,6 +86,7 @@ fn do_update(schema: &Schema, table: &str) -> String {
     }
     let set: Vec<String> = others.iter().map(|c| format!("{c} = excluded.{c}")).collect();
     // A column may compare without case; a change of case is a change all the same.
-    let differs: Vec<String> = others.iter().map(|c| format!("{table}.{c} COLLATE BINARY IS NOT excluded.{c}")).collect();
+    let differs: Vec<String> =
+        others.iter().map(|c| format!("{table}.{c} COLLATE BINARY IS NOT excluded.{c}")).collect();
     format!("DO UPDATE SET {} WHERE {}", set.join(", "), differs.join(" OR "))
 }

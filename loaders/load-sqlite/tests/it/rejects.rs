@@ -1,0 +1,93 @@
+//! Records set aside.
+
+use serde_json::json;
+
+use crate::support::{Place, counts, plain, printed, refused, sealed};
+
+const ARGS: &str = "--schema events.json --seal off --rejects rejects.ndjson";
+
+#[test]
+fn records_that_fail_the_checks_are_set_aside_up_to_a_number() {
+    let place = Place::new();
+    let stream = plain(&[
+        r#"{"n":1}"#,
+        "",
+        r#"{ "n" : "two \u00e4" }"#,
+        r#"{"n":3}"#,
+        r#"{"text":"no n","n":null}"#,
+        r#"{"n":4,"more":1}"#,
+    ]);
+    let ran = place.load(&format!("{ARGS} --max-rejects 3"), stream);
+    assert_eq!(counts(&ran), [5, 2, 0, 0, 0, 3]);
+    assert!(ran.stderr.contains("events: 5 records, 2 inserted, 3 rejected in "), "{}", ran.stderr);
+    assert_eq!(place.rows("SELECT n FROM events"), ["1", "3"]);
+    let lines = printed(&place.read("rejects.ndjson"));
+    assert_eq!(lines[0]["_etl"]["schema"], "etl.reject");
+    assert_eq!((&lines[4]["_etl"]["kind"], &lines[4]["_etl"]["records"]), (&json!("end"), &json!(3)));
+    let original = r#"{ "n" : "two \u00e4" }"#;
+    let reason = r#"expected an integer, found "two \u00e4""#;
+    assert_eq!(lines[1], json!({ "line": 3, "field": "n", "reason": reason, "original": original }));
+    assert_eq!(lines[2]["reason"], "null, but the schema does not allow null here");
+    assert_eq!(
+        lines[3],
+        json!({ "line": 6, "field": "more", "reason": "the schema events has no such field",
+        "original": r#"{"n":4,"more":1}"# })
+    );
+    // The file is a stream like any other.
+    place.load("--input rejects.ndjson", "").ok();
+    assert_eq!(
+        place.rows("SELECT line, field FROM etl_reject ORDER BY line"),
+        [r#"3|"n""#, r#"5|"n""#, r#"6|"more""#]
+    );
+}
+
+#[test]
+fn one_too_many_fails_the_load_and_keeps_the_file() {
+    let place = Place::new();
+    let stream = plain(&[r#"{"n":1}"#, r#"{"n":"a"}"#, r#"{"n":"b"}"#, r#"{"n":"c"}"#]);
+    let ran = place.load(&format!("{ARGS} --max-rejects 1"), &stream);
+    refused(
+        &ran,
+        3,
+        r#"line 3 (byte 18): field "n": expected an integer, found "b" (the 2th rejected record, --max-rejects 1)"#,
+    );
+    assert_eq!(printed(&place.read("rejects.ndjson")).len(), 4);
+    let ran = place.load(ARGS, &stream);
+    refused(&ran, 3, r#"line 2 (byte 8): field "n": expected an integer, found "a""#);
+    let lines = printed(&place.read("rejects.ndjson"));
+    assert_eq!((lines.len(), &lines[1]["line"]), (3, &json!(2)));
+    assert_eq!(place.rows("SELECT name FROM sqlite_master"), [""; 0]);
+}
+
+#[test]
+fn a_line_that_is_no_record_is_no_reject() {
+    let place = Place::new();
+    let ran = place.load(&format!("{ARGS} --max-rejects 9"), "{\"n\":\"a\"}\n{\"n\":\n");
+    refused(&ran, 3, "line 2 (byte ");
+    assert_eq!(printed(&place.read("rejects.ndjson"))[1]["line"], 1);
+}
+
+#[test]
+fn a_load_that_was_done_before_keeps_the_rejects_it_wrote() {
+    let place = Place::new();
+    let args = format!("{ARGS} --max-rejects 1 --load-id monday");
+    let stream = plain(&[r#"{"n":1}"#, r#"{"n":"a"}"#]);
+    assert_eq!(counts(&place.load(&args, &stream)), [2, 1, 0, 0, 0, 1]);
+    let written = place.read("rejects.ndjson");
+    assert_eq!(counts(&place.load(&args, &stream)), [0; 6]);
+    refused(&place.load(&args, "{\"n\":2}\n"), 3, "load id monday was committed before");
+    assert_eq!(place.read("rejects.ndjson"), written);
+    // So with segments.
+    let args = "--schema events.json --rejects rejects.ndjson --max-rejects 1";
+    for mode in ["append", "replace"] {
+        let args = format!("{args} --mode {mode}");
+        let stream = sealed(mode, &[r#"{"n":1}"#, r#"{"n":"a"}"#]);
+        assert_eq!(counts(&place.load(&args, &stream)), [2, 1, 0, 0, 0, 1]);
+        let written = place.read("rejects.ndjson");
+        assert_eq!(counts(&place.load(&args, &stream)), [0; 6]);
+        assert_eq!(place.read("rejects.ndjson"), written);
+    }
+    // A new load without rejects has an empty file.
+    place.load(args, sealed("new", &[r#"{"n":5}"#])).ok();
+    assert_eq!(printed(&place.read("rejects.ndjson")).len(), 2);
+}
