@@ -1,7 +1,8 @@
 //! The flags of every loader.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -180,5 +181,52 @@ impl Settings {
             emit: args.emit,
             replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
         })
+    }
+
+    /// Refuses paths that would overwrite one another, or the database file of an embedded sink.
+    ///
+    /// # Errors
+    /// 2, naming both flags.
+    pub fn check_paths(&self, input: &Path, output: &Path, database: &Path) -> Result<(), Fault> {
+        let files = [
+            ("--db", Some(database)),
+            ("--input", Some(input)),
+            ("--output", Some(output)),
+            ("--rejects", self.rejects.as_deref()),
+            ("--state-out", self.state_out.as_deref()),
+        ];
+        let mut known: Vec<(&str, FileId)> = Vec::new();
+        for (flag, path) in files.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
+            if path == Path::new("-") {
+                if matches!(flag, "--rejects" | "--state-out") {
+                    return Err(Fault::usage(format!("{flag} must name a file: stdout has the receipts")));
+                }
+                continue;
+            }
+            let Some(id) = file_id(path) else { continue };
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == id) {
+                return Err(Fault::usage(format!("{other} and {flag} are the same file, {}", path.display())));
+            }
+            known.push((flag, id));
+        }
+        Ok(())
+    }
+}
+
+/// What tells a file from others: device and inode, or the name it will have. Devices and pipes can be shared.
+#[derive(PartialEq)]
+enum FileId {
+    There(u64, u64),
+    New(PathBuf),
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    match std::fs::metadata(path) {
+        Ok(found) => found.is_file().then(|| FileId::There(found.dev(), found.ino())),
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+            Some(FileId::New(folder.join(path.file_name()?)))
+        }
     }
 }

@@ -137,7 +137,8 @@ impl Emit {
     /// warning, for the data is safe.
     pub fn committed(mut self, receipts: &[Receipt], state: Option<&RawValue>) {
         if let Err(fault) = self.finish(receipts, state) {
-            log::warn!("the load is committed, but what it prints is not complete: {fault}");
+            let fault = anyhow::Error::from(fault);
+            log::warn!("the load is committed, but what it prints is not complete: {fault:#}");
         }
     }
 

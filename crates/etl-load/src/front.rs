@@ -23,8 +23,34 @@ enum Mark {
     Begin(Begin),
     State(Box<RawValue>),
     End(Segment),
-    /// The record's line number and stream offset, where they do not follow from those of the one before.
-    Place(u64, u64),
+    /// Where the record is in the stream, if that does not follow from where the one before is.
+    Place(Place),
+}
+
+/// What a mark costs in memory, besides the texts it owns.
+const MARK: usize = 2 * size_of::<(usize, Mark)>();
+
+/// Where a record is in the stream, and how its place and length give that of the next one.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Place {
+    number: u64,
+    offset: u64,
+    /// The length of the line end: 1, or 2 for `\r\n`.
+    line_end: u64,
+}
+
+impl Place {
+    /// The place of a line that follows one of this length directly.
+    fn after(self, length: usize) -> Place {
+        Place { number: self.number + 1, offset: self.offset + length as u64 + self.line_end, ..self }
+    }
+
+    /// The place of the next line, when it is `next` that was expected there: line ends mostly stay as they are.
+    fn learn(line: Line<'_>, next: Place) -> Place {
+        let gap = line.offset.saturating_sub(next.offset).saturating_add(next.line_end);
+        let line_end = if line.number == next.number { gap } else { next.line_end };
+        Place { number: line.number, offset: line.offset, line_end }
+    }
 }
 
 /// The stream as a loader reads it.
@@ -35,14 +61,14 @@ pub struct Front<R> {
     marks: VecDeque<(usize, Mark)>,
     /// How far the held bytes were given out, and the place of the record there.
     given: usize,
-    place: (u64, u64),
+    place: Place,
     ended: bool,
 }
 
 impl<R: Read> Front<R> {
     /// A front on this reader.
     pub fn new(reader: Reader<R>) -> Front<R> {
-        Front { reader, held: Vec::new(), marks: VecDeque::new(), given: 0, place: (0, 0), ended: false }
+        Front { reader, held: Vec::new(), marks: VecDeque::new(), given: 0, place: Place::default(), ended: false }
     }
 
     /// Reads until 8 MiB are held or the stream has ended, verified. `peek` sees every `begin`, and `None` for the
@@ -53,8 +79,8 @@ impl<R: Read> Front<R> {
     pub fn hold_back(&mut self, mut peek: impl FnMut(Option<&Begin>) -> Result<(), Fault>) -> Result<(), Fault> {
         // Pages are touched as they fill, so a short stream costs what it is long.
         self.held.reserve_exact(HELD + SPARE);
-        let (mut next, mut known) = ((0, 0), false);
-        while self.held.len() < HELD {
+        let (mut next, mut known, mut owned) = (Place { line_end: 1, ..Place::default() }, false, 0);
+        while self.held.len() + self.marks.len() * MARK + owned < HELD {
             let at = self.held.len();
             match self.reader.next()? {
                 None => {
@@ -64,19 +90,31 @@ impl<R: Read> Front<R> {
                 Some(Event::Begin(begin)) => {
                     peek(Some(&begin))?;
                     known = true;
+                    owned += begin.size();
                     self.marks.push_back((at, Mark::Begin(begin)));
                 }
-                Some(Event::State(value)) => self.marks.push_back((at, Mark::State(value))),
-                Some(Event::End(segment)) => self.marks.push_back((at, Mark::End(segment))),
+                Some(Event::State(value)) => {
+                    owned += value.get().len();
+                    // Of states without a record between them the last one counts.
+                    if let Some((_, Mark::State(before))) = self.marks.pop_back_if(|mark| is_state_at(mark, at)) {
+                        owned -= before.get().len();
+                    }
+                    self.marks.push_back((at, Mark::State(value)));
+                }
+                Some(Event::End(segment)) => {
+                    owned += segment.id.len();
+                    self.marks.push_back((at, Mark::End(segment)));
+                }
                 Some(Event::Record(line)) => {
                     if !known {
                         peek(None)?;
                         known = true;
                     }
-                    if (line.number, line.offset) != next {
-                        self.marks.push_back((at, Mark::Place(line.number, line.offset)));
+                    if (line.number, line.offset) != (next.number, next.offset) {
+                        next = Place::learn(line, next);
+                        self.marks.push_back((at, Mark::Place(next)));
                     }
-                    next = after(line);
+                    next = next.after(line.bytes.len());
                     self.held.extend_from_slice(line.bytes);
                     self.held.push(b'\n');
                 }
@@ -93,7 +131,7 @@ impl<R: Read> Front<R> {
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Fault> {
         while let Some((_, mark)) = self.marks.pop_front_if(|(at, _)| *at == self.given) {
             match mark {
-                Mark::Place(number, offset) => self.place = (number, offset),
+                Mark::Place(place) => self.place = place,
                 Mark::Begin(begin) => return Ok(Some(Event::Begin(begin))),
                 Mark::State(value) => return Ok(Some(Event::State(value))),
                 Mark::End(segment) => return Ok(Some(Event::End(segment))),
@@ -102,9 +140,9 @@ impl<R: Read> Front<R> {
         if self.given < self.held.len() {
             let rest = &self.held[self.given..];
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let line = Line { number: self.place.0, offset: self.place.1, bytes: &rest[..length] };
+            let line = Line { number: self.place.number, offset: self.place.offset, bytes: &rest[..length] };
             self.given += length + 1;
-            self.place = after(line);
+            self.place = self.place.after(length);
             return Ok(Some(Event::Record(line)));
         }
         if self.ended {
@@ -134,9 +172,8 @@ impl<R: Read> Front<R> {
     }
 }
 
-/// The place of a line that follows this one directly.
-fn after(line: Line<'_>) -> (u64, u64) {
-    (line.number + 1, line.offset + line.bytes.len() as u64 + 1)
+fn is_state_at(mark: &(usize, Mark), at: usize) -> bool {
+    matches!(mark, (there, Mark::State(_)) if *there == at)
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Rejects {
         let at = place(line.number, line.offset);
         let over = match self.limit {
             0 => String::new(),
-            limit => format!(" (the {}th rejected record, --max-rejects {limit})", self.count),
+            limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
         };
         Err(Fault::data(format!("{at}: {violation}{over}")))
     }

@@ -36,6 +36,17 @@ pub struct Begin {
     pub producer: Option<String>,
 }
 
+impl Begin {
+    /// How many bytes of text it holds.
+    pub fn size(&self) -> usize {
+        let schema = self.schema.as_ref().map_or(0, |schema| match schema {
+            SchemaRef::Name(name) => name.len(),
+            SchemaRef::Inline(document) => document.get().len(),
+        });
+        self.id.len() + self.producer.as_ref().map_or(0, String::len) + schema
+    }
+}
+
 /// The schema named or carried by a `begin` line.
 #[derive(Clone, Debug)]
 pub enum SchemaRef {

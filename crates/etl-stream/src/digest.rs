@@ -13,21 +13,6 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Digest {
         Hasher::default().update(bytes).finish()
     }
-
-    /// The digest of a stream of several segments: that of their digests, each written as its 64 hexadecimal digits
-    /// and a newline. One segment stands for itself.
-    pub fn of_segments(segments: &[Digest]) -> Digest {
-        match segments {
-            [one] => *one,
-            many => {
-                let mut hasher = Hasher::default();
-                for digest in many {
-                    hasher.update(format!("{digest}\n").as_bytes());
-                }
-                hasher.finish()
-            }
-        }
-    }
 }
 
 impl fmt::Display for Digest {
@@ -39,6 +24,32 @@ impl fmt::Display for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Digest({self})")
+    }
+}
+
+/// The digest of a stream of segments, under way: that of their digests, each written as its 64 hexadecimal digits
+/// and a newline. One segment stands for itself.
+#[derive(Clone, Default)]
+pub struct Segments {
+    only: Option<Digest>,
+    count: u64,
+    all: Hasher,
+}
+
+impl Segments {
+    /// Takes the next segment in.
+    pub fn push(&mut self, digest: Digest) {
+        self.only = Some(digest);
+        self.count += 1;
+        self.all.update(format!("{digest}\n").as_bytes());
+    }
+
+    /// The digest of the segments so far.
+    pub fn digest(&self) -> Digest {
+        match (self.count, self.only) {
+            (1, Some(only)) => only,
+            _ => self.all.clone().finish(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read};
 use serde_json::value::RawValue;
 
 use crate::control::{self, Abort, Begin, Control, End};
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher, Segments};
 use crate::fault::{Class, Fault};
 
 /// How much is read at a time.
@@ -161,7 +161,7 @@ pub struct Reader<R> {
     kind: Kind,
     open: Option<Open>,
     seen: HashSet<String>,
-    digests: Vec<Digest>,
+    digests: Segments,
     totals: Totals,
 }
 
@@ -181,7 +181,7 @@ impl<R: Read> Reader<R> {
             kind: Kind::Undecided,
             open: None,
             seen: HashSet::new(),
-            digests: Vec::new(),
+            digests: Segments::default(),
             totals: Totals::default(),
         }
     }
@@ -220,10 +220,10 @@ impl<R: Read> Reader<R> {
     }
 
     /// The digest of the whole stream: of a plain one that of all its bytes, of a sealed one that of its segments
-    /// ([`Digest::of_segments`]). Call it once [`Reader::next`] has returned `None`.
+    /// ([`Segments`]). Call it once [`Reader::next`] has returned `None`.
     pub fn digest(&mut self) -> Digest {
         match self.kind {
-            Kind::Sealed => Digest::of_segments(&self.digests),
+            Kind::Sealed => self.digests.digest(),
             Kind::Plain | Kind::Undecided => self.hasher.clone().finish(),
         }
     }

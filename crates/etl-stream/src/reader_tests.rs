@@ -185,6 +185,9 @@ fn digests_are_those_of_sha256sum() {
     assert_eq!(reader.digest(), Digest::of(plain));
     assert_eq!(Digest::of(b"abc").to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-    assert_eq!(Digest::of_segments(&[a]), a);
-    assert_eq!(Digest::of_segments(&[a, b]), Digest::of(format!("{a}\n{b}\n").as_bytes()));
+    let mut segments = Segments::default();
+    segments.push(a);
+    assert_eq!(segments.digest(), a);
+    segments.push(b);
+    assert_eq!(segments.digest(), Digest::of(format!("{a}\n{b}\n").as_bytes()));
 }

@@ -149,10 +149,10 @@ impl Existing {
         database: &Database,
         schema: &Schema,
     ) -> Result<Option<Vec<String>>, Fault> {
-        if let ([found], [key]) = (&*self.rowids(), &*schema.key) {
-            if found.name.eq_ignore_ascii_case(&schema.columns[*key].name) {
-                return Ok(Some(vec!["BINARY".to_owned()]));
-            }
+        if let ([found], [key]) = (&*self.rowids(), &*schema.key)
+            && found.name.eq_ignore_ascii_case(&schema.columns[*key].name)
+        {
+            return Ok(Some(vec!["BINARY".to_owned()]));
         }
         let indexes = "SELECT l.name, ifnull(i.name, ''), i.coll FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) i
                        WHERE l.\"unique\" AND NOT l.partial AND i.key ORDER BY l.seq";

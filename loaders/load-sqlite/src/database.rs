@@ -20,7 +20,10 @@ impl Database {
         if name.is_empty() || name == ":memory:" {
             return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
         }
-        let fault = |error| fault(&format!("cannot open the database {name}"), error);
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(Fault::config(format!("cannot open the database {name}: it is no regular file")));
+        }
+        let fault = |error| unopened(path, fault(&format!("cannot open the database {name}"), error));
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -31,6 +34,11 @@ impl Database {
             .map_err(fault)?;
         if connection.is_readonly("main").map_err(fault)? {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
+        }
+        // What does not fit the cache goes beside the database: a container's /tmp may be missing or read-only.
+        if let Some(folder) = std::fs::canonicalize(path).ok().and_then(|path| Some(path.parent()?.to_owned())) {
+            let folder = folder.display().to_string().replace('\'', "''");
+            connection.execute_batch(&format!("PRAGMA temp_store_directory = '{folder}'")).map_err(fault)?;
         }
         Ok(Database { connection, name })
     }
@@ -73,6 +81,22 @@ impl Database {
     /// What an error of this database means.
     pub(crate) fn fault(&self, error: rusqlite::Error) -> Fault {
         fault(&self.name, error)
+    }
+}
+
+/// SQLite says that it cannot open a file, and not why; the system does.
+fn unopened(path: &Path, fault: Fault) -> Fault {
+    use std::io::ErrorKind;
+    if fault.class() != Class::Config {
+        return fault;
+    }
+    match std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
+        Err(error) => {
+            let denied = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+            let class = if denied { Class::Denied } else { Class::Config };
+            Fault::new(class, fault.message()).because(error)
+        }
+        Ok(_) => fault,
     }
 }
 

@@ -42,6 +42,16 @@ pub(crate) fn create(database: &Database) -> Result<(), Fault> {
     database.batch(CREATE)
 }
 
+/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now.
+pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
+    let delete = "DELETE FROM etl_load WHERE target = ?1";
+    let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
+    if rows > 0 {
+        log::warn!("table {target} is gone; its {rows} loads in the ledger are forgotten and can be loaded again");
+    }
+    Ok(())
+}
+
 /// Takes a load id for a table, first thing in the transaction. `None`: it is ours; else it was loaded before.
 pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<Option<Loaded>, Fault> {
     let fault = |error| database.fault(error);

@@ -84,6 +84,7 @@ impl<'c> Load<'c> {
             self.preview(None)
                 .or_else(|fault| if self.settings.schema.is_some() { Err(fault) } else { Ok(()) })?;
         }
+        let mut previewed: Vec<Option<SchemaRef>> = Vec::new();
         front.hold_back(|begin| {
             if begin.is_none()
                 && self.settings.mode == Some(Mode::Replace)
@@ -94,7 +95,12 @@ impl<'c> Load<'c> {
                      (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
                 ));
             }
-            self.preview(begin)
+            let schema = begin.and_then(|begin| begin.schema.clone());
+            if !previewed.contains(&schema) {
+                self.preview(begin)?;
+                previewed.push(schema);
+            }
+            Ok(())
         })?;
         self.database.begin()?;
         ledger::create(self.database)?;
@@ -149,8 +155,8 @@ impl<'c> Load<'c> {
             (None, Some(begin)) => begin.id.clone(),
             (None, None) => random_id(),
         };
-        let taken = |claim: &Claim| claim.table == table && claim.load_id == load_id;
-        if self.claims.iter().any(taken) {
+        // The reader refuses a segment's id that is there twice, so only the load's own can be taken already.
+        if own.is_none() && self.claims.iter().any(|claim| claim.table == table) {
             return Ok(());
         }
         match ledger::claim(self.database, &self.tables[table].plan.name, &load_id)? {
@@ -185,6 +191,9 @@ impl<'c> Load<'c> {
             }
             None => {
                 let plan = Plan::new(self.database, target, self.settings)?;
+                if plan.create {
+                    ledger::forget(self.database, &plan.name)?;
+                }
                 let index = self.tables.len();
                 self.tables.push(Table::open(self.database, plan, self.settings, index)?);
                 index
@@ -212,7 +221,11 @@ impl<'c> Load<'c> {
         })?;
         table.records += 1;
         match table.record(&record) {
-            Ok(Ok(())) => self.emit.record(line),
+            Ok(Ok(true)) => self.emit.record(line),
+            Ok(Ok(false)) => {
+                let at = place(line.number, line.offset);
+                Err(Fault::data(format!("{at}: a trigger of table {} keeps the row out", table.plan.name)))
+            }
             Ok(Err(error)) => {
                 let at = format!("{}: table {}", place(line.number, line.offset), table.plan.name);
                 Err(crate::database::fault(&at, error))
@@ -330,6 +343,9 @@ impl<'c> Load<'c> {
         self.state_out.prepare(self.state.as_deref().map(RawValue::get))?;
         rejects.finish()?;
         self.database.commit()?;
+        for table in self.tables.iter().filter(|table| table.plan.create) {
+            log::info!("table {} created in {}", table.plan.name, self.database.name);
+        }
         let state = self.state.take();
         self.finish(receipts, state)
     }
@@ -371,8 +387,9 @@ impl<'c> Load<'c> {
     /// The data is safe: tells everyone.
     fn finish(self, receipts: Vec<Receipt>, state: Option<Box<RawValue>>) -> anyhow::Result<String> {
         let sentences: Vec<String> = receipts.iter().map(Receipt::sentence).collect();
-        self.emit.committed(&receipts, state.as_deref());
+        // First what the next run depends on: printing can wait for a slow reader.
         self.state_out.publish()?;
+        self.emit.committed(&receipts, state.as_deref());
         let what = if sentences.is_empty() { "nothing to load".to_owned() } else { sentences.join("; ") };
         Ok(format!("{}: {what}", self.database.name))
     }

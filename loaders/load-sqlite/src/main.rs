@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let (input, output) = (args.load.input.clone(), args.load.output.clone());
     let settings = Settings::new(args.load, &context.env)?;
+    settings.check_paths(&input.input, &output.output, &args.db)?;
     let emit = Emit::open(settings.emit, &output, context.producer())?;
     let database = Database::open(&args.db)?;
     let state_out = StateOut::create(settings.state_out.as_deref())?;
@@ -56,7 +57,11 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let mut front = Front::new(input.open()?);
     let progress = Progress::new(args.db.display().to_string());
     let loaded = Load::new(&database, &settings, emit, state_out).run(&mut front, &mut rejects, progress);
-    // The rejects are worth reading above all when the load failed; the load's own failure comes first.
+    // The rejects are worth reading above all when the load failed; the load's own failure comes first. A load that
+    // failed without any must not take the place of those of an earlier one.
+    if loaded.is_err() && rejects.count() == 0 {
+        rejects.discard();
+    }
     let kept = rejects.finish();
     let summary = loaded?;
     kept?;

@@ -5,7 +5,7 @@ use etl_component::Fault;
 use etl_load::Mode;
 use etl_schema::{Schema, quote_ident};
 
-use crate::database::Database;
+use crate::database::{Database, fault};
 use crate::table::{Counts, Plan, column_list};
 
 /// What the names of temporary tables start with, which no target's can: a temporary table would hide it.
@@ -37,37 +37,47 @@ impl Stage {
     /// Brings everything into the target. `fed` records were added.
     pub(crate) fn merge(&self, database: &Database, plan: &Plan, fed: u64) -> Result<Counts, Fault> {
         let (stage, table) = (&self.name, quote_ident(&plan.name));
+        let fault = |error| fault(&format!("table {}", plan.name), error);
         let count = |sql: String| {
             let count = database.connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
-            count.map(i64::unsigned_abs).map_err(|error| database.fault(error))
+            count.map(i64::unsigned_abs).map_err(fault)
         };
         let change = |sql: String| {
             let changed = database.connection.execute(&sql, []);
-            changed.map(|rows| rows as u64).map_err(|error| database.fault(error))
+            changed.map(|rows| rows as u64).map_err(fault)
         };
         let staged = count(format!("SELECT count(*) FROM {stage}"))?;
         let superseded = fed - staged;
         let (columns, key) = (column_list(&plan.schema), key_list(&plan.schema));
-        let insert = format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
-        let counts = match plan.mode {
-            Mode::Append | Mode::Replace => {
-                Counts { inserted: change(insert)?, superseded, ..Counts::default() }
-            }
+        // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
+        let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
+        let (inserted, updated, known) = match plan.mode {
+            Mode::Append | Mode::Replace => (change(insert)?, 0, 0),
             Mode::Ignore => {
                 let inserted = change(format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
-                Counts { inserted, unchanged: staged - inserted, superseded, updated: 0 }
+                (inserted, 0, staged.saturating_sub(inserted))
             }
             Mode::Upsert => {
-                let same = plan.schema.key_names().map(quote_ident).map(|k| format!("old.{k} = new.{k}"));
+                // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the
+                // stage has that of the index.
+                let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
                 let same = same.collect::<Vec<_>>().join(" AND ");
-                let known = count(format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}"))?;
+                let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
+                let known = count(there.clone())?;
                 let update = do_update(&plan.schema, &table);
                 let changed = change(format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
-                let inserted = staged - known;
-                let updated = changed - inserted;
-                Counts { inserted, updated, unchanged: known - updated, superseded }
+                let inserted = count(there)?.saturating_sub(known);
+                (inserted, changed.saturating_sub(inserted), known)
             }
         };
+        if inserted + known != staged || updated > known {
+            return Err(Fault::data(format!(
+                "table {}: of {staged} rows {inserted} were inserted and {updated} of {known} updated: a trigger of \
+                 the table keeps rows out",
+                plan.name
+            )));
+        }
+        let counts = Counts { inserted, updated, unchanged: known - updated, superseded };
         database.batch(&format!("DROP TABLE {stage}"))?;
         Ok(counts)
     }
@@ -85,8 +95,9 @@ fn do_update(schema: &Schema, table: &str) -> String {
         return "DO NOTHING".to_owned();
     }
     let set: Vec<String> = others.iter().map(|c| format!("{c} = excluded.{c}")).collect();
-    // A column may compare without case; a change of case is a change all the same.
-    let differs: Vec<String> =
-        others.iter().map(|c| format!("{table}.{c} COLLATE BINARY IS NOT excluded.{c}")).collect();
-    format!("DO UPDATE SET {} WHERE {}", set.join(", "), differs.join(" OR "))
+    // A column may compare without case; a change of case is a change all the same. Rows are compared as row values,
+    // for a chain of a thousand ORs is deeper than SQLite allows.
+    let (old, new): (Vec<String>, Vec<String>) =
+        others.iter().map(|c| (format!("{table}.{c} COLLATE BINARY"), format!("excluded.{c}"))).unzip();
+    format!("DO UPDATE SET {} WHERE ({}) IS NOT ({})", set.join(", "), old.join(", "), new.join(", "))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use etl_component::Fault;
 use etl_load::target::Target;
 use etl_load::{Mode, Settings};
-use etl_schema::{Checker, Dialect, Row, Schema, Value, ddl, format_uuid, quote_ident, time};
+use etl_schema::{Checker, Dialect, Row, Schema, Type, Value, ddl, format_uuid, quote_ident, time};
 use rusqlite::Statement;
 use rusqlite::types::Null;
 
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     pub(crate) mode: Mode,
     pub(crate) schema: Arc<Schema>,
     /// Whether the table has to be created first.
-    create: bool,
+    pub(crate) create: bool,
     /// How the table stores and compares the schema's columns: affinity, and of the key's the collation.
     pub(crate) storage: Vec<String>,
     /// What is inserted for each of the schema's columns: `?`, or more where the table has a default.
@@ -56,6 +56,13 @@ impl Plan {
                 )));
             }
         };
+        if let Some(key) = schema.key.iter().find(|&&key| matches!(schema.columns[key].ty, Type::Decimal { .. })) {
+            let key = &schema.columns[*key].name;
+            return Err(Fault::config(format!(
+                "table {name}: key column {key} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \
+                 keys; make it an integer or a text"
+            )));
+        }
         let mode = settings.mode.unwrap_or(if schema.key.is_empty() { Mode::Append } else { Mode::Upsert });
         let keyed = matches!(mode, Mode::Upsert | Mode::Ignore);
         if keyed && schema.key.is_empty() {
@@ -123,7 +130,6 @@ impl<'c> Table<'c> {
     ) -> Result<Table<'c>, Fault> {
         if plan.create {
             database.batch(&ddl(&plan.schema, Dialect::Sqlite, &plan.name))?;
-            log::info!("table {} created in {}", plan.name, database.name);
         }
         if plan.mode == Mode::Replace {
             database.batch(&format!("DELETE FROM {}", quote_ident(&plan.name)))?;
@@ -137,7 +143,8 @@ impl<'c> Table<'c> {
         let places = plan.places.join(", ");
         let into = match &stage {
             Some(stage) => stage.insert_into(plan.mode),
-            None => format!("INSERT INTO {}", quote_ident(&plan.name)),
+            // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
+            None => format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name)),
         };
         let insert = database
             .connection
@@ -148,15 +155,15 @@ impl<'c> Table<'c> {
         Ok(Table { plan, checker, records, rejected, fresh, insert, stage, fed, text })
     }
 
-    /// Checks a record and puts it in; gives back why it cannot be one of the table's.
+    /// Checks a record and puts it in; gives back whether it is there, or why it cannot be one of the table's.
     pub(crate) fn record(
         &mut self,
         record: &etl_stream::json::Record<'_>,
-    ) -> Result<rusqlite::Result<()>, etl_schema::Violation> {
+    ) -> Result<rusqlite::Result<bool>, etl_schema::Violation> {
         let row = self.checker.check(record)?;
         let stored = store(&mut self.insert, &row, &mut self.text);
         self.fed += 1;
-        Ok(stored)
+        Ok(stored.map(|rows| rows > 0 || self.stage.is_some()))
     }
 
     /// Brings staged records into the table and says what became of all.
@@ -174,7 +181,7 @@ pub(crate) fn column_list(schema: &Schema) -> String {
 }
 
 /// Binds a row and runs the statement. What SQLite has no type for is a text in its standard form.
-fn store(insert: &mut Statement<'_>, row: &Row<'_>, text: &mut Vec<u8>) -> rusqlite::Result<()> {
+fn store(insert: &mut Statement<'_>, row: &Row<'_>, text: &mut Vec<u8>) -> rusqlite::Result<usize> {
     for (index, value) in row.values().enumerate() {
         let index = index + 1;
         text.clear();
@@ -196,5 +203,5 @@ fn store(insert: &mut Statement<'_>, row: &Row<'_>, text: &mut Vec<u8>) -> rusql
             insert.raw_bind_parameter(index, String::from_utf8_lossy(text))?;
         }
     }
-    insert.raw_execute().map(|_| ())
+    insert.raw_execute()
 }

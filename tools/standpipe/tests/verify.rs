@@ -56,7 +56,7 @@ fn a_stream_is_described_as_json() {
         "lines": 7,
         "blank_lines": 1,
         "bytes": stream().len(),
-        "sha256": Digest::of_segments(&[a, b]).to_string(),
+        "sha256": Digest::of(format!("{a}\n{b}\n").as_bytes()).to_string(),
         "error": null,
     });
     assert_eq!(found, expected);

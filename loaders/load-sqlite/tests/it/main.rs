@@ -6,6 +6,7 @@ mod exact;
 mod input;
 mod memory;
 mod modes;
+mod odd;
 mod once;
 mod output;
 mod rejects;

@@ -60,3 +60,30 @@ fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
         running.finish().ok();
     }
 }
+
+#[test]
+fn what_is_held_back_is_bounded_whatever_it_consists_of() {
+    let state = "{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":\"0123456789012345678901234567890123456789\"}}\n";
+    let cases = [
+        ("states", state.repeat(2000), 300, 0),
+        ("states between records", format!("{state}{{\"id\":1}}\n").repeat(1000), 300, 1),
+        ("carriage returns", "{\"id\":1}\r\n".repeat(4000), 300, 1),
+        ("blank lines", "{\"id\":1}\n\n".repeat(4000), 300, 1),
+    ];
+    for (what, chunk, times, rows) in cases {
+        let place = Place::new();
+        place.write("load.json", SCHEMA);
+        let mut running = place.loader("--schema load.json").stdin_open().spawn();
+        running.write("{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"m\"}}\n");
+        for _ in 0..times {
+            running.write(&chunk);
+        }
+        running.wait_until_it_reads();
+        let peak = running.memory_peak();
+        assert!(peak < LIMIT, "{what}: {peak} KiB");
+        let records = times * chunk.matches("{\"id\"").count();
+        running.write(format!("{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"m\",\"records\":{records}}}}}\n"));
+        running.finish().ok();
+        assert_eq!(place.count("SELECT count(*) FROM load"), rows, "{what}");
+    }
+}

@@ -49,7 +49,7 @@ fn one_too_many_fails_the_load_and_keeps_the_file() {
     refused(
         &ran,
         3,
-        r#"line 3 (byte 18): field "n": expected an integer, found "b" (the 2th rejected record, --max-rejects 1)"#,
+        r#"line 3 (byte 18): field "n": expected an integer, found "b" (rejected record 2, --max-rejects 1)"#,
     );
     assert_eq!(printed(&place.read("rejects.ndjson")).len(), 4);
     let ran = place.load(ARGS, &stream);

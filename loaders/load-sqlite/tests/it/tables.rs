@@ -221,10 +221,7 @@ fn a_new_table_has_the_schemas_types_key_and_comments() {
             "id":{"type":"string","format":"uuid","description":"Which"},"n":{"type":"number","x-unit":"m/s"},
             "price":{"type":["number","null"],"x-postgres":{"type":"numeric(8,2)"}}}}"#,
     );
-    let ran = place.load(
-        "--schema dotted.name.json --seal off",
-        sealed("x", &[])[..0].iter().copied().collect::<Vec<u8>>(),
-    );
+    let ran = place.load("--schema dotted.name.json --seal off", "");
     refused(&ran, 75, "the input is empty");
     place.load("--schema dotted.name.json", sealed("x", &[])).ok();
     let sql = place.rows("SELECT sql FROM sqlite_master WHERE name = 'dotted_name'").remove(0);
