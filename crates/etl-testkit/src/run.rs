@@ -126,8 +126,13 @@ impl Cmd {
     ///
     /// # Panics
     /// If it cannot be opened.
-    pub fn stdin_file(mut self, path: impl AsRef<Path>) -> Cmd {
-        self.stdin = Input::From(File::open(path).expect("the file for stdin").into());
+    pub fn stdin_file(self, path: impl AsRef<Path>) -> Cmd {
+        self.stdin_from(File::open(path).expect("the file for stdin"))
+    }
+
+    /// Makes a file or the end of a pipe its stdin.
+    pub fn stdin_from(mut self, source: impl Into<Stdio>) -> Cmd {
+        self.stdin = Input::From(source.into());
         self
     }
 
@@ -168,7 +173,7 @@ impl Cmd {
     pub fn pipe(self, next: Cmd) -> (Ran, Ran) {
         let (reader, writer) = io::pipe().expect("a pipe");
         let first = self.stdout_to(writer).spawn();
-        let second = Cmd { stdin: Input::From(reader.into()), ..next }.spawn();
+        let second = next.stdin_from(reader).spawn();
         (first.finish(), second.finish())
     }
 

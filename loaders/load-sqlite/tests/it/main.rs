@@ -9,6 +9,7 @@ mod modes;
 mod odd;
 mod once;
 mod output;
+mod pipes;
 mod rejects;
 mod seal;
 mod segments;
