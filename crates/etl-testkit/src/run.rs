@@ -183,10 +183,11 @@ impl Cmd {
     /// If it cannot be started.
     pub fn spawn(self) -> Running {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).env_clear().envs(self.env).stderr(Stdio::piped());
+        command.args(&self.args).env_clear().stderr(Stdio::piped());
         if let Some(path) = env::var_os("PATH") {
             command.env("PATH", path);
         }
+        command.envs(self.env);
         if let Some(folder) = self.folder {
             command.current_dir(folder);
         }
