@@ -80,7 +80,16 @@ fn contenders(binaries: &Path, folder: &Path) -> anyhow::Result<Vec<Contender>> 
         Contender {
             name: "standpipe seal -- grep -v _etl",
             program: own("standpipe"),
-            args: words(&["seal", "--output", "sealed.ndjson", "--", "grep", "-v", "^{\"_etl", "records.ndjson"]),
+            args: words(&[
+                "seal",
+                "--output",
+                "sealed.ndjson",
+                "--",
+                "grep",
+                "-v",
+                "^{\"_etl",
+                "records.ndjson",
+            ]),
             fresh: Some("sealed.ndjson"),
         },
     ])
@@ -114,7 +123,10 @@ fn report(contenders: &[Contender], costs: &[Vec<Cost>]) {
         values[values.len() / 2]
     };
     let peer = median(&costs[0], 0);
-    println!("\n{:<34} {:>8} {:>12} {:>7} {:>8} {:>14}", "process", "wall s", "records/s", "CPU s", "peak MB", "ratio to .import");
+    println!(
+        "\n{:<34} {:>8} {:>12} {:>7} {:>8} {:>14}",
+        "process", "wall s", "records/s", "CPU s", "peak MB", "ratio to .import"
+    );
     for (contender, costs) in contenders.iter().zip(costs) {
         let wall = median(costs, 0);
         println!(

@@ -12,7 +12,8 @@ pub(crate) fn root() -> &'static Path {
 
 /// Runs cargo in the root of the workspace.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(env!("CARGO")).args(args).current_dir(root()).status().context("cannot run cargo")?;
+    let status =
+        Command::new(env!("CARGO")).args(args).current_dir(root()).status().context("cannot run cargo")?;
     ensure!(status.success(), "cargo {} failed", args.join(" "));
     Ok(())
 }

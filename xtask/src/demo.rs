@@ -15,7 +15,16 @@ const JOBS: [(&[&str], &str, &[&str]); 3] = [
     (
         &["current", "--city", "Munich", "--city", "Paris"],
         "openweather.current",
-        &["location", "observed_at", "temp", "feels_like", "humidity", "pressure", "wind_speed", "description"],
+        &[
+            "location",
+            "observed_at",
+            "temp",
+            "feels_like",
+            "humidity",
+            "pressure",
+            "wind_speed",
+            "description",
+        ],
     ),
     (
         &["forecast", "--city", "Munich"],
@@ -61,7 +70,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for (_, schema, columns) in JOBS {
         show(&connection, &Schema::named(schema)?, columns)?;
     }
-    println!("\nThe database is {}\nThe binaries are in {}\n{}", database.display(), binaries.display(), NEXT.trim_start());
+    println!(
+        "\nThe database is {}\nThe binaries are in {}\n{}",
+        database.display(),
+        binaries.display(),
+        NEXT.trim_start()
+    );
     Ok(())
 }
 
@@ -90,7 +104,8 @@ fn job(binaries: &Path, folder: &Path, args: &[&str]) -> anyhow::Result<()> {
 
 fn counts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
     let count = |(_, schema, _): &(&[&str], &str, &[&str])| {
-        connection.query_row(&format!("SELECT count(*) FROM {}", schema.replace('.', "_")), [], |row| row.get(0))
+        connection
+            .query_row(&format!("SELECT count(*) FROM {}", schema.replace('.', "_")), [], |row| row.get(0))
     };
     Ok(JOBS.iter().map(count).collect::<Result<_, _>>()?)
 }
@@ -101,7 +116,8 @@ fn show(connection: &Connection, schema: &Schema, columns: &[&str]) -> anyhow::R
     let unit = |name: &&str| {
         schema.position(name).and_then(|column| schema.columns[column].unit.clone()).unwrap_or_default()
     };
-    let mut lines = vec![columns.iter().map(ToString::to_string).collect(), columns.iter().map(unit).collect()];
+    let mut lines =
+        vec![columns.iter().map(ToString::to_string).collect(), columns.iter().map(unit).collect()];
     let sql = format!("SELECT {} FROM {table} ORDER BY 1, 2 LIMIT 8", columns.join(", "));
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
@@ -114,7 +130,8 @@ fn show(connection: &Connection, schema: &Schema, columns: &[&str]) -> anyhow::R
         .collect();
     println!("\n{table}");
     for line in lines {
-        let padded: Vec<String> = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         println!("  {}", padded.join("  ").trim_end());
     }
     Ok(())

@@ -14,7 +14,8 @@ pub(crate) const TIME: Program = ("/usr/bin/time", "time");
 
 /// Installs the programs that are missing if this is root on a machine with apt; else says exactly what to install.
 pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
-    let missing: Vec<&str> = programs.iter().filter(|(name, _)| !exists(name)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> =
+        programs.iter().filter(|(name, _)| !exists(name)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

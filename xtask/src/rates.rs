@@ -30,10 +30,13 @@ pub(crate) fn run(stream: &str) -> anyhow::Result<()> {
             })
         }),
         ("the same, and check the schema", &|| {
-            let (mut scanner, mut checker) = (Scanner::new(), Checker::new(Arc::clone(&schema), UnknownFields::Error));
+            let (mut scanner, mut checker) =
+                (Scanner::new(), Checker::new(Arc::clone(&schema), UnknownFields::Error));
             read(stream, |line| {
                 let record = scanner.scan(line).map_err(|error| anyhow::anyhow!(error.message))?;
-                black_box(checker.check(&record).map_err(|violation| anyhow::anyhow!(violation.to_string()))?);
+                black_box(
+                    checker.check(&record).map_err(|violation| anyhow::anyhow!(violation.to_string()))?,
+                );
                 Ok(())
             })
         }),

@@ -48,7 +48,8 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 pub fn random_id() -> String {
     let mut random = [0_u8; 16];
     // Short of a kernel without it, this cannot fail for 16 bytes; such a kernel is a broken invariant.
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).expect("the system gives random bytes");
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .expect("the system gives random bytes");
     format!("{:032x}", u128::from_be_bytes(random))
 }
 

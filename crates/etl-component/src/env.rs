@@ -75,6 +75,17 @@ impl Env {
         Ok(None)
     }
 
+    /// Makes every secret that these variables hold known to [`crate::redact`], whether it will be used or not, so that
+    /// none is printed by what fails before.
+    pub fn register_secrets(&self, variables: &[Variable]) {
+        for name in variables.iter().filter(|variable| variable.secret).flat_map(names) {
+            let file = self.get(&format!("{name}_FILE")).and_then(|path| fs::read_to_string(path).ok());
+            for value in self.get(name).into_iter().chain(file.as_deref()) {
+                Secret::new(value.trim_end_matches(['\r', '\n']));
+            }
+        }
+    }
+
     /// A secret the component cannot do without.
     ///
     /// # Errors
@@ -82,7 +93,10 @@ impl Env {
     pub fn required_secret(&self, variable: &Variable) -> Result<Secret, Fault> {
         self.secret(variable)?.ok_or_else(|| {
             let name = variable.name;
-            Fault::config(format!("{name} is not set ({}); set it, or {name}_FILE to a file with it", variable.help))
+            Fault::config(format!(
+                "{name} is not set ({}); set it, or {name}_FILE to a file with it",
+                variable.help
+            ))
         })
     }
 }
@@ -114,7 +128,13 @@ mod tests {
         assert_eq!(message(&[]), "API_KEY is not set (the key); set it, or API_KEY_FILE to a file with it");
         assert_eq!(message(&[("API_KEY", "")]), "API_KEY is set and empty");
         assert_eq!(message(&[("OLD_KEY", "\n")]), "OLD_KEY is set and empty");
-        assert_eq!(message(&[("API_KEY", "a"), ("API_KEY_FILE", "b")]), "both API_KEY and API_KEY_FILE are set; set one");
-        assert_eq!(message(&[("API_KEY_FILE", "/nonexistent/x")]), "API_KEY_FILE: cannot read /nonexistent/x");
+        assert_eq!(
+            message(&[("API_KEY", "a"), ("API_KEY_FILE", "b")]),
+            "both API_KEY and API_KEY_FILE are set; set one"
+        );
+        assert_eq!(
+            message(&[("API_KEY_FILE", "/nonexistent/x")]),
+            "API_KEY_FILE: cannot read /nonexistent/x"
+        );
     }
 }

@@ -148,8 +148,9 @@ impl Output {
     pub fn publish(self) -> Result<(), Fault> {
         let Output::New(new) = self else { return Ok(()) };
         let path = new.path.clone();
-        new.publish()
-            .map_err(|error| Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error))
+        new.publish().map_err(|error| {
+            Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
+        })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Logs on stderr, and the line everything ends with.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::OnceLock;
 
+use clap::ValueEnum;
 use etl_stream::Class;
 use log::{Level, LevelFilter};
 
@@ -28,11 +30,24 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Kubernetes reads no more of it than this many bytes.
 const TERMINATION_LIMIT: usize = 4096;
 
-/// Sets the logs up; the first call counts.
+/// The format that arguments or environment ask for, where they cannot be parsed as a whole.
+pub(crate) fn guess(args: &[OsString], variable: Option<&str>) -> Format {
+    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    let flag = args.iter().enumerate().find_map(|(at, arg)| match arg.strip_prefix("--log-format")? {
+        "" => args.get(at + 1).copied(),
+        value => value.strip_prefix('='),
+    });
+    flag.or(variable).and_then(|name| Format::from_str(name, false).ok()).unwrap_or_default()
+}
+
+/// Sets the format of lines; the first call counts.
+pub(crate) fn set_format(format: Format) {
+    let _ = FORMAT.set(format);
+}
+
+/// Sets the logs up, once.
 pub(crate) fn init(format: Format, level: LevelFilter) {
-    if FORMAT.set(format).is_err() {
-        return;
-    }
+    set_format(format);
     env_logger::Builder::new()
         .filter_level(level)
         .filter_module("ureq", level.min(LevelFilter::Warn))
@@ -43,7 +58,8 @@ pub(crate) fn init(format: Format, level: LevelFilter) {
 
 /// One line in the chosen format, redacted, without its newline.
 fn line(level: Level, class: Option<Class>, message: &str) -> String {
-    let message = redact(message).replace(['\n', '\r'], " ");
+    // One line, and nothing that a terminal would obey: messages quote what others wrote.
+    let message = redact(message).replace(char::is_control, " ");
     let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let name = level.as_str().to_lowercase();
     match FORMAT.get().copied().unwrap_or_default() {
@@ -76,7 +92,7 @@ pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>
     let line = line(Level::Error, Some(class), message);
     print(&line);
     let cut = line.floor_char_boundary(TERMINATION_LIMIT);
-    let log = OpenOptions::new().write(true).open(termination_log.unwrap_or(TERMINATION_LOG));
+    let log = OpenOptions::new().write(true).truncate(true).open(termination_log.unwrap_or(TERMINATION_LOG));
     if let Ok(mut log) = log {
         let _ = log.write_all(&line.as_bytes()[..cut]);
     }

@@ -69,16 +69,18 @@ pub fn main<A: Parser>(
 ) -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let env = Env::capture();
+    env.register_secrets(component.variables);
     let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
     if !(component.streams)(&args) {
         io::never_abort();
     }
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
+    let context = Context { component, env };
     let own = A::command();
     let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
     // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
     let command = Common::augment_args(own).about(about.clone()).long_about(about);
-    let command = command.name(component.name).version(component.version);
+    let command = quiet_about_values(command.name(component.name).version(component.version));
     if args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--describe") {
         return print_card(component, command);
     }
@@ -94,13 +96,15 @@ pub fn main<A: Parser>(
                 Err(error) => fail(io_class(&error), &error.to_string()),
             };
         }
-        Err(error) => return fail(Class::Usage, &usage(component, &error)),
+        Err(error) => {
+            logs::set_format(logs::guess(&args, context.env.get("ETL_LOG_FORMAT")));
+            return fail(Class::Usage, &usage(component, &error));
+        }
     };
     logs::init(common.log_format, common.log_level);
     if let Err(error) = signals::watch(termination_log.clone()) {
         return fail(Class::Io, &format!("cannot watch for signals: {error}"));
     }
-    let context = Context { component, env };
     let location = remember_panics();
     match panic::catch_unwind(AssertUnwindSafe(|| run(args, &context))) {
         Ok(Ok(summary)) => {
@@ -111,6 +115,11 @@ pub fn main<A: Parser>(
         Ok(Err(error)) => fail(class_of(&error), &chain(&error)),
         Err(payload) => fail(Class::Bug, &format!("a bug: {}{}", panic_text(&*payload), location())),
     }
+}
+
+/// `--help` names the variables of flags and not what is in them, which may be a secret.
+fn quiet_about_values(command: Command) -> Command {
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
 }
 
 /// The class of an error: that of the first [`Fault`] in its chain, else that of an I/O error, else a bug.

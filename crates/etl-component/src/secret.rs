@@ -55,17 +55,35 @@ fn register(value: &str) {
 fn percent_encode(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     value.bytes().fold(String::new(), |mut out, byte| {
-        if plain(byte) { out.push(byte.into()) } else { out.push_str(&format!("%{byte:02X}")) }
+        if plain(byte) {
+            out.push(byte.into())
+        } else {
+            out.push_str(&format!("%{byte:02X}"))
+        }
         out
     })
 }
 
-/// The text with every registered secret, also percent-encoded or escaped as JSON, replaced by `[redacted]`.
+/// The text with every registered secret, also percent-encoded, escaped as JSON or in other case (as a host is written),
+/// replaced by `[redacted]`.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    known.iter().fold(text.to_owned(), |text, secret| {
-        if text.contains(secret.as_str()) { text.replace(secret.as_str(), REDACTED) } else { text }
-    })
+    known.iter().fold(text.to_owned(), |text, secret| replace(text, &secret.to_ascii_lowercase()))
+}
+
+/// Replaces every occurrence of a lower-case text, whatever the case of its ASCII letters.
+fn replace(text: String, secret: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains(secret) {
+        return text;
+    }
+    let (mut out, mut rest) = (String::new(), 0);
+    for (at, _) in lower.match_indices(secret) {
+        out += &text[rest..at];
+        out += REDACTED;
+        rest = at + secret.len();
+    }
+    out + &text[rest..]
 }
 
 #[cfg(test)]
@@ -78,6 +96,12 @@ mod tests {
         let text = "https://x/?k=p%2Bss%20%22w%2Frd {\"k\":\"p+ss \\\"w/rd\"} p+ss \"w/rd";
         assert_eq!(redact(text), "https://x/?k=[redacted] {\"k\":\"[redacted]\"} [redacted]");
         assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn a_secret_in_a_host_name_is_found_in_lower_case() {
+        Secret::new("KeyInHost42");
+        assert_eq!(redact("to keyinhost42.example and KEYINHOST42"), "to [redacted].example and [redacted]");
     }
 
     #[test]

@@ -63,8 +63,11 @@ pub(crate) fn yield_to_signal() {
 
 /// Starts the thread that waits for signals.
 pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
+    let ignored = ignored();
+    let watched = [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+    let watched: Vec<i32> = watched.collect();
+    let mut signals = Signals::new(&watched)?;
+    for signal in watched {
         signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
     }
     // A write beyond the file-size limit is then the error it is (74), and not the end of the process.
@@ -77,6 +80,13 @@ pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The signals that whoever started us wants ignored, as `nohup` does with HUP: a bit each, from signal 1.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 fn end(signal: i32, termination_log: Option<&str>) -> ! {
     let committed = lock(&CRITICAL);
     if committed.0 {
@@ -84,6 +94,7 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
         // The data is safe: the main thread gets its chance to tell, and the run is a success either way.
         thread::sleep(PATIENCE);
         log::warn!("a signal arrived after the commit; the receipt may be incomplete");
+        io::remove_temporaries();
         process::exit(0);
     }
     // From here on the main thread cannot commit, for it cannot enter the critical section.

@@ -158,7 +158,9 @@ impl Settings {
             (None, id) => id.map(|(_, id)| id.to_owned()),
         };
         if args.max_rejects > 0 && args.rejects.is_none() {
-            return Err(Fault::usage("--max-rejects needs --rejects FILE, or the rejected records would be lost"));
+            return Err(Fault::usage(
+                "--max-rejects needs --rejects FILE, or the rejected records would be lost",
+            ));
         }
         if args.table.as_deref() == Some("") {
             return Err(Fault::usage("--table is empty"));
@@ -205,7 +207,10 @@ impl Settings {
             }
             let Some(id) = file_id(path) else { continue };
             if let Some((other, _)) = known.iter().find(|(_, known)| *known == id) {
-                return Err(Fault::usage(format!("{other} and {flag} are the same file, {}", path.display())));
+                return Err(Fault::usage(format!(
+                    "{other} and {flag} are the same file, {}",
+                    path.display()
+                )));
             }
             known.push((flag, id));
         }

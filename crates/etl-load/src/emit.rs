@@ -49,7 +49,8 @@ pub struct Receipt {
 impl Receipt {
     /// The receipt as a person reads it.
     pub fn sentence(&self) -> String {
-        let Receipt { target, records, inserted, updated, unchanged, superseded, rejected, seconds, .. } = self;
+        let Receipt { target, records, inserted, updated, unchanged, superseded, rejected, seconds, .. } =
+            self;
         if self.already_loaded {
             return format!("{target}: nothing to do, this load was committed before");
         }

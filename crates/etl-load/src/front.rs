@@ -68,7 +68,14 @@ pub struct Front<R> {
 impl<R: Read> Front<R> {
     /// A front on this reader.
     pub fn new(reader: Reader<R>) -> Front<R> {
-        Front { reader, held: Vec::new(), marks: VecDeque::new(), given: 0, place: Place::default(), ended: false }
+        Front {
+            reader,
+            held: Vec::new(),
+            marks: VecDeque::new(),
+            given: 0,
+            place: Place::default(),
+            ended: false,
+        }
     }
 
     /// Reads until 8 MiB are held or the stream has ended, verified. `peek` sees every `begin`, and `None` for the
@@ -76,7 +83,10 @@ impl<R: Read> Front<R> {
     ///
     /// # Errors
     /// Those of the reader, and those of `peek`.
-    pub fn hold_back(&mut self, mut peek: impl FnMut(Option<&Begin>) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub fn hold_back(
+        &mut self,
+        mut peek: impl FnMut(Option<&Begin>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         // Pages are touched as they fill, so a short stream costs what it is long.
         self.held.reserve_exact(HELD + SPARE);
         let (mut next, mut known, mut owned) = (Place { line_end: 1, ..Place::default() }, false, 0);
@@ -96,7 +106,9 @@ impl<R: Read> Front<R> {
                 Some(Event::State(value)) => {
                     owned += value.get().len();
                     // Of states without a record between them the last one counts.
-                    if let Some((_, Mark::State(before))) = self.marks.pop_back_if(|mark| is_state_at(mark, at)) {
+                    if let Some((_, Mark::State(before))) =
+                        self.marks.pop_back_if(|mark| is_state_at(mark, at))
+                    {
                         owned -= before.get().len();
                     }
                     self.marks.push_back((at, Mark::State(value)));
@@ -208,7 +220,9 @@ mod tests {
                 stream += &format!("{{\"n\":{n},\"text\":\"{}\"}}\n", "x".repeat(n % 200));
             }
             let records = 40_000 + (0..40_000).filter(|n| ![0, 2].contains(&(n % 7))).count();
-            stream += &format!("{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"s{segment}\",\"records\":{records}}}}}\n");
+            stream += &format!(
+                "{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"s{segment}\",\"records\":{records}}}}}\n"
+            );
         }
         // The held part ends somewhere within the second segment.
         assert!(stream.len() > HELD + SPARE);

@@ -17,7 +17,8 @@ pub struct Progress {
 impl Progress {
     /// A line for what is loaded into this target.
     pub fn new(target: String) -> Progress {
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let bar =
+            if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg}, {bytes} in {elapsed}") {
             bar.set_style(style);
         }

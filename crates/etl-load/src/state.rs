@@ -38,7 +38,8 @@ impl StateOut {
     /// 74 if that fails: the data is committed, the file is the older one.
     pub fn publish(self) -> Result<(), Fault> {
         let Some(file) = self.0 else { return Ok(()) };
-        let note = |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);
+        let note =
+            |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);
         file.publish().map_err(note)
     }
 }

@@ -47,8 +47,11 @@ impl Target {
 
 fn inline(document: &str, settings: &Settings) -> Result<Schema, Fault> {
     if settings.table.is_none() {
-        return Err(Fault::usage("the stream carries its schema inline: --table must say where its records go"));
+        return Err(Fault::usage(
+            "the stream carries its schema inline: --table must say where its records go",
+        ));
     }
-    let broken = |error: serde_json::Error| Fault::config("the inline schema of the stream is broken").because(error);
+    let broken =
+        |error: serde_json::Error| Fault::config("the inline schema of the stream is broken").because(error);
     Schema::from_json("inline", &serde_json::from_str(document).map_err(broken)?)
 }

@@ -45,7 +45,7 @@ impl Schema {
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let stem = file.strip_suffix(".json").unwrap_or(file);
         parse(stem.strip_suffix(".schema").unwrap_or(stem), &text)
-            .map_err(|fault| Fault::config(format!("{}: {fault}", path.display())))
+            .map_err(|fault| Fault::config(format!("the schema {}", path.display())).because(fault))
     }
 
     /// The schema that a `--schema` flag names: a path if it contains a `/` or ends in `.json`, else a name.

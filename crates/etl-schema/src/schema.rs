@@ -153,6 +153,11 @@ impl Schema {
         if self.columns.is_empty() {
             return fault("it has no properties".into());
         }
+        for name in self.table.iter().chain(&self.measurement) {
+            if name.is_empty() || name.contains(char::is_control) {
+                return fault(format!("{name:?} cannot name a table or a measurement"));
+            }
+        }
         let mut folded: Vec<(String, &str)> = Vec::with_capacity(self.columns.len());
         for Column { name, .. } in &self.columns {
             if name.is_empty() {

@@ -161,7 +161,9 @@ pub fn parse(line: &[u8]) -> Result<Control, String> {
         "state" => {
             // serde reads a JSON null into an Option as absent, and null is a cursor like any other.
             let null = || RawValue::from_string("null".to_owned()).ok().filter(|_| has_value(line));
-            Ok(Control::State(body.value.or_else(null).ok_or_else(|| "a `state` without `value`".to_owned())?))
+            Ok(Control::State(
+                body.value.or_else(null).ok_or_else(|| "a `state` without `value`".to_owned())?,
+            ))
         }
         "end" => Ok(Control::End(End {
             id: body.id.clone().ok_or_else(|| missing("id"))?,
@@ -200,7 +202,10 @@ pub fn write_begin(out: &mut Vec<u8>, begin: &Begin) {
         SchemaRef::Inline(raw) => one_line(raw.get()),
     });
     let producer = begin.producer.clone();
-    write(out, Body { kind: "begin".into(), id: Some(begin.id.clone()), schema, producer, ..Body::default() });
+    write(
+        out,
+        Body { kind: "begin".into(), id: Some(begin.id.clone()), schema, producer, ..Body::default() },
+    );
 }
 
 /// Appends a `state` line to `out`.
@@ -255,7 +260,9 @@ mod tests {
         );
         let Control::Begin(read) = parse(&out).unwrap() else { panic!("not a begin") };
         assert_eq!(read.id, "a");
-        assert!(matches!(read.schema, Some(SchemaRef::Inline(raw)) if raw.get() == "{  \"type\": \"object\" }"));
+        assert!(
+            matches!(read.schema, Some(SchemaRef::Inline(raw)) if raw.get() == "{  \"type\": \"object\" }")
+        );
 
         out.clear();
         write_abort(&mut out, Class::Denied, "a \"quoted\"\nmessage");
@@ -286,7 +293,10 @@ mod tests {
     #[test]
     fn broken_lines_say_what_is_wrong() {
         assert_eq!(error(r#"{"_etl":{"v":1,"kind":"state"}}"#), "a `state` without `value`");
-        assert_eq!(error(r#"{"_etl":{"v":2,"kind":"end"}}"#), "control line of version 2; this reader knows 1");
+        assert_eq!(
+            error(r#"{"_etl":{"v":2,"kind":"end"}}"#),
+            "control line of version 2; this reader knows 1"
+        );
         assert_eq!(error(r#"{"_etl":{"v":1,"kind":"flush"}}"#), "control line of unknown kind `flush`");
         assert_eq!(error(r#"{"_etl":{"v":1,"kind":"begin"}}"#), "control line of kind `begin` without `id`");
         assert_eq!(
@@ -303,7 +313,13 @@ mod tests {
 
     #[test]
     fn an_abort_with_a_code_of_no_class_is_bad_data() {
-        for (code, class) in [(0, Class::Data), (1, Class::Data), (300, Class::Data), (143, Class::Signal(15)), (141, Class::Signal(13))] {
+        for (code, class) in [
+            (0, Class::Data),
+            (1, Class::Data),
+            (300, Class::Data),
+            (143, Class::Signal(15)),
+            (141, Class::Signal(13)),
+        ] {
             assert_eq!(Abort { code, message: String::new() }.class(), class);
         }
     }

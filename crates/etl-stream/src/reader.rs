@@ -295,7 +295,9 @@ impl<R: Read> Reader<R> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 Err(error) => {
                     let at = place(self.totals.lines + 1, self.base + self.end as u64);
-                    return Err(Fault::new(Class::Io, format!("{at}: reading the input failed")).because(error));
+                    return Err(
+                        Fault::new(Class::Io, format!("{at}: reading the input failed")).because(error)
+                    );
                 }
             }
         }
@@ -378,7 +380,11 @@ impl<R: Read> Reader<R> {
         } else if end.records != open.records {
             Some(format!("segment {} has {} records, its end says {}", open.id, open.records, end.records))
         } else if end.bytes.is_some_and(|said| said != bytes) {
-            Some(format!("segment {} has {bytes} bytes, its end says {}", open.id, end.bytes.unwrap_or_default()))
+            Some(format!(
+                "segment {} has {bytes} bytes, its end says {}",
+                open.id,
+                end.bytes.unwrap_or_default()
+            ))
         } else {
             let said = end.sha256.unwrap_or_else(|| digest.to_string());
             let differs = !said.eq_ignore_ascii_case(&digest.to_string());
@@ -405,7 +411,8 @@ impl<R: Read> Reader<R> {
             ));
         }
         if self.kind == Kind::Undecided && !self.options.allow_empty {
-            let what = if self.totals.lines == 0 { "the input is empty" } else { "the input has only blank lines" };
+            let what =
+                if self.totals.lines == 0 { "the input is empty" } else { "the input has only blank lines" };
             let message = format!("{what}: the producer did not finish (--allow-empty accepts it)");
             return Err(Fault::new(self.options.origin.cut(), message));
         }
@@ -417,7 +424,9 @@ impl<R: Read> Reader<R> {
         let at = place(self.totals.lines + 1, self.base + self.start as u64);
         Fault::new(
             self.options.origin.cut(),
-            format!("{at}: the input ends in the middle of a line: it was cut (a stream ends with a newline)"),
+            format!(
+                "{at}: the input ends in the middle of a line: it was cut (a stream ends with a newline)"
+            ),
         )
     }
 

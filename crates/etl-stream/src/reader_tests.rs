@@ -127,14 +127,30 @@ fn what_does_not_belong_is_refused_with_its_line() {
         ("{}\n".into(), required, "line 1 (byte 0): a record outside a verified segment (--seal required)"),
         (begin("a"), off, "line 1 (byte 0): a control line in a stream that is read with --seal off"),
         (format!("{{}}\n{}", begin("a")), file(), "line 2 (byte 3): a control line inside a plain stream"),
-        (format!("{}{}{{}}\n", begin("a"), end("a", 0)), file(), "line 3 (byte 92): a record outside a segment of a sealed stream"),
+        (
+            format!("{}{}{{}}\n", begin("a"), end("a", 0)),
+            file(),
+            "line 3 (byte 92): a record outside a segment of a sealed stream",
+        ),
         (begin("a") + &begin("b"), file(), "line 2 (byte 41): a `begin` inside segment a (begun on line 1)"),
         (end("a", 0), file(), "line 1 (byte 0): an `end` without `begin`"),
         (begin("a") + &end("b", 0), file(), "line 2 (byte 41): the end of segment b, but segment a is open"),
         (begin("a") + &end("a", 1), file(), "line 2 (byte 41): segment a has 0 records, its end says 1"),
-        ([begin("a"), end("a", 0), begin("a")].concat(), file(), "line 3 (byte 92): segment a is there a second time"),
-        ("\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n".into(), file(), "line 2 (byte 1): a `state` outside a segment"),
-        ("{\"_etl\":{\"v\":1,\"kind\":\"x\"}}\n".into(), file(), "line 1 (byte 0): control line of unknown kind `x`"),
+        (
+            [begin("a"), end("a", 0), begin("a")].concat(),
+            file(),
+            "line 3 (byte 92): segment a is there a second time",
+        ),
+        (
+            "\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n".into(),
+            file(),
+            "line 2 (byte 1): a `state` outside a segment",
+        ),
+        (
+            "{\"_etl\":{\"v\":1,\"kind\":\"x\"}}\n".into(),
+            file(),
+            "line 1 (byte 0): control line of unknown kind `x`",
+        ),
     ];
     for (stream, options, expected) in cases {
         assert_eq!(fails(stream.as_bytes(), options), (3, expected.to_owned()), "{stream}");
@@ -183,7 +199,10 @@ fn digests_are_those_of_sha256sum() {
     while reader.next().unwrap().is_some() {}
     // printf '{"x":1}\n{"x":2}\n' | sha256sum
     assert_eq!(reader.digest(), Digest::of(plain));
-    assert_eq!(Digest::of(b"abc").to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(
+        Digest::of(b"abc").to_string(),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let mut segments = Segments::default();
     segments.push(a);

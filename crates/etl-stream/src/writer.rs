@@ -29,7 +29,13 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// A writer into this target.
     pub fn new(target: W) -> Writer<W> {
-        Writer { target, buf: Vec::with_capacity(BUFFER + 4096), hashed: 0, hasher: Hasher::default(), open: None }
+        Writer {
+            target,
+            buf: Vec::with_capacity(BUFFER + 4096),
+            hashed: 0,
+            hasher: Hasher::default(),
+            open: None,
+        }
     }
 
     /// Opens a segment and shows it to the reader at once, which can then prepare itself.
@@ -198,6 +204,9 @@ mod tests {
         writer.begin(&Begin { id: "one".into(), ..Begin::default() }).unwrap();
         writer.line(b"{}").unwrap();
         drop(writer);
-        assert_eq!(String::from_utf8(target).unwrap(), "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"one\"}}\n");
+        assert_eq!(
+            String::from_utf8(target).unwrap(),
+            "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"one\"}}\n"
+        );
     }
 }

@@ -35,7 +35,9 @@ fn requests_are_metric_and_have_what_was_asked() {
 
 #[test]
 fn what_cannot_be_asked_says_why() {
-    let cases: [(&[&str], &[(&str, &str)], (u8, &str)); 10] = [
+    /// Arguments, environment, and the code and message they lead to.
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], (u8, &'a str));
+    let cases: [Case<'_>; 10] = [
         (
             &["current"],
             &[("CITY", " ")],

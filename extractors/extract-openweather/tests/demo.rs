@@ -3,6 +3,8 @@
 //! `cargo test -p extract-openweather --test demo -- --ignored` makes them again. They hold recorded replies that were
 //! metric: `replies/PROVENANCE.md` says whose. The one of Seattle's weather was recorded in °F and is not among them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use etl_testkit::http::{Reply, Script, Server};

@@ -1,5 +1,7 @@
 //! Each recorded reply through the binary: the documented records, or the documented error and exit code.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use std::sync::Arc;

@@ -36,7 +36,9 @@ impl Database {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
         }
         // What does not fit the cache goes beside the database: a container's /tmp may be missing or read-only.
-        if let Some(folder) = std::fs::canonicalize(path).ok().and_then(|path| Some(path.parent()?.to_owned())) {
+        if let Some(folder) =
+            std::fs::canonicalize(path).ok().and_then(|path| Some(path.parent()?.to_owned()))
+        {
             let folder = folder.display().to_string().replace('\'', "''");
             connection.execute_batch(&format!("PRAGMA temp_store_directory = '{folder}'")).map_err(fault)?;
         }

@@ -47,7 +47,9 @@ pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
     let delete = "DELETE FROM etl_load WHERE target = ?1";
     let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
     if rows > 0 {
-        log::warn!("table {target} is gone; its {rows} loads in the ledger are forgotten and can be loaded again");
+        log::warn!(
+            "table {target} is gone; its {rows} loads in the ledger are forgotten and can be loaded again"
+        );
     }
     Ok(())
 }

@@ -56,7 +56,9 @@ impl Plan {
                 )));
             }
         };
-        if let Some(key) = schema.key.iter().find(|&&key| matches!(schema.columns[key].ty, Type::Decimal { .. })) {
+        if let Some(key) =
+            schema.key.iter().find(|&&key| matches!(schema.columns[key].ty, Type::Decimal { .. }))
+        {
             let key = &schema.columns[*key].name;
             return Err(Fault::config(format!(
                 "table {name}: key column {key} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \

@@ -1,7 +1,7 @@
 //! A program that is run: started, waited for, ended, and its exit status as a fault.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,12 +32,13 @@ struct Handle {
 }
 
 impl Process {
-    /// Starts a program that reads this process's own stdin.
+    /// Starts a program that reads this process's own stdin. Unless that is a terminal, from which only the group in
+    /// the foreground may read, it leads a process group, so that what it has started ends with it.
     ///
     /// # Errors
     /// 78 if it cannot be started.
     pub(crate) fn start(command: &[OsString]) -> Result<(Process, ChildStdout), Fault> {
-        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), false)?;
+        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), !io::stdin().is_terminal())?;
         Ok((process, stdout))
     }
 

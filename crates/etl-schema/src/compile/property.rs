@@ -195,7 +195,9 @@ fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Vec<Literal>>, String>
     let list = match (keywords.take("const"), keywords.take("enum")) {
         (None, None) => return Ok(None),
         (Some(constant), None) => std::slice::from_ref(constant),
-        (None, Some(list)) => list.as_array().ok_or("enum: not a list")?,
+        (None, Some(list)) => {
+            list.as_array().filter(|list| !list.is_empty()).ok_or("enum: not a list of values")?
+        }
         (Some(_), Some(_)) => return Err("enum and const exclude each other".into()),
     };
     let literals: Result<_, String> = list.iter().map(literal).collect();

@@ -63,7 +63,8 @@ fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
 
 #[test]
 fn what_is_held_back_is_bounded_whatever_it_consists_of() {
-    let state = "{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":\"0123456789012345678901234567890123456789\"}}\n";
+    let state =
+        "{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":\"0123456789012345678901234567890123456789\"}}\n";
     let cases = [
         ("states", state.repeat(2000), 300, 0),
         ("states between records", format!("{state}{{\"id\":1}}\n").repeat(1000), 300, 1),
@@ -82,7 +83,8 @@ fn what_is_held_back_is_bounded_whatever_it_consists_of() {
         let peak = running.memory_peak();
         assert!(peak < LIMIT, "{what}: {peak} KiB");
         let records = times * chunk.matches("{\"id\"").count();
-        running.write(format!("{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"m\",\"records\":{records}}}}}\n"));
+        running
+            .write(format!("{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"m\",\"records\":{records}}}}}\n"));
         running.finish().ok();
         assert_eq!(place.count("SELECT count(*) FROM load"), rows, "{what}");
     }

@@ -19,7 +19,11 @@ fn a_table_that_was_dropped_is_loaded_again() {
         place.sql("DROP TABLE t");
         let ran = place.load(args, &stream);
         assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);
-        assert!(ran.stderr.contains("table t is gone; its 1 loads in the ledger are forgotten"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("table t is gone; its 1 loads in the ledger are forgotten"),
+            "{}",
+            ran.stderr
+        );
         assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"a""#]);
     }
 }
@@ -35,7 +39,10 @@ fn a_constraints_own_conflict_clause_loses_no_row() {
         let ran = place.load("--schema t.json --table t --mode append", &stream);
         refused(&ran, 3, "line 3 (byte 57): table t: UNIQUE constraint failed: t.k");
         assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"old""#]);
-        assert_eq!(counts(&place.load("--schema t.json --table t --mode upsert", &stream)), [2, 1, 1, 0, 0, 0]);
+        assert_eq!(
+            counts(&place.load("--schema t.json --table t --mode upsert", &stream)),
+            [2, 1, 1, 0, 0, 0]
+        );
         assert_eq!(place.rows("SELECT * FROM t ORDER BY k"), [r#"1|"new""#, r#"2|"b""#]);
     }
 }
@@ -72,7 +79,10 @@ fn a_key_is_compared_as_its_index_compares() {
 fn two_thousand_columns_are_upserted() {
     let place = Place::new();
     let columns: Vec<String> = (0..1999).map(|n| format!("\"c{n}\":{{\"type\":\"integer\"}}")).collect();
-    let schema = format!(r#"{{"x-key":["k"],"required":["k"],"properties":{{"k":{{"type":"integer"}},{}}}}}"#, columns.join(","));
+    let schema = format!(
+        r#"{{"x-key":["k"],"required":["k"],"properties":{{"k":{{"type":"integer"}},{}}}}}"#,
+        columns.join(",")
+    );
     place.write("t.json", schema);
     let line = |value: u32| {
         let fields: Vec<String> = (0..1999).map(|n| format!("\"c{n}\":{}", n + value)).collect();
@@ -128,17 +138,26 @@ fn a_failed_load_leaves_the_rejects_of_the_one_before() {
 #[test]
 fn what_is_no_database_file_is_refused_at_once() {
     let place = keyed();
-    let ran = place.loader("--schema t.json --table t").args(["--db", "/dev/null"]).stdin(plain(&[r#"{"k":1}"#])).run();
+    let ran = place
+        .loader("--schema t.json --table t")
+        .args(["--db", "/dev/null"])
+        .stdin(plain(&[r#"{"k":1}"#]))
+        .run();
     assert_ne!(ran.code, 0);
     let place = keyed();
     std::fs::create_dir(place.path("t.db")).expect("a folder");
-    refused(&place.load("--schema t.json --table t", "{\"k\":1}\n"), 78, "cannot open the database t.db: it is no regular file");
+    refused(
+        &place.load("--schema t.json --table t", "{\"k\":1}\n"),
+        78,
+        "cannot open the database t.db: it is no regular file",
+    );
 }
 
 #[test]
 fn many_small_segments_and_one_load_id() {
     let place = keyed();
-    let segments: Vec<u8> = (0..3000).flat_map(|n| sealed(&format!("s{n}"), &[&format!("{{\"k\":{n}}}")])).collect();
+    let segments: Vec<u8> =
+        (0..3000).flat_map(|n| sealed(&format!("s{n}"), &[&format!("{{\"k\":{n}}}")])).collect();
     let ran = place.load("--schema t.json --table t", &segments);
     assert_eq!(counts(&ran), [3000, 3000, 0, 0, 0, 0]);
     assert_eq!(place.count("SELECT count(*) FROM etl_load"), 3000);

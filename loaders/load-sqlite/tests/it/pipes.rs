@@ -8,7 +8,8 @@ use etl_testkit::run::{Cmd, Running, Signal};
 use crate::support::Place;
 
 fn reply(name: &str) -> Reply {
-    let file = format!("{}/../../extractors/extract-openweather/tests/replies/{name}", env!("CARGO_MANIFEST_DIR"));
+    let file =
+        format!("{}/../../extractors/extract-openweather/tests/replies/{name}", env!("CARGO_MANIFEST_DIR"));
     Reply::json(200, &std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}")))
 }
 
@@ -40,7 +41,8 @@ fn an_extractor_killed_before_its_end_commits_nothing() {
     assert!(loaded.last_error_line().contains("ends inside segment"), "{}", loaded.stderr);
     assert_eq!(place.count("SELECT count(*) FROM sqlite_master"), 0);
 
-    let server = Server::start(Script::new().then(munich()).then(reply("current/paris_drizzle_no_cod_no_base.json")));
+    let server =
+        Server::start(Script::new().then(munich()).then(reply("current/paris_drizzle_no_cod_no_base.json")));
     let (extracted, loader) = pipe(&place, extractor(&server), "");
     extracted.wait().ok();
     loader.wait().ok();
