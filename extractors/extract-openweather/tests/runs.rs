@@ -1,5 +1,7 @@
 //! Runs as a whole: locations, keys, cassettes, and what must not be printed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -260,4 +262,33 @@ fn the_card_lists_what_it_reads_and_writes() {
     assert_eq!(key["aliases"], serde_json::json!(["OPENWEATHER_KEY", "OPEN_WEATHER_KEY"]));
     let names: Vec<_> = card["variables"].as_array().unwrap().iter().map(|v| v["name"].clone()).collect();
     assert_eq!(names, ["OPENWEATHER_API_KEY", "CITY", "LAT", "LONG"]);
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_printed_either() {
+    let address = format!("http://h.example/{KEY}");
+    for args in [
+        &["current", "--city", "A", "--base-url", &address][..],
+        &["current", "--lat", KEY, "--lon", "1"],
+        &["current", "--city", "A", "--deadline", KEY],
+        &["current", "--city", "A", KEY],
+    ] {
+        let run = run(args);
+        assert!([2, 78].contains(&run.code), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains("[redacted]"), "{args:?}: {}", run.stderr);
+    }
+    let help = finish(binary(&["current", "--help"]).env("OPENWEATHER_BASE_URL", &address));
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("[env: OPENWEATHER_BASE_URL]"), "{}", help.stdout);
+}
+
+#[test]
+fn wrong_arguments_are_reported_in_the_format_asked_for() {
+    for (args, variable) in [(&["--log-format", "json", "--nope"][..], "text"), (&["--nope"], "json")] {
+        let run = finish(binary(args).env("ETL_LOG_FORMAT", variable));
+        assert_eq!(run.code, 2);
+        let line: serde_json::Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["level"], &line["code"]), (&"error".into(), &2.into()));
+        assert_eq!(line["msg"], "unexpected argument '--nope' found (extract-openweather --help tells more)");
+    }
 }

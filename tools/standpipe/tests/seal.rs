@@ -249,3 +249,19 @@ fn arguments_that_are_wrong() {
     assert_eq!((&line["level"], &line["code"]), (&"error".into(), &75.into()));
     aborted(&ran, 75);
 }
+
+#[test]
+fn what_the_program_has_started_ends_with_it() {
+    let script = "sh -c 'echo \"{\\\"pid\\\":$$}\"; echo garbage; exec sleep 600' & wait";
+    let sealing = standpipe(["seal", "--", "sh", "-c", script]).stdin_open().spawn();
+    let printed = sealing.wait_until_stdout_contains("\"code\":3");
+    let pid = printed.split("{\"pid\":").nth(1).and_then(|rest| rest.split('}').next()).expect("a pid");
+    sealing.finish().fails(3);
+    // A process that has ended has no command line, whether it was reaped or not.
+    let command_line = std::path::Path::new("/proc").join(pid).join("cmdline");
+    let started = std::time::Instant::now();
+    while fs::read(&command_line).is_ok_and(|bytes| !bytes.is_empty()) {
+        assert!(started.elapsed().as_secs() < 60, "process {pid} is still there");
+        std::thread::yield_now();
+    }
+}

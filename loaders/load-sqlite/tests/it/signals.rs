@@ -67,3 +67,17 @@ fn a_load_that_waits_for_another_can_be_ended() {
     connection.execute_batch("COMMIT").expect("the lock was ours");
     assert_eq!(place.rows("SELECT name FROM sqlite_master"), [r#""other""#]);
 }
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
+    let place = Place::new();
+    let script = "trap '' HUP; exec \"$0\" --db t.db --schema events.json";
+    let loader = etl_testkit::run::Cmd::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_load-sqlite")]);
+    let mut running = loader.in_folder(place.path(".")).stdin_open().spawn();
+    running.write("{\"n\":1}\n");
+    running.wait_until_stderr_contains("not sealed");
+    running.kill(Signal::HUP);
+    running.write("{\"n\":2}\n");
+    running.finish().ok();
+    assert_eq!(place.rows("SELECT n FROM events"), ["1", "2"]);
+}
