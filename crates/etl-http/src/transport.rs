@@ -120,6 +120,7 @@ impl Transport {
             builder = builder.header(&header.name, value);
         }
         let proxy = self.proxies.of(&url.origin);
+        let proxied = proxy.is_some();
         let result = if method == "GET" {
             let request = builder.body(()).map_err(invalid)?;
             let request =
@@ -131,7 +132,13 @@ impl Transport {
                 self.agent.configure_request(request).proxy(proxy).timeout_global(Some(timeout)).build();
             self.agent.run(request)
         };
-        result.map_err(|error| broken(error, Failure::Protocol))
+        result.map_err(|error| match broken(error, Failure::Protocol) {
+            // The host is not to blame for a proxy that is not there.
+            Broken { kind: Failure::Connection, cause } if proxied && !cause.contains("proxy") => {
+                Broken::new(Failure::Connection, format!("through the proxy from the environment: {cause}"))
+            }
+            broken => broken,
+        })
     }
 
     fn read(&self, response: http::Response<Body>, url: &Url) -> Result<Reply, Broken> {

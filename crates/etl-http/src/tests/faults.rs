@@ -156,3 +156,16 @@ fn a_proxy_from_the_environment_carries_the_request() {
     let expected = [("CONNECT", "host.invalid:80"), ("GET", "/weather")];
     assert_eq!(seen, expected.map(|(method, target)| (method.to_owned(), target.to_owned())));
 }
+
+#[test]
+fn a_proxy_that_is_not_there_is_blamed() {
+    let proxy = Server::start(Answer::status(200));
+    let url = proxy.url();
+    drop(proxy);
+    let (client, _) = client("--allow-http --retries 0", &[("HTTP_PROXY", &url)]);
+    let base = base_url("http://host.invalid", true).unwrap();
+    let fault = client.send(&Request::get(&base, "weather")).unwrap_err();
+    assert_eq!(fault.class(), Class::Transient);
+    let message = fault.message();
+    assert!(message.starts_with("host.invalid: through the proxy from the environment: "), "{message}");
+}
