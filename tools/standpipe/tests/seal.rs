@@ -252,11 +252,10 @@ fn arguments_that_are_wrong() {
 
 #[test]
 fn what_the_program_has_started_ends_with_it() {
-    let script = "sh -c 'echo \"{\\\"pid\\\":$$}\"; echo garbage; exec sleep 600' & wait";
-    let sealing = standpipe(["seal", "--", "sh", "-c", script]).stdin_open().spawn();
-    let printed = sealing.wait_until_stdout_contains("\"code\":3");
-    let pid = printed.split("{\"pid\":").nth(1).and_then(|rest| rest.split('}').next()).expect("a pid");
-    sealing.finish().fails(3);
+    let script = "sh -c 'echo pid=$$. >&2; echo garbage; exec sleep 600' & wait";
+    let sealed = standpipe(["seal", "--", "sh", "-c", script]).spawn().wait();
+    sealed.fails(3);
+    let pid = sealed.stderr.split("pid=").nth(1).and_then(|rest| rest.split('.').next()).expect("a pid");
     // A process that has ended has no command line, whether it was reaped or not.
     let command_line = std::path::Path::new("/proc").join(pid).join("cmdline");
     let started = std::time::Instant::now();
