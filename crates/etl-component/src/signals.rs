@@ -40,14 +40,25 @@ pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     result
 }
 
-/// Makes a child process receive the signals that this one does, until it is told that there is none.
+/// Starts a child process that receives the signals that this one does, until [`child_ended`].
 ///
-/// A child may take a signal, exit 0 and have done half its work. So once there is none, and a signal has arrived,
-/// this does not return: the process ends by the signal.
-pub fn forward_to(child: Option<&process::Child>) {
-    let pid = child.and_then(|child| i32::try_from(child.id()).ok()).and_then(Pid::from_raw);
-    *lock(&CHILD) = pid;
-    while pid.is_none() && ARRIVED.load(Ordering::SeqCst) {
+/// # Errors
+/// Those of [`process::Command::spawn`].
+pub fn spawn(command: &mut process::Command) -> std::io::Result<process::Child> {
+    // Locked before, for the child may be at work before its id is known here, and a signal must not miss it.
+    let mut slot = lock(&CHILD);
+    let child = command.spawn()?;
+    *slot = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(child)
+}
+
+/// The child has ended; its id may soon be another's.
+///
+/// A child may take a signal, exit 0 and have done half its work. So if a signal has arrived, this does not return: the
+/// process ends by the signal.
+pub fn child_ended() {
+    *lock(&CHILD) = None;
+    while ARRIVED.load(Ordering::SeqCst) {
         thread::park();
     }
 }

@@ -65,10 +65,8 @@ impl Process {
         if leader {
             command.process_group(0);
         }
-        let mut child = command
-            .spawn()
+        let mut child = signals::spawn(&mut command)
             .map_err(|error| Fault::config(format!("`{name}` cannot be started")).because(error))?;
-        signals::forward_to(Some(&child));
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_pipe)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().ok_or_else(no_pipe)?);
         let child = Arc::new(Mutex::new(Handle { child, reaped: false }));
@@ -125,7 +123,7 @@ impl Process {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         // An error is that of a program which has been reaped already.
         let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid), options));
-        signals::forward_to(None);
+        signals::child_ended();
         let mut handle = self.handle();
         handle.reaped = true;
         handle.child.wait().map_err(lost)
