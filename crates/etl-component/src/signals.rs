@@ -17,13 +17,18 @@ use signal_hook::iterator::Signals;
 
 use crate::{io, logs};
 
-static CRITICAL: Mutex<Committed> = Mutex::new(Committed(false));
+static CRITICAL: Mutex<Committed> = Mutex::new(Committed { all: false, some: false });
 static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
 /// Set by the signal handlers themselves, so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Whether what cannot be undone has been done.
-struct Committed(bool);
+struct Committed {
+    /// All of it, so that the run is a success whatever comes.
+    all: bool,
+    /// What came before the part that is under way.
+    some: bool,
+}
 
 /// How long the rest of a process may take once it was told to end.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -36,8 +41,14 @@ fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
 pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let mut committed = lock(&CRITICAL);
     let result = commit();
-    committed.0 |= result.is_ok();
+    committed.all |= result.is_ok();
     result
+}
+
+/// After a commit, more is to be done that a signal may interrupt: it ends the process as a failure again.
+pub fn go_on() {
+    let mut committed = lock(&CRITICAL);
+    (committed.all, committed.some) = (false, true);
 }
 
 /// Starts a child process that receives the signals that this one does, until [`child_ended`].
@@ -67,7 +78,7 @@ pub fn child_ended() {
 /// the signal made fail.
 pub(crate) fn yield_to_signal() {
     // What the signal makes fail may fail before the thread has run. Where it is ending, the lock is never given back.
-    while ARRIVED.load(Ordering::SeqCst) && !lock(&CRITICAL).0 {
+    while ARRIVED.load(Ordering::SeqCst) && !lock(&CRITICAL).all {
         thread::park();
     }
 }
@@ -100,7 +111,7 @@ fn ignored() -> u64 {
 
 fn end(signal: i32, termination_log: Option<&str>) -> ! {
     let committed = lock(&CRITICAL);
-    if committed.0 {
+    if committed.all {
         drop(committed);
         // The data is safe: the main thread gets its chance to tell, and the run is a success either way.
         thread::sleep(PATIENCE);
@@ -112,7 +123,9 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     end_child(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
-    let message = format!("ended by {name}, nothing was committed");
+    let what =
+        if committed.some { "what was not committed yet is rolled back" } else { "nothing was committed" };
+    let message = format!("ended by {name}, {what}");
     abort_briefly(class, message.clone());
     io::remove_temporaries();
     logs::failure(class, &message, termination_log);

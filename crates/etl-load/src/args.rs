@@ -1,5 +1,6 @@
 //! The flags of every loader.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration};
-use etl_schema::UnknownFields;
+use etl_schema::{Schema, UnknownFields};
 use serde::Serialize;
+
+use crate::front::Cuts;
 
 /// The variables every loader reads.
 pub const VARIABLES: [Variable; 1] = [Variable {
@@ -56,8 +59,19 @@ pub enum EmitKind {
     Receipt,
     /// The records, as they are read; their `end` comes after the commit.
     Records,
+    /// The records that are new rows, after the commit.
+    New,
     /// Nothing.
     None,
+}
+
+/// What may be changed about a table that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Evolve {
+    /// Nothing: a column that the schema has and the table has not is refused.
+    None,
+    /// Columns of the schema that the table lacks are added; rows that are there have NULL in them.
+    AddColumns,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -81,6 +95,15 @@ pub struct LoadArgs {
     /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, else the table's own columns
     #[arg(long, value_name = "NAME|PATH")]
     schema: Option<String>,
+    /// Create the table if it is missing
+    #[arg(long)]
+    create: bool,
+    /// What may be changed about a table that is there
+    #[arg(long, value_enum, default_value = "none")]
+    evolve: Evolve,
+    /// Add the columns _etl_load_id and _etl_loaded_at to every row
+    #[arg(long)]
+    stamp: bool,
     /// How records meet the rows that are there; default: upsert if the schema has a key, else append
     #[arg(long, value_enum)]
     mode: Option<Mode>,
@@ -99,6 +122,12 @@ pub struct LoadArgs {
     /// How long the ledger remembers a load
     #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
     ledger_keep: Duration,
+    /// Commit a load after so many records, at the end of a segment, and go on with the next
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    commit_every: Option<u64>,
+    /// Commit a load so long after its first record, at the end of a segment, and go on with the next
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    commit_interval: Option<Duration>,
     /// What to do with a field the schema does not know
     #[arg(long, value_enum, default_value = "error")]
     unknown_fields: Unknown,
@@ -111,6 +140,23 @@ pub struct LoadArgs {
     /// What to print on stdout
     #[arg(long, value_enum, default_value = "receipt")]
     emit: EmitKind,
+    /// Print the DDL and how each column is stored, and touch nothing
+    #[arg(long, conflicts_with = "print_state")]
+    plan: bool,
+    /// Print the newest state of --pipeline, and load nothing
+    #[arg(long, requires = "pipeline")]
+    print_state: bool,
+}
+
+/// What a loader was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// To load.
+    Load,
+    /// To say what it would do (`--plan`).
+    Plan,
+    /// To print the newest state of a pipeline (`--print-state`).
+    PrintState,
 }
 
 /// The flags, as meant.
@@ -140,6 +186,16 @@ pub struct Settings {
     pub max_rejects: u64,
     /// `--emit`.
     pub emit: EmitKind,
+    /// `--create`.
+    pub create: bool,
+    /// `--evolve`.
+    pub evolve: Evolve,
+    /// `--stamp`.
+    pub stamp: bool,
+    /// `--commit-every`, `--commit-interval`.
+    pub cuts: Cuts,
+    /// `--plan`, `--print-state`.
+    pub task: Task,
     /// Whether a plain stream must not replace a table: everything but `--seal off` promises completeness.
     pub replace_needs_seal: bool,
 }
@@ -162,6 +218,17 @@ impl Settings {
                 "--max-rejects needs --rejects FILE, or the rejected records would be lost",
             ));
         }
+        let cuts = Cuts { every: args.commit_every, interval: args.commit_interval };
+        if cuts != Cuts::default() {
+            if load_id.is_some() {
+                let what = "--commit-every and --commit-interval make many loads, and a load id (--load-id, ETL_LOAD_ID) names one";
+                return Err(Fault::usage(what));
+            }
+            if args.mode == Some(Mode::Replace) {
+                let what = "--mode replace puts a whole in place of a table; --commit-every and --commit-interval make parts";
+                return Err(Fault::usage(what));
+            }
+        }
         if args.table.as_deref() == Some("") {
             return Err(Fault::usage("--table is empty"));
         }
@@ -181,17 +248,46 @@ impl Settings {
             rejects: args.rejects,
             max_rejects: args.max_rejects,
             emit: args.emit,
+            create: args.create,
+            evolve: args.evolve,
+            stamp: args.stamp,
+            cuts,
+            task: match (args.plan, args.print_state) {
+                (true, _) => Task::Plan,
+                (_, true) => Task::PrintState,
+                _ => Task::Load,
+            },
             replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
         })
+    }
+
+    /// The mode for a table, whose default depends on whether the schema has a key.
+    ///
+    /// # Errors
+    /// 78 if the mode needs a key and there is none.
+    pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
+        let keyed = !schema.key.is_empty();
+        match self.mode {
+            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => Err(Fault::config(format!(
+                "table {table}: mode {mode} needs a key, and the schema has no x-key"
+            ))),
+            Some(mode) => Ok(mode),
+            None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),
+        }
+    }
+
+    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
+    pub fn streams(args: &[OsString]) -> bool {
+        !args.iter().any(|arg| arg == "--plan" || arg == "--print-state")
     }
 
     /// Refuses paths that would overwrite one another, or the database file of an embedded sink.
     ///
     /// # Errors
     /// 2, naming both flags.
-    pub fn check_paths(&self, input: &Path, output: &Path, database: &Path) -> Result<(), Fault> {
+    pub fn check_paths(&self, input: &Path, output: &Path, database: Option<&Path>) -> Result<(), Fault> {
         let files = [
-            ("--db", Some(database)),
+            ("--db", database),
             ("--input", Some(input)),
             ("--output", Some(output)),
             ("--rejects", self.rejects.as_deref()),

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use clap::ValueEnum;
 use etl_component::{Fault, Output, OutputArgs, io, random_id};
 use etl_stream::writer::io_fault;
 use etl_stream::{Begin, Line, SchemaRef, Writer};
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::{EmitKind, Mode};
+use crate::spool::Spool;
 
 /// What became of the records that went to one table: a record of the schema `etl.receipt`.
 #[derive(Clone, Debug, Serialize)]
@@ -68,13 +70,15 @@ impl Receipt {
     }
 }
 
-/// The loader's own output.
+/// The loader's own output. Each load of a run prints a segment of its own.
 pub struct Emit {
     kind: EmitKind,
     writer: Option<Writer<Output>>,
     producer: String,
     /// The schema of the records passed on, once they have begun.
     begun: Option<Option<SchemaRef>>,
+    /// New rows wait for the commit.
+    spool: Spool,
 }
 
 impl Emit {
@@ -90,9 +94,9 @@ impl Emit {
                 io::never_abort();
                 None
             }
-            EmitKind::Receipt | EmitKind::Records => Some(output.open()?),
+            EmitKind::Receipt | EmitKind::Records | EmitKind::New => Some(output.open()?),
         };
-        Ok(Emit { kind, writer, producer, begun: None })
+        Ok(Emit { kind, writer, producer, begun: None, spool: Spool::default() })
     }
 
     /// A segment opens, or the plain stream begins. All that is passed on becomes one segment.
@@ -100,27 +104,48 @@ impl Emit {
     /// # Errors
     /// 2 if a later segment has another schema: one segment has one.
     pub fn segment(&mut self, schema: Option<SchemaRef>) -> Result<(), Fault> {
-        let (EmitKind::Records, Some(writer)) = (self.kind, &mut self.writer) else { return Ok(()) };
+        if !matches!(self.kind, EmitKind::Records | EmitKind::New) {
+            return Ok(());
+        }
         match &self.begun {
             Some(begun) if *begun == schema => Ok(()),
-            Some(_) => Err(Fault::usage("--emit records cannot pass on segments of different schemas")),
+            Some(_) => {
+                let kind = self.kind.to_possible_value();
+                let kind = kind.as_ref().map_or("", |kind| kind.get_name());
+                Err(Fault::usage(format!("--emit {kind} cannot pass on segments of different schemas")))
+            }
             None => {
-                self.begun = Some(schema.clone());
-                let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
-                writer.begin(&begin).map_err(io_fault)
+                self.begun = Some(schema);
+                if self.kind == EmitKind::Records { self.begin() } else { Ok(()) }
             }
         }
     }
 
-    /// A record that passed the checks.
+    fn begin(&mut self) -> Result<(), Fault> {
+        let schema = match self.kind {
+            EmitKind::Receipt => Some(SchemaRef::Name("etl.receipt".to_owned())),
+            _ => self.begun.clone().flatten(),
+        };
+        let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.begin(&begin).map_err(io_fault))
+    }
+
+    /// A record that is in the load's transaction, or was loaded before.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
-    pub fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
+    pub fn record(&mut self, line: Line<'_>, loaded_before: bool) -> Result<(), Fault> {
         match (self.kind, &mut self.writer) {
             (EmitKind::Records, Some(writer)) => writer.line(line.bytes).map_err(io_fault),
+            (EmitKind::New, _) if !loaded_before => self.spool.push(line.bytes),
             _ => Ok(()),
         }
+    }
+
+    /// Where the sink tells which records are new rows, if anybody asks.
+    pub fn news(&mut self) -> Option<impl FnMut(u64)> {
+        self.spool.want_nothing();
+        (self.kind == EmitKind::New).then_some(|position| self.spool.want(position))
     }
 
     /// Passes on what was gathered, before a wait.
@@ -134,31 +159,40 @@ impl Emit {
         }
     }
 
-    /// Everything is committed: prints the receipts, or the `end` of the records. What fails from here on is a
-    /// warning, for the data is safe.
-    pub fn committed(mut self, receipts: &[Receipt], state: Option<&RawValue>) {
-        if let Err(fault) = self.finish(receipts, state) {
+    /// A load is committed: prints the receipts, or the `end` of the records. What fails from here on is a warning,
+    /// for the data is safe; nothing more is printed then.
+    pub fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) {
+        let printed = self.print(receipts, state);
+        self.begun = None;
+        self.warn(printed);
+    }
+
+    fn print(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
+        // The records' own `begin` is there already, unless there was not one.
+        if self.kind != EmitKind::Records || self.begun.is_none() {
+            self.begin()?;
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        if self.kind == EmitKind::Receipt {
+            receipts.iter().try_for_each(|receipt| writer.record(receipt))?;
+        } else {
+            self.spool.drain(|line| writer.line(line).map_err(io_fault))?;
+            state.map_or(Ok(()), |state| writer.state(state).map_err(io_fault))?;
+        }
+        writer.end().map(|_| ()).map_err(io_fault)
+    }
+
+    /// Nothing more comes: an output file appears.
+    pub fn close(mut self) {
+        let published = self.writer.take().map_or(Ok(()), io::publish);
+        self.warn(published);
+    }
+
+    fn warn(&mut self, printed: Result<(), Fault>) {
+        if let Err(fault) = printed {
+            self.writer = None;
             let fault = anyhow::Error::from(fault);
             log::warn!("the load is committed, but what it prints is not complete: {fault:#}");
         }
-    }
-
-    fn finish(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
-        if self.kind == EmitKind::Records && self.begun.is_none() {
-            self.segment(None)?;
-        }
-        let Some(mut writer) = self.writer.take() else { return Ok(()) };
-        if self.kind == EmitKind::Receipt {
-            let schema = Some(SchemaRef::Name("etl.receipt".to_owned()));
-            let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
-            writer.begin(&begin).map_err(io_fault)?;
-            for receipt in receipts {
-                writer.record(receipt)?;
-            }
-        } else if let Some(state) = state {
-            writer.state(state).map_err(io_fault)?;
-        }
-        writer.end().map_err(io_fault)?;
-        io::publish(writer)
     }
 }

@@ -1,15 +1,18 @@
 //! Reads the stream, holding the first part back.
 //!
 //! [`Front::hold_back`] reads until [`HELD`] bytes are there or the stream has ended whole; only then is it worth
-//! opening a transaction. [`Front::next`] gives what was held and then what follows, as the reader would have. This
-//! is also the seam for other encodings: whatever decodes Singer or Airbyte messages gives the same events here.
+//! opening a transaction, and until then all of it can be given once more. [`Front::next`] gives what was held and then what
+//! follows, as the reader would have. This is also the seam for other encodings: whatever decodes Singer or Airbyte messages gives the same events here.
 
-use std::collections::VecDeque;
+use std::fs::File;
 use std::io::Read;
+use std::time::{Duration, Instant};
 
-use etl_component::Fault;
+use etl_component::{Class, Fault};
 use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use serde_json::value::RawValue;
 
 /// How much is held back, in bytes of records.
@@ -53,33 +56,93 @@ impl Place {
     }
 }
 
-/// The stream as a loader reads it.
+/// Where an endless input is cut into loads; what is not set cuts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// After so many records.
+    pub every: Option<u64>,
+    /// So long after the first event of the load.
+    pub interval: Option<Duration>,
+}
+
+/// The stream as a loader reads it: one load, or several one after the other.
+///
+/// Each load starts with [`Front::hold_back`]; [`Front::next`] returns `None` at its end, [`Front::rewind`] starts it
+/// again while all that was read of it is still there, and [`Front::is_over`] tells whether another one may follow.
 pub struct Front<R> {
     reader: Reader<R>,
+    cuts: Cuts,
+    /// What the reader reads from, to wait on.
+    input: Option<File>,
     /// Records, each with a newline.
     held: Vec<u8>,
-    marks: VecDeque<(usize, Mark)>,
-    /// How far the held bytes were given out, and the place of the record there.
+    marks: Vec<(usize, Mark)>,
+    /// How far the held bytes and marks were given out, and the place of the record there.
     given: usize,
+    mark: usize,
     place: Place,
+    /// The held bytes are no longer there.
+    dropped: bool,
+    load: Progress,
     ended: bool,
 }
 
+/// How far the load at hand has been read.
+#[derive(Default)]
+struct Progress {
+    records: u64,
+    since: Option<Instant>,
+    in_segment: bool,
+    /// The load's digest, once it has been read whole.
+    digest: Option<Digest>,
+}
+
+impl Progress {
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Begin(_) => self.in_segment = true,
+            Event::Record(_) => self.records += 1,
+            Event::State(_) => (),
+            Event::End(_) => self.in_segment = false,
+        }
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
+    }
+}
+
+impl Front<File> {
+    /// Cuts the stream into loads.
+    ///
+    /// # Errors
+    /// 74 if the input cannot be waited for.
+    pub fn cut(self, cuts: Cuts) -> Result<Front<File>, Fault> {
+        let cannot = |error| Fault::new(Class::Io, "cannot wait for the input").because(error);
+        let input = self.reader.source().try_clone().map_err(cannot)?;
+        Ok(Front { cuts, input: Some(input), ..self })
+    }
+}
+
 impl<R: Read> Front<R> {
-    /// A front on this reader.
+    /// A front on this reader: one load.
     pub fn new(reader: Reader<R>) -> Front<R> {
         Front {
             reader,
+            cuts: Cuts::default(),
+            input: None,
             held: Vec::new(),
-            marks: VecDeque::new(),
+            marks: Vec::new(),
             given: 0,
+            mark: 0,
             place: Place::default(),
+            dropped: false,
+            load: Progress::default(),
             ended: false,
         }
     }
 
-    /// Reads until 8 MiB are held or the stream has ended, verified. `peek` sees every `begin`, and `None` for the
-    /// first record outside a segment, as soon as it is read: the moment to check the target.
+    /// Starts a load: reads until 8 MiB are held or the load has ended, verified. `peek` sees every `begin`, and `None`
+    /// for the first record outside a segment, as soon as it is read: the moment to check the target.
     ///
     /// # Errors
     /// Those of the reader, and those of `peek`.
@@ -87,35 +150,40 @@ impl<R: Read> Front<R> {
         &mut self,
         mut peek: impl FnMut(Option<&Begin>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        self.held.clear();
+        self.marks.clear();
+        (self.given, self.mark, self.place, self.dropped) = (0, 0, Place::default(), false);
+        self.load = Progress::default();
         // Pages are touched as they fill, so a short stream costs what it is long.
         self.held.reserve_exact(HELD + SPARE);
         let (mut next, mut known, mut owned) = (Place { line_end: 1, ..Place::default() }, false, 0);
-        while self.held.len() + self.marks.len() * MARK + owned < HELD {
+        while self.held.len() + self.marks.len() * MARK + owned < HELD && !self.is_full()? {
             let at = self.held.len();
-            match self.reader.next()? {
+            let event = self.reader.next()?;
+            event.iter().for_each(|event| self.load.count(event));
+            match event {
                 None => {
                     self.ended = true;
+                    self.load.digest = Some(self.reader.digest());
                     break;
                 }
                 Some(Event::Begin(begin)) => {
                     peek(Some(&begin))?;
                     known = true;
                     owned += begin.size();
-                    self.marks.push_back((at, Mark::Begin(begin)));
+                    self.marks.push((at, Mark::Begin(begin)));
                 }
                 Some(Event::State(value)) => {
                     owned += value.get().len();
                     // Of states without a record between them the last one counts.
-                    if let Some((_, Mark::State(before))) =
-                        self.marks.pop_back_if(|mark| is_state_at(mark, at))
-                    {
+                    if let Some((_, Mark::State(before))) = self.marks.pop_if(|mark| is_state_at(mark, at)) {
                         owned -= before.get().len();
                     }
-                    self.marks.push_back((at, Mark::State(value)));
+                    self.marks.push((at, Mark::State(value)));
                 }
                 Some(Event::End(segment)) => {
                     owned += segment.id.len();
-                    self.marks.push_back((at, Mark::End(segment)));
+                    self.marks.push((at, Mark::End(segment)));
                 }
                 Some(Event::Record(line)) => {
                     if !known {
@@ -124,7 +192,7 @@ impl<R: Read> Front<R> {
                     }
                     if (line.number, line.offset) != (next.number, next.offset) {
                         next = Place::learn(line, next);
-                        self.marks.push_back((at, Mark::Place(next)));
+                        self.marks.push((at, Mark::Place(next)));
                     }
                     next = next.after(line.bytes.len());
                     self.held.extend_from_slice(line.bytes);
@@ -135,18 +203,60 @@ impl<R: Read> Front<R> {
         Ok(())
     }
 
-    /// The next event; `None` once the stream has ended, verified.
+    /// Whether the load ends before the next event, which is waited for no longer than the interval lasts.
+    fn is_full(&mut self) -> Result<bool, Fault> {
+        if self.load.digest.is_some() {
+            return Ok(true);
+        }
+        // A sealed segment is never split, and an empty load is none.
+        let (false, Some(since)) = (self.load.in_segment, self.load.since) else { return Ok(false) };
+        let full = self.cuts.every.is_some_and(|every| self.load.records >= every)
+            || match self.cuts.interval.map(|interval| interval.saturating_sub(since.elapsed())) {
+                None => false,
+                Some(Duration::ZERO) => true,
+                Some(left) => self.reader.is_drained() && !self.waits(left)?,
+            };
+        if full {
+            self.load.digest = Some(self.reader.digest());
+        }
+        Ok(full)
+    }
+
+    /// Waits for the input; false if it brought nothing for so long.
+    fn waits(&self, longest: Duration) -> Result<bool, Fault> {
+        let Some(input) = &self.input else { return Ok(true) };
+        let longest = rustix::event::Timespec::try_from(longest).ok();
+        loop {
+            let mut input = [PollFd::new(input, PollFlags::IN)];
+            match poll(&mut input, longest.as_ref()) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(Errno::INTR) => (),
+                Err(error) => {
+                    return Err(Fault::new(Class::Io, "cannot wait for the input").because(error));
+                }
+            }
+        }
+    }
+
+    /// Starts the load again from its first event, if all that was read of it is still held.
+    pub fn rewind(&mut self) -> bool {
+        (self.given, self.mark, self.place) = (0, 0, Place::default());
+        !self.dropped
+    }
+
+    /// The next event; `None` once the load has ended, verified.
     ///
     /// # Errors
     /// Those of the reader.
     #[allow(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Fault> {
-        while let Some((_, mark)) = self.marks.pop_front_if(|(at, _)| *at == self.given) {
+        while let Some((_, mark)) = self.marks.get(self.mark).filter(|(at, _)| *at == self.given) {
+            self.mark += 1;
             match mark {
-                Mark::Place(place) => self.place = place,
-                Mark::Begin(begin) => return Ok(Some(Event::Begin(begin))),
-                Mark::State(value) => return Ok(Some(Event::State(value))),
-                Mark::End(segment) => return Ok(Some(Event::End(segment))),
+                Mark::Place(place) => self.place = *place,
+                Mark::Begin(begin) => return Ok(Some(Event::Begin(begin.clone()))),
+                Mark::State(value) => return Ok(Some(Event::State(value.clone()))),
+                Mark::End(segment) => return Ok(Some(Event::End(segment.clone()))),
             }
         }
         if self.given < self.held.len() {
@@ -157,30 +267,46 @@ impl<R: Read> Front<R> {
             self.place = self.place.after(length);
             return Ok(Some(Event::Record(line)));
         }
-        if self.ended {
+        if self.is_full()? {
             return Ok(None);
         }
-        // Given out whole: the memory goes back.
-        self.held = Vec::new();
-        self.given = 0;
+        if !self.dropped {
+            // Given out whole: the memory goes back.
+            (self.held, self.marks) = (Vec::new(), Vec::new());
+            (self.given, self.mark, self.dropped) = (0, 0, true);
+        }
         let event = self.reader.next()?;
-        self.ended = event.is_none();
+        match &event {
+            Some(event) => self.load.count(event),
+            None => self.ended = true,
+        }
         Ok(event)
+    }
+
+    /// Whether the stream has ended: no load follows the one at hand.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the load at hand has anything in it, as far as it is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.marks.is_empty()
     }
 
     /// Whether the next event has to wait for the source.
     pub fn is_drained(&self) -> bool {
-        self.marks.is_empty() && self.given >= self.held.len() && (self.ended || self.reader.is_drained())
+        let given = self.mark >= self.marks.len() && self.given >= self.held.len();
+        given && (self.load.digest.is_some() || self.ended || self.reader.is_drained())
     }
 
-    /// What was read up to here.
+    /// What was read up to here, of the whole stream.
     pub fn totals(&self) -> &Totals {
         self.reader.totals()
     }
 
-    /// The digest of the whole stream, once [`Front::next`] has returned `None`.
+    /// The digest of the load, once [`Front::next`] has returned `None`.
     pub fn digest(&mut self) -> Digest {
-        self.reader.digest()
+        *self.load.digest.get_or_insert_with(|| self.reader.digest())
     }
 }
 

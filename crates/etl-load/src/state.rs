@@ -1,13 +1,16 @@
 //! The cursor file that follows the commit (`--state-out`).
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use etl_component::{Class, Fault, Output};
 
 /// A file that is opened before anything is loaded, filled before the commit and renamed after it, so that what can
-/// fail about it fails while nothing is committed.
-pub struct StateOut(Option<Output>);
+/// fail about it fails while nothing is committed. Each load of a run has its turn.
+pub struct StateOut {
+    path: Option<PathBuf>,
+    file: Option<Output>,
+}
 
 impl StateOut {
     /// Opens the file, if there is to be one.
@@ -15,7 +18,8 @@ impl StateOut {
     /// # Errors
     /// 74 if it cannot be created.
     pub fn create(path: Option<&Path>) -> Result<StateOut, Fault> {
-        Ok(StateOut(path.map(Output::create).transpose()?))
+        let file = path.map(Output::create).transpose()?;
+        Ok(StateOut { path: path.map(Path::to_owned), file })
     }
 
     /// Writes the state down; call it before the commit.
@@ -23,21 +27,25 @@ impl StateOut {
     /// # Errors
     /// 74 if it cannot be written.
     pub fn prepare(&mut self, state: Option<&str>) -> Result<(), Fault> {
-        let (Some(file), Some(state)) = (&mut self.0, state) else {
+        // A new file each time: an attempt that was not committed may have written to the one before.
+        self.file = None;
+        let (Some(path), Some(state)) = (&self.path, state) else {
             // A stream without a state leaves the older file as it is.
-            self.0 = None;
             return Ok(());
         };
+        let mut file = Output::create(path)?;
         let failed = |error| Fault::new(Class::Io, "cannot write the state").because(error);
-        file.write_all(format!("{state}\n").as_bytes()).map_err(failed)
+        file.write_all(format!("{state}\n").as_bytes()).map_err(failed)?;
+        self.file = Some(file);
+        Ok(())
     }
 
     /// Puts the file in its place; call it after the commit.
     ///
     /// # Errors
     /// 74 if that fails: the data is committed, the file is the older one.
-    pub fn publish(self) -> Result<(), Fault> {
-        let Some(file) = self.0 else { return Ok(()) };
+    pub fn publish(&mut self) -> Result<(), Fault> {
+        let Some(file) = self.file.take() else { return Ok(()) };
         let note =
             |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);
         file.publish().map_err(note)

@@ -214,17 +214,29 @@ impl<R: Read> Reader<R> {
         memchr::memchr(b'\n', &self.buf[self.start..self.end]).is_none()
     }
 
+    /// What it reads from.
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
     /// What was read up to here.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The digest of the whole stream: of a plain one that of all its bytes, of a sealed one that of its segments
-    /// ([`Segments`]). Call it once [`Reader::next`] has returned `None`.
+    /// The digest of what was read since the last call: of a plain stream that of its bytes, of a sealed one that of
+    /// its segments ([`Segments`]). Call it once [`Reader::next`] has returned `None`, or to cut a stream into loads,
+    /// between two lines or two segments; segments before a cut are no longer known by their ids.
     pub fn digest(&mut self) -> Digest {
         match self.kind {
-            Kind::Sealed => self.digests.digest(),
-            Kind::Plain | Kind::Undecided => self.hasher.clone().finish(),
+            Kind::Sealed => {
+                self.seen.clear();
+                std::mem::take(&mut self.digests).digest()
+            }
+            Kind::Plain | Kind::Undecided => {
+                self.hash_up_to(self.start);
+                self.hasher.finish()
+            }
         }
     }
 

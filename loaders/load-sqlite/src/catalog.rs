@@ -1,10 +1,12 @@
 //! What the database says of a table that exists, and what its columns can store.
 
 use etl_component::Fault;
+use etl_load::stamp;
 use etl_schema::{Column, Schema, Type};
 use rusqlite::OptionalExtension;
 
 use crate::database::Database;
+use crate::plan::new_storage;
 
 /// A table that exists.
 pub(crate) struct Existing {
@@ -77,7 +79,8 @@ impl Existing {
     /// The schema the table has by itself: its columns, and its primary key unless SQLite fills that. A column that
     /// is NOT NULL with a default may be left out of a record.
     pub(crate) fn schema(&self) -> Result<Schema, Fault> {
-        let own: Vec<&Found> = self.columns.iter().filter(|column| !column.generated).collect();
+        let own = |column: &&Found| !column.generated && !stamp::is_stamp(&column.name);
+        let own: Vec<&Found> = self.columns.iter().filter(own).collect();
         let typed = own.iter().map(|column| {
             let ty = Type::from_sqlite(&column.name, &column.declared)?;
             let nullable = column.rowid || !column.not_null;
@@ -102,8 +105,8 @@ impl Existing {
     }
 
     /// Checks that every column of the schema can be stored exactly, and that the table needs no other; gives back
-    /// the columns' affinities.
-    pub(crate) fn fit(&self, schema: &Schema) -> Result<Vec<String>, Fault> {
+    /// the columns' affinities, and those that the table lacks, if they may be added.
+    pub(crate) fn fit(&self, schema: &Schema, add: bool) -> Result<(Vec<String>, Vec<usize>), Fault> {
         let table = &self.name;
         if !schema.columns.iter().any(|column| self.column(&column.name).is_some()) {
             return Err(Fault::config(format!(
@@ -111,11 +114,19 @@ impl Existing {
                 schema.name
             )));
         }
-        let affinities = schema.columns.iter().map(|column| {
+        let mut missing = Vec::new();
+        let affinities = schema.columns.iter().zip(0..).map(|(column, position)| {
             let name = &column.name;
-            let found = self.column(name).ok_or_else(|| {
-                Fault::config(format!("table {table} has no column {name}, which schema {} has", schema.name))
-            })?;
+            let Some(found) = self.column(name) else {
+                if !add {
+                    return Err(Fault::config(format!(
+                        "table {table} has no column {name}, which schema {} has (--evolve add-columns adds it)",
+                        schema.name
+                    )));
+                }
+                missing.push(position);
+                return Ok(new_storage(column));
+            };
             if found.generated {
                 return Err(Fault::config(format!("table {table}: column {name} is generated; it cannot be loaded")));
             }
@@ -138,7 +149,7 @@ impl Existing {
                 "table {table}: column {} is NOT NULL without a default, and schema {} does not have it",
                 column.name, schema.name
             ))),
-            None => Ok(affinities),
+            None => Ok((affinities, missing)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etl_component::Fault;
+use etl_load::{Entry, Loaded};
 use rusqlite::{OptionalExtension, params};
 
 use crate::database::Database;
@@ -21,30 +22,15 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS etl_load (
   PRIMARY KEY (target, load_id)
 )";
 
-/// A load that is in the ledger.
-pub(crate) struct Loaded {
-    pub(crate) digest: String,
-    pub(crate) state: Option<String>,
-}
-
-/// What completes a row.
-pub(crate) struct Entry<'a> {
-    pub(crate) target: &'a str,
-    pub(crate) load_id: &'a str,
-    pub(crate) digest: &'a str,
-    pub(crate) records: u64,
-    pub(crate) pipeline: Option<&'a str>,
-    pub(crate) state: Option<&'a str>,
-}
-
 /// Creates the ledger if this is the first load.
 pub(crate) fn create(database: &Database) -> Result<(), Fault> {
     database.batch(CREATE)
 }
 
-/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now.
+/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now, but for what this very
+/// transaction took.
 pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
-    let delete = "DELETE FROM etl_load WHERE target = ?1";
+    let delete = "DELETE FROM etl_load WHERE target = ?1 AND digest IS NOT NULL";
     let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
     if rows > 0 {
         log::warn!(
@@ -96,11 +82,24 @@ pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result
     deleted.map(|_| ()).map_err(|error| database.fault(error))
 }
 
+/// The newest state of a pipeline in a table.
+pub(crate) fn state(database: &Database, target: &str, pipeline: &str) -> Result<Option<String>, Fault> {
+    let fault = |error| database.fault(error);
+    let exists = "SELECT count(*) FROM sqlite_master WHERE name = 'etl_load'";
+    if database.connection.query_row(exists, [], |row| row.get::<_, i64>(0)).map_err(fault)? == 0 {
+        return Ok(None);
+    }
+    let newest = "SELECT state FROM etl_load WHERE target = ?1 AND pipeline = ?2 AND state IS NOT NULL
+                  ORDER BY loaded_at DESC, rowid DESC LIMIT 1";
+    database.connection.query_row(newest, [target, pipeline], |row| row.get(0)).optional().map_err(fault)
+}
+
 /// All instants of the ledger have the same length, so that their texts compare as they do.
 fn instant(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-fn now() -> String {
+/// This moment, as the ledger writes it.
+pub(crate) fn now() -> String {
     instant(jiff::Timestamp::now())
 }

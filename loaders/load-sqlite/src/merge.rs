@@ -2,11 +2,12 @@
 //! target by one statement.
 
 use etl_component::Fault;
-use etl_load::Mode;
+use etl_load::{Counts, Mode};
 use etl_schema::{Schema, quote_ident};
 
 use crate::database::{Database, fault};
-use crate::table::{Counts, Plan, column_list};
+use crate::plan::Plan;
+use crate::sink::column_list;
 
 /// What the names of temporary tables start with, which no target's can: a temporary table would hide it.
 pub(crate) const PREFIX: &str = "etl_stage_";
@@ -20,9 +21,12 @@ impl Stage {
     /// Creates it, with the target's own affinities and collations, so that values compare as they do there.
     pub(crate) fn create(database: &Database, plan: &Plan, index: usize) -> Result<Stage, Fault> {
         let name = format!("temp.{PREFIX}{index}");
-        let columns = plan.schema.columns.iter().zip(&plan.storage);
-        let columns: Vec<String> =
+        let columns = plan.details.stored.columns.iter().zip(&plan.details.storage);
+        let mut columns: Vec<String> =
             columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
+        if plan.details.news {
+            columns.push("etl_row INTEGER".to_owned());
+        }
         let (columns, key) = (columns.join(", "), key_list(&plan.schema));
         database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
         Ok(Stage { name })
@@ -35,7 +39,13 @@ impl Stage {
     }
 
     /// Brings everything into the target. `fed` records were added.
-    pub(crate) fn merge(&self, database: &Database, plan: &Plan, fed: u64) -> Result<Counts, Fault> {
+    pub(crate) fn merge(
+        &self,
+        database: &Database,
+        plan: &Plan,
+        fed: u64,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Fault> {
         let (stage, table) = (&self.name, quote_ident(&plan.name));
         let fault = |error| fault(&format!("table {}", plan.name), error);
         let count = |sql: String| {
@@ -48,7 +58,25 @@ impl Stage {
         };
         let staged = count(format!("SELECT count(*) FROM {stage}"))?;
         let superseded = fed - staged;
-        let (columns, key) = (column_list(&plan.schema), key_list(&plan.schema));
+        let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
+        // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
+        // that of the index.
+        let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
+        let same = same.collect::<Vec<_>>().join(" AND ");
+        if let Some(new) = new {
+            let absent = match plan.mode {
+                Mode::Append | Mode::Replace => String::new(),
+                Mode::Ignore | Mode::Upsert => {
+                    format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})")
+                }
+            };
+            let rows = format!("SELECT etl_row FROM {stage} new {absent}");
+            let mut rows = database.connection.prepare(&rows).map_err(fault)?;
+            let mut rows = rows.query([]).map_err(fault)?;
+            while let Some(row) = rows.next().map_err(fault)? {
+                new(row.get::<_, i64>(0).map_err(fault)?.unsigned_abs());
+            }
+        }
         // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
         let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
         let (inserted, updated, known) = match plan.mode {
@@ -58,13 +86,9 @@ impl Stage {
                 (inserted, 0, staged.saturating_sub(inserted))
             }
             Mode::Upsert => {
-                // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the
-                // stage has that of the index.
-                let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
-                let same = same.collect::<Vec<_>>().join(" AND ");
                 let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
                 let known = count(there.clone())?;
-                let update = do_update(&plan.schema, &table);
+                let update = do_update(plan, &table);
                 let changed = change(format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
                 let inserted = count(there)?.saturating_sub(known);
                 (inserted, changed.saturating_sub(inserted), known)
@@ -88,13 +112,17 @@ fn key_list(schema: &Schema) -> String {
 }
 
 /// Rows that would not change are not written; they are counted as unchanged.
-fn do_update(schema: &Schema, table: &str) -> String {
-    let others = (0..schema.columns.len()).filter(|column| !schema.key.contains(column));
-    let others: Vec<String> = others.map(|column| quote_ident(&schema.columns[column].name)).collect();
+fn do_update(plan: &Plan, table: &str) -> String {
+    let (schema, stored) = (&plan.schema, &plan.details.stored);
+    let written = (0..stored.columns.len()).filter(|column| !schema.key.contains(column));
+    let written: Vec<String> = written.map(|column| quote_ident(&stored.columns[column].name)).collect();
+    // The stamp's columns, which are the last ones, do not make a row another one.
+    let stamps = stored.columns.len() - schema.columns.len();
+    let others = &written[..written.len() - stamps];
     if others.is_empty() {
         return "DO NOTHING".to_owned();
     }
-    let set: Vec<String> = others.iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    let set: Vec<String> = written.iter().map(|c| format!("{c} = excluded.{c}")).collect();
     // A column may compare without case; a change of case is a change all the same. Rows are compared as row values,
     // for a chain of a thousand ORs is deeper than SQLite allows.
     let (old, new): (Vec<String>, Vec<String>) =

@@ -7,7 +7,7 @@
 //! ```
 
 mod script;
-mod tls;
+pub(crate) mod tls;
 mod wire;
 
 use std::collections::HashMap;

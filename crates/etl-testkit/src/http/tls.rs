@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What certificate an HTTPS server shows.
+/// What certificate a server shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsCert {
     /// Signed by the returned authority, for `localhost` and `127.0.0.1`.
@@ -20,7 +20,14 @@ pub enum TlsCert {
     WrongHost,
 }
 
-pub(crate) fn server_config(kind: TlsCert) -> (Arc<ServerConfig>, String) {
+/// A certificate, its key, and the PEM of the authority.
+pub(crate) struct Issued {
+    pub(crate) certificate: Certificate,
+    pub(crate) key: KeyPair,
+    pub(crate) authority: String,
+}
+
+pub(crate) fn issue(kind: TlsCert) -> Issued {
     let (authority, issuer) = authority();
     let names: &[&str] = match kind {
         TlsCert::WrongHost => &["elsewhere.example"],
@@ -35,13 +42,18 @@ pub(crate) fn server_config(kind: TlsCert) -> (Arc<ServerConfig>, String) {
         TlsCert::SelfSigned => params.self_signed(&key),
         _ => params.signed_by(&key, &issuer),
     };
-    let chain: Vec<CertificateDer<'static>> = vec![certificate.expect("a certificate").into()];
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    Issued { certificate: certificate.expect("a certificate"), key, authority }
+}
+
+pub(crate) fn server_config(kind: TlsCert) -> (Arc<ServerConfig>, String) {
+    let issued = issue(kind);
+    let chain: Vec<CertificateDer<'static>> = vec![issued.certificate.into()];
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .expect("a TLS configuration");
-    (Arc::new(config), authority)
+    (Arc::new(config), issued.authority)
 }
 
 fn authority() -> (String, Issuer<'static, KeyPair>) {

@@ -1,0 +1,196 @@
+//! What a database is to a load.
+//!
+//! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
+//! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
+//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them.
+
+use std::sync::Arc;
+
+use etl_component::Fault;
+use etl_schema::{Row, Schema, Violation};
+use etl_stream::Line;
+
+use crate::args::{Mode, Settings};
+use crate::target::Target;
+
+/// What is to be done with a table, known before any row.
+#[derive(Debug)]
+pub struct Plan<D> {
+    /// The table, as receipts and the ledger name it.
+    pub name: String,
+    /// How records meet the rows that are there.
+    pub mode: Mode,
+    /// The records' schema.
+    pub schema: Arc<Schema>,
+    /// What else the sink has to know.
+    pub details: D,
+}
+
+/// What became of the rows of a table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Rows that are new.
+    pub inserted: u64,
+    /// Rows that changed.
+    pub updated: u64,
+    /// Records that found their row as they are, or (mode ignore) were not wanted.
+    pub unchanged: u64,
+    /// Records that another of the same key took the place of.
+    pub superseded: u64,
+}
+
+/// A load that is in the ledger.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Its digest.
+    pub digest: String,
+    /// The state it ended with.
+    pub state: Option<String>,
+}
+
+/// What completes a row of the ledger.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The table.
+    pub target: &'a str,
+    /// The load id, or that of the segment.
+    pub load_id: &'a str,
+    /// The digest of the load or of the segment.
+    pub digest: &'a str,
+    /// How many records it was.
+    pub records: u64,
+    /// `--pipeline`
+    pub pipeline: Option<&'a str>,
+    /// The last state.
+    pub state: Option<&'a str>,
+}
+
+/// Why a record is not in the table.
+#[derive(Debug)]
+pub enum Refused {
+    /// It cannot be one of the table's; the load goes on if rejects are allowed.
+    Record(Violation),
+    /// The load has failed.
+    Load(Fault),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        Refused::Load(fault)
+    }
+}
+
+/// A database that takes loads.
+pub trait Sink {
+    /// What a plan holds for this sink alone.
+    type Details;
+
+    /// Whether a plan that was made before the transaction is good in it, since [`Sink::open`] makes sure that the
+    /// table is still the same. If not, it is made again.
+    const PLANS_LAST: bool;
+
+    /// Where the load goes, for the summary.
+    fn name(&self) -> String;
+
+    /// The table that `x-postgres.table` means here.
+    fn table_name(table: &str) -> String;
+
+    /// Compares a target with the database; nothing is touched.
+    ///
+    /// # Errors
+    /// 78 if the records do not fit the table, or the mode does not; the message names the column.
+    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan<Self::Details>, Fault>;
+
+    /// The statements that would make the table fit, and how each column is stored (`--plan`).
+    fn explain(&self, plan: &Plan<Self::Details>) -> String;
+
+    /// The newest state of a pipeline, as it was stored.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn state(&mut self, target: Target, settings: &Settings, pipeline: &str)
+    -> Result<Option<String>, Fault>;
+
+    /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
+    /// target that shows late.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn prepare(&mut self, _plan: &mut Plan<Self::Details>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Opens the load's transaction. What an earlier attempt left is gone.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn begin(&mut self) -> Result<(), Fault>;
+
+    /// Takes a load id for a table. `None`: it is ours; else it was loaded before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn claim(&mut self, plan: &Plan<Self::Details>, load_id: &str) -> Result<Option<Loaded>, Fault>;
+
+    /// Makes the table ready for records; tables are numbered from 0 in the order they are opened.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn open(&mut self, plan: &Plan<Self::Details>) -> Result<(), Fault>;
+
+    /// Puts a record in.
+    ///
+    /// # Errors
+    /// The record cannot be one of the table's, or the load has failed.
+    fn record(
+        &mut self,
+        table: usize,
+        plan: &Plan<Self::Details>,
+        row: &Row<'_>,
+        line: Line<'_>,
+    ) -> Result<(), Refused>;
+
+    /// Brings all records of a table in and says what became of them. `new` is told the positions, from 0, of the
+    /// records that are new rows; give `None` where nobody asks.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn finish(
+        &mut self,
+        table: usize,
+        plan: &Plan<Self::Details>,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Fault>;
+
+    /// Forgets old loads of this table and completes the ledger's rows: the last statements before the commit.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn complete(
+        &mut self,
+        plans: &[&Plan<Self::Details>],
+        entries: &[Entry<'_>],
+        settings: &Settings,
+    ) -> Result<(), Fault>;
+
+    /// Commits. If this fails, nothing is committed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn commit(&mut self) -> Result<(), Fault>;
+
+    /// Gives the transaction up.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn rollback(&mut self) -> Result<(), Fault>;
+
+    /// After a failure, when the whole input can be given once more: makes another attempt possible, or gives the
+    /// failure back.
+    ///
+    /// # Errors
+    /// The failure, if another attempt would be as bad.
+    fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
+        Err(fault)
+    }
+}

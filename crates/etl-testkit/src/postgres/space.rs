@@ -1,0 +1,212 @@
+//! What a test has of a server for itself.
+
+use std::thread;
+
+use postgres::{Client, SimpleQueryMessage};
+
+use super::{Address, PASSWORD, USER, poll};
+
+/// The database in which [`super::Server::space`] makes schemas.
+const SHARED: &str = "postgres";
+
+/// A schema or a database of a test's own, dropped with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct Space {
+    address: Address,
+    database: String,
+    schema: String,
+}
+
+impl Space {
+    pub(super) fn schema_of_its_own(address: Address) -> Space {
+        let schema = unique("s");
+        let space = Space { address, database: SHARED.to_owned(), schema };
+        space.sql(&format!("CREATE SCHEMA {}", space.schema));
+        space
+    }
+
+    pub(super) fn database_of_its_own(address: Address) -> Space {
+        let database = unique("d");
+        run(&address, SHARED, "public", &format!("CREATE DATABASE {database}"));
+        Space { address, database, schema: "public".to_owned() }
+    }
+
+    /// The name of its schema, which needs no quotes.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// The name of its database, which needs no quotes.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The environment of a program that is to work here as the superuser, by TCP.
+    pub fn env(&self) -> Vec<(String, String)> {
+        self.env_of(USER, PASSWORD)
+    }
+
+    fn env_of(&self, user: &str, password: &str) -> Vec<(String, String)> {
+        let (address, options) = (self.address.tcp(), format!("-c search_path={}", self.schema));
+        [
+            ("PGHOST", address.ip().to_string().as_str()),
+            ("PGPORT", &address.port().to_string()),
+            ("PGUSER", user),
+            ("PGPASSWORD", password),
+            ("PGDATABASE", &self.database),
+            ("PGOPTIONS", &options),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    /// Connects as the superuser, with this schema as search path.
+    ///
+    /// # Panics
+    /// If it cannot.
+    #[track_caller]
+    pub fn connect(&self) -> Client {
+        done("connecting", self.address.connect(&self.database, &self.schema))
+    }
+
+    /// Runs statements.
+    ///
+    /// # Panics
+    /// If one fails.
+    #[track_caller]
+    pub fn sql(&self, statements: &str) {
+        run(&self.address, &self.database, &self.schema, statements);
+    }
+
+    /// The rows of a query in the text the server gives them: `1|2.5|text|NULL`.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[track_caller]
+    pub fn rows(&self, query: &str) -> Vec<String> {
+        rows(&mut self.connect(), query)
+    }
+
+    /// The one number that a query gives.
+    ///
+    /// # Panics
+    /// If it fails, or gives anything else.
+    #[track_caller]
+    pub fn count(&self, query: &str) -> i64 {
+        let rows = self.rows(query);
+        let number = (rows.len() == 1).then(|| rows[0].parse().ok()).flatten();
+        number.unwrap_or_else(|| panic!("{query}: not one number: {rows:?}"))
+    }
+
+    /// Asks again and again until the first row is this one.
+    ///
+    /// # Panics
+    /// If the query fails, or after a minute.
+    #[track_caller]
+    pub fn wait_until(&self, query: &str, first_row: &str) {
+        let mut client = self.connect();
+        let what = format!("{query}: {first_row:?}");
+        poll(&what, || rows(&mut client, query).first().is_some_and(|row| row == first_row));
+    }
+
+    /// Creates a role that can log in and has these privileges, each as in
+    /// [GRANT](https://www.postgresql.org/docs/15/sql-grant.html): `USAGE ON SCHEMA s`, `SELECT ON items`.
+    ///
+    /// Roles belong to the whole server: the name gets an ending that no other test has.
+    ///
+    /// # Panics
+    /// If it cannot be created, or a privilege not granted.
+    #[track_caller]
+    pub fn role(&self, name: &str, grants: &[&str]) -> Role<'_> {
+        let (name, password) = (unique(name), unique("password"));
+        self.sql(&format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'"));
+        let role = Role { space: self, name, password };
+        for grant in grants {
+            self.sql(&format!("GRANT {grant} TO {}", role.name));
+        }
+        role
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let drop = if self.database == SHARED {
+            // What still holds a lock here would otherwise hold up the test, too.
+            format!("SET lock_timeout = '20s'; DROP SCHEMA {} CASCADE", self.schema)
+        } else {
+            format!("DROP DATABASE {} WITH (FORCE)", self.database)
+        };
+        clean(&self.address, SHARED, &drop);
+    }
+}
+
+/// A login of a [`Space`]. Dropping it drops the role and what it owns there.
+#[derive(Debug)]
+pub struct Role<'a> {
+    space: &'a Space,
+    name: String,
+    password: String,
+}
+
+impl Role<'_> {
+    /// Its name, which needs no quotes.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The environment of a program that is to work as this role.
+    pub fn env(&self) -> Vec<(String, String)> {
+        self.space.env_of(&self.name, &self.password)
+    }
+}
+
+impl Drop for Role<'_> {
+    fn drop(&mut self) {
+        let drop = format!("SET lock_timeout = '20s'; DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.name);
+        clean(&self.space.address, &self.space.database, &drop);
+    }
+}
+
+fn unique(name: &str) -> String {
+    format!("{name}_{:016x}", fastrand::u64(..))
+}
+
+#[track_caller]
+fn run(address: &Address, database: &str, schema: &str, statements: &str) {
+    let mut client = done("connecting", address.connect(database, schema));
+    done(statements, client.batch_execute(statements));
+}
+
+/// Runs the statements of a drop. A server that is not there has nothing to drop.
+fn clean(address: &Address, database: &str, statements: &str) {
+    if let Ok(mut client) = address.connect(database, "public") {
+        let result = client.batch_execute(statements);
+        if !thread::panicking() {
+            done(statements, result);
+        }
+    }
+}
+
+#[track_caller]
+fn rows(client: &mut Client, query: &str) -> Vec<String> {
+    let row = |message| match message {
+        SimpleQueryMessage::Row(row) => {
+            let cells = (0..row.len()).map(|column| row.get(column).unwrap_or("NULL"));
+            Some(cells.collect::<Vec<_>>().join("|"))
+        }
+        _ => None,
+    };
+    done(query, client.simple_query(query)).into_iter().filter_map(row).collect()
+}
+
+/// The error of the crate `postgres` says no more than "db error" without its source.
+#[track_caller]
+fn done<T>(what: &str, result: Result<T, postgres::Error>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => match error.as_db_error() {
+            Some(cause) => panic!("{what}: {cause}"),
+            None => panic!("{what}: {error}"),
+        },
+    }
+}

@@ -1,0 +1,1 @@
+//! Values in, the fields of binary COPY out.

@@ -1,0 +1,132 @@
+//! What is to be done with a table: whether the records fit it, and how it stores them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use etl_component::Fault;
+use etl_load::args::EmitKind;
+use etl_load::{Evolve, Mode, Settings, Target, stamp};
+use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
+
+use crate::database::Database;
+use crate::{catalog, ledger, merge};
+
+pub(crate) type Plan = etl_load::Plan<Details>;
+
+/// What only SQLite has to know about a target.
+pub(crate) struct Details {
+    /// Whether the table has to be created first.
+    pub(crate) create: bool,
+    /// What is stored: the records' columns and the stamp's.
+    pub(crate) stored: Schema,
+    /// The columns that have to be added first.
+    pub(crate) missing: Vec<usize>,
+    /// How the table stores and compares the columns: affinity, and of the key's the collation.
+    pub(crate) storage: Vec<String>,
+    /// What is inserted for each column: `?`, or more where the table has a default.
+    pub(crate) places: Vec<String>,
+    /// Whether it will be asked which records are new.
+    pub(crate) news: bool,
+}
+
+/// Compares the target with the database.
+///
+/// # Errors
+/// 78 if the records do not fit the table, or the mode does not; the message names the column.
+pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+    let Target { table: name, schema } = target;
+    let lower = name.to_ascii_lowercase();
+    if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(merge::PREFIX) {
+        return Err(Fault::config(format!("table {name}: the name is reserved")));
+    }
+    let found = catalog::inspect(database, &name)?;
+    // SQLite's names know no case, the ledger's do.
+    let name = found.as_ref().map_or(name, |table| table.name.clone());
+    let (schema, places) = match (schema, &found) {
+        (Some(schema), _) => {
+            let places = vec!["?".to_owned(); schema.columns.len()];
+            (schema, places)
+        }
+        (None, Some(table)) => {
+            let schema = table.schema()?;
+            let places = table.places(&schema);
+            (schema, places)
+        }
+        (None, None) => {
+            return Err(Fault::config(format!(
+                "table {name} does not exist, and there is no schema to create it by"
+            )));
+        }
+    };
+    if let Some(key) = schema.key.iter().find(|&&key| matches!(schema.columns[key].ty, Type::Decimal { .. }))
+    {
+        let key = &schema.columns[*key].name;
+        return Err(Fault::config(format!(
+            "table {name}: key column {key} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \
+             keys; make it an integer or a text"
+        )));
+    }
+    let mode = settings.mode_for(&name, &schema)?;
+    let stored = stamp::stored(&schema, settings.stamp)?;
+    let (mut storage, missing) = match &found {
+        None => (stored.columns.iter().map(new_storage).collect(), Vec::new()),
+        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns)?,
+    };
+    if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
+        match table.collations(database, &schema)? {
+            Some(collations) => schema.key.iter().zip(collations).for_each(|(&column, collation)| {
+                storage[column] += &format!(" COLLATE {}", quote_ident(&collation));
+            }),
+            None if matches!(mode, Mode::Upsert | Mode::Ignore) => {
+                let (key, of) = (schema.key_names().collect::<Vec<_>>().join(", "), &schema.name);
+                let message = format!("table {name} has no unique index on ({key}), the key of schema {of}");
+                return Err(Fault::config(message));
+            }
+            None => (),
+        }
+    }
+    let stamps = stored.columns.len() - schema.columns.len();
+    let places = places.into_iter().chain(std::iter::repeat_n("?".to_owned(), stamps)).collect();
+    let news = settings.emit == EmitKind::New;
+    let details = Details { create: found.is_none(), stored, missing, storage, places, news };
+    Ok(Plan { name, mode, schema: Arc::new(schema), details })
+}
+
+/// How a column is stored in a table that is made for it.
+pub(crate) fn new_storage(column: &Column) -> String {
+    catalog::affinity(&column.ty.sqlite()).to_owned()
+}
+
+/// The statements that make the table what it has to be.
+pub(crate) fn statements(plan: &Plan) -> String {
+    let Details { create, stored, missing, .. } = &plan.details;
+    if *create {
+        return ddl(stored, Dialect::Sqlite, &plan.name);
+    }
+    let table = quote_ident(&plan.name);
+    missing.iter().fold(String::new(), |mut sql, &column| {
+        let Column { name, ty, .. } = &stored.columns[column];
+        let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {} {};", quote_ident(name), ty.sqlite());
+        sql
+    })
+}
+
+/// The text of `--plan`.
+pub(crate) fn explain(plan: &Plan) -> String {
+    let Details { create, stored, missing, storage, .. } = &plan.details;
+    let what = match (create, missing.is_empty()) {
+        (true, _) => "would be created",
+        (false, true) => "is there and fits",
+        (false, false) => "would get columns",
+    };
+    let mut text = format!("-- table {} {what}; mode {}", plan.name, plan.mode);
+    if !plan.schema.key.is_empty() {
+        let _ = write!(text, ", key ({})", plan.schema.key_names().collect::<Vec<_>>().join(", "));
+    }
+    text += "\n";
+    text += &statements(plan);
+    for (column, storage) in stored.columns.iter().zip(storage) {
+        let _ = writeln!(text, "-- {}: {} as {storage}", column.name, column.ty.postgres());
+    }
+    text
+}

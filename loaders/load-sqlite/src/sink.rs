@@ -1,0 +1,217 @@
+//! SQLite as a sink: the load's transaction and the tables in it.
+
+use etl_component::Fault;
+use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
+use etl_schema::{Row, Schema, Value, format_uuid, quote_ident, time};
+use etl_stream::Line;
+use etl_stream::reader::place;
+use rusqlite::Statement;
+use rusqlite::types::Null;
+
+use crate::database::{self, Database};
+use crate::ledger;
+use crate::merge::Stage;
+use crate::plan::{self, Details, Plan, statements};
+
+/// A database that takes loads.
+pub(crate) struct Sqlite<'c> {
+    database: &'c Database,
+    tables: Vec<Table<'c>>,
+    /// The stamp of the rows that come now.
+    load_id: String,
+    loaded_at: String,
+}
+
+impl<'c> Sqlite<'c> {
+    pub(crate) fn new(database: &'c Database) -> Sqlite<'c> {
+        Sqlite { database, tables: Vec::new(), load_id: String::new(), loaded_at: String::new() }
+    }
+}
+
+impl Sink for Sqlite<'_> {
+    type Details = Details;
+
+    // Other processes may create or change the table until this one has its lock.
+    const PLANS_LAST: bool = false;
+
+    fn name(&self) -> String {
+        self.database.name.clone()
+    }
+
+    /// SQLite has one namespace, so `etl.weather` is `etl_weather` here.
+    fn table_name(table: &str) -> String {
+        table.replace('.', "_")
+    }
+
+    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+        plan::plan(self.database, target, settings)
+    }
+
+    fn explain(&self, plan: &Plan) -> String {
+        plan::explain(plan)
+    }
+
+    fn state(&mut self, target: Target, _: &Settings, pipeline: &str) -> Result<Option<String>, Fault> {
+        let found = crate::catalog::inspect(self.database, &target.table)?;
+        let name = found.map_or(target.table, |table| table.name);
+        ledger::state(self.database, &name, pipeline)
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        self.tables.clear();
+        self.loaded_at = ledger::now();
+        self.database.begin()?;
+        ledger::create(self.database)
+    }
+
+    fn claim(&mut self, plan: &Plan, load_id: &str) -> Result<Option<Loaded>, Fault> {
+        if plan.details.create {
+            ledger::forget(self.database, &plan.name)?;
+        }
+        load_id.clone_into(&mut self.load_id);
+        ledger::claim(self.database, &plan.name, load_id)
+    }
+
+    fn open(&mut self, plan: &Plan) -> Result<(), Fault> {
+        let index = self.tables.len();
+        self.tables.push(Table::open(self.database, plan, index)?);
+        Ok(())
+    }
+
+    fn record(&mut self, table: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+        let table = &mut self.tables[table];
+        let stored = table.store(row, &self.load_id, &self.loaded_at);
+        table.fed += 1;
+        let at = || place(line.number, line.offset);
+        match stored {
+            Ok(0) if table.stage.is_none() => {
+                Err(Fault::data(format!("{}: a trigger of table {} keeps the row out", at(), plan.name))
+                    .into())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(database::fault(&format!("{}: table {}", at(), plan.name), error).into()),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        table: usize,
+        plan: &Plan,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Fault> {
+        let table = &self.tables[table];
+        match &table.stage {
+            Some(stage) => stage.merge(self.database, plan, table.fed, new),
+            None => {
+                if let Some(new) = new {
+                    (0..table.fed).for_each(new);
+                }
+                Ok(Counts { inserted: table.fed, ..Counts::default() })
+            }
+        }
+    }
+
+    fn complete(&mut self, plans: &[&Plan], entries: &[Entry<'_>], settings: &Settings) -> Result<(), Fault> {
+        for plan in plans {
+            ledger::prune(self.database, &plan.name, settings.ledger_keep)?;
+        }
+        entries.iter().try_for_each(|entry| ledger::complete(self.database, entry))
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        self.tables.clear();
+        self.database.commit()
+    }
+
+    fn rollback(&mut self) -> Result<(), Fault> {
+        self.tables.clear();
+        self.database.batch("ROLLBACK")
+    }
+}
+
+/// A table that takes records, in the load's transaction.
+struct Table<'c> {
+    insert: Statement<'c>,
+    stage: Option<Stage>,
+    news: bool,
+    stamp: bool,
+    fed: u64,
+    text: Vec<u8>,
+}
+
+impl<'c> Table<'c> {
+    /// Makes the table ready: created if it is missing, emptied if it is to be replaced.
+    fn open(database: &'c Database, plan: &Plan, index: usize) -> Result<Table<'c>, Fault> {
+        let Details { create, stored, places, news, .. } = &plan.details;
+        database.batch(&statements(plan))?;
+        if *create {
+            log::info!("table {} created in {}, once this is committed", plan.name, database.name);
+        }
+        if plan.mode == Mode::Replace {
+            database.batch(&format!("DELETE FROM {}", quote_ident(&plan.name)))?;
+        }
+        let stage = match plan.mode {
+            Mode::Append => None,
+            _ if plan.schema.key.is_empty() => None,
+            _ => Some(Stage::create(database, plan, index)?),
+        };
+        let (mut columns, mut places) = (column_list(stored), places.join(", "));
+        let into = match &stage {
+            Some(stage) => stage.insert_into(plan.mode),
+            // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
+            None => format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name)),
+        };
+        let news = *news && stage.is_some();
+        if news {
+            columns += ", etl_row";
+            places += ", ?";
+        }
+        let insert = database
+            .connection
+            .prepare(&format!("{into} ({columns}) VALUES ({places})"))
+            .map_err(|error| database.fault(error))?;
+        let stamp = stored.columns.len() > plan.schema.columns.len();
+        Ok(Table { insert, stage, news, stamp, fed: 0, text: Vec::new() })
+    }
+
+    /// Binds a row and runs the statement. What SQLite has no type for is a text in its standard form.
+    fn store(&mut self, row: &Row<'_>, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
+        let Table { insert, text, .. } = self;
+        let mut next = 1;
+        for value in row.values() {
+            text.clear();
+            match value {
+                Value::Null => insert.raw_bind_parameter(next, Null)?,
+                Value::Text(value) | Value::Decimal(value) | Value::Json(value) | Value::Array(value, _) => {
+                    insert.raw_bind_parameter(next, value)?;
+                }
+                Value::Integer(value) => insert.raw_bind_parameter(next, value)?,
+                Value::Double(value) => insert.raw_bind_parameter(next, value)?,
+                Value::Boolean(value) => insert.raw_bind_parameter(next, value)?,
+                Value::Bytes(value) => insert.raw_bind_parameter(next, value)?,
+                Value::Date(days) => time::format_date(days, text),
+                Value::Timestamp(micros) => time::format_timestamp(micros, text),
+                Value::TimestampTz(micros) => time::format_timestamptz(micros, text),
+                Value::Uuid(uuid) => format_uuid(&uuid, text),
+            }
+            if !text.is_empty() {
+                insert.raw_bind_parameter(next, String::from_utf8_lossy(text))?;
+            }
+            next += 1;
+        }
+        if self.stamp {
+            insert.raw_bind_parameter(next, load_id)?;
+            insert.raw_bind_parameter(next + 1, loaded_at)?;
+            next += 2;
+        }
+        if self.news {
+            insert.raw_bind_parameter(next, self.fed as i64)?;
+        }
+        insert.raw_execute()
+    }
+}
+
+/// The schema's columns, quoted, as SQL lists them.
+pub(crate) fn column_list(schema: &Schema) -> String {
+    schema.columns.iter().map(|column| quote_ident(&column.name)).collect::<Vec<_>>().join(", ")
+}
