@@ -184,6 +184,12 @@ impl<'a> Row<'a> {
         self.cells[column].value(ty, || self.record.value(self.field_of[column] as usize), self.scratch)
     }
 
+    /// The value of a column as it stands in the line; nothing where the field is absent.
+    #[inline]
+    pub fn source(&self, column: usize) -> Option<json::Value<'a>> {
+        self.record.value(*self.field_of.get(column)? as usize)
+    }
+
     /// The values in the order of the columns.
     pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
         let row = *self;

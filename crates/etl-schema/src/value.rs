@@ -286,22 +286,22 @@ fn read_array(
     Ok(Cell::Plain)
 }
 
-/// Hands the elements of a checked array to `each`, in order; see [`Value::Array`].
+/// Hands the elements of a checked array to `each`, in order, each also as it stands in the line; see [`Value::Array`].
 ///
 /// # Errors
-/// 70: the array was not checked against this type; or what `each` fails with.
-pub fn array_elements(
+/// What `each` fails with; 70 if the array was not checked against this type.
+pub fn array_elements<E: From<Fault>>(
     array: &str,
     element: &Type,
     scratch: &mut Scratch,
-    mut each: impl FnMut(Value<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    mut each: impl FnMut(Value<'_>, json::Value<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     for value in json::elements(array) {
         scratch.clear();
         let cell = read(element, true, &Rules::NONE, value, scratch).map_err(|reason| {
             Fault::new(Class::Bug, format!("an array element passed the check: {reason}"))
         })?;
-        each(cell.value(element, || Some(value), scratch))?;
+        each(cell.value(element, || Some(value), scratch), value)?;
     }
     Ok(())
 }

@@ -290,7 +290,7 @@ fn arrays() {
     );
     let mut seen = Vec::new();
     let text = r#"["a", "\u00e9\"", null, ""]"#;
-    array_elements(text, &Type::Text { max: None }, &mut Scratch::default(), |value| {
+    array_elements(text, &Type::Text { max: None }, &mut Scratch::default(), |value, _| {
         seen.push(format!("{value:?}"));
         Ok(())
     })
