@@ -11,7 +11,8 @@ pub fn format_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+/// The bytes of a UUID in its canonical form of 36 characters, in either case.
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     if [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
         return None;

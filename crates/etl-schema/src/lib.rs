@@ -19,7 +19,7 @@ mod value;
 
 pub use check::{Checker, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, ddl, quote_ident, quote_table};
-pub use encoding::format_uuid;
+pub use encoding::{format_uuid, parse_uuid};
 pub use registry::{document, names};
 pub use schema::{Column, Influx, InfluxType, Role, Schema};
 pub use types::Type;

@@ -1,109 +1,318 @@
-//! What the server says of a table (PostgreSQL 15, chapter 53, system catalogs), in one round trip.
+//! What the server says of a table (PostgreSQL 15, chapter 53, system catalogs).
 
 use etl_component::Fault;
 use etl_load::stamp;
-use etl_schema::{Column, Schema, Type, quote_ident};
+use etl_schema::{Column as SchemaColumn, Schema};
 use postgres::SimpleQueryRow;
 
-use crate::encode::Encoder;
+use crate::ledger;
+use crate::names::{Name, quote_literal, quote_nullable};
 use crate::session::{Session, failed};
-use crate::types::{self, Types};
+use crate::types::{Kind, Made, Types};
 
-/// A table's name.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Name {
-    /// The schema it is in; where it was not named, the one that was found or would be created in.
-    pub(crate) schema: Option<String>,
-    pub(crate) table: String,
-}
+/// The first number of a type that is not built in (src/include/access/transam.h, FirstNormalObjectId).
+const FIRST_MADE: u32 = 16_384;
 
-impl Name {
-    /// Reads `[schema.]table`, as written: no case is folded.
-    ///
-    /// # Errors
-    /// 78 if it cannot be a table's name.
-    pub(crate) fn parse(text: &str) -> Result<Name, Fault> {
-        let wrong = |what: &str| Err(Fault::config(format!("table {text:?}: {what}")));
-        let parts: Vec<&str> = text.split('.').collect();
-        if parts.len() > 2 {
-            return wrong("a table is named TABLE or SCHEMA.TABLE");
-        }
-        for part in &parts {
-            match part.len() {
-                0 => return wrong("a part of the name is empty"),
-                // PostgreSQL cuts longer names, so that two of them may become one.
-                64.. => return wrong("a part of the name is longer than 63 bytes"),
-                _ if part.contains(char::is_control) => return wrong("the name has a control character"),
-                _ => (),
-            }
-        }
-        let table = parts[parts.len() - 1].to_owned();
-        Ok(Name { schema: (parts.len() > 1).then(|| parts[0].to_owned()), table })
-    }
-
-    /// The name as messages, receipts and the ledger have it.
-    pub(crate) fn text(&self) -> String {
-        match &self.schema {
-            Some(schema) => format!("{schema}.{}", self.table),
-            None => self.table.clone(),
-        }
-    }
-
-    /// The name as SQL has it.
-    pub(crate) fn sql(&self) -> String {
-        match &self.schema {
-            Some(schema) => format!("{}.{}", quote_ident(schema), quote_ident(&self.table)),
-            None => quote_ident(&self.table),
-        }
-    }
-
-    /// Another table of the same schema.
-    pub(crate) fn sibling(&self, table: &str) -> Name {
-        Name { schema: self.schema.clone(), table: table.to_owned() }
-    }
-}
-
-/// A text as SQL writes it, whatever `standard_conforming_strings` is.
-pub(crate) fn quote_literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
-/// What is there under a name.
+/// What is there under a name, and what this role may do about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     /// The name, with its schema.
     pub(crate) name: Name,
     /// The table, if there is one.
     pub(crate) table: Option<Table>,
-    /// Whether the ledger of its schema is there.
-    pub(crate) ledger: bool,
+    /// Whether the ledger of its schema is there, and whether this role may read and write it.
+    pub(crate) ledger: Option<bool>,
+    /// Whether tables can be created in the schema; nothing if there is no such schema.
+    pub(crate) may_create: Option<bool>,
+    /// Whether temporary tables can be created.
+    pub(crate) may_stage: bool,
+    /// The role, quoted.
+    pub(crate) role: String,
+    /// Whether nothing can be written: on a standby, or as `default_transaction_read_only` says.
+    pub(crate) read_only: bool,
 }
 
 /// A table that is there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
-    pub(crate) columns: Vec<Found1>,
-    /// The columns of each unique index that ON CONFLICT can go by; the primary key comes first.
+    pub(crate) columns: Vec<Column>,
+    /// The columns of each unique index that ON CONFLICT can go by.
     pub(crate) unique: Vec<Vec<String>>,
     /// The columns of the primary key.
     pub(crate) primary: Vec<String>,
-    /// What may be done: INSERT, SELECT, UPDATE, DELETE.
+    /// The first privilege that is missing for each of INSERT, SELECT, UPDATE, DELETE.
     pub(crate) may: [bool; 4],
+    /// Whether policies decide which rows can be written, which COPY does not do.
+    pub(crate) policies: bool,
+    /// Whether a trigger can keep a row out.
+    pub(crate) gated: bool,
 }
 
 /// A column of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Found1 {
+pub(crate) struct Column {
     pub(crate) name: String,
-    /// Its type as SQL spells it.
+    /// Its type as SQL spells it, with modifiers.
     pub(crate) spelled: String,
-    /// The type without its modifiers, to cast to: a cast to `varchar(3)` would cut texts.
+    /// The type without modifiers, to cast to: a cast to `varchar(3)` would cut texts.
     pub(crate) bare: String,
-    pub(crate) kind: types::Kind,
+    /// Its collation, if that is not its type's own.
+    pub(crate) collation: Option<String>,
+    pub(crate) kind: Kind,
     pub(crate) not_null: bool,
-    /// The SQL of its default, also of an identity column.
+    /// The SQL of its default; of an identity column the next number.
     pub(crate) default: Option<String>,
     pub(crate) generated: bool,
+    /// GENERATED ALWAYS AS IDENTITY.
     pub(crate) identity_always: bool,
+}
+
+impl Column {
+    /// Whether a row cannot do without a value for it.
+    pub(crate) fn needed(&self) -> bool {
+        self.not_null && self.default.is_none() && !self.generated
+    }
+}
+
+/// What is there under this name; one round trip, two where types are that somebody made.
+///
+/// # Errors
+/// Those of the server; 78 for what cannot be loaded into.
+pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
+    let what = format!("table {}", name.text());
+    let sql = format!("{};{};{}", facts_sql(name), columns_sql(name), unique_sql(name));
+    let results = session.results(&what, &sql).map_err(failed(&what))?;
+    let [facts, columns, unique] = results.as_slice() else { return Err(unexpected(&what)) };
+    let facts = facts.first().ok_or_else(|| unexpected(&what))?;
+    let is = |column: &str| facts.get(column) == Some("t");
+    let schema = facts.get("schema").map(str::to_owned);
+    if schema.is_none() {
+        return Err(Fault::config(format!("{what}: the search_path names no schema that is there; name one")));
+    }
+    let name = Name { schema, table: name.table.clone() };
+    let table = match facts.get("oid") {
+        None => None,
+        Some(_) => {
+            refuse_kind(&name, facts)?;
+            let privileges = ["may_insert", "may_select", "may_update", "may_delete"];
+            let (primary, unique) = indexes(unique);
+            Some(Table {
+                columns: read_columns(session, &what, columns)?,
+                unique,
+                primary,
+                may: privileges.map(is),
+                policies: is("policies"),
+                gated: is("gated"),
+            })
+        }
+    };
+    Ok(Found {
+        name,
+        table,
+        ledger: facts.get("ledger").map(|may| may == "t"),
+        may_create: facts.get("may_create").map(|may| may == "t"),
+        may_stage: is("may_stage"),
+        role: facts.get("role").unwrap_or_default().to_owned(),
+        read_only: facts.get("read_only") == Some("on"),
+    })
+}
+
+/// The columns of a table as they are now.
+pub(crate) fn columns(session: &Session, name: &Name) -> Result<Vec<Column>, Fault> {
+    let what = format!("table {}", name.text());
+    let rows = session.rows(&what, &columns_sql(name)).map_err(failed(&what))?;
+    read_columns(session, &what, &rows)
+}
+
+fn unexpected(what: &str) -> Fault {
+    Fault::new(etl_component::Class::Protocol, format!("{what}: the server does not answer as PostgreSQL does"))
+}
+
+fn regclass(name: &Name) -> String {
+    format!("to_regclass({})", quote_literal(&name.sql()))
+}
+
+fn facts_sql(name: &Name) -> String {
+    let (schema, class) = (quote_nullable(name.schema.as_deref()), regclass(name));
+    let may = |privilege: &str| {
+        format!(
+            "has_table_privilege(c.oid, '{privilege}') OR has_any_column_privilege(c.oid, '{privilege}') AS may_{}",
+            privilege.to_ascii_lowercase()
+        )
+    };
+    let (insert, select, update) = (may("INSERT"), may("SELECT"), may("UPDATE"));
+    // A row trigger that comes before or instead of an INSERT or an UPDATE: bits 0, 1 or 6, 2 and 4 of tgtype.
+    format!(
+        "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
+           EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '3') AS rules,
+           EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+             AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND g.tgtype & 20 <> 0
+             AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
+               (SELECT relid FROM pg_partition_tree(c.oid)))) AS gated,
+           c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
+             WHERE f.relkind = 'f') AS \"foreign\",
+           {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
+           has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
+             AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
+           has_schema_privilege(s.oid, 'CREATE') AS may_create,
+           has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
+           quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
+         FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
+           LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+           LEFT JOIN pg_namespace s ON s.nspname = coalesce(n.nspname, t.schema)
+           LEFT JOIN pg_class l ON l.relnamespace = s.oid AND l.relname = '{}'",
+        ledger::TABLE
+    )
+}
+
+fn columns_sql(name: &Name) -> String {
+    let class = regclass(name);
+    format!(
+        "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod) AS spelled,
+           format_type(a.atttypid, NULL) AS bare, a.attnotnull,
+           CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN
+             (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o
+              JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END AS collation,
+           CASE WHEN a.attidentity <> '' THEN
+             'nextval(' || quote_literal(pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)) || ')'
+             ELSE pg_get_expr(d.adbin, d.adrelid) END AS \"default\",
+           a.attgenerated <> '' AS generated, a.attidentity = 'a' AS identity_always
+         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = {class} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    )
+}
+
+/// ON CONFLICT goes by unique indexes that are checked at once, for every row, and of plain columns.
+fn unique_sql(name: &Name) -> String {
+    let class = regclass(name);
+    format!(
+        "SELECT i.indexrelid, i.indisprimary, a.attname
+         FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, position)
+           JOIN pg_attribute a ON a.attnum = k.attnum
+         WHERE i.indrelid = {class} AND a.attrelid = i.indrelid AND k.position <= i.indnkeyatts AND i.indisunique
+           AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+         ORDER BY i.indexrelid, k.position"
+    )
+}
+
+/// Refuses what rows cannot be copied into, or not as a whole with the ledger.
+fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
+    let why = match facts.get("relkind") {
+        Some("r" | "p") if facts.get("rules") == Some("t") => "has rules ON INSERT, which COPY does not follow",
+        Some("p") if facts.get("foreign") == Some("t") => {
+            "has partitions on another server, which cannot commit together with the ledger"
+        }
+        Some("r" | "p") => return Ok(()),
+        Some("v" | "m") => "is a view, into which rows cannot be loaded; name a table",
+        Some("f") => "is a foreign table, which cannot commit together with the ledger; load into its own server",
+        Some("S") => "is a sequence; name a table",
+        _ => "is no table",
+    };
+    Err(Fault::config(format!("{} {why}", name.text())))
+}
+
+fn read_columns(session: &Session, what: &str, rows: &[SimpleQueryRow]) -> Result<Vec<Column>, Fault> {
+    let number = |row: &SimpleQueryRow, column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok());
+    let made: Vec<u32> =
+        rows.iter().filter_map(|row| number(row, "atttypid")).filter(|oid| *oid >= FIRST_MADE).collect();
+    let types = if made.is_empty() { Types::default() } else { types(session, what, &made)? };
+    let column = |row: &SimpleQueryRow| {
+        let text = |column: &str| row.get(column).map(str::to_owned);
+        let modifier = row.get("atttypmod").and_then(|text| text.parse().ok()).unwrap_or(-1);
+        let kind = number(row, "atttypid").map_or(Kind::Other, |oid| types.kind(oid, modifier));
+        let generated = row.get("generated") == Some("t");
+        Column {
+            name: text("attname").unwrap_or_default(),
+            spelled: text("spelled").unwrap_or_default(),
+            bare: text("bare").unwrap_or_default(),
+            collation: text("collation"),
+            kind,
+            not_null: row.get("attnotnull") == Some("t"),
+            default: text("default").filter(|_| !generated),
+            generated,
+            identity_always: row.get("identity_always") == Some("t"),
+        }
+    };
+    Ok(rows.iter().map(column).collect())
+}
+
+/// What these types are made of, down to those that are built in.
+fn types(session: &Session, what: &str, oids: &[u32]) -> Result<Types, Fault> {
+    let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "WITH RECURSIVE made AS (
+           SELECT t.oid, t.typtype, t.typname, t.typbasetype, t.typtypmod,
+             CASE t.typcategory WHEN 'A' THEN t.typelem ELSE 0 END AS element
+           FROM pg_type t WHERE t.oid IN ({list})
+           UNION
+           SELECT t.oid, t.typtype, t.typname, t.typbasetype, t.typtypmod,
+             CASE t.typcategory WHEN 'A' THEN t.typelem ELSE 0 END
+           FROM made JOIN pg_type t ON t.oid IN (made.typbasetype, made.element))
+         SELECT made.oid, typtype, typname, typbasetype, typtypmod, element, enumlabel
+         FROM made LEFT JOIN pg_enum ON enumtypid = made.oid ORDER BY made.oid, enumsortorder"
+    );
+    let mut types = Types::default();
+    for row in session.rows(what, &sql).map_err(failed(what))? {
+        let number = |column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+        let (oid, element) = (number("oid"), number("element"));
+        match (row.get("typtype"), row.get("typname")) {
+            (Some("d"), _) => {
+                let modifier = row.get("typtypmod").and_then(|text| text.parse().ok()).unwrap_or(-1);
+                types.add(oid, Made::Domain(number("typbasetype"), modifier));
+            }
+            (Some("e"), _) => types.label(oid, row.get("enumlabel")),
+            _ if element > 0 => types.add(oid, Made::Array(element)),
+            (_, Some("citext")) => types.add(oid, Made::Citext),
+            _ => (),
+        }
+    }
+    Ok(types)
+}
+
+/// The columns of the primary key, and those of each unique index, the primary key's among them.
+fn indexes(rows: &[SimpleQueryRow]) -> (Vec<String>, Vec<Vec<String>>) {
+    let (mut primary, mut unique) = (Vec::new(), Vec::new());
+    for index in rows.chunk_by(|a, b| a.get("indexrelid") == b.get("indexrelid")) {
+        let columns: Vec<String> =
+            index.iter().filter_map(|row| row.get("attname")).map(str::to_owned).collect();
+        if index.iter().any(|row| row.get("indisprimary") == Some("t")) {
+            primary.clone_from(&columns);
+        }
+        unique.push(columns);
+    }
+    (primary, unique)
+}
+
+impl Table {
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The schema the table has by itself: the columns that the server does not fill alone, and the primary key unless
+    /// the server can fill that. A column that is NOT NULL with a default may be left out of a record.
+    ///
+    /// # Errors
+    /// 78 if a name is one that a record's field cannot have.
+    pub(crate) fn schema(&self, name: &Name) -> Result<Schema, Fault> {
+        let own = |column: &&Column| {
+            !column.generated && !column.identity_always && !stamp::is_stamp(&column.name)
+        };
+        let own = self.columns.iter().filter(own);
+        let typed: Vec<SchemaColumn> = own
+            .map(|column| {
+                SchemaColumn::new(&*column.name, column.kind.logical(), !column.not_null, column.needed())
+            })
+            .collect();
+        let filled = |key: &String| {
+            self.column(key).is_none_or(|column| {
+                column.default.is_some() || column.generated || column.identity_always
+            })
+        };
+        let key: Vec<&str> = match self.primary.iter().any(filled) {
+            true => Vec::new(),
+            false => self.primary.iter().map(String::as_str).collect(),
+        };
+        Schema::from_columns(&name.text(), typed, &key)
+    }
 }

@@ -1,1 +1,329 @@
-//! Values in, the fields of binary COPY out.
+//! Values in, the fields of binary COPY out (PostgreSQL 15, COPY, "Binary Format"; each type's `…recv` function).
+//!
+//! No field is ever of another type than its column: the server would take the bytes for what they are not. What a
+//! column cannot store exactly is refused, and the record's line with it.
+
+mod numeric;
+mod text;
+
+use std::borrow::Cow;
+
+use etl_component::Fault;
+use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
+use etl_stream::json::{self, Kind as Json};
+
+use crate::types::{Kind, Precision};
+
+/// What a stream of binary COPY begins with: the signature, no flags, no extension.
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What it ends with.
+pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
+const EPOCH: i32 = 10_957;
+const DAY: i64 = 86_400_000_000;
+
+/// Why a value cannot be in its column: what follows the value in a sentence.
+pub(crate) type Refusal = Cow<'static, str>;
+
+/// How the values of one logical type get into a column of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Encoder {
+    Bool,
+    /// Of so many bytes.
+    Int(u8),
+    Float4,
+    Float8,
+    /// An integer that a double may not hold.
+    IntAsFloat8,
+    /// From the digits of the text.
+    Numeric(Option<Precision>),
+    /// A text of at most so many characters.
+    Text(Option<u32>),
+    /// Of a scalar its text, as it stands in the line.
+    Plain(Option<u32>),
+    /// The JSON as it stands in the line, as a text.
+    Raw(Option<u32>),
+    Bytea,
+    Json,
+    Jsonb,
+    Uuid,
+    Date,
+    /// The day's midnight.
+    Midnight,
+    /// A timestamp with or without zone; so many digits of a second's fraction are kept.
+    Timestamp(u32),
+    /// A text that is read here.
+    Parsed(Kind),
+    /// Each element by its own encoder; the logical type of the elements, and the number of their PostgreSQL type.
+    Array(Box<Encoder>, Type, u32),
+}
+
+impl Encoder {
+    /// How values of this type get into a column of this kind; nothing where that could change or lose some.
+    pub(crate) fn between(ty: &Type, kind: &Kind) -> Option<Encoder> {
+        Some(match (ty, kind) {
+            (_, Kind::Json) => Encoder::Json,
+            (_, Kind::Jsonb) => Encoder::Jsonb,
+            (Type::Text { .. }, Kind::Text(max)) => Encoder::Text(*max),
+            (Type::Json | Type::Array(_), Kind::Text(max)) => Encoder::Raw(*max),
+            (_, Kind::Text(max)) => Encoder::Plain(*max),
+            (Type::Boolean, Kind::Bool) => Encoder::Bool,
+            (Type::Integer { .. }, Kind::Int(bytes)) => Encoder::Int(*bytes),
+            (Type::Integer { .. }, Kind::Float8) => Encoder::IntAsFloat8,
+            (Type::Double | Type::Float, Kind::Float8) => Encoder::Float8,
+            (Type::Float, Kind::Float4) => Encoder::Float4,
+            (Type::Integer { .. } | Type::Double | Type::Float | Type::Decimal { .. }, Kind::Numeric(precision)) => {
+                Encoder::Numeric(*precision)
+            }
+            (Type::Date, Kind::Date) => Encoder::Date,
+            (Type::Date, Kind::Timestamp(_)) => Encoder::Midnight,
+            (Type::Timestamp, Kind::Timestamp(digits)) | (Type::TimestampTz, Kind::TimestampTz(digits)) => {
+                Encoder::Timestamp(*digits)
+            }
+            (Type::Uuid, Kind::Uuid) => Encoder::Uuid,
+            (Type::Bytes, Kind::Bytea) => Encoder::Bytea,
+            (Type::Array(element), Kind::Array(kind, oid)) => {
+                Encoder::Array(Box::new(Encoder::between(element, kind)?), (**element).clone(), *oid)
+            }
+            // Bytes need to know how the text encodes them, and PostgreSQL's text of an array is no JSON.
+            (Type::Text { .. }, Kind::Bytea | Kind::Array(..)) => return None,
+            (Type::Json | Type::Array(_), Kind::Other) => return None,
+            (_, Kind::Other) => Encoder::Plain(None),
+            (Type::Text { .. }, kind) => Encoder::Parsed(kind.clone()),
+            _ => return None,
+        })
+    }
+
+    /// Appends a field: its length and its bytes. What was appended before a refusal must be taken back.
+    ///
+    /// # Errors
+    /// The column cannot store the value exactly.
+    #[inline]
+    pub(crate) fn encode(
+        &self,
+        value: Value<'_>,
+        source: Option<json::Value<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        match (self, value) {
+            (_, Value::Null) => put(out, &(-1_i32).to_be_bytes()),
+            (Encoder::Text(max), Value::Text(text)) => return self::text(text, *max, source, out),
+            (Encoder::Float8, Value::Double(x)) => fixed(out, x.to_be_bytes()),
+            (Encoder::Int(8), Value::Integer(n)) => fixed(out, n.to_be_bytes()),
+            (Encoder::Timestamp(digits), Value::Timestamp(micros) | Value::TimestampTz(micros)) => {
+                return timestamp(micros, *digits, out);
+            }
+            (Encoder::Bool, Value::Boolean(b)) => fixed(out, [b.into()]),
+            (Encoder::Numeric(precision), Value::Decimal(digits)) => {
+                return numeric::encode(digits, *precision, out);
+            }
+            _ => return self.encode_rarer(value, source, out),
+        }
+        Ok(())
+    }
+
+    fn encode_rarer(
+        &self,
+        value: Value<'_>,
+        source: Option<json::Value<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let raw = source.map_or("", |source| source.raw);
+        match (self, value) {
+            (Encoder::Int(bytes), Value::Integer(n)) => return int(n, *bytes, out),
+            (Encoder::IntAsFloat8, Value::Integer(n)) => {
+                // 2^63 is the one double that comes back as another integer than it is.
+                if n as f64 as i64 != n || n == i64::MAX {
+                    return Err("has more digits than the column's double precision keeps".into());
+                }
+                fixed(out, (n as f64).to_be_bytes());
+            }
+            (Encoder::Float4, Value::Double(x)) => fixed(out, (x as f32).to_be_bytes()),
+            (Encoder::Numeric(precision), Value::Integer(_) | Value::Double(_)) => {
+                return numeric::encode(raw, *precision, out);
+            }
+            (Encoder::Date, Value::Date(days)) => fixed(out, (days - EPOCH).to_be_bytes()),
+            (Encoder::Midnight, Value::Date(days)) => {
+                fixed(out, (i64::from(days - EPOCH) * DAY).to_be_bytes());
+            }
+            (Encoder::Uuid, Value::Uuid(bytes)) => fixed(out, bytes),
+            (Encoder::Bytea, Value::Bytes(bytes)) => sized(out, bytes),
+            (Encoder::Json, _) => sized(out, raw.as_bytes()),
+            (Encoder::Jsonb, _) => return jsonb(raw, out),
+            (Encoder::Raw(max), _) => return self::text(raw, *max, None, out),
+            (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {
+                return self::text(text, *max, source, out);
+            }
+            (Encoder::Plain(max), _) => return self::text(source.map_or("", |source| source.text), *max, source, out),
+            (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),
+            (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => return encoder.array(array, ty, *oid, out),
+            _ => return Err("is of another type than its column: a bug".into()),
+        }
+        Ok(())
+    }
+
+    /// An array: dimensions, whether it has nulls, type of the elements, length, lower bound, elements (`array_recv`).
+    fn array(&self, array: &str, ty: &Type, oid: u32, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let start = out.len();
+        put(out, &[0; 4]);
+        put(out, &0_i32.to_be_bytes());
+        put(out, &0_i32.to_be_bytes());
+        put(out, &oid.to_be_bytes());
+        let (mut length, mut nulls) = (0_i32, false);
+        array_elements(array, ty, &mut Scratch::default(), |value, source| {
+            if length == 0 {
+                put(out, &[0; 4]);
+                put(out, &1_i32.to_be_bytes());
+            }
+            length += 1;
+            nulls |= value == Value::Null;
+            self.encode(value, Some(source), out).map_err(|refusal| Element::Refused(length - 1, refusal))
+        })
+        .map_err(|element| match element {
+            Element::Refused(index, refusal) => Refusal::from(format!("element {index} {refusal}")),
+            Element::Bug(fault) => fault.to_string().into(),
+        })?;
+        let mut fill = |at: usize, value: i32| out[start + at..start + at + 4].copy_from_slice(&value.to_be_bytes());
+        if length > 0 {
+            fill(4, 1);
+            fill(16, length);
+        }
+        fill(8, nulls.into());
+        fill_length(out, start);
+        Ok(())
+    }
+}
+
+/// Why an array is refused.
+enum Element {
+    Refused(i32, Refusal),
+    Bug(Fault),
+}
+
+impl From<Fault> for Element {
+    fn from(fault: Fault) -> Element {
+        Element::Bug(fault)
+    }
+}
+
+#[inline]
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(bytes);
+}
+
+/// A field of a fixed length.
+#[inline]
+fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    put(out, &(N as i32).to_be_bytes());
+    put(out, &bytes);
+}
+
+/// A field of any length; a line is shorter than 2 GiB.
+#[inline]
+fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, &(bytes.len() as i32).to_be_bytes());
+    put(out, bytes);
+}
+
+/// Writes the length of a field that begins at `start` and ends here.
+fn fill_length(out: &mut [u8], start: usize) {
+    let length = (out.len() - start - 4) as i32;
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+#[inline]
+fn text(text: &str, max: Option<u32>, source: Option<json::Value<'_>>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    // Only an escape can have brought one in.
+    let escaped = source.is_some_and(|source| source.kind == Json::String { escaped: true });
+    if escaped && memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err(NUL.into());
+    }
+    if let Some(max) = max.filter(|max| text.len() > *max as usize && text.chars().count() > *max as usize) {
+        return Err(format!("is longer than the {max} characters of its column").into());
+    }
+    sized(out, text.as_bytes());
+    Ok(())
+}
+
+const NUL: &str = "has the character U+0000, which PostgreSQL does not store";
+
+fn jsonb(raw: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    // A backslash that is escaped itself escapes nothing.
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        if rest[at + 1..].starts_with("u0000") {
+            return Err(NUL.into());
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    put(out, &(raw.len() as i32 + 1).to_be_bytes());
+    // The version of the format (`jsonb_recv`).
+    out.push(1);
+    put(out, raw.as_bytes());
+    Ok(())
+}
+
+fn int(n: i64, bytes: u8, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let range = |name: &str| Refusal::from(format!("is out of the range of its column's {name}"));
+    match bytes {
+        2 => fixed(out, i16::try_from(n).map_err(|_| range("smallint"))?.to_be_bytes()),
+        4 => fixed(out, i32::try_from(n).map_err(|_| range("integer"))?.to_be_bytes()),
+        _ => fixed(out, n.to_be_bytes()),
+    }
+    Ok(())
+}
+
+#[inline]
+fn timestamp(micros: i64, digits: u32, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    keeps(micros, digits)?;
+    fixed(out, (micros - i64::from(EPOCH) * DAY).to_be_bytes());
+    Ok(())
+}
+
+/// Refuses a time of which a column with fewer digits would keep a part only.
+#[inline]
+fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
+    if digits < 6 && micros % 10_i64.pow(6 - digits) != 0 {
+        return Err(format!("has more than the {digits} digits of a second's fraction that its column keeps").into());
+    }
+    Ok(())
+}
+
+/// A text for a column that no logical type is made for.
+fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let number = || json::scan_value(text).is_ok_and(|value| value.kind == Json::Number && value.raw == text);
+    match kind {
+        Kind::Bool => match text {
+            "true" => fixed(out, [1]),
+            "false" => fixed(out, [0]),
+            _ => return Err("is neither true nor false".into()),
+        },
+        Kind::Int(bytes) => return int(text.parse().map_err(|_| "is no integer of 64 bits")?, *bytes, out),
+        Kind::Float8 if number() => fixed(out, text::double(text)?.to_be_bytes()),
+        Kind::Numeric(precision) if number() => return numeric::encode(text, *precision, out),
+        Kind::Float8 | Kind::Numeric(_) => return Err("is no number".into()),
+        Kind::Uuid => fixed(out, parse_uuid(text).ok_or("is no UUID")?),
+        Kind::Date => fixed(out, (time::parse_date(text)? - EPOCH).to_be_bytes()),
+        Kind::Timestamp(digits) => return timestamp(time::parse_timestamp(text)?, *digits, out),
+        Kind::TimestampTz(digits) => return timestamp(time::parse_timestamptz(text)?, *digits, out),
+        Kind::Time(digits) => {
+            let micros = text::time(text)?;
+            keeps(micros, *digits)?;
+            fixed(out, micros.to_be_bytes());
+        }
+        Kind::Interval => fixed(out, text::interval(text)?.binary()),
+        Kind::Inet | Kind::Cidr => sized(out, &text::network(text, *kind == Kind::Cidr)?),
+        Kind::Macaddr => fixed(out, text::macaddr(text).ok_or("is no MAC address of 6 bytes")?),
+        Kind::Enum(labels) if labels.iter().any(|label| label == text) => sized(out, text.as_bytes()),
+        Kind::Enum(labels) => {
+            let labels = json::shorten(&labels.join(", "), 200).into_owned();
+            return Err(format!("is none of the column's values, {labels}").into());
+        }
+        _ => return Err("is a text, which its column does not store".into()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

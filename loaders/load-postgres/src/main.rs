@@ -1,7 +1,66 @@
 //! `load-postgres`: loads a verified stream into PostgreSQL at the speed of COPY, exactly once.
+//!
+//! ```sh
+//! extract-openweather forecast --lat 47.6 --lon -122.3 | load-postgres --create
+//! ```
 
+mod catalog;
+mod create;
 mod encode;
+mod fault;
+mod feed;
+mod ledger;
+mod names;
+mod plan;
+mod session;
 mod settings;
+mod sink;
+mod stage;
 mod tls;
+mod types;
 
-fn main() {}
+use std::process::ExitCode;
+
+use etl_component::{Component, Context, Variable};
+use etl_load::LoadArgs;
+use etl_load::args::VARIABLES as COMMON;
+
+use crate::sink::Postgres;
+
+/// Those of every loader, and those of the connection.
+static VARIABLES: [Variable; COMMON.len() + settings::VARIABLES.len()] = {
+    let mut all = [COMMON[0]; COMMON.len() + settings::VARIABLES.len()];
+    let mut next = COMMON.len();
+    while next < all.len() {
+        all[next] = settings::VARIABLES[next - COMMON.len()];
+        next += 1;
+    }
+    all
+};
+
+static COMPONENT: Component = Component {
+    name: "load-postgres",
+    version: env!("CARGO_PKG_VERSION"),
+    variables: &VARIABLES,
+    reads: &[],
+    writes: &["etl.receipt", "etl.reject"],
+    streams: etl_load::Settings::streams,
+};
+
+/// Load a stream of records into a PostgreSQL table, in one transaction, exactly once. Where the server is, and who
+/// connects, is told as to psql: DATABASE_URL, or PGHOST, PGUSER, PGPASSWORD and so on
+#[derive(clap::Parser)]
+struct Args {
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+fn main() -> ExitCode {
+    etl_component::main(&COMPONENT, run)
+}
+
+fn run(args: Args, context: &Context) -> anyhow::Result<String> {
+    etl_load::run(args.load, context, None, |settings| {
+        Postgres::connect(settings::Settings::from_env(&context.env)?, settings.clone())
+    })
+}

@@ -1,0 +1,103 @@
+//! `--create`, `--evolve` and the ledger: short transactions of their own, so that no reader waits for a load.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etl_component::{Class, Fault};
+use etl_load::Settings;
+use postgres::error::SqlState;
+
+use crate::names::{Name, quote_literal};
+use crate::plan::{self, Plan};
+use crate::session::{Session, failed};
+use crate::{ledger, stage};
+
+/// How long a statement may wait for a lock: all who come later wait behind it.
+const LOCK_TIMEOUT: &str = "2s";
+/// How long it is tried again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes the table and the ledger what the plan needs, and plans again. Two that do so at once both succeed.
+///
+/// # Errors
+/// 75 if the locks were not to be had; else those of the server and of [`plan::plan`].
+pub(crate) fn make(session: &Session, planned: &Plan, settings: &Settings) -> Result<Plan, Fault> {
+    let (started, what) = (Instant::now(), stage::what(planned));
+    loop {
+        match attempt(session, planned, settings) {
+            Ok(()) => break,
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Locked(fault)) => {
+                session.batch(&what, "ROLLBACK").map_err(failed(&what))?;
+                if started.elapsed() > PATIENCE {
+                    return Err(fault);
+                }
+                log::info!("{}; trying again", fault.message());
+                thread::sleep(Duration::from_millis(fastrand::u64(200..800)));
+            }
+        }
+    }
+    let plan = plan::plan(session, planned.details.target.clone(), settings)?;
+    if !plan.details.is_ready() {
+        let message = format!("{what} was changed by somebody else at the same time");
+        return Err(Fault::new(Class::Transient, message));
+    }
+    Ok(plan)
+}
+
+enum Trouble {
+    Fault(Fault),
+    /// A lock was not to be had within the time.
+    Locked(Fault),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Fault(fault)
+    }
+}
+
+fn attempt(session: &Session, planned: &Plan, settings: &Settings) -> Result<(), Trouble> {
+    let (name, what) = (&planned.details.name, stage::what(planned));
+    let run = |sql: &str| {
+        session.batch(&what, sql).map_err(|error| match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Trouble::Locked(failed(&what)(error)),
+            _ => Trouble::Fault(failed(&what)(error)),
+        })
+    };
+    let mut locks = String::new();
+    if !planned.details.ledger {
+        locks += &lock(&name.sibling(ledger::TABLE));
+    }
+    locks += &lock(name);
+    run(&format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
+         SET LOCAL statement_timeout = 0; {locks}"
+    ))?;
+    // Another may have done it before this one had the lock.
+    let plan = plan::plan(session, planned.details.target.clone(), settings)?;
+    if !plan.details.ledger {
+        run(&ledger::ddl(name))?;
+    } else if plan.details.table.is_none() {
+        let forgotten = session.count(&what, &ledger::forget(name)).map_err(failed(&what))?;
+        if forgotten > 0 {
+            log::warn!("{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again");
+        }
+    }
+    let statements = plan::statements(&plan);
+    if !statements.is_empty() {
+        run(&statements)?;
+    }
+    run("COMMIT")?;
+    let created = plan.details.table.is_none();
+    if !statements.is_empty() {
+        log::info!("{what} {}", if created { "created" } else { "has new columns" });
+    }
+    Ok(())
+}
+
+/// A lock on a name, whether there is such a table or not.
+fn lock(name: &Name) -> String {
+    let name = quote_literal(&format!("standpipe {}", name.sql()));
+    format!("SELECT pg_advisory_xact_lock(hashtextextended({name}, 0));")
+}

@@ -1,0 +1,107 @@
+//! The ledger `etl_load`, one in each schema that is loaded into: which loads are in which table, committed with their
+//! data.
+
+use std::time::Duration;
+
+use etl_component::Fault;
+use etl_load::{Entry, Loaded};
+use postgres::SimpleQueryRow;
+
+use crate::names::{Name, quote_literal, quote_nullable};
+
+/// The ledger's name, which no target can have.
+pub(crate) const TABLE: &str = "etl_load";
+
+/// The statements that create it. The index is for the newest states, and for forgetting.
+pub(crate) fn ddl(table: &Name) -> String {
+    let (ledger, index) = (table.sibling(TABLE).sql(), "etl_load_target_loaded_at");
+    format!(
+        "CREATE TABLE IF NOT EXISTS {ledger} (
+    target text NOT NULL,
+    load_id text NOT NULL,
+    digest text,
+    records bigint,
+    pipeline text,
+    state json,
+    loaded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (target, load_id)
+);
+CREATE INDEX IF NOT EXISTS {index} ON {ledger} (target, loaded_at);
+COMMENT ON TABLE {ledger} IS 'Loads that are committed, each with its data. To load one again, delete its row.';
+COMMENT ON COLUMN {ledger}.target IS 'The table loaded into, in this schema.';
+COMMENT ON COLUMN {ledger}.load_id IS 'The load id, or the id of a sealed segment.';
+COMMENT ON COLUMN {ledger}.digest IS 'SHA-256 of what was loaded.';
+COMMENT ON COLUMN {ledger}.records IS 'How many records it was.';
+COMMENT ON COLUMN {ledger}.state IS 'The last state, from which the next extraction of the pipeline goes on.';
+"
+    )
+}
+
+/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now.
+pub(crate) fn forget(table: &Name) -> String {
+    format!("DELETE FROM {} WHERE target = {}", table.sibling(TABLE).sql(), quote_literal(&table.table))
+}
+
+/// Takes a load id for a table, and asks who has it. It waits for another load of the same id to end.
+///
+/// # Errors
+/// 3 for an id that PostgreSQL cannot store.
+pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
+    if load_id.contains('\0') {
+        return Err(Fault::data(format!("the id {load_id:?} has the character U+0000, which PostgreSQL does not store")));
+    }
+    let (ledger, target, id) = (table.sibling(TABLE).sql(), quote_literal(&table.table), quote_literal(load_id));
+    Ok(format!(
+        "INSERT INTO {ledger} (target, load_id) VALUES ({target}, {id}) ON CONFLICT DO NOTHING;
+         SELECT digest, state FROM {ledger} WHERE target = {target} AND load_id = {id}"
+    ))
+}
+
+/// The answer to [`claim`]: nothing if the id is ours, for a row is completed before it is committed.
+pub(crate) fn loaded(rows: &[SimpleQueryRow]) -> Option<Loaded> {
+    let row = rows.first()?;
+    Some(Loaded { digest: row.get("digest")?.to_owned(), state: row.get("state").map(str::to_owned) })
+}
+
+/// Completes a row.
+pub(crate) fn complete(table: &Name, entry: &Entry<'_>) -> String {
+    let Entry { load_id, digest, records, pipeline, state, .. } = entry;
+    format!(
+        "UPDATE {} SET digest = {}, records = {records}, pipeline = {}, state = {}, loaded_at = clock_timestamp()
+         WHERE target = {} AND load_id = {}",
+        table.sibling(TABLE).sql(),
+        quote_literal(digest),
+        quote_nullable(*pipeline),
+        quote_nullable(*state),
+        quote_literal(&table.table),
+        quote_literal(load_id)
+    )
+}
+
+/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state. Rows that another load is
+/// forgetting at the same time are left to it.
+pub(crate) fn prune(table: &Name, keep: Duration) -> String {
+    let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
+    // PostgreSQL's time does not go back further than this.
+    let seconds = keep.as_secs_f64().min(1e11);
+    format!(
+        "DELETE FROM {ledger} WHERE (target, load_id) IN (
+           SELECT target, load_id FROM {ledger} old WHERE target = {target}
+             AND loaded_at < clock_timestamp() - interval '1 s' * {seconds} AND digest IS NOT NULL
+             AND NOT (state IS NOT NULL AND NOT EXISTS (SELECT FROM {ledger} newer WHERE newer.target = old.target
+               AND newer.pipeline IS NOT DISTINCT FROM old.pipeline AND newer.state IS NOT NULL
+               AND newer.loaded_at > old.loaded_at))
+           FOR UPDATE SKIP LOCKED)"
+    )
+}
+
+/// The newest state of a pipeline in a table.
+pub(crate) fn state(table: &Name, pipeline: &str) -> String {
+    format!(
+        "SELECT state FROM {} WHERE target = {} AND pipeline = {} AND state IS NOT NULL
+         ORDER BY loaded_at DESC LIMIT 1",
+        table.sibling(TABLE).sql(),
+        quote_literal(&table.table),
+        quote_literal(pipeline)
+    )
+}

@@ -1,0 +1,298 @@
+//! What is to be done with a table: whether the records fit it, and how each column is sent.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use etl_component::{Class, Fault};
+use etl_load::args::Task;
+use etl_load::{Evolve, Mode, Settings, Target, stamp};
+use etl_schema::{Column as SchemaColumn, Dialect, Schema, ddl, quote_ident};
+
+use crate::catalog::{self, Column, Found, Table};
+use crate::encode::Encoder;
+use crate::ledger;
+use crate::names::Name;
+use crate::session::Session;
+use crate::types::Kind;
+
+pub(crate) type Plan = etl_load::Plan<Details>;
+
+/// PostgreSQL 15, appendix K.
+const MAX_COLUMNS: usize = 1600;
+
+/// What only PostgreSQL has to know about a target.
+#[derive(Debug)]
+pub(crate) struct Details {
+    pub(crate) name: Name,
+    /// To plan again, once the table is what it has to be.
+    pub(crate) target: Target,
+    /// What is stored: the records' columns and the stamp's.
+    pub(crate) stored: Schema,
+    /// The table, unless it is to be created.
+    pub(crate) table: Option<Table>,
+    /// The columns that have to be added first.
+    missing: Vec<usize>,
+    /// Whether the ledger is there.
+    pub(crate) ledger: bool,
+    /// How each stored column is sent, once all of them are there.
+    pub(crate) fields: Vec<Field>,
+}
+
+/// How a column of the records gets into the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) column: Column,
+    pub(crate) encoder: Encoder,
+    pub(crate) null: Null,
+}
+
+/// What NULL becomes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Null {
+    /// NULL.
+    Stays,
+    /// The column's default, since the table's own schema lets a record leave it out.
+    Default,
+    /// Nothing: the column has to have a value.
+    Refused,
+}
+
+impl Field {
+    /// Whether the server casts the text to the column's type.
+    pub(crate) fn is_cast(&self) -> bool {
+        self.column.kind == Kind::Other
+    }
+}
+
+impl Details {
+    /// Whether nothing has to be created or changed first.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ledger && self.table.is_some() && self.missing.is_empty()
+    }
+
+    /// Whether rows go through a temporary table: to be there once for each key, or for what COPY does not do.
+    pub(crate) fn is_staged(&self, mode: Mode, schema: &Schema) -> bool {
+        let keyed = mode != Mode::Append && !schema.key.is_empty();
+        let field = |field: &Field| field.is_cast() || field.null == Null::Default;
+        keyed || self.fields.iter().any(field) || self.table.as_ref().is_some_and(|table| table.policies)
+    }
+}
+
+/// Compares the target with the database.
+///
+/// # Errors
+/// 78 if the records do not fit the table, or the mode does not; 77 if a privilege is missing.
+pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+    let name = Name::parse(&target.table)?;
+    let found = catalog::inspect(session, &name)?;
+    let name = found.name.clone();
+    if name.table == ledger::TABLE {
+        return Err(Fault::config(format!("table {}: the name is reserved", name.text())));
+    }
+    let loads = settings.task == Task::Load;
+    if loads && found.read_only {
+        let why = "the server takes no writes: it is a standby, or default_transaction_read_only is on";
+        return Err(Fault::config(format!("table {}: {why}", name.text())));
+    }
+    let (schema, own) = match (&target.schema, &found.table) {
+        (Some(schema), _) => (schema.clone(), false),
+        (None, Some(table)) => (table.schema(&name)?, true),
+        (None, None) => {
+            let name = name.text();
+            return Err(Fault::config(format!(
+                "table {name} does not exist, and there is no schema to create it by"
+            )));
+        }
+    };
+    if loads && found.table.is_none() && !settings.create {
+        return Err(Fault::config(format!("table {} does not exist (--create creates it)", name.text())));
+    }
+    let mode = settings.mode_for(&name.text(), &schema)?;
+    let stored = stamp::stored(&schema, settings.stamp)?;
+    if stored.columns.len() > MAX_COLUMNS {
+        let (name, count) = (&schema.name, stored.columns.len());
+        return Err(Fault::config(format!(
+            "schema {name} has {count} columns, and PostgreSQL's limit is {MAX_COLUMNS} in a table"
+        )));
+    }
+    let (fields, missing) = match &found.table {
+        None => (Vec::new(), Vec::new()),
+        Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
+    };
+    if let Some(table) = &found.table {
+        has_key(&name, table, mode, &schema)?;
+    }
+    let ledger = found.ledger.is_some();
+    let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
+    let plan = Plan { name: details.name.text(), mode, schema: Arc::new(schema), details };
+    if loads {
+        permitted(&plan, &found)?;
+    }
+    Ok(plan)
+}
+
+/// Finds the column of the table for each stored one; gives back those that are missing, if they may be added.
+fn fit(
+    name: &Name,
+    table: &Table,
+    stored: &Schema,
+    own: bool,
+    add: bool,
+) -> Result<(Vec<Field>, Vec<usize>), Fault> {
+    let refuse = |what: String| Err(Fault::config(format!("table {}: {what}", name.text())));
+    if !stored.columns.iter().any(|column| table.column(&column.name).is_some()) {
+        return refuse(format!("it has none of the columns of schema {}", stored.name));
+    }
+    let (mut fields, mut missing) = (Vec::new(), Vec::new());
+    for (column, position) in stored.columns.iter().zip(0..) {
+        match table.column(&column.name) {
+            Some(found) => fields.push(field(name, found, column, stored, own)?),
+            None if add => missing.push(position),
+            None => return refuse(no_column(table, column, &stored.name)),
+        }
+    }
+    let lacking = table.columns.iter().find(|column| column.needed() && stored.position(&column.name).is_none());
+    match lacking {
+        Some(Column { name, .. }) => {
+            refuse(format!("column {name} is NOT NULL without a default, and schema {} does not have it", stored.name))
+        }
+        None => Ok((fields, missing)),
+    }
+}
+
+fn no_column(table: &Table, column: &SchemaColumn, schema: &str) -> String {
+    let name = &column.name;
+    let like = table.columns.iter().find(|found| found.name.eq_ignore_ascii_case(name));
+    let hint = match like {
+        Some(like) => format!("names are taken as written, and the table has {}", like.name),
+        None => "--evolve add-columns adds it".to_owned(),
+    };
+    format!("there is no column {name}, which schema {schema} has ({hint})")
+}
+
+fn field(name: &Name, found: &Column, column: &SchemaColumn, stored: &Schema, own: bool) -> Result<Field, Fault> {
+    let refuse = |what: String| Err(Fault::config(format!("table {}: column {} {what}", name.text(), found.name)));
+    if found.generated {
+        return refuse("is generated; it cannot be loaded".to_owned());
+    }
+    let Some(encoder) = Encoder::between(&column.ty, &found.kind) else {
+        let ty = column.ty.postgres();
+        return refuse(format!("is {}, which does not store {ty} of schema {} exactly", found.spelled, stored.name));
+    };
+    let null = match (found.not_null, &found.default) {
+        _ if column.never_null() => Null::Stays,
+        (false, _) => Null::Stays,
+        (true, Some(_)) if own => Null::Default,
+        (true, _) => Null::Refused,
+    };
+    Ok(Field { column: found.clone(), encoder, null })
+}
+
+/// Whether ON CONFLICT has a unique index to go by.
+fn has_key(name: &Name, table: &Table, mode: Mode, schema: &Schema) -> Result<(), Fault> {
+    let key: Vec<&str> = schema.key_names().collect();
+    let is_key =
+        |index: &Vec<String>| index.len() == key.len() && index.iter().all(|column| key.contains(&column.as_str()));
+    if matches!(mode, Mode::Upsert | Mode::Ignore) && !table.unique.iter().any(is_key) {
+        let (name, key) = (name.text(), key.join(", "));
+        return Err(Fault::config(format!(
+            "table {name} has no unique index on ({key}), the key of schema {}, that ON CONFLICT can go by (one that is \
+             partial, deferrable or of expressions cannot)",
+            schema.name
+        )));
+    }
+    Ok(())
+}
+
+/// Whether the role may do what the load will do.
+fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
+    let (name, role) = (&plan.details.name, &found.role);
+    let schema = quote_ident(name.schema.as_deref().unwrap_or_default());
+    let denied = |what: &str, statement: String| {
+        let message = format!("role {role} may not {what}; run as its owner: {statement}");
+        Err(Fault::new(Class::Denied, message))
+    };
+    if found.may_create.is_none() {
+        let what = format!("schema {schema} does not exist; run: CREATE SCHEMA {schema}");
+        return Err(Fault::config(what));
+    }
+    let may_create = found.may_create == Some(true);
+    match found.ledger {
+        None if !may_create => {
+            let (ledger, statements) = (name.sibling(ledger::TABLE), ledger::ddl(name));
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {role}", ledger.sql());
+            return denied(&format!("create the ledger {}", ledger.text()), format!("{statements}{grant}"));
+        }
+        Some(false) => {
+            let ledger = name.sibling(ledger::TABLE);
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {role}", ledger.sql());
+            return denied(&format!("read and write the ledger {}", ledger.text()), grant);
+        }
+        _ => (),
+    }
+    let Some(table) = &found.table else {
+        if may_create {
+            return Ok(());
+        }
+        return denied(&format!("create table {}", plan.name), format!("GRANT CREATE ON SCHEMA {schema} TO {role}"));
+    };
+    let needs: &[usize] = match plan.mode {
+        Mode::Append => &[0],
+        Mode::Upsert => &[0, 1, 2],
+        Mode::Ignore => &[0, 1],
+        Mode::Replace => &[0, 3],
+    };
+    if needs.iter().any(|need| !table.may[*need]) {
+        let names: Vec<&str> = needs.iter().map(|need| ["INSERT", "SELECT", "UPDATE", "DELETE"][*need]).collect();
+        let names = names.join(", ");
+        let grant = format!("GRANT {names} ON {} TO {role}", name.sql());
+        return denied(&format!("{names} on table {} (mode {})", plan.name, plan.mode), grant);
+    }
+    if !found.may_stage && plan.details.is_staged(plan.mode, &plan.schema) {
+        let grant = format!("GRANT TEMPORARY ON DATABASE … TO {role}");
+        return denied(&format!("create temporary tables, which mode {} needs", plan.mode), grant);
+    }
+    Ok(())
+}
+
+/// The statements that make the table what it has to be.
+pub(crate) fn statements(plan: &Plan) -> String {
+    let Details { name, stored, table, missing, .. } = &plan.details;
+    if table.is_none() {
+        return ddl(stored, Dialect::Postgres, &name.text());
+    }
+    missing.iter().fold(String::new(), |mut sql, &column| {
+        let SchemaColumn { name: column, ty, .. } = &stored.columns[column];
+        let _ =
+            writeln!(sql, "ALTER TABLE {} ADD COLUMN {} {};", name.sql(), quote_ident(column), ty.postgres());
+        sql
+    })
+}
+
+/// The text of `--plan`.
+pub(crate) fn explain(plan: &Plan) -> String {
+    let Details { stored, table, missing, ledger, name, .. } = &plan.details;
+    let what = match (table, missing.is_empty()) {
+        (None, _) => "would be created (with --create)",
+        (Some(_), true) => "is there and fits",
+        (Some(_), false) => "would get columns",
+    };
+    let mut text = format!("-- table {} {what}; mode {}", plan.name, plan.mode);
+    if !plan.schema.key.is_empty() {
+        let _ = write!(text, ", key ({})", plan.schema.key_names().collect::<Vec<_>>().join(", "));
+    }
+    text += "\n";
+    text += &statements(plan);
+    if !ledger {
+        text += "-- the ledger would be created\n";
+        text += &ledger::ddl(name);
+    }
+    for column in &stored.columns {
+        let (own, ty) = (&column.name, column.ty.postgres());
+        let found = table.as_ref().and_then(|table| table.column(own));
+        let spelled = found.map_or(&ty, |found| &found.spelled);
+        let cast = found.filter(|found| found.kind == Kind::Other).map_or("", |_| ", cast from its text by the server");
+        let _ = writeln!(text, "-- {own}: {ty} as {spelled}{cast}");
+    }
+    text
+}

@@ -1,0 +1,430 @@
+//! PostgreSQL as a sink: the load's transaction, the tables in it, and what to do when the server or the connection
+//! fails.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etl_component::{Class, Fault, signals};
+use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
+use etl_schema::{Row, Value, Violation};
+use etl_stream::Line;
+use etl_stream::json::shorten;
+use postgres::Error;
+
+use crate::feed::Feed;
+use crate::names::Name;
+use crate::plan::{self, Details, Null, Plan};
+use crate::session::{Session, failed, is_lost};
+use crate::stage::{self, Failure, Stage, what};
+use crate::{catalog, create, fault, ledger, settings};
+
+/// What a load's transaction begins with. A load takes as long as its input; a client that vanished must not hold its
+/// locks for hours. Waits are logged and not limited.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
+    SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3;";
+
+/// How long a load that can be replayed is tried again after its first failure.
+const RETRY_FOR: Duration = Duration::from_secs(60);
+/// How long the outcome of a lost COMMIT is waited for.
+const SETTLE_FOR: Duration = Duration::from_secs(120);
+
+/// A server that takes loads.
+pub(crate) struct Postgres {
+    connection: settings::Settings,
+    settings: Settings,
+    session: Session,
+    in_transaction: bool,
+    tables: Vec<Table>,
+    feed: Option<Feed>,
+    /// The stamp of the rows that come now: load id, and microseconds since 1970.
+    load_id: String,
+    loaded_at: i64,
+    /// The first row of the ledger that this transaction took: its table and load id.
+    claimed: Option<(Name, String)>,
+    trouble: Option<Trouble>,
+    /// Since when, and how often, the load at hand was tried again.
+    retried: Option<(Instant, u32)>,
+}
+
+/// A failure after which another attempt may succeed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    /// The connection is lost, and nothing was committed.
+    Lost,
+    /// The server has rolled back, or has to.
+    RolledBack,
+}
+
+/// A table that takes records, in the load's transaction.
+struct Table {
+    copy: String,
+    stage: Option<Stage>,
+    stamped: bool,
+    fed: u64,
+    /// Rows that the server has of them.
+    there: u64,
+}
+
+impl Postgres {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`].
+    pub(crate) fn connect(connection: settings::Settings, settings: Settings) -> Result<Postgres, Fault> {
+        let session = Session::connect(&connection)?;
+        Ok(Postgres {
+            connection,
+            settings,
+            session,
+            in_transaction: false,
+            tables: Vec::new(),
+            feed: None,
+            load_id: String::new(),
+            loaded_at: 0,
+            claimed: None,
+            trouble: None,
+            retried: None,
+        })
+    }
+
+    /// The fault of a failed statement. It is remembered whether another attempt may help.
+    fn failed(&mut self, what: &str, error: &Error) -> Fault {
+        self.note(error);
+        fault::fault(what, error)
+    }
+
+    fn note(&mut self, error: &Error) {
+        let code = error.code().map(|code| code.code()).unwrap_or_default();
+        if is_lost(error) {
+            self.trouble = Some(Trouble::Lost);
+        } else if matches!(code.get(..2), Some("40" | "53")) {
+            self.trouble = Some(Trouble::RolledBack);
+        }
+    }
+
+    /// The connection can do one thing at a time: ends the COPY that is under way.
+    fn end_copy(&mut self) -> Result<(), Fault> {
+        let Some(feed) = self.feed.take() else { return Ok(()) };
+        let number = feed.table;
+        let (fed, there) = feed.finish().map_err(|(error, fault)| {
+            self.note(&error);
+            fault
+        })?;
+        let table = &mut self.tables[number];
+        table.fed += fed;
+        table.there += there;
+        Ok(())
+    }
+
+    /// Encodes a record behind what waits to be sent.
+    fn encode(&mut self, number: usize, plan: &Plan, row: &Row<'_>, fed: u64) -> Result<(), Violation> {
+        let (Some(feed), table) = (&mut self.feed, &self.tables[number]) else { return Ok(()) };
+        let (out, fields) = (&mut feed.chunk, &plan.details.fields);
+        let numbered = table.stage.as_ref().is_some_and(Stage::numbered);
+        out.extend_from_slice(&((fields.len() + usize::from(numbered)) as i16).to_be_bytes());
+        if numbered {
+            out.extend_from_slice(&8_i32.to_be_bytes());
+            out.extend_from_slice(&fed.to_be_bytes());
+        }
+        for (index, field) in fields.iter().enumerate().take(row.len()) {
+            let (value, source) = (row.get(index), row.source(index));
+            let violation = |reason: String| Violation { field: field.column.name.clone(), reason };
+            if field.null == Null::Refused && value == Value::Null {
+                return Err(violation(format!("null, but its column of {} is NOT NULL", plan.name)));
+            }
+            field.encoder.encode(value, source, out).map_err(|refusal| {
+                let shown = source.map_or("null", |source| source.raw);
+                violation(format!("{} {refusal}", shorten(shown, 80)))
+            })?;
+        }
+        if table.stamped {
+            let stamps = [Value::Text(&self.load_id), Value::TimestampTz(self.loaded_at)];
+            for (field, stamp) in fields.iter().skip(row.len()).zip(stamps) {
+                field.encoder.encode(stamp, None, out).map_err(|refusal| Violation {
+                    field: field.column.name.clone(),
+                    reason: format!("the stamp {refusal}"),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection broke while COMMIT was under way: asks the ledger what became of it. Inserting the same row waits
+    /// for the lost backend to end.
+    fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
+        let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
+        let Some((table, load_id)) = self.claimed.clone() else {
+            self.trouble = Some(Trouble::Lost);
+            return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
+        };
+        log::warn!("{}; asking the ledger what became of it", fault::fault("COMMIT", lost).message());
+        let claim = ledger::claim(&table, &load_id)?;
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let left = SETTLE_FOR.saturating_sub(started.elapsed()).as_millis().max(1000);
+            match self.ask(&format!("BEGIN; SET LOCAL statement_timeout = {left}; {claim}")) {
+                Ok(true) => {
+                    log::info!("it was committed");
+                    return Ok(());
+                }
+                Ok(false) => {
+                    self.trouble = Some(Trouble::RolledBack);
+                    return Err(nothing("the connection was lost during COMMIT, and nothing was committed"));
+                }
+                Err(fault) if started.elapsed() < SETTLE_FOR && fault.class() == Class::Transient => {
+                    log::debug!("{}", fault.message());
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+                Err(fault) => {
+                    let unknown = format!(
+                        "the connection was lost during COMMIT, and whether load {load_id} is in table {} is not known; \
+                         a run with the same load id, or of the same sealed stream, settles it",
+                        table.text()
+                    );
+                    return Err(Fault::new(Class::Transient, unknown).because(fault));
+                }
+            }
+        }
+    }
+
+    /// Connects again and asks whether a claim is taken.
+    fn ask(&mut self, claim: &str) -> Result<bool, Fault> {
+        self.session = Session::connect(&self.connection)?;
+        let rows = self.session.rows("the ledger", claim).map_err(failed("the ledger"))?;
+        let committed = ledger::loaded(&rows).is_some();
+        self.session.batch("the ledger", "ROLLBACK").map_err(failed("the ledger"))?;
+        Ok(committed)
+    }
+
+    fn reset(&mut self) {
+        self.feed = None;
+        self.tables.clear();
+        self.claimed = None;
+        self.in_transaction = false;
+    }
+}
+
+impl Sink for Postgres {
+    type Details = Details;
+
+    // In the transaction the table is locked and its columns are compared with those of the plan.
+    const PLANS_LAST: bool = true;
+
+    fn name(&self) -> String {
+        self.connection.name()
+    }
+
+    fn table_name(table: &str) -> String {
+        table.to_owned()
+    }
+
+    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+        self.end_copy()?;
+        plan::plan(&self.session, target, settings)
+    }
+
+    fn explain(&self, plan: &Plan) -> String {
+        plan::explain(plan)
+    }
+
+    fn state(&mut self, target: Target, _: &Settings, pipeline: &str) -> Result<Option<String>, Fault> {
+        let found = catalog::inspect(&self.session, &Name::parse(&target.table)?)?;
+        if found.ledger.is_none() {
+            return Ok(None);
+        }
+        let what = format!("the ledger of {}", found.name.text());
+        let rows = self.session.rows(&what, &ledger::state(&found.name, pipeline)).map_err(failed(&what))?;
+        Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+    }
+
+    fn prepare(&mut self, plan: &mut Plan) -> Result<(), Fault> {
+        if plan.details.is_ready() {
+            return Ok(());
+        }
+        *plan = if self.in_transaction {
+            // On a connection of its own: what is created is committed, and its locks are not held for the whole load.
+            create::make(&Session::connect(&self.connection)?, plan, &self.settings)?
+        } else {
+            create::make(&self.session, plan, &self.settings)?
+        };
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        // The server hears of it with the first claim, which spares a round trip.
+        self.reset();
+        Ok(())
+    }
+
+    fn claim(&mut self, plan: &Plan, load_id: &str) -> Result<Option<Loaded>, Fault> {
+        self.end_copy()?;
+        let name = &plan.details.name;
+        let mut sql = if self.in_transaction { String::new() } else { BEGIN.to_owned() };
+        if self.settings.stamp {
+            sql += "SELECT (extract(epoch FROM now()) * 1000000)::bigint;";
+        }
+        sql += &ledger::claim(name, load_id)?;
+        let what = format!("load id {load_id}, {}", what(plan));
+        let results = self.session.results(&what, &sql).map_err(|error| self.failed(&what, &error))?;
+        self.in_transaction = true;
+        load_id.clone_into(&mut self.load_id);
+        if let (true, Some(now)) = (self.settings.stamp, results.first().and_then(|rows| rows.first()?.get(0))) {
+            self.loaded_at = now.parse().unwrap_or_default();
+        }
+        let loaded = results.last().and_then(|rows| ledger::loaded(rows));
+        if loaded.is_none() && self.claimed.is_none() {
+            self.claimed = Some((name.clone(), load_id.to_owned()));
+        }
+        Ok(loaded)
+    }
+
+    fn open(&mut self, plan: &Plan) -> Result<(), Fault> {
+        self.end_copy()?;
+        let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
+        // Writers into partitions take no lock on the whole, so a replacement locks these, too.
+        let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
+        let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
+        self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;
+        let now = catalog::columns(&self.session, name)?;
+        if plan.details.table.as_ref().is_none_or(|table| table.columns != now) {
+            self.trouble = Some(Trouble::RolledBack);
+            return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
+        }
+        let staged = plan.details.is_staged(plan.mode, &plan.schema);
+        let stage = staged.then(|| Stage::new(plan, self.tables.len()));
+        let columns = plan.details.fields.iter().map(stage::quoted);
+        let copy = stage.as_ref().map_or_else(|| stage::copy(&name.sql(), columns), |stage| stage.copy(plan));
+        let mut sql = String::new();
+        if replaces {
+            sql += &format!("DELETE FROM {};", name.sql());
+        }
+        if let Some(stage) = &stage {
+            sql += &stage.create(plan);
+        }
+        if !sql.is_empty() {
+            self.session.batch(&what, &sql).map_err(|error| self.failed(&what, &error))?;
+        }
+        let stamped = plan.details.stored.columns.len() > plan.schema.columns.len();
+        self.tables.push(Table { copy, stage, stamped, fed: 0, there: 0 });
+        Ok(())
+    }
+
+    fn record(&mut self, number: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+        if self.feed.as_ref().is_none_or(|feed| feed.table != number) {
+            self.end_copy()?;
+            let copy = self.tables[number].copy.clone();
+            self.feed = Some(Feed::start(&self.session, &what(plan), copy, number));
+        }
+        let Some(feed) = &mut self.feed else { return Ok(()) };
+        let (start, fed) = (feed.chunk.len(), self.tables[number].fed + feed.rows());
+        if let Err(violation) = self.encode(number, plan, row, fed) {
+            if let Some(feed) = &mut self.feed {
+                feed.chunk.truncate(start);
+            }
+            return Err(Refused::Record(violation));
+        }
+        let Some(feed) = &mut self.feed else { return Ok(()) };
+        match feed.row(line.number) {
+            Ok(false) => Ok(()),
+            Ok(true) => Ok(self.end_copy()?),
+            Err(error) => {
+                let fault = feed.fault(&error);
+                self.feed = None;
+                self.note(&error);
+                Err(Refused::Load(fault))
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        number: usize,
+        plan: &Plan,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Fault> {
+        self.end_copy()?;
+        let table = &self.tables[number];
+        let merged = match &table.stage {
+            Some(stage) => stage.merge(&self.session, plan, table.fed, new),
+            None => stage::complete(plan, table.fed, table.there).map(|()| {
+                if let Some(new) = new {
+                    (0..table.fed).for_each(new);
+                }
+                Counts { inserted: table.fed, ..Counts::default() }
+            }),
+        };
+        merged.map_err(|failure| match failure {
+            Failure::Short(fault) => fault,
+            Failure::Server(error) => self.failed(&what(plan), &error),
+        })
+    }
+
+    fn complete(&mut self, plans: &[&Plan], entries: &[Entry<'_>], settings: &Settings) -> Result<(), Fault> {
+        self.end_copy()?;
+        if !self.in_transaction {
+            return Ok(());
+        }
+        let prune = plans.iter().map(|plan| ledger::prune(&plan.details.name, settings.ledger_keep));
+        let complete = entries.iter().filter_map(|entry| {
+            let plan = plans.iter().find(|plan| plan.name == entry.target)?;
+            Some(ledger::complete(&plan.details.name, entry))
+        });
+        let sql = prune.chain(complete).collect::<Vec<_>>().join(";");
+        self.session.batch("the ledger", &sql).map_err(|error| self.failed("the ledger", &error))
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        if self.in_transaction {
+            signals::critical(|| match self.session.batch("COMMIT", "COMMIT") {
+                Err(error) if is_lost(&error) => self.settle(&error),
+                committed => committed.map_err(|error| self.failed("COMMIT", &error)),
+            })?;
+        }
+        self.reset();
+        self.retried = None;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), Fault> {
+        let in_transaction = self.in_transaction;
+        self.reset();
+        if in_transaction {
+            self.session.batch("ROLLBACK", "ROLLBACK").map_err(|error| self.failed("ROLLBACK", &error))?;
+        }
+        Ok(())
+    }
+
+    fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
+        let Some(mut trouble) = self.trouble.take() else { return Err(fault) };
+        loop {
+            let (since, times) = *self.retried.get_or_insert((Instant::now(), 0));
+            if since.elapsed() > RETRY_FOR {
+                return Err(fault);
+            }
+            self.retried = Some((since, times + 1));
+            log::warn!("{}; trying again", fault.message());
+            // Half of it by chance, so that two who met do not meet again.
+            let longest = (50_u64 << times.min(7)).min(5000);
+            thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
+            self.feed = None;
+            if trouble == Trouble::RolledBack {
+                match self.session.batch("ROLLBACK", "ROLLBACK") {
+                    Ok(()) => return Ok(()),
+                    Err(_) => trouble = Trouble::Lost,
+                }
+            }
+            match Session::connect(&self.connection) {
+                Ok(session) => {
+                    self.session = session;
+                    return Ok(());
+                }
+                Err(fault) if fault.class() == Class::Transient => log::debug!("{}", fault.message()),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+}

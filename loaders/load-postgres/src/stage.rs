@@ -1,0 +1,279 @@
+//! A temporary table, from which one statement brings the rows into the target: for modes that go by a key, and for
+//! what COPY does not do (casts, defaults for single rows, policies).
+
+use etl_component::Fault;
+use etl_load::{Counts, Mode};
+use etl_schema::quote_ident;
+use postgres::Error;
+
+use crate::plan::{Field, Null, Plan};
+use crate::session::Session;
+
+/// A temporary table of one target's records.
+pub(crate) struct Stage {
+    name: String,
+    /// The column with the record's position, if the rows have a key.
+    row: Option<String>,
+}
+
+/// Why a merge failed.
+pub(crate) enum Failure {
+    /// A statement did.
+    Server(Error),
+    /// Rows are missing.
+    Short(Fault),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Server(error)
+    }
+}
+
+impl Stage {
+    /// What will hold the rows of the target with this number.
+    pub(crate) fn new(plan: &Plan, index: usize) -> Stage {
+        let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
+        let mut row = "etl_row".to_owned();
+        while plan.details.stored.position(&row).is_some() {
+            row.push('_');
+        }
+        Stage { name: format!("pg_temp.etl_stage_{index}"), row: keyed.then(|| quote_ident(&row)) }
+    }
+
+    /// Whether each row begins with its position, an integer of 8 bytes.
+    pub(crate) fn numbered(&self) -> bool {
+        self.row.is_some()
+    }
+
+    /// The statement that creates it, with the target's types and collations, so that values compare as they do there.
+    pub(crate) fn create(&self, plan: &Plan) -> String {
+        let columns = plan.details.fields.iter().map(|field| {
+            let ty = if field.is_cast() { "text" } else { &field.column.spelled };
+            let collation = field.column.collation.as_ref().filter(|_| !field.is_cast());
+            let collation = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
+            format!("{} {ty}{collation}", quote_ident(&field.column.name))
+        });
+        let columns = self.row.iter().map(|row| format!("{row} bigint")).chain(columns);
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.name.trim_start_matches("pg_temp."))
+    }
+
+    /// The statement that fills it.
+    pub(crate) fn copy(&self, plan: &Plan) -> String {
+        let columns = self.row.iter().cloned().chain(plan.details.fields.iter().map(quoted));
+        copy(&self.name, columns)
+    }
+
+    /// Brings everything into the target. `fed` records were copied.
+    pub(crate) fn merge(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        fed: u64,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Failure> {
+        let Some(row) = &self.row else {
+            let inserted = session.count(&what(plan), &insert(plan, &self.name))?;
+            if let Some(new) = new {
+                (0..fed).for_each(new);
+            }
+            complete(plan, fed, inserted)?;
+            return Ok(Counts { inserted, ..Counts::default() });
+        };
+        let distinct = self.distinct(session, plan)?;
+        let order = if plan.mode == Mode::Ignore { "" } else { " DESC" };
+        let (name, key) = (&self.name, key(plan));
+        let source = match fed - distinct {
+            0 => name.clone(),
+            // Of each key the last record, in mode ignore the first.
+            _ => format!("(SELECT DISTINCT ON ({key}) * FROM {name} s ORDER BY {key}, {row}{order})"),
+        };
+        let merge = Merge { session, plan, source: &source, row };
+        let counts = match plan.mode {
+            Mode::Append | Mode::Replace => merge.insert(distinct, new)?,
+            Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
+        };
+        Ok(Counts { superseded: fed - distinct, ..counts })
+    }
+
+    /// How many keys there are.
+    fn distinct(&self, session: &Session, plan: &Plan) -> Result<u64, Failure> {
+        let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
+        let rows = session.rows(&what(plan), &sql)?;
+        Ok(rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// The rows of a stage, once for each key, on their way into the target.
+struct Merge<'a> {
+    session: &'a Session,
+    plan: &'a Plan,
+    source: &'a str,
+    row: &'a str,
+}
+
+impl Merge<'_> {
+    /// Into a table that was emptied.
+    fn insert(&self, distinct: u64, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Failure> {
+        if let Some(new) = new {
+            let rows = format!("SELECT {} FROM {} s ORDER BY 1", self.row, self.source);
+            self.positions(&rows, |row| new(row.unsigned_abs()))?;
+        }
+        let inserted = self.session.count(&what(self.plan), &insert(self.plan, self.source))?;
+        complete(self.plan, distinct, inserted)?;
+        Ok(Counts { inserted, ..Counts::default() })
+    }
+
+    fn on_conflict(&self, distinct: u64, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Failure> {
+        let insert = format!("{} {}", insert(self.plan, self.source), on_conflict(self.plan));
+        let (inserted, updated) = match new {
+            None => self.count(&insert)?,
+            Some(new) => self.tell(&insert, new)?,
+        };
+        if self.plan.details.table.as_ref().is_some_and(|table| table.gated) {
+            self.check_present(distinct)?;
+        }
+        let unchanged = distinct.saturating_sub(inserted + updated);
+        Ok(Counts { inserted, updated, unchanged, superseded: 0 })
+    }
+
+    /// How many rows are new, and how many were changed. A row that is new has no xmax: nobody has locked it.
+    fn count(&self, insert: &str) -> Result<(u64, u64), Failure> {
+        let sql = format!(
+            "WITH done AS ({insert} RETURNING old.xmax = 0 AS new)
+             SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM done"
+        );
+        let rows = self.session.rows(&what(self.plan), &sql)?;
+        let number = |column| rows.first().and_then(|row| row.get(column)?.parse().ok()).unwrap_or(0);
+        Ok((number(0), number(1)))
+    }
+
+    /// The same, and tells the positions of the new ones.
+    fn tell(&self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), Failure> {
+        let names: Vec<String> = self.plan.schema.key_names().map(quote_ident).collect();
+        let keys: Vec<String> = names.iter().map(|name| format!("old.{name}")).collect();
+        let same = names.iter().zip(key_exprs(self.plan)).map(|(name, key)| format!("done.{name} = {key}"));
+        let sql = format!(
+            "WITH done AS ({insert} RETURNING {}, old.xmax = 0 AS new)
+             SELECT CASE WHEN new THEN {} ELSE -1 END FROM done JOIN {} s ON {} ORDER BY 1",
+            keys.join(", "),
+            self.row,
+            self.source,
+            same.collect::<Vec<_>>().join(" AND ")
+        );
+        let (mut inserted, mut updated) = (0, 0);
+        self.positions(&sql, |row| match u64::try_from(row) {
+            Ok(row) => {
+                inserted += 1;
+                new(row);
+            }
+            Err(_) => updated += 1,
+        })?;
+        Ok((inserted, updated))
+    }
+
+    fn positions(&self, select: &str, each: impl FnMut(i64)) -> Result<(), Failure> {
+        Ok(self.session.integers(&what(self.plan), format!("COPY ({select}) TO STDOUT"), each)?)
+    }
+
+    /// A row trigger may answer NULL, which drops the row and tells nobody.
+    fn check_present(&self, distinct: u64) -> Result<(), Failure> {
+        let names = self.plan.schema.key_names().map(quote_ident);
+        let same = names.zip(key_exprs(self.plan)).map(|(name, key)| format!("old.{name} = {key}"));
+        let sql = format!(
+            "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} old WHERE {})",
+            self.source,
+            self.plan.details.name.sql(),
+            same.collect::<Vec<_>>().join(" AND ")
+        );
+        let rows = self.session.rows(&what(self.plan), &sql)?;
+        complete(self.plan, distinct, rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// How messages name the target.
+pub(crate) fn what(plan: &Plan) -> String {
+    format!("table {}", plan.name)
+}
+
+/// A statement that copies into these columns, which are quoted.
+pub(crate) fn copy(table: &str, columns: impl Iterator<Item = String>) -> String {
+    format!("COPY {table} ({}) FROM STDIN (FORMAT binary)", columns.collect::<Vec<_>>().join(", "))
+}
+
+/// Whether all rows that went in are there.
+///
+/// # Errors
+/// 3 if some are not.
+pub(crate) fn complete(plan: &Plan, rows: u64, there: u64) -> Result<(), Failure> {
+    if rows == there {
+        return Ok(());
+    }
+    Err(Failure::Short(Fault::data(format!(
+        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out",
+        plan.name
+    ))))
+}
+
+pub(crate) fn quoted(field: &Field) -> String {
+    quote_ident(&field.column.name)
+}
+
+/// `INSERT INTO target AS old (…) SELECT … FROM source s`.
+fn insert(plan: &Plan, source: &str) -> String {
+    let fields = &plan.details.fields;
+    let columns = fields.iter().map(quoted).collect::<Vec<_>>().join(", ");
+    let values = fields.iter().map(|field| match (field.null, &field.column.default) {
+        (Null::Default, Some(default)) => format!("coalesce({}, {default})", value(field)),
+        _ => value(field),
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let identity = fields.iter().any(|field| field.column.identity_always);
+    let overriding = if identity { " OVERRIDING SYSTEM VALUE" } else { "" };
+    format!(
+        "INSERT INTO {} AS old ({columns}){overriding} SELECT {values} FROM {source} s",
+        plan.details.name.sql()
+    )
+}
+
+/// A column of the stage as the target stores it.
+fn value(field: &Field) -> String {
+    let column = quoted(field);
+    if field.is_cast() { format!("s.{column}::{}", field.column.bare) } else { format!("s.{column}") }
+}
+
+fn key_exprs(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.schema.key.iter().map(|&column| value(&plan.details.fields[column]))
+}
+
+fn key(plan: &Plan) -> String {
+    key_exprs(plan).collect::<Vec<_>>().join(", ")
+}
+
+/// A row that would not change is not written. Rows are compared by their bytes: values that are equal may differ
+/// still, as 1.0 and 1.00, or the case of a citext, and not every type knows equality (chapter 9.24.6).
+fn on_conflict(plan: &Plan) -> String {
+    let keys: Vec<String> = plan.schema.key_names().map(quote_ident).collect();
+    let keys = keys.join(", ");
+    // The stamp's columns, which are the last ones, do not make a row another one.
+    let own = plan.schema.columns.len();
+    let others = plan.details.fields.iter().enumerate();
+    let others = others.filter(|(index, field)| !plan.schema.key.contains(index) && !field.column.identity_always);
+    let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| *index < own);
+    if plan.mode == Mode::Ignore || compared.is_empty() {
+        return format!("ON CONFLICT ({keys}) DO NOTHING");
+    }
+    let set = compared.iter().chain(&stamps).map(|(_, field)| quoted(field));
+    let set = set.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
+    let row = |of: &str| {
+        let columns = compared.iter().map(|(_, field)| format!("{of}.{}", quoted(field)));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "ON CONFLICT ({keys}) DO UPDATE SET {set}
+         WHERE NOT record_image_eq(ROW({}), ROW({}))",
+        row("old"),
+        row("excluded")
+    )
+}

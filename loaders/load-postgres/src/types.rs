@@ -1,0 +1,219 @@
+//! PostgreSQL's types: how a column stores values, and what they are to a record (PostgreSQL 15, chapter 8).
+
+use std::collections::HashMap;
+
+use etl_schema::Type;
+use postgres::types::{Kind as Builtin, Type as Known};
+
+/// How the values of a column are stored, domains seen through.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Bool,
+    /// An integer of 2, 4 or 8 bytes.
+    Int(u8),
+    Float4,
+    Float8,
+    Numeric(Option<Precision>),
+    /// `text`, `citext`; with a length `varchar(n)` and `char(n)`.
+    Text(Option<u32>),
+    Bytea,
+    Json,
+    Jsonb,
+    Uuid,
+    Date,
+    /// Digits of the fraction of a second that are kept.
+    Time(u32),
+    /// As [`Kind::Time`].
+    Timestamp(u32),
+    /// As [`Kind::Time`].
+    TimestampTz(u32),
+    Interval,
+    Inet,
+    Cidr,
+    Macaddr,
+    /// The labels.
+    Enum(Vec<String>),
+    /// An array, and the type of its elements by its number.
+    Array(Box<Kind>, u32),
+    /// Anything else: the server casts its text.
+    Other,
+}
+
+/// What `numeric(precision, scale)` keeps. The scale may be negative or larger than the precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Precision {
+    /// Digits before the point; fewer than none if so many digits behind it must be zero.
+    pub(crate) whole: i64,
+    /// Digits behind the point; fewer than none if so many digits before it must be zero.
+    pub(crate) scale: i64,
+}
+
+/// Digits of the fraction of a second where none are asked for.
+const MICROSECONDS: u32 = 6;
+
+/// What a type that is not built in is made of; rows of `pg_type`.
+#[derive(Debug, Default)]
+pub(crate) struct Types(HashMap<u32, Made>);
+
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// A domain over another type with its modifier.
+    Domain(u32, i32),
+    /// An array of another type.
+    Array(u32),
+    /// An enum with its labels in their order.
+    Enum(Vec<String>),
+    /// The type of the extension citext.
+    Citext,
+}
+
+impl Types {
+    /// Adds a type.
+    pub(crate) fn add(&mut self, oid: u32, made: Made) {
+        self.0.insert(oid, made);
+    }
+
+    /// Adds an enum, or a label to it.
+    pub(crate) fn label(&mut self, oid: u32, label: Option<&str>) {
+        if let Made::Enum(labels) = self.0.entry(oid).or_insert(Made::Enum(Vec::new())) {
+            labels.extend(label.map(str::to_owned));
+        }
+    }
+
+    /// How a type with this modifier (`atttypmod`) stores values.
+    pub(crate) fn kind(&self, oid: u32, modifier: i32) -> Kind {
+        match (Known::from_oid(oid), self.0.get(&oid)) {
+            (Some(known), _) => self.builtin(&known, modifier),
+            (None, Some(Made::Domain(base, own))) => {
+                self.kind(*base, if *own == -1 { modifier } else { *own })
+            }
+            (None, Some(Made::Array(element))) => self.array(*element, modifier),
+            (None, Some(Made::Enum(labels))) => Kind::Enum(labels.clone()),
+            (None, Some(Made::Citext)) => Kind::Text(None),
+            (None, None) => Kind::Other,
+        }
+    }
+
+    fn builtin(&self, known: &Known, modifier: i32) -> Kind {
+        if let Builtin::Array(element) = known.kind() {
+            return self.array(element.oid(), modifier);
+        }
+        let length = u32::try_from(modifier - 4).ok();
+        let digits = u32::try_from(modifier).unwrap_or(MICROSECONDS);
+        match *known {
+            Known::BOOL => Kind::Bool,
+            Known::INT2 => Kind::Int(2),
+            Known::INT4 => Kind::Int(4),
+            Known::INT8 => Kind::Int(8),
+            Known::FLOAT4 => Kind::Float4,
+            Known::FLOAT8 => Kind::Float8,
+            Known::NUMERIC => Kind::Numeric(precision(modifier)),
+            Known::TEXT => Kind::Text(None),
+            Known::VARCHAR | Known::BPCHAR => Kind::Text(length),
+            Known::BYTEA => Kind::Bytea,
+            Known::JSON => Kind::Json,
+            Known::JSONB => Kind::Jsonb,
+            Known::UUID => Kind::Uuid,
+            Known::DATE => Kind::Date,
+            Known::TIME => Kind::Time(digits),
+            Known::TIMESTAMP => Kind::Timestamp(digits),
+            Known::TIMESTAMPTZ => Kind::TimestampTz(digits),
+            // What fields an interval(…) keeps is left to the server.
+            Known::INTERVAL if modifier == -1 => Kind::Interval,
+            Known::INET => Kind::Inet,
+            Known::CIDR => Kind::Cidr,
+            Known::MACADDR => Kind::Macaddr,
+            _ => Kind::Other,
+        }
+    }
+
+    fn array(&self, element: u32, modifier: i32) -> Kind {
+        match self.kind(element, modifier) {
+            Kind::Other | Kind::Array(..) => Kind::Other,
+            kind => Kind::Array(Box::new(kind), element),
+        }
+    }
+}
+
+/// The modifier of `numeric` (src/backend/utils/adt/numeric.c, make_numeric_typmod).
+fn precision(modifier: i32) -> Option<Precision> {
+    let packed = modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+    let (digits, scale) = (packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 1024) - 1024);
+    Some(Precision { whole: i64::from(digits - scale), scale: scale.into() })
+}
+
+impl Kind {
+    /// What a record that has this column as its schema gives for it.
+    pub(crate) fn logical(&self) -> Type {
+        match self {
+            Kind::Bool => Type::Boolean,
+            Kind::Int(bytes) => Type::Integer { bits: bytes * 8 },
+            Kind::Float4 => Type::Float,
+            Kind::Float8 => Type::Double,
+            Kind::Numeric(precision) => Type::Decimal { precision: precision.and_then(Precision::plain) },
+            Kind::Text(max) => Type::Text { max: *max },
+            Kind::Bytea => Type::Bytes,
+            Kind::Json | Kind::Jsonb => Type::Json,
+            Kind::Uuid => Type::Uuid,
+            Kind::Date => Type::Date,
+            Kind::Timestamp(_) => Type::Timestamp,
+            Kind::TimestampTz(_) => Type::TimestampTz,
+            Kind::Array(element, _) => Type::Array(Box::new(element.logical())),
+            Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => Type::Text { max: None },
+            Kind::Enum(_) | Kind::Other => Type::Text { max: None },
+        }
+    }
+}
+
+impl Precision {
+    /// Digits in all and behind the point, if a schema can say it so.
+    fn plain(self) -> Option<(u32, u32)> {
+        let (whole, scale) = (u32::try_from(self.whole).ok()?, u32::try_from(self.scale).ok()?);
+        Some((whole + scale, scale))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modifiers_are_read() {
+        let types = Types::default();
+        let modifier = |precision: i32, scale: i32| (precision << 16 | scale & 0x7ff) + 4;
+        let numeric = |digits, scale| types.kind(1700, modifier(digits, scale));
+        assert_eq!(numeric(12, 4), Kind::Numeric(Some(Precision { whole: 8, scale: 4 })));
+        assert_eq!(numeric(2, -3), Kind::Numeric(Some(Precision { whole: 5, scale: -3 })));
+        assert_eq!(numeric(3, 5), Kind::Numeric(Some(Precision { whole: -2, scale: 5 })));
+        assert_eq!(types.kind(1700, -1), Kind::Numeric(None));
+        assert_eq!(types.kind(1043, 14), Kind::Text(Some(10)));
+        assert_eq!(types.kind(25, -1), Kind::Text(None));
+        assert_eq!(types.kind(1114, 3), Kind::Timestamp(3));
+        assert_eq!(types.kind(1186, -1), Kind::Interval);
+        assert_eq!(types.kind(1186, 3), Kind::Other);
+        assert_eq!(types.kind(1015, 14), Kind::Array(Box::new(Kind::Text(Some(10))), 1043));
+        assert_eq!(types.kind(90_000, -1), Kind::Other);
+    }
+
+    #[test]
+    fn made_types_are_seen_through() {
+        let mut types = Types::default();
+        types.add(90_000, Made::Domain(1043, 14));
+        types.add(90_001, Made::Domain(90_000, -1));
+        types.label(90_002, Some("a"));
+        types.label(90_002, Some("b"));
+        types.add(90_003, Made::Array(90_002));
+        let labels = Kind::Enum(vec!["a".into(), "b".into()]);
+        assert_eq!(types.kind(90_001, -1), Kind::Text(Some(10)));
+        assert_eq!(types.kind(90_003, -1), Kind::Array(Box::new(labels), 90_002));
+    }
+
+    #[test]
+    fn a_column_is_its_own_schema() {
+        let precision = |whole, scale| Kind::Numeric(Some(Precision { whole, scale })).logical();
+        assert_eq!(precision(8, 4), Type::Decimal { precision: Some((12, 4)) });
+        assert_eq!(precision(5, -3), Type::Decimal { precision: None });
+        assert_eq!(Kind::Int(2).logical(), Type::Integer { bits: 16 });
+        assert_eq!(Kind::Inet.logical(), Type::Text { max: None });
+    }
+}
