@@ -1,141 +1,65 @@
 //! Whole processes beside each other: interleaved runs, medians, ratios within the run.
 
-use std::path::Path;
+mod measure;
+mod postgres;
+mod sqlite;
+
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, ensure};
-use etl_schema::{Dialect, Schema, ddl};
+use anyhow::{Context, bail, ensure};
 
 use crate::{cargo, need, records};
+use measure::Group;
 
-const RUNS: usize = 5;
-
-/// One command that is timed, with what it must start from.
-struct Contender {
-    name: &'static str,
-    program: String,
-    args: Vec<String>,
-    fresh: Option<&'static str>,
+/// Where everything is.
+struct Bench {
+    binaries: PathBuf,
+    /// Where the records are, and everything else that is written.
+    folder: PathBuf,
 }
 
-/// One run: wall seconds, CPU seconds, peak memory in MB.
-type Cost = [f64; 3];
+impl Bench {
+    /// The path of a binary of this workspace.
+    fn binary(&self, name: &str) -> String {
+        self.binaries.join(name).display().to_string()
+    }
+}
 
-/// Measures the parts, then the processes, all on the same million records.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Measures the parts and the loaders named, else everything, all on the same records.
+pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
+    const ALL: [&str; 3] = ["parts", "sqlite", "postgres"];
+    if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
+        bail!("{unknown} is none of {}", ALL.join(", "));
+    }
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
+    if wanted("postgres") {
+        need::servers()?;
+    }
     eprintln!("building in release ...");
-    cargo::run(&["build", "--release", "--quiet", "-p", "load-sqlite", "-p", "standpipe", "-p", "xtask"])?;
+    let packages = ["load-sqlite", "load-postgres", "standpipe", "xtask"].map(|package| ["-p", package]);
+    cargo::run(&[&["build", "--release", "--quiet"], packages.as_flattened()].concat())?;
     let binaries = cargo::built("release")?;
-    let folder = binaries.join("bench");
-    std::fs::create_dir_all(&folder)?;
-    let (stream, csv) = (folder.join("records.ndjson"), folder.join("records.csv"));
+    let bench = Bench { folder: binaries.join("bench"), binaries };
+    std::fs::create_dir_all(&bench.folder)?;
     eprintln!("writing {} records ...", records::COUNT);
-    records::write(&stream, &csv)?;
-    let status = Command::new(binaries.join("xtask")).arg("rates").arg(&stream).status()?;
-    ensure!(status.success(), "measuring the parts failed");
-
-    let contenders = contenders(&binaries, &folder)?;
-    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contenders.len()];
-    for run in 0..=RUNS {
-        for (contender, costs) in contenders.iter().zip(&mut costs) {
-            let cost = time(contender, &folder)?;
-            // The first is the warm-up.
-            if run > 0 {
-                costs.push(cost);
-            }
-        }
+    records::write(&bench.folder, "records", &records::MANY)?;
+    if wanted("parts") {
+        let stream = bench.folder.join("records.ndjson");
+        let status = Command::new(bench.binary("xtask")).arg("rates").arg(&stream).status()?;
+        ensure!(status.success(), "measuring the parts failed");
     }
-    report(&contenders, &costs);
+    let mut report = Vec::new();
+    if wanted("sqlite") {
+        report.extend(sqlite::run(&bench)?);
+    }
+    if wanted("postgres") {
+        report.extend(postgres::run(&bench)?);
+    }
+    let path = bench.folder.join("bench.json");
+    let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;
+    std::fs::write(&path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    println!("\nThe same as JSON: {}", path.display());
     Ok(())
-}
-
-fn contenders(binaries: &Path, folder: &Path) -> anyhow::Result<Vec<Contender>> {
-    let own = |name: &str| binaries.join(name).display().to_string();
-    let words = |args: &[&str]| args.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let schema = Schema::from_json("bench", &serde_json::from_str(records::SCHEMA)?)?;
-    let create = ddl(&schema, Dialect::Sqlite, "records");
-    // The ready-made rows fill the same table, declared in the same way.
-    std::fs::write(folder.join("import.sql"), format!("{create}\n.import --csv records.csv records\n"))?;
-    let load = ["--db", "load.db", "--table", "records", "--input", "records.ndjson", "--emit", "none"];
-    Ok(vec![
-        Contender {
-            name: "sqlite3 .import, ready-made CSV",
-            program: "sqlite3".into(),
-            args: words(&["import.db", ".read import.sql"]),
-            fresh: Some("import.db"),
-        },
-        Contender {
-            name: "load-sqlite, append",
-            program: own("load-sqlite"),
-            args: words(&load),
-            fresh: Some("load.db"),
-        },
-        Contender {
-            name: "standpipe verify",
-            program: own("standpipe"),
-            args: words(&["verify", "records.ndjson"]),
-            fresh: None,
-        },
-        Contender {
-            name: "standpipe seal -- grep -v _etl",
-            program: own("standpipe"),
-            args: words(&[
-                "seal",
-                "--output",
-                "sealed.ndjson",
-                "--",
-                "grep",
-                "-v",
-                "^{\"_etl",
-                "records.ndjson",
-            ]),
-            fresh: Some("sealed.ndjson"),
-        },
-    ])
-}
-
-/// Runs a command under `time`.
-fn time(contender: &Contender, folder: &Path) -> anyhow::Result<Cost> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        if let Some(fresh) = contender.fresh {
-            let _ = std::fs::remove_file(folder.join(format!("{fresh}{suffix}")));
-        }
-    }
-    let output = Command::new("/usr/bin/time")
-        .args(["-o", "time.txt", "-f", "%e %U %S %M", &contender.program])
-        .args(&contender.args)
-        .current_dir(folder)
-        .output()
-        .with_context(|| format!("cannot run {}", contender.name))?;
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{} failed: {stderr}", contender.name);
-    let text = std::fs::read_to_string(folder.join("time.txt"))?;
-    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [wall, user, system, kilobytes] = numbers[..] else { anyhow::bail!("time printed {text:?}") };
-    Ok([wall, user + system, kilobytes / 1024.0])
-}
-
-fn report(contenders: &[Contender], costs: &[Vec<Cost>]) {
-    let median = |costs: &[Cost], index: usize| {
-        let mut values: Vec<f64> = costs.iter().map(|cost| cost[index]).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let peer = median(&costs[0], 0);
-    println!(
-        "\n{:<34} {:>8} {:>12} {:>7} {:>8} {:>14}",
-        "process", "wall s", "records/s", "CPU s", "peak MB", "ratio to .import"
-    );
-    for (contender, costs) in contenders.iter().zip(costs) {
-        let wall = median(costs, 0);
-        println!(
-            "{:<34} {wall:>8.2} {:>12.0} {:>7.2} {:>8.1} {:>14.2}",
-            contender.name,
-            records::COUNT as f64 / wall,
-            median(costs, 1),
-            median(costs, 2),
-            wall / peer
-        );
-    }
 }

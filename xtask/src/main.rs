@@ -12,14 +12,15 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask demo    the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
 cargo xtask test    every test, with what it needs set up
-cargo xtask bench   rates of reader, seal, check and load-sqlite beside the sqlite3 shell, in one run";
+cargo xtask bench   parts, sqlite, postgres or all of them: rates of the parts, and the loaders beside the databases' own
+                    tools, in one run; as a table and as JSON";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => demo::run(),
         ["test", rest @ ..] => test(rest),
-        ["bench"] => bench::run(),
+        ["bench", names @ ..] => bench::run(names),
         // Called by `bench`, in a release build.
         ["rates", stream] => rates::run(stream),
         _ => {

@@ -12,6 +12,15 @@ pub(crate) const JQ: Program = ("jq", "jq");
 pub(crate) const SQLITE: Program = ("sqlite3", "sqlite3");
 pub(crate) const TIME: Program = ("/usr/bin/time", "time");
 
+/// PostgreSQL, and pgbouncer before it.
+const SERVERS: [Program; 3] =
+    [("psql", "postgresql-client-15"), ("initdb", "postgresql-15"), ("pgbouncer", "pgbouncer")];
+
+/// Installs the servers that tests and benches start for themselves.
+pub(crate) fn servers() -> anyhow::Result<()> {
+    programs(&SERVERS)
+}
+
 /// Installs the programs that are missing if this is root on a machine with apt; else says exactly what to install.
 pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
     let missing: Vec<&str> =
@@ -38,8 +47,7 @@ pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
 }
 
 fn exists(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&etl_testkit::postgres::search_path()).any(|folder| folder.join(program).is_file())
 }
 
 fn is_root() -> bool {

@@ -1,4 +1,4 @@
-//! The records of the bench: one million of 12 fields, the same in every run.
+//! The records of the bench: of 12 fields and about 250 bytes, the same in every run.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,8 +6,20 @@ use std::path::Path;
 
 use etl_stream::{Begin, SchemaRef, Writer};
 
-/// How many there are.
+/// How many there are of most of them.
 pub(crate) const COUNT: u64 = 1_000_000;
+
+/// Which records.
+pub(crate) struct Records {
+    pub(crate) count: u64,
+    /// Of their values; their keys are the same whatever it is.
+    pub(crate) seed: u64,
+    /// Whether their schema has a key: station and id.
+    pub(crate) key: bool,
+}
+
+/// The million.
+pub(crate) const MANY: Records = Records { count: COUNT, seed: 7, key: false };
 
 /// Their schema, as `--schema` and `begin` take it.
 pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
@@ -16,18 +28,25 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false
 "clouds":{"type":"integer"},"raining":{"type":"boolean"},"price":{"type":"number","x-postgres":{"type":"numeric(12,4)"}},
 "description":{"type":"string"},"note":{"type":["string","null"]}},"required":["id","station","observed_at"]}"#;
 
-/// Writes the sealed stream and the same rows as CSV.
-pub(crate) fn write(stream: &Path, csv: &Path) -> anyhow::Result<()> {
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut stream = Writer::new(File::create(stream)?);
-    let mut csv = BufWriter::new(File::create(csv)?);
-    let schema = serde_json_raw(SCHEMA)?;
-    stream.begin(&Begin { id: "bench".into(), schema: Some(SchemaRef::Inline(schema)), producer: None })?;
+/// The schema, with a key or without.
+pub(crate) fn schema(key: bool) -> String {
+    let object = r#"{"type":"object","#;
+    SCHEMA.replacen(object, &format!("{object}{}", if key { r#""x-key":["station","id"],"# } else { "" }), 1)
+}
+
+/// Writes them into the folder: `NAME.ndjson`, a sealed stream, and `NAME.csv`, the same rows.
+pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Result<()> {
+    let mut random = fastrand::Rng::with_seed(records.seed);
+    let mut stations = fastrand::Rng::with_seed(1);
+    let mut stream = Writer::new(File::create(folder.join(format!("{name}.ndjson")))?);
+    let mut csv = BufWriter::new(File::create(folder.join(format!("{name}.csv")))?);
+    let schema = serde_json_raw(&schema(records.key))?;
+    stream.begin(&Begin { id: name.into(), schema: Some(SchemaRef::Inline(schema)), producer: None })?;
     let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
-    for id in 0..COUNT {
+    for id in 0..records.count {
         let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));
         let at = format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z");
-        let station = format!("station-{:05}", random.u32(0..100_000));
+        let station = format!("station-{:05}", stations.u32(0..100_000));
         let temp = f64::from(random.i32(-3000..4500)) / 100.0;
         let humidity = f64::from(random.u32(0..1000)) / 10.0;
         let pressure = f64::from(random.u32(95_000..105_000)) / 100.0;

@@ -87,7 +87,9 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
     let is = |column: &str| facts.get(column) == Some("t");
     let schema = facts.get("schema").map(str::to_owned);
     if schema.is_none() {
-        return Err(Fault::config(format!("{what}: the search_path names no schema that is there; name one")));
+        return Err(Fault::config(format!(
+            "{what}: the search_path names no schema that is there; name one"
+        )));
     }
     let name = Name { schema, table: name.table.clone() };
     let table = match facts.get("oid") {
@@ -125,7 +127,10 @@ pub(crate) fn columns(session: &Session, name: &Name) -> Result<Vec<Column>, Fau
 }
 
 fn unexpected(what: &str) -> Fault {
-    Fault::new(etl_component::Class::Protocol, format!("{what}: the server does not answer as PostgreSQL does"))
+    Fault::new(
+        etl_component::Class::Protocol,
+        format!("{what}: the server does not answer as PostgreSQL does"),
+    )
 }
 
 fn regclass(name: &Name) -> String {
@@ -199,13 +204,17 @@ fn unique_sql(name: &Name) -> String {
 /// Refuses what rows cannot be copied into, or not as a whole with the ledger.
 fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
     let why = match facts.get("relkind") {
-        Some("r" | "p") if facts.get("rules") == Some("t") => "has rules ON INSERT, which COPY does not follow",
+        Some("r" | "p") if facts.get("rules") == Some("t") => {
+            "has rules ON INSERT, which COPY does not follow"
+        }
         Some("p") if facts.get("foreign") == Some("t") => {
             "has partitions on another server, which cannot commit together with the ledger"
         }
         Some("r" | "p") => return Ok(()),
         Some("v" | "m") => "is a view, into which rows cannot be loaded; name a table",
-        Some("f") => "is a foreign table, which cannot commit together with the ledger; load into its own server",
+        Some("f") => {
+            "is a foreign table, which cannot commit together with the ledger; load into its own server"
+        }
         Some("S") => "is a sequence; name a table",
         _ => "is no table",
     };
@@ -213,7 +222,8 @@ fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
 }
 
 fn read_columns(session: &Session, what: &str, rows: &[SimpleQueryRow]) -> Result<Vec<Column>, Fault> {
-    let number = |row: &SimpleQueryRow, column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok());
+    let number =
+        |row: &SimpleQueryRow, column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok());
     let made: Vec<u32> =
         rows.iter().filter_map(|row| number(row, "atttypid")).filter(|oid| *oid >= FIRST_MADE).collect();
     let types = if made.is_empty() { Types::default() } else { types(session, what, &made)? };
@@ -295,9 +305,8 @@ impl Table {
     /// # Errors
     /// 78 if a name is one that a record's field cannot have.
     pub(crate) fn schema(&self, name: &Name) -> Result<Schema, Fault> {
-        let own = |column: &&Column| {
-            !column.generated && !column.identity_always && !stamp::is_stamp(&column.name)
-        };
+        let own =
+            |column: &&Column| !column.generated && !column.identity_always && !stamp::is_stamp(&column.name);
         let own = self.columns.iter().filter(own);
         let typed: Vec<SchemaColumn> = own
             .map(|column| {
@@ -305,9 +314,8 @@ impl Table {
             })
             .collect();
         let filled = |key: &String| {
-            self.column(key).is_none_or(|column| {
-                column.default.is_some() || column.generated || column.identity_always
-            })
+            self.column(key)
+                .is_none_or(|column| column.default.is_some() || column.generated || column.identity_always)
         };
         let key: Vec<&str> = match self.primary.iter().any(filled) {
             true => Vec::new(),

@@ -81,7 +81,9 @@ fn attempt(session: &Session, planned: &Plan, settings: &Settings) -> Result<(),
     } else if plan.details.table.is_none() {
         let forgotten = session.count(&what, &ledger::forget(name)).map_err(failed(&what))?;
         if forgotten > 0 {
-            log::warn!("{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again");
+            log::warn!(
+                "{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again"
+            );
         }
     }
     let statements = plan::statements(&plan);

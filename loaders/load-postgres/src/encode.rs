@@ -73,9 +73,10 @@ impl Encoder {
             (Type::Integer { .. }, Kind::Float8) => Encoder::IntAsFloat8,
             (Type::Double | Type::Float, Kind::Float8) => Encoder::Float8,
             (Type::Float, Kind::Float4) => Encoder::Float4,
-            (Type::Integer { .. } | Type::Double | Type::Float | Type::Decimal { .. }, Kind::Numeric(precision)) => {
-                Encoder::Numeric(*precision)
-            }
+            (
+                Type::Integer { .. } | Type::Double | Type::Float | Type::Decimal { .. },
+                Kind::Numeric(precision),
+            ) => Encoder::Numeric(*precision),
             (Type::Date, Kind::Date) => Encoder::Date,
             (Type::Date, Kind::Timestamp(_)) => Encoder::Midnight,
             (Type::Timestamp, Kind::Timestamp(digits)) | (Type::TimestampTz, Kind::TimestampTz(digits)) => {
@@ -155,9 +156,13 @@ impl Encoder {
             (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {
                 return self::text(text, *max, source, out);
             }
-            (Encoder::Plain(max), _) => return self::text(source.map_or("", |source| source.text), *max, source, out),
+            (Encoder::Plain(max), _) => {
+                return self::text(source.map_or("", |source| source.text), *max, source, out);
+            }
             (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),
-            (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => return encoder.array(array, ty, *oid, out),
+            (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => {
+                return encoder.array(array, ty, *oid, out);
+            }
             _ => return Err("is of another type than its column: a bug".into()),
         }
         Ok(())
@@ -184,7 +189,8 @@ impl Encoder {
             Element::Refused(index, refusal) => Refusal::from(format!("element {index} {refusal}")),
             Element::Bug(fault) => fault.to_string().into(),
         })?;
-        let mut fill = |at: usize, value: i32| out[start + at..start + at + 4].copy_from_slice(&value.to_be_bytes());
+        let mut fill =
+            |at: usize, value: i32| out[start + at..start + at + 4].copy_from_slice(&value.to_be_bytes());
         if length > 0 {
             fill(4, 1);
             fill(16, length);
@@ -233,7 +239,12 @@ fn fill_length(out: &mut [u8], start: usize) {
 }
 
 #[inline]
-fn text(text: &str, max: Option<u32>, source: Option<json::Value<'_>>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+fn text(
+    text: &str,
+    max: Option<u32>,
+    source: Option<json::Value<'_>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
     // Only an escape can have brought one in.
     let escaped = source.is_some_and(|source| source.kind == Json::String { escaped: true });
     if escaped && memchr::memchr(0, text.as_bytes()).is_some() {
@@ -285,7 +296,10 @@ fn timestamp(micros: i64, digits: u32, out: &mut Vec<u8>) -> Result<(), Refusal>
 #[inline]
 fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
     if digits < 6 && micros % 10_i64.pow(6 - digits) != 0 {
-        return Err(format!("has more than the {digits} digits of a second's fraction that its column keeps").into());
+        return Err(format!(
+            "has more than the {digits} digits of a second's fraction that its column keeps"
+        )
+        .into());
     }
     Ok(())
 }

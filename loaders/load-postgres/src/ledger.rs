@@ -48,9 +48,12 @@ pub(crate) fn forget(table: &Name) -> String {
 /// 3 for an id that PostgreSQL cannot store.
 pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
     if load_id.contains('\0') {
-        return Err(Fault::data(format!("the id {load_id:?} has the character U+0000, which PostgreSQL does not store")));
+        return Err(Fault::data(format!(
+            "the id {load_id:?} has the character U+0000, which PostgreSQL does not store"
+        )));
     }
-    let (ledger, target, id) = (table.sibling(TABLE).sql(), quote_literal(&table.table), quote_literal(load_id));
+    let (ledger, target, id) =
+        (table.sibling(TABLE).sql(), quote_literal(&table.table), quote_literal(load_id));
     Ok(format!(
         "INSERT INTO {ledger} (target, load_id) VALUES ({target}, {id}) ON CONFLICT DO NOTHING;
          SELECT digest, state FROM {ledger} WHERE target = {target} AND load_id = {id}"

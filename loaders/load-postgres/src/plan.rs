@@ -151,11 +151,13 @@ fn fit(
             None => return refuse(no_column(table, column, &stored.name)),
         }
     }
-    let lacking = table.columns.iter().find(|column| column.needed() && stored.position(&column.name).is_none());
+    let lacking =
+        table.columns.iter().find(|column| column.needed() && stored.position(&column.name).is_none());
     match lacking {
-        Some(Column { name, .. }) => {
-            refuse(format!("column {name} is NOT NULL without a default, and schema {} does not have it", stored.name))
-        }
+        Some(Column { name, .. }) => refuse(format!(
+            "column {name} is NOT NULL without a default, and schema {} does not have it",
+            stored.name
+        )),
         None => Ok((fields, missing)),
     }
 }
@@ -170,14 +172,24 @@ fn no_column(table: &Table, column: &SchemaColumn, schema: &str) -> String {
     format!("there is no column {name}, which schema {schema} has ({hint})")
 }
 
-fn field(name: &Name, found: &Column, column: &SchemaColumn, stored: &Schema, own: bool) -> Result<Field, Fault> {
-    let refuse = |what: String| Err(Fault::config(format!("table {}: column {} {what}", name.text(), found.name)));
+fn field(
+    name: &Name,
+    found: &Column,
+    column: &SchemaColumn,
+    stored: &Schema,
+    own: bool,
+) -> Result<Field, Fault> {
+    let refuse =
+        |what: String| Err(Fault::config(format!("table {}: column {} {what}", name.text(), found.name)));
     if found.generated {
         return refuse("is generated; it cannot be loaded".to_owned());
     }
     let Some(encoder) = Encoder::between(&column.ty, &found.kind) else {
         let ty = column.ty.postgres();
-        return refuse(format!("is {}, which does not store {ty} of schema {} exactly", found.spelled, stored.name));
+        return refuse(format!(
+            "is {}, which does not store {ty} of schema {} exactly",
+            found.spelled, stored.name
+        ));
     };
     let null = match (found.not_null, &found.default) {
         _ if column.never_null() => Null::Stays,
@@ -191,8 +203,9 @@ fn field(name: &Name, found: &Column, column: &SchemaColumn, stored: &Schema, ow
 /// Whether ON CONFLICT has a unique index to go by.
 fn has_key(name: &Name, table: &Table, mode: Mode, schema: &Schema) -> Result<(), Fault> {
     let key: Vec<&str> = schema.key_names().collect();
-    let is_key =
-        |index: &Vec<String>| index.len() == key.len() && index.iter().all(|column| key.contains(&column.as_str()));
+    let is_key = |index: &Vec<String>| {
+        index.len() == key.len() && index.iter().all(|column| key.contains(&column.as_str()))
+    };
     if matches!(mode, Mode::Upsert | Mode::Ignore) && !table.unique.iter().any(is_key) {
         let (name, key) = (name.text(), key.join(", "));
         return Err(Fault::config(format!(
@@ -234,7 +247,10 @@ fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
         if may_create {
             return Ok(());
         }
-        return denied(&format!("create table {}", plan.name), format!("GRANT CREATE ON SCHEMA {schema} TO {role}"));
+        return denied(
+            &format!("create table {}", plan.name),
+            format!("GRANT CREATE ON SCHEMA {schema} TO {role}"),
+        );
     };
     let needs: &[usize] = match plan.mode {
         Mode::Append => &[0],
@@ -243,7 +259,8 @@ fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
         Mode::Replace => &[0, 3],
     };
     if needs.iter().any(|need| !table.may[*need]) {
-        let names: Vec<&str> = needs.iter().map(|need| ["INSERT", "SELECT", "UPDATE", "DELETE"][*need]).collect();
+        let names: Vec<&str> =
+            needs.iter().map(|need| ["INSERT", "SELECT", "UPDATE", "DELETE"][*need]).collect();
         let names = names.join(", ");
         let grant = format!("GRANT {names} ON {} TO {role}", name.sql());
         return denied(&format!("{names} on table {} (mode {})", plan.name, plan.mode), grant);
@@ -291,7 +308,9 @@ pub(crate) fn explain(plan: &Plan) -> String {
         let (own, ty) = (&column.name, column.ty.postgres());
         let found = table.as_ref().and_then(|table| table.column(own));
         let spelled = found.map_or(&ty, |found| &found.spelled);
-        let cast = found.filter(|found| found.kind == Kind::Other).map_or("", |_| ", cast from its text by the server");
+        let cast = found
+            .filter(|found| found.kind == Kind::Other)
+            .map_or("", |_| ", cast from its text by the server");
         let _ = writeln!(text, "-- {own}: {ty} as {spelled}{cast}");
     }
     text

@@ -144,7 +144,9 @@ fn wait<T>(what: &str, result: &Receiver<T>) -> T {
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = started.elapsed().as_secs();
-                log::info!("{what}: waiting for the server for {seconds} s; it is at work, or another holds a lock");
+                log::info!(
+                    "{what}: waiting for the server for {seconds} s; it is at work, or another holds a lock"
+                );
                 longest *= 2;
             }
             Err(RecvTimeoutError::Disconnected) => panic!("the connection's thread is gone"),
@@ -237,7 +239,10 @@ impl Copy {
             match self.spare.recv_timeout(LONG) {
                 Ok(chunk) => free = Some(chunk),
                 Err(RecvTimeoutError::Timeout) => {
-                    log::info!("{}: the server takes no more data for now; it may wait for a lock", self.what);
+                    log::info!(
+                        "{}: the server takes no more data for now; it may wait for a lock",
+                        self.what
+                    );
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.failure()),
             }

@@ -272,7 +272,9 @@ impl Sink for Postgres {
         let results = self.session.results(&what, &sql).map_err(|error| self.failed(&what, &error))?;
         self.in_transaction = true;
         load_id.clone_into(&mut self.load_id);
-        if let (true, Some(now)) = (self.settings.stamp, results.first().and_then(|rows| rows.first()?.get(0))) {
+        if let (true, Some(now)) =
+            (self.settings.stamp, results.first().and_then(|rows| rows.first()?.get(0)))
+        {
             self.loaded_at = now.parse().unwrap_or_default();
         }
         let loaded = results.last().and_then(|rows| ledger::loaded(rows));

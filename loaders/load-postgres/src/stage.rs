@@ -56,7 +56,10 @@ impl Stage {
         });
         let columns = self.row.iter().map(|row| format!("{row} bigint")).chain(columns);
         let columns = columns.collect::<Vec<_>>().join(", ");
-        format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.name.trim_start_matches("pg_temp."))
+        format!(
+            "CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP",
+            self.name.trim_start_matches("pg_temp.")
+        )
     }
 
     /// The statement that fills it.
@@ -259,7 +262,8 @@ fn on_conflict(plan: &Plan) -> String {
     // The stamp's columns, which are the last ones, do not make a row another one.
     let own = plan.schema.columns.len();
     let others = plan.details.fields.iter().enumerate();
-    let others = others.filter(|(index, field)| !plan.schema.key.contains(index) && !field.column.identity_always);
+    let others =
+        others.filter(|(index, field)| !plan.schema.key.contains(index) && !field.column.identity_always);
     let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| *index < own);
     if plan.mode == Mode::Ignore || compared.is_empty() {
         return format!("ON CONFLICT ({keys}) DO NOTHING");

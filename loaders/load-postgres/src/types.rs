@@ -159,7 +159,9 @@ impl Kind {
             Kind::Timestamp(_) => Type::Timestamp,
             Kind::TimestampTz(_) => Type::TimestampTz,
             Kind::Array(element, _) => Type::Array(Box::new(element.logical())),
-            Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => Type::Text { max: None },
+            Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => {
+                Type::Text { max: None }
+            }
             Kind::Enum(_) | Kind::Other => Type::Text { max: None },
         }
     }

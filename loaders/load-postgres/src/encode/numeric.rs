@@ -20,13 +20,21 @@ pub(super) fn encode(text: &str, precision: Option<Precision>, out: &mut Vec<u8>
     let groups = (pad + last + 1 - first).div_ceil(4);
     if let Some(Precision { whole: most, scale }) = precision {
         if whole > most {
-            return Err(format!("has more than {} digits before the point, which its column does not store", most.max(0)).into());
+            return Err(format!(
+                "has more than {} digits before the point, which its column does not store",
+                most.max(0)
+            )
+            .into());
         }
         if last as i64 + 1 - number.point > scale {
-            return Err(format!("has digits behind the {scale} behind the point that its column stores").into());
+            return Err(
+                format!("has digits behind the {scale} behind the point that its column stores").into()
+            );
         }
     }
-    let (Ok(groups), Ok(weight)) = (i16::try_from(groups), i16::try_from(weight)) else { return Err(RANGE.into()) };
+    let (Ok(groups), Ok(weight)) = (i16::try_from(groups), i16::try_from(weight)) else {
+        return Err(RANGE.into());
+    };
     number.head(groups, weight, out)?;
     let (mut group, mut filled) = (0_u16, pad);
     for digit in number.digits(first, last) {

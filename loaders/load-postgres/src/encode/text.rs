@@ -185,7 +185,9 @@ pub(super) fn network(text: &str, cidr: bool) -> Result<Vec<u8>, Refusal> {
     let all = bytes.len() * 8;
     let bits = match bits {
         None => all,
-        Some(bits) => number(bits.as_bytes()).map(|bits| bits as usize).filter(|bits| *bits <= all).ok_or_else(wrong)?,
+        Some(bits) => {
+            number(bits.as_bytes()).map(|bits| bits as usize).filter(|bits| *bits <= all).ok_or_else(wrong)?
+        }
     };
     let set = |bit: &usize| bytes[bit / 8] >> (7 - bit % 8) & 1 == 1;
     if cidr && (bits..all).any(|bit| set(&bit)) {
@@ -215,5 +217,9 @@ pub(super) fn double(text: &str) -> Result<f64, Refusal> {
     let x: f64 = text.parse().map_err(|_| "is no number")?;
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
-    if x.is_finite() && (x != 0.0 || zero) { Ok(x) } else { Err("is out of the range of double precision".into()) }
+    if x.is_finite() && (x != 0.0 || zero) {
+        Ok(x)
+    } else {
+        Err("is out of the range of double precision".into())
+    }
 }

@@ -1,0 +1,110 @@
+//! Streams for loaders, and what loaders print.
+
+use etl_stream::{Begin, SchemaRef, Writer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::run::Ran;
+
+/// A schema with a key and a text.
+pub const ITEMS: &str = r#"{"type":"object","x-key":["id"],"required":["id"],
+    "properties":{"id":{"type":"integer"},"name":{"type":["string","null"]}}}"#;
+
+/// A schema without a key.
+pub const EVENTS: &str = r#"{"type":"object","required":["n"],
+    "properties":{"n":{"type":"integer"},"text":{"type":["string","null"]}}}"#;
+
+/// More bytes than a loader holds back before it opens a transaction.
+pub const HELD: usize = (8 << 20) + (256 << 10);
+
+/// A sealed segment of these lines; those that start with `state ` become states. `schema` is a name, a document, or
+/// empty for none.
+///
+/// # Panics
+/// If a document or a state is no JSON.
+pub fn sealed_as(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
+    let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
+    let schema = match schema {
+        "" => None,
+        document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document))),
+        name => Some(SchemaRef::Name(name.to_owned())),
+    };
+    let mut writer = Writer::new(Vec::new());
+    writer.begin(&Begin { id: id.to_owned(), schema, producer: None }).expect("memory");
+    for line in lines {
+        match line.strip_prefix("state ") {
+            Some(value) => writer.state(&raw(value)).expect("memory"),
+            None => writer.line(line.as_bytes()).expect("memory"),
+        }
+    }
+    writer.end().expect("memory");
+    writer.into_inner()
+}
+
+/// A sealed segment without a schema.
+pub fn sealed(id: &str, lines: &[&str]) -> Vec<u8> {
+    sealed_as("", id, lines)
+}
+
+/// A sealed segment of [`EVENTS`] with so many records, of about 110 bytes each.
+pub fn many(id: &str, records: usize) -> Vec<u8> {
+    let text = "x".repeat(90);
+    let lines: Vec<String> = (0..records).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}")).collect();
+    sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Lines as a plain stream.
+pub fn plain(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The lines of a stream that a loader printed.
+///
+/// # Panics
+/// If one is no JSON.
+#[track_caller]
+pub fn printed(stdout: &str) -> Vec<Value> {
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
+}
+
+/// The receipts that a loader printed in its sealed segment.
+///
+/// # Panics
+/// If it failed, or printed anything else.
+#[track_caller]
+pub fn receipts(ran: &Ran) -> Vec<Value> {
+    ran.ok();
+    let mut lines = printed(&ran.stdout);
+    let (first, last) = (lines.remove(0), lines.pop().expect("an end"));
+    assert_eq!((&first["_etl"]["kind"], &first["_etl"]["schema"]), (&"begin".into(), &"etl.receipt".into()));
+    assert_eq!((&last["_etl"]["kind"], &last["_etl"]["records"]), (&"end".into(), &lines.len().into()));
+    lines
+}
+
+/// The one receipt: `records inserted updated unchanged superseded rejected`.
+///
+/// # Panics
+/// If there is another number of them, or it failed.
+#[track_caller]
+pub fn counts(ran: &Ran) -> [u64; 6] {
+    let receipts = receipts(ran);
+    assert_eq!(receipts.len(), 1, "{receipts:?}");
+    ["records", "inserted", "updated", "unchanged", "superseded", "rejected"]
+        .map(|name| receipts[0][name].as_u64().unwrap_or_else(|| panic!("{name} in {receipts:?}")))
+}
+
+/// Asserts that a load failed with this code, which its `abort` line also has, and said this.
+///
+/// # Panics
+/// If it did not.
+#[track_caller]
+pub fn refused(ran: &Ran, code: i32, said: &str) {
+    ran.fails(code);
+    assert!(ran.last_error_line().contains(said), "{said:?} is not in {:?}", ran.last_error_line());
+    let last = printed(&ran.stdout).pop().expect("an abort line");
+    assert_eq!((&last["_etl"]["kind"], &last["_etl"]["code"]), (&"abort".into(), &code.into()));
+    assert_eq!(last["_etl"]["message"], ran.last_error_line());
+}

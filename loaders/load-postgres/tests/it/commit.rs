@@ -1,0 +1,247 @@
+//! A lost COMMIT is settled by the ledger; what the server or the network breaks is tried again where that is possible.
+
+use etl_testkit::load::{counts, many, refused};
+use etl_testkit::postgres::{Options, Server};
+use etl_testkit::proxy::{AtCommit, Direction, Ending, Proxy};
+use etl_testkit::run::Signal;
+
+use crate::support::{Place, ROWS, events, items};
+
+const EVENTS: &str = "--schema events.json --load-id monday";
+
+fn place(proxy: &Proxy) -> Place {
+    Place::new().with_tables().through(proxy.addr())
+}
+
+/// The ledger is there, so that the one COMMIT is that of the load.
+fn with_ledger(proxy: &Proxy) -> Place {
+    let place = place(proxy);
+    place.load("--schema events.json --load-id first", events("first", [0])).ok();
+    place.sql("DELETE FROM events");
+    place
+}
+
+#[test]
+fn a_lost_reply_to_commit_leaves_one_copy() {
+    let proxy = Proxy::start(Server::shared().addr());
+    for stream in [events("a", [1, 2]), many("a", 90_000)] {
+        let place = with_ledger(&proxy);
+        proxy.at_commit(AtCommit::DropReply, 1);
+        let met = proxy.commits_met();
+        let ran = place.load(EVENTS, &stream);
+        let inserted = counts(&ran)[1] as i64;
+        assert!(
+            ran.stderr.contains("asking the ledger what became of it\nit was committed\n"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(proxy.commits_met(), met + 1);
+        assert_eq!(place.count("SELECT count(*) FROM events"), inserted);
+        assert_eq!(counts(&place.load(EVENTS, &stream)), [0; 6]);
+        assert_eq!(place.count("SELECT count(*) FROM events"), inserted);
+    }
+}
+
+#[test]
+fn a_plain_stream_without_an_id_survives_a_lost_reply_too() {
+    let proxy = Proxy::start(Server::shared().addr());
+    let place = with_ledger(&proxy);
+    for what in [AtCommit::DropReply, AtCommit::CutAfter, AtCommit::CutBefore] {
+        proxy.at_commit(what, 1);
+        assert_eq!(counts(&place.load("--schema events.json", "{\"n\":1}\n"))[1], 1);
+    }
+    assert_eq!(place.rows(ROWS), ["1", "1", "1"]);
+}
+
+#[test]
+fn a_commit_that_never_arrived_is_done_again() {
+    let proxy = Proxy::start(Server::shared().addr());
+    let place = with_ledger(&proxy);
+    proxy.at_commit(AtCommit::CutBefore, 2);
+    let ran = place.load(EVENTS, events("a", [1, 2]));
+    assert_eq!(counts(&ran)[1], 2);
+    assert!(
+        ran.stderr.contains("the connection was lost during COMMIT, and nothing was committed; trying again")
+    );
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    // What is longer than what is held back cannot be given again.
+    let long = many("b", 90_000);
+    proxy.at_commit(AtCommit::CutBefore, 1);
+    let args = "--schema events.json --load-id tuesday";
+    refused(&place.load(args, &long), 75, "the connection was lost during COMMIT, and nothing was committed");
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    assert_eq!(counts(&place.load(args, &long))[1], 90_000);
+}
+
+#[test]
+fn the_outcome_is_waited_for_while_the_server_cannot_be_reached() {
+    let proxy = Proxy::start(Server::shared().addr());
+    let place = with_ledger(&proxy);
+    let mut running = place.waiting(EVENTS, events("a", [1]));
+    proxy.refuse_connections(true);
+    proxy.at_commit(AtCommit::DropReply, 1);
+    running.close_stdin();
+    running.wait_until_stderr_contains("asking the ledger");
+    proxy.refuse_connections(false);
+    let ran = running.finish();
+    assert_eq!(counts(&ran)[1], 1);
+    assert!(ran.stderr.contains("it was committed"), "{}", ran.stderr);
+    assert_eq!(place.rows(ROWS), ["1"]);
+}
+
+#[test]
+fn a_loader_that_is_killed_after_commit_was_sent_has_committed() {
+    let proxy = Proxy::start(Server::shared().addr());
+    let place = with_ledger(&proxy);
+    proxy.at_commit(AtCommit::HoldReply, 1);
+    let running = place.loader(EVENTS).stdin(events("a", [1, 2])).spawn();
+    proxy.wait_for_commits_met(1);
+    running.kill(Signal::KILL);
+    assert_eq!(running.finish().code, 137);
+    proxy.release();
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    assert_eq!(counts(&place.load(EVENTS, events("a", [1, 2]))), [0; 6]);
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+}
+
+#[test]
+fn a_signal_during_commit_waits_for_its_answer() {
+    let proxy = Proxy::start(Server::shared().addr());
+    let place = with_ledger(&proxy);
+    proxy.at_commit(AtCommit::HoldReply, 1);
+    let running = place.loader(EVENTS).stdin(events("a", [1])).spawn();
+    proxy.wait_for_commits_met(1);
+    running.kill(Signal::TERM);
+    proxy.release();
+    running.finish().ok();
+    assert_eq!(place.rows(ROWS), ["1"]);
+}
+
+#[test]
+fn a_connection_cut_at_any_byte_leaves_one_copy() {
+    let server = Server::shared();
+    // How many bytes a whole load takes in both directions.
+    let whole = Proxy::start(server.addr());
+    let reference = with_ledger(&whole);
+    let stream = items("a", &[(1, "one"), (2, "two"), (1, "uno")]);
+    let sizes = [(Direction::ToServer, 6000), (Direction::ToClient, 9000)];
+    assert_eq!(counts(&reference.load("--schema items.json --load-id x", &stream)), [3, 2, 0, 0, 1, 0]);
+    for (direction, size) in sizes {
+        for (step, ending) in (0..24).zip([Ending::Close, Ending::Reset].into_iter().cycle()) {
+            let proxy = Proxy::start(server.addr());
+            let place = with_ledger(&proxy);
+            let connection = proxy.connections() + 1;
+            proxy.cut(connection, direction, step * size / 24, ending);
+            let ran = place.load("--schema items.json --load-id x", &stream);
+            // Before the first answer it is not known that this is a server that will come back.
+            if ran.code == 75 {
+                place.wait_for_end();
+                place.load("--schema items.json --load-id x", &stream).ok();
+            } else {
+                ran.ok();
+            }
+            assert_eq!(
+                place.rows("SELECT * FROM items ORDER BY id"),
+                ["1|uno", "2|two"],
+                "{direction:?} {step}"
+            );
+            assert_eq!(place.count("SELECT count(*) FROM etl_load WHERE target = 'items'"), 1);
+        }
+    }
+}
+
+#[test]
+fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
+    let place = Place::new().with_tables();
+    let terminate =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {}", place.sessions());
+    // Held back: nothing is in the transaction yet.
+    let stream = many("a", 90_000);
+    let mut running = place.waiting(EVENTS, &stream[..1 << 20]);
+    place.sql(&terminate);
+    running.write(&stream[1 << 20..2 << 20]);
+    running.kill(Signal::TERM);
+    assert_eq!(running.finish().code, 143);
+    let short = events("short", [1, 2]);
+    let running = place.waiting(EVENTS, &short);
+    place.sql(&terminate);
+    assert_eq!(counts(&running.finish())[1], 2);
+    // In the middle of what is too long to be given again.
+    let args = "--schema events.json --load-id tuesday";
+    let mut running = place.waiting(args, &stream[..9 << 20]);
+    place.wait_for_transaction();
+    place.sql(&terminate);
+    // It may notice at any of these.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| running.write(&stream[9 << 20..])));
+    let ran = running.finish();
+    refused(&ran, 75, "table");
+    place.wait_for_end();
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    assert_eq!(counts(&place.load(args, &stream))[1], 90_000);
+}
+
+#[test]
+fn a_server_that_restarts_is_waited_for() {
+    let server = Server::start(Options::default());
+    let place = Place::of(server.space()).with_tables();
+    let running = place.waiting(EVENTS, events("a", [1, 2]));
+    server.restart();
+    assert_eq!(counts(&running.finish())[1], 2);
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    // A crash in the middle of a long load: nothing of it is there.
+    let stream = many("b", 90_000);
+    let args = "--schema events.json --load-id tuesday";
+    let running = place.waiting(args, &stream[..9 << 20]);
+    place.wait_for_transaction();
+    server.stop_immediate();
+    server.restart();
+    assert_eq!(running.finish().code, 75);
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    assert_eq!(counts(&place.load(args, &stream))[1], 90_000);
+}
+
+#[test]
+fn loads_that_lock_each_other_are_tried_again() {
+    let place = Place::new().with_tables();
+    place.sql("CREATE TABLE other AS SELECT 1 AS id; INSERT INTO items VALUES (1, 'old')");
+    // The loader locks the item, waits for the gate, and then for `other`; a session locks `other` and then the item.
+    let gate = fastrand::i64(..);
+    place.sql(&format!(
+        "CREATE FUNCTION lock_other() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN PERFORM pg_advisory_xact_lock({gate}); UPDATE other SET id = id; RETURN new; END $$;
+         CREATE TRIGGER lock_other AFTER INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION lock_other()"
+    ));
+    let waits = |sessions: &str| {
+        let waiting = "wait_event_type = 'Lock'";
+        let query = format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE {sessions} AND {waiting}");
+        place.space.wait_until(&query, "t");
+    };
+    let mut keeper = place.space.connect();
+    keeper.batch_execute(&format!("SELECT pg_advisory_lock({gate})")).expect("the gate is free");
+    let mut session = place.space.connect();
+    let name = format!("other_{}", place.space.schema());
+    session
+        .batch_execute(&format!(
+            "SET application_name = '{name}'; SET deadlock_timeout = '1h'; BEGIN; UPDATE other SET id = id"
+        ))
+        .expect("the row is free");
+    let running = place.loader("--schema items.json").stdin(items("a", &[(1, "new")])).spawn();
+    waits(&place.sessions());
+    let session = std::thread::spawn(move || {
+        session.batch_execute(
+            "SET LOCAL session_replication_role = replica; UPDATE items SET name = name; COMMIT",
+        )
+    });
+    waits(&format!("application_name = '{name}'"));
+    keeper.batch_execute(&format!("SELECT pg_advisory_unlock({gate})")).expect("the gate is ours");
+    // Only the loader looks for deadlocks, so it is the one that is rolled back.
+    let ran = running.finish();
+    session.join().expect("no panic").expect("the loader is the victim");
+    assert_eq!(counts(&ran), [1, 0, 1, 0, 0, 0]);
+    assert!(
+        ran.stderr.contains("deadlock detected") && ran.stderr.contains("trying again"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(place.rows("SELECT * FROM items"), ["1|new"]);
+}

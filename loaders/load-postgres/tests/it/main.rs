@@ -1,0 +1,19 @@
+//! `load-postgres`, run as its users run it, against a real server.
+
+mod columns;
+mod commit;
+mod emit;
+mod errors;
+mod exact;
+mod kinds;
+mod limits;
+mod memory;
+mod modes;
+mod once;
+mod privileges;
+mod proxies;
+mod replace;
+mod signals;
+mod support;
+mod tables;
+mod types;

@@ -1,0 +1,86 @@
+//! What a role needs, as docs/postgres.md grants it, and what it is told when something is missing.
+
+use etl_testkit::load::{counts, refused};
+use etl_testkit::postgres::Role;
+use etl_testkit::run::Ran;
+
+use crate::support::{Place, items};
+
+fn load(place: &Place, role: &Role<'_>, args: &str, id: &str) -> Ran {
+    let cmd = place.loader(args);
+    let cmd = role.env().into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
+    cmd.stdin(items(id, &[(1, "one")])).run()
+}
+
+#[test]
+fn each_mode_works_with_the_privileges_it_names() {
+    let place = Place::new().with_tables();
+    place.load("--schema items.json", items("first", &[])).ok();
+    let schema = place.space.schema().to_owned();
+    let role = place.space.role("loader", &[&format!("USAGE ON SCHEMA {schema}")]);
+    let name = role.name();
+    let modes = [
+        ("append", "INSERT"),
+        ("upsert", "INSERT, SELECT, UPDATE"),
+        ("ignore", "INSERT, SELECT"),
+        ("replace", "INSERT, DELETE"),
+    ];
+    for (mode, grants) in modes {
+        place.sql(&format!("TRUNCATE items; REVOKE ALL ON items, etl_load FROM {name}"));
+        let args = format!("--schema items.json --mode {mode}");
+        let ran = load(&place, &role, &args, mode);
+        let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON \"{schema}\".\"etl_load\" TO {name}");
+        refused(
+            &ran,
+            77,
+            &format!(
+                "role {name} may not read and write the ledger {schema}.etl_load; run as its owner: {grant}"
+            ),
+        );
+        place.sql(&grant);
+        let ran = load(&place, &role, &args, mode);
+        let grant = format!("GRANT {grants} ON \"{schema}\".\"items\" TO {name}");
+        refused(
+            &ran,
+            77,
+            &format!("may not {grants} on table {schema}.items (mode {mode}); run as its owner: {grant}"),
+        );
+        place.sql(&grant);
+        assert_eq!(counts(&load(&place, &role, &args, mode))[1], 1, "{mode}");
+    }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_created_is_told_with_its_statements() {
+    let place = Place::new().with_tables();
+    let schema = place.space.schema().to_owned();
+    let role = place.space.role(
+        "loader",
+        &[&format!("USAGE ON SCHEMA {schema}"), &format!("INSERT, SELECT, UPDATE ON {schema}.items")],
+    );
+    let ran = load(&place, &role, "--schema items.json", "a");
+    refused(
+        &ran,
+        77,
+        &format!("role {} may not create the ledger {schema}.etl_load; run as its owner: ", role.name()),
+    );
+    // What it says can be run as it stands.
+    let (_, statements) = ran.last_error_line().split_once("run as its owner: ").expect("the statements");
+    place.sql(statements);
+    assert_eq!(counts(&load(&place, &role, "--schema items.json", "a"))[1], 1);
+    let ran = load(&place, &role, "--create --schema items.json --table more", "b");
+    refused(
+        &ran,
+        77,
+        &format!("may not create table {schema}.more; run as its owner: GRANT CREATE ON SCHEMA"),
+    );
+    place.sql(&format!("GRANT CREATE ON SCHEMA {schema} TO {}", role.name()));
+    assert_eq!(counts(&load(&place, &role, "--create --schema items.json --table more", "b"))[1], 1);
+    // Whoever does not own a table cannot change it.
+    place.sql("ALTER TABLE items DROP COLUMN name");
+    refused(
+        &load(&place, &role, "--schema items.json --evolve add-columns", "c"),
+        77,
+        "must be owner of table items",
+    );
+}

@@ -1,0 +1,101 @@
+//! A replacement is whole or not there, for whoever looks.
+
+use etl_testkit::load::{counts, many, refused, sealed};
+
+use crate::support::{Place, ROWS, events, items};
+
+#[test]
+fn readers_see_the_old_rows_or_the_new_ones() {
+    let place = Place::new().with_tables();
+    place.sql("INSERT INTO events SELECT n, 'old' FROM generate_series(1, 1000) n");
+    let stream = many("new", 90_000);
+    let mut running = place.waiting("--schema events.json --mode replace", &stream);
+    place.wait_for_transaction();
+    let look = "SELECT count(*), count(text) FILTER (WHERE text = 'old') FROM events";
+    let mut reader = place.space.connect();
+    let mut seen = Vec::new();
+    let mut poll = || {
+        let row = reader.query_one(look, &[]).expect("readers are not kept waiting");
+        seen.push((row.get::<_, i64>(0), row.get::<_, i64>(1)));
+        seen.len()
+    };
+    poll();
+    running.close_stdin();
+    while place.count("SELECT count(*) FROM etl_load") == 0 {
+        poll();
+    }
+    poll();
+    assert_eq!(counts(&running.finish()), [90_000, 90_000, 0, 0, 0, 0]);
+    seen.dedup();
+    assert_eq!(seen, [(1000, 1000), (90_000, 0)]);
+}
+
+#[test]
+fn of_two_replacements_at_once_one_is_left() {
+    let place = Place::new().with_tables();
+    let args = "--schema events.json --mode replace";
+    for round in 0..4 {
+        let streams = [0, 1].map(|n| events(&format!("{round}.{n}"), (0..500).map(|i| i * 2 + n)));
+        let running = streams.map(|stream| place.loader(args).stdin(stream).spawn());
+        for running in running {
+            assert_eq!(counts(&running.finish())[1], 500);
+        }
+        let left = place.rows("SELECT count(*), count(DISTINCT n % 2) FROM events");
+        assert_eq!(left, ["500|1"]);
+    }
+    // The second waits for the first, whatever isolation the sessions have by default.
+    let mut place = Place::new().with_tables();
+    let options =
+        format!("-c search_path={} -c default_transaction_isolation=serializable", place.space.schema());
+    place.set("PGOPTIONS", &options);
+    let mut first = place.waiting(args, many("first", 90_000));
+    place.wait_for_transaction();
+    let second = place.loader(args).stdin(events("second", [1, 2])).spawn();
+    let waits = format!(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{}.events'::regclass",
+        place.space.schema()
+    );
+    place.space.wait_until(&waits, "1");
+    first.close_stdin();
+    assert_eq!(counts(&first.finish())[1], 90_000);
+    assert_eq!(counts(&second.finish())[1], 2);
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+}
+
+#[test]
+fn a_replacement_with_a_key_has_each_key_once() {
+    let place = Place::new().with_tables();
+    place.sql("INSERT INTO items VALUES (7, 'old')");
+    let ran = place.load("--schema items.json --mode replace", items("a", &[(1, "a"), (2, "b"), (1, "c")]));
+    assert_eq!(counts(&ran), [3, 2, 0, 0, 1, 0]);
+    assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["1|c", "2|b"]);
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_rows() {
+    let place = Place::new().with_tables();
+    place.sql("INSERT INTO events VALUES (7, 'old')");
+    let args = "--schema events.json --mode replace";
+    let bad = sealed("a", &[r#"{"n":1}"#, r#"{"n":"x"}"#]);
+    refused(&place.load(args, bad), 3, "line 3 (byte ");
+    let long = many("b", 90_000);
+    refused(&place.load(args, &long[..long.len() - 90]), 75, "the input ends in");
+    refused(&place.load(args, "{\"n\":1}\n"), 2, "mode replace needs a sealed stream");
+    assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
+    assert_eq!(counts(&place.load(&format!("{args} --seal off"), "{\"n\":1}\n"))[1], 1);
+    assert_eq!(place.rows("SELECT * FROM events"), ["1|NULL"]);
+    place.load(args, sealed("none", &[])).ok();
+    assert_eq!(place.count("SELECT count(*) FROM events"), 0);
+}
+
+#[test]
+fn a_replayed_replacement_does_not_undo_a_newer_one() {
+    let place = Place::new().with_tables();
+    let args = "--schema events.json --mode replace";
+    let (a, b) = (events("a", [1]), events("b", [2]));
+    place.load(args, &a).ok();
+    place.load(args, [&*a, &b].concat()).ok();
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+    assert_eq!(counts(&place.load(args, &a)), [0; 6]);
+    assert_eq!(place.rows(ROWS), ["1", "2"]);
+}

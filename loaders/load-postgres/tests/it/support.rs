@@ -1,0 +1,135 @@
+//! A schema of the shared server, a folder, and streams to load.
+
+use std::fs;
+use std::path::PathBuf;
+
+use etl_testkit::load::{EVENTS, ITEMS};
+use etl_testkit::postgres::{Server, Space};
+use etl_testkit::run::{Cmd, Ran, Running, temp_dir};
+use tempfile::TempDir;
+
+/// The events in their order.
+pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
+
+/// A place of a test's own: a schema of the server, and a folder with `items.json` and `events.json`.
+pub(crate) struct Place {
+    pub(crate) space: Space,
+    folder: TempDir,
+    /// What the loader finds in its environment.
+    pub(crate) env: Vec<(String, String)>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place::of(Server::shared().space())
+    }
+
+    /// A place in this space. The loader's sessions have its name.
+    pub(crate) fn of(space: Space) -> Place {
+        let mut env = space.env();
+        env.push(("PGAPPNAME".to_owned(), format!("{}.{}", space.database(), space.schema())));
+        let place = Place { env, space, folder: temp_dir() };
+        place.write("items.json", ITEMS);
+        place.write("events.json", EVENTS);
+        place
+    }
+
+    /// A place whose loader connects to another address, as that of a proxy.
+    pub(crate) fn through(mut self, address: std::net::SocketAddr) -> Place {
+        self.set("PGPORT", &address.port().to_string());
+        self
+    }
+
+    /// Sets a variable of the loader.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).expect("the folder is writable");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+
+    /// The loader with these arguments, separated by blanks.
+    pub(crate) fn loader(&self, args: &str) -> Cmd {
+        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-postgres")).in_folder(self.folder.path());
+        self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).args(args.split_whitespace())
+    }
+
+    /// Loads these bytes through a pipe.
+    pub(crate) fn load(&self, args: &str, stream: impl AsRef<[u8]>) -> Ran {
+        self.loader(args).stdin(stream).run()
+    }
+
+    /// A load that was given all of this through a pipe, has read it, and waits for more.
+    pub(crate) fn waiting(&self, args: &str, stream: impl AsRef<[u8]>) -> Running {
+        let mut running = self.loader(args).stdin_open().spawn();
+        running.write(stream);
+        running.wait_until_it_reads();
+        running
+    }
+
+    pub(crate) fn sql(&self, sql: &str) {
+        self.space.sql(sql);
+    }
+
+    #[track_caller]
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
+        self.space.rows(sql)
+    }
+
+    #[track_caller]
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        self.space.count(sql)
+    }
+
+    /// Makes `events` and `items`, as `--create` does.
+    pub(crate) fn with_tables(self) -> Place {
+        self.sql("CREATE TABLE events (n bigint NOT NULL, text text)");
+        self.sql("CREATE TABLE items (id bigint PRIMARY KEY, name text)");
+        self
+    }
+
+    /// A condition on `pg_stat_activity` that the loader's sessions meet.
+    pub(crate) fn sessions(&self) -> String {
+        format!("application_name = '{}.{}'", self.space.database(), self.space.schema())
+    }
+
+    /// Waits until a session of the loader is in a transaction.
+    #[track_caller]
+    pub(crate) fn wait_for_transaction(&self) {
+        let sessions = self.sessions();
+        let query = format!(
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE {sessions} AND xact_start IS NOT NULL AND state <> 'idle'"
+        );
+        self.space.wait_until(&query, "t");
+    }
+
+    /// Waits until the loader has no session any more: what it did not commit is rolled back.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&self) {
+        let query = format!("SELECT count(*) FROM pg_stat_activity WHERE {}", self.sessions());
+        self.space.wait_until(&query, "0");
+    }
+}
+
+/// A sealed segment of events with these numbers.
+pub(crate) fn events(id: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    let lines: Vec<String> = numbers.into_iter().map(|n| format!("{{\"n\":{n}}}")).collect();
+    etl_testkit::load::sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// A sealed segment of items, each an id and a name.
+pub(crate) fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
+    let lines: Vec<String> =
+        rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();
+    etl_testkit::load::sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+}

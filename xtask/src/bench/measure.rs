@@ -1,0 +1,162 @@
+//! Runs processes in turn and compares what they cost.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+/// One command that is measured.
+pub(super) struct Contender<'a> {
+    name: String,
+    program: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    stdin: Option<String>,
+    /// Makes everything as it was before each run.
+    before: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    pub(super) fn new(name: &str, program: &str, args: &[&str]) -> Contender<'a> {
+        Contender {
+            name: name.to_owned(),
+            program: program.to_owned(),
+            args: args.iter().map(ToString::to_string).collect(),
+            env: Vec::new(),
+            stdin: None,
+            before: Box::new(|| Ok(())),
+        }
+    }
+
+    pub(super) fn env(mut self, env: &[(String, String)]) -> Contender<'a> {
+        self.env.extend_from_slice(env);
+        self
+    }
+
+    /// A file of the folder that it reads.
+    pub(super) fn stdin(mut self, file: &str) -> Contender<'a> {
+        self.stdin = Some(file.to_owned());
+        self
+    }
+
+    /// What is done before each run, not measured.
+    pub(super) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
+        self.before = Box::new(before);
+        self
+    }
+
+    /// Runs it. Wall time is taken here; under `time`, which takes a moment itself, CPU time and memory are, too.
+    fn run(&self, folder: &Path, under_time: bool) -> anyhow::Result<Cost> {
+        (self.before)()?;
+        let mut command = Command::new(if under_time { "/usr/bin/time" } else { &self.program });
+        if under_time {
+            command.args(["-o", "time.txt", "-f", "%U %S %M", &self.program]);
+        }
+        command.args(&self.args).envs(self.env.iter().cloned()).current_dir(folder);
+        command.stdin(match &self.stdin {
+            Some(file) => Stdio::from(File::open(folder.join(file))?),
+            None => Stdio::null(),
+        });
+        let started = Instant::now();
+        let output = command.output().with_context(|| format!("cannot run {}", self.name))?;
+        let wall = started.elapsed().as_secs_f64();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed: {stderr}", self.name);
+        if !under_time {
+            return Ok(Cost { wall, ..Cost::default() });
+        }
+        let text = std::fs::read_to_string(folder.join("time.txt"))?;
+        let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [user, system, kilobytes] = numbers[..] else { anyhow::bail!("time printed {text:?}") };
+        Ok(Cost { wall, cpu: Some(user + system), peak: Some(kilobytes / 1024.0) })
+    }
+}
+
+/// What a run took: seconds, and memory in MiB.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    wall: f64,
+    cpu: Option<f64>,
+    peak: Option<f64>,
+}
+
+/// Commands that do the same; the first is the peer that the others are compared with.
+pub(super) struct Group {
+    title: String,
+    records: u64,
+    rows: Vec<(String, Cost)>,
+}
+
+impl Group {
+    /// Runs each of them `runs` times, in turn, after a run that does not count, and prints the medians. Runs of a few
+    /// milliseconds are not measured under `time`.
+    pub(super) fn measure(
+        title: &str,
+        records: u64,
+        runs: usize,
+        folder: &Path,
+        contenders: &[Contender<'_>],
+    ) -> anyhow::Result<Group> {
+        eprintln!("measuring: {title} ...");
+        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contenders.len()];
+        for run in 0..=runs {
+            for (contender, costs) in contenders.iter().zip(&mut costs) {
+                let cost = contender.run(folder, records > 1)?;
+                if run > 0 {
+                    costs.push(cost);
+                }
+            }
+        }
+        let rows =
+            contenders.iter().zip(&costs).map(|(contender, costs)| (contender.name.clone(), median(costs)));
+        let group = Group { title: title.to_owned(), records, rows: rows.collect() };
+        group.print();
+        Ok(group)
+    }
+
+    fn ratio(&self, cost: &Cost) -> f64 {
+        self.rows.first().map_or(1.0, |(_, peer)| cost.wall / peer.wall)
+    }
+
+    fn print(&self) {
+        let number = |number: Option<f64>, digits: usize| {
+            number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}"))
+        };
+        println!(
+            "\n{:<52} {:>9} {:>6} {:>11} {:>7} {:>8}",
+            self.title, "wall s", "ratio", "records/s", "CPU s", "peak MiB"
+        );
+        for (name, cost) in &self.rows {
+            println!(
+                "{name:<52} {:>9.4} {:>6.2} {:>11.0} {:>7} {:>8}",
+                cost.wall,
+                self.ratio(cost),
+                self.records as f64 / cost.wall,
+                number(cost.cpu, 2),
+                number(cost.peak, 1)
+            );
+        }
+    }
+
+    /// The same for machines.
+    pub(super) fn json(&self) -> Value {
+        let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak });
+        json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
+    }
+}
+
+fn median(costs: &[Cost]) -> Cost {
+    let of = |each: fn(&Cost) -> Option<f64>| {
+        let mut values: Vec<f64> = costs.iter().filter_map(each).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    };
+    Cost {
+        wall: of(|cost| Some(cost.wall)).unwrap_or_default(),
+        cpu: of(|cost| cost.cpu),
+        peak: of(|cost| cost.peak),
+    }
+}

@@ -1,0 +1,37 @@
+//! load-sqlite and the tools, beside the shell of SQLite.
+
+use etl_schema::{Dialect, Schema, ddl};
+
+use super::Bench;
+use super::measure::{Contender, Group};
+use crate::records;
+
+const RUNS: usize = 5;
+
+pub(super) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+    let schema = Schema::from_json("bench", &serde_json::from_str(records::SCHEMA)?)?;
+    let create = ddl(&schema, Dialect::Sqlite, "records");
+    // The ready-made rows fill the same table, declared in the same way.
+    let import = format!("{create}\n.import --csv records.csv records\n");
+    std::fs::write(bench.folder.join("import.sql"), import)?;
+    let fresh = |file: &'static str| {
+        let folder = bench.folder.clone();
+        move || {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                let _ = std::fs::remove_file(folder.join(format!("{file}{suffix}")));
+            }
+            Ok(())
+        }
+    };
+    let load = ["--db", "load.db", "--table", "records", "--input", "records.ndjson", "--emit", "none"];
+    let standpipe = bench.binary("standpipe");
+    let seal = ["seal", "--output", "sealed.ndjson", "--", "grep", "-v", "^{\"_etl", "records.ndjson"];
+    let contenders = [
+        Contender::new("sqlite3 .import, ready-made CSV", "sqlite3", &["import.db", ".read import.sql"])
+            .before(fresh("import.db")),
+        Contender::new("load-sqlite, append", &bench.binary("load-sqlite"), &load).before(fresh("load.db")),
+        Contender::new("standpipe verify", &standpipe, &["verify", "records.ndjson"]),
+        Contender::new("standpipe seal -- grep -v _etl", &standpipe, &seal).before(fresh("sealed.ndjson")),
+    ];
+    Ok(vec![Group::measure("SQLite: append", records::COUNT, RUNS, &bench.folder, &contenders)?])
+}
