@@ -17,7 +17,8 @@ use signal_hook::iterator::Signals;
 
 use crate::{io, logs};
 
-static CRITICAL: Mutex<Committed> = Mutex::new(Committed { all: false, some: false });
+static CRITICAL: Mutex<Committed> =
+    Mutex::new(Committed { all: false, some: false, told: true, more: false });
 static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
 /// Set by the signal handlers themselves, so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -26,8 +27,12 @@ static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 struct Committed {
     /// All of it, so that the run is a success whatever comes.
     all: bool,
-    /// What came before the part that is under way.
+    /// Some of it.
     some: bool,
+    /// Everybody was told of the last commit, or there was none yet.
+    told: bool,
+    /// More is to follow the next commit.
+    more: bool,
 }
 
 /// How long the rest of a process may take once it was told to end.
@@ -37,18 +42,36 @@ fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Runs what a signal must wait for: the COMMIT. If it succeeds, no signal turns this run into a failure any more.
+/// Runs what a signal must wait for: the COMMIT. If it succeeds, no signal turns this run into a failure any more,
+/// unless more is to follow ([`expect_more`]).
 pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let mut committed = lock(&CRITICAL);
     let result = commit();
-    committed.all |= result.is_ok();
+    if result.is_ok() {
+        (committed.all, committed.some, committed.told) = (!committed.more, true, false);
+    }
     result
 }
 
-/// After a commit, more is to be done that a signal may interrupt: it ends the process as a failure again.
-pub fn go_on() {
+/// Says before a commit whether more is to be done after it. If so, a signal that comes after the commit ends the
+/// process as a failure, once there was time to tell of the commit.
+pub fn expect_more(more: bool) {
+    lock(&CRITICAL).more = more;
+}
+
+/// What was to follow the last commit turns out to be nothing: the run is a success.
+pub fn no_more() {
     let mut committed = lock(&CRITICAL);
-    (committed.all, committed.some) = (false, true);
+    committed.all = committed.some;
+}
+
+/// Everybody was told of the last commit, and the next part begins. If a signal has arrived, this does not return: the
+/// process ends by the signal.
+pub fn go_on() {
+    lock(&CRITICAL).told = true;
+    while ARRIVED.load(Ordering::SeqCst) {
+        thread::park();
+    }
 }
 
 /// Starts a child process that receives the signals that this one does, until [`child_ended`].
@@ -110,11 +133,15 @@ fn ignored() -> u64 {
 }
 
 fn end(signal: i32, termination_log: Option<&str>) -> ! {
-    let committed = lock(&CRITICAL);
-    if committed.all {
+    let mut committed = lock(&CRITICAL);
+    let since = Instant::now();
+    // The data is safe: the main thread gets its chance to tell.
+    while !committed.told && since.elapsed() < PATIENCE {
         drop(committed);
-        // The data is safe: the main thread gets its chance to tell, and the run is a success either way.
-        thread::sleep(PATIENCE);
+        thread::sleep(Duration::from_millis(5));
+        committed = lock(&CRITICAL);
+    }
+    if committed.all {
         log::warn!("a signal arrived after the commit; the receipt may be incomplete");
         io::remove_temporaries();
         process::exit(0);

@@ -79,6 +79,8 @@ pub struct Emit {
     begun: Option<Option<SchemaRef>>,
     /// New rows wait for the commit.
     spool: Spool,
+    /// Why nothing more can be printed.
+    lost: Option<Fault>,
 }
 
 impl Emit {
@@ -96,16 +98,25 @@ impl Emit {
             }
             EmitKind::Receipt | EmitKind::Records | EmitKind::New => Some(output.open()?),
         };
-        Ok(Emit { kind, writer, producer, begun: None, spool: Spool::default() })
+        Ok(Emit { kind, writer, producer, begun: None, spool: Spool::default(), lost: None })
+    }
+
+    /// An attempt at a load starts. The new rows of one before it are forgotten; records that it passed on are gone.
+    pub fn start(&mut self) {
+        self.spool.clear();
     }
 
     /// A segment opens, or the plain stream begins. All that is passed on becomes one segment.
     ///
     /// # Errors
-    /// 2 if a later segment has another schema: one segment has one.
+    /// 2 if a later segment has another schema: one segment has one. 141 or 74 if an earlier load of the run could not
+    /// print its records: those of this one would be lost.
     pub fn segment(&mut self, schema: Option<SchemaRef>) -> Result<(), Fault> {
         if !matches!(self.kind, EmitKind::Records | EmitKind::New) {
             return Ok(());
+        }
+        if let Some(fault) = self.lost.take() {
+            return Err(fault);
         }
         match &self.begun {
             Some(begun) if *begun == schema => Ok(()),
@@ -130,21 +141,32 @@ impl Emit {
         self.writer.as_mut().map_or(Ok(()), |writer| writer.begin(&begin).map_err(io_fault))
     }
 
-    /// A record that is in the load's transaction, or was loaded before.
+    /// Whether records are passed on.
+    pub fn passes_on(&self) -> bool {
+        self.kind == EmitKind::Records
+    }
+
+    /// Passes a record on, which is in the load's transaction or was loaded before.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
-    pub fn record(&mut self, line: Line<'_>, loaded_before: bool) -> Result<(), Fault> {
+    pub fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
         match (self.kind, &mut self.writer) {
             (EmitKind::Records, Some(writer)) => writer.line(line.bytes).map_err(io_fault),
-            (EmitKind::New, _) if !loaded_before => self.spool.push(line.bytes),
             _ => Ok(()),
         }
     }
 
+    /// Keeps a record that the sink took, for it may turn out to be new.
+    ///
+    /// # Errors
+    /// 74 if it cannot be kept.
+    pub fn taken(&mut self, line: Line<'_>) -> Result<(), Fault> {
+        if self.kind == EmitKind::New { self.spool.push(line.bytes) } else { Ok(()) }
+    }
+
     /// Where the sink tells which records are new rows, if anybody asks.
     pub fn news(&mut self) -> Option<impl FnMut(u64)> {
-        self.spool.want_nothing();
         (self.kind == EmitKind::New).then_some(|position| self.spool.want(position))
     }
 
@@ -191,8 +213,9 @@ impl Emit {
     fn warn(&mut self, printed: Result<(), Fault>) {
         if let Err(fault) = printed {
             self.writer = None;
-            let fault = anyhow::Error::from(fault);
-            log::warn!("the load is committed, but what it prints is not complete: {fault:#}");
+            let error = anyhow::Error::from(fault);
+            log::warn!("the load is committed, but what it prints is not complete: {error:#}");
+            self.lost = error.downcast().ok();
         }
     }
 }

@@ -211,15 +211,28 @@ impl<R: Read> Front<R> {
         // A sealed segment is never split, and an empty load is none.
         let (false, Some(since)) = (self.load.in_segment, self.load.since) else { return Ok(false) };
         let full = self.cuts.every.is_some_and(|every| self.load.records >= every)
-            || match self.cuts.interval.map(|interval| interval.saturating_sub(since.elapsed())) {
+            || match self.cuts.interval {
+                Some(interval) => !self.waits_for_line(since, interval)?,
                 None => false,
-                Some(Duration::ZERO) => true,
-                Some(left) => self.reader.is_drained() && !self.waits(left)?,
             };
         if full {
             self.load.digest = Some(self.reader.digest());
         }
         Ok(full)
+    }
+
+    /// Waits until the next line is there, or the end of the input; false if it is not so long after `since`. A line
+    /// that is only begun is none, for its rest may never come.
+    fn waits_for_line(&mut self, since: Instant, interval: Duration) -> Result<bool, Fault> {
+        loop {
+            let left = interval.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            if !self.reader.is_drained() || self.waits(left)? && !self.reader.read_more()? {
+                return Ok(true);
+            }
+        }
     }
 
     /// Waits for the input; false if it brought nothing for so long.

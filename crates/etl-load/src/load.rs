@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use etl_component::{Class, Context, Fault, Output, random_id, signals};
 use etl_schema::Checker;
-use etl_stream::json::Scanner;
+use etl_stream::json::{Record, Scanner};
 use etl_stream::reader::place;
 use etl_stream::{Begin, Digest, Event, Line, SchemaRef, Segment};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::args::{IfLoaded, LoadArgs, Mode, Settings, Task};
@@ -62,7 +61,7 @@ struct Claim {
 
 /// A target of the load.
 struct Table<D> {
-    /// Its name as the flag or the schema has it.
+    /// Its name as the flag or the schema has it, which need not be the sink's.
     target: String,
     plan: Plan<D>,
     checker: Checker,
@@ -73,6 +72,22 @@ struct Table<D> {
     rejected: u64,
     /// Whether any segment was new.
     fresh: bool,
+    /// The load id, or that of the last segment, and whether there were several.
+    load_id: Option<String>,
+    several: bool,
+}
+
+impl<D> Table<D> {
+    fn new(target: String, plan: Plan<D>, checker: Checker) -> Table<D> {
+        let (opened, records, rejected, fresh) = (None, 0, 0, false);
+        let (load_id, several) = (None, false);
+        Table { target, plan, checker, opened, records, rejected, fresh, load_id, several }
+    }
+
+    /// Nothing of what was read is new.
+    fn withdraw(&mut self) {
+        (self.fresh, self.records, self.rejected, self.checker.dropped) = (false, 0, 0, 0);
+    }
 }
 
 /// What an attempt at a load has found out and done so far.
@@ -170,6 +185,7 @@ impl<'a, S: Sink> Load<'a, S> {
             self.rejects.next_load();
             self.hold_back(front)?;
             if loads > 0 && front.is_over() && front.is_empty() {
+                signals::no_more();
                 break;
             }
             let receipts = self.load(front)?;
@@ -201,11 +217,12 @@ impl<'a, S: Sink> Load<'a, S> {
             return Ok(());
         }
         match self.plan(None) {
-            Ok(plan) => self.planned.push((None, plan)),
+            // By the table's own columns it may not be what will be done: the stream may have a schema.
+            Ok(plan) if self.settings.schema.is_some() => self.planned.push((None, plan)),
             Err(fault) if self.settings.schema.is_some() || fault.class() != Class::Config => {
                 return Err(fault);
             }
-            Err(_) => (),
+            _ => (),
         }
         Ok(())
     }
@@ -243,8 +260,9 @@ impl<'a, S: Sink> Load<'a, S> {
         self.furthest = 0;
         loop {
             self.attempt = Attempt::default();
+            self.emit.start();
             match self.attempt(front) {
-                Ok(receipts) => return Ok(receipts),
+                Ok(receipts) => return self.finish(receipts),
                 Err(fault) if front.rewind() => self.sink.retry(fault)?,
                 Err(fault) => return Err(fault),
             }
@@ -272,6 +290,7 @@ impl<'a, S: Sink> Load<'a, S> {
             }
         }
         let digest = front.digest();
+        signals::expect_more(self.settings.cuts != Cuts::default() && !front.is_over());
         match self.attempt.before.take() {
             Some(before) => {
                 self.rejects.discard();
@@ -304,7 +323,9 @@ impl<'a, S: Sink> Load<'a, S> {
             (None, Some(begin)) => begin.id.clone(),
             (None, None) => random_id(),
         };
-        match self.sink.claim(&self.attempt.tables[table].plan, &load_id)? {
+        let Table { plan, load_id: known, several, .. } = &mut self.attempt.tables[table];
+        *several |= known.replace(load_id.clone()).is_some();
+        match self.sink.claim(plan, &load_id)? {
             None => {
                 self.attempt.tables[table].fresh = true;
                 self.attempt.claims.push(Claim { table, load_id, segment: None });
@@ -332,30 +353,43 @@ impl<'a, S: Sink> Load<'a, S> {
         Ok(*opened - 1)
     }
 
-    /// The table of a segment, planned when it is first seen.
+    /// The table of a segment, planned when it is first seen. Which names are one table only the sink knows.
     fn route(&mut self, begin: Option<&Begin>) -> Result<usize, Fault> {
         let carried = self.carried(begin);
         if let Some((_, table)) = self.attempt.routes.iter().find(|(schema, _)| *schema == carried) {
             return Ok(*table);
         }
         let target = Target::resolve(self.settings, begin, S::table_name)?;
-        let same = |table: &Table<S::Details>| table.target.eq_ignore_ascii_case(&target.table);
-        let table = match self.attempt.tables.iter().position(same) {
-            Some(table) => {
-                let document = target.schema.as_ref().map_or(&Value::Null, |schema| &schema.document);
-                if self.attempt.tables[table].plan.schema.document != *document {
-                    let name = &target.table;
-                    return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
-                }
-                table
+        let name = target.table.clone();
+        let planned = self.planned.iter().position(|(schema, _)| S::PLANS_LAST && *schema == carried);
+        // A plan is used once, for in another attempt the database may be another.
+        let plan = match planned {
+            Some(at) => Ok(self.planned.swap_remove(at).1),
+            None => self.sink.plan(target, self.settings),
+        };
+        let tables = &self.attempt.tables;
+        let known = match &plan {
+            Ok(plan) => tables.iter().position(|table| table.plan.name == plan.name),
+            // What another schema has just made of the table does not fit this one.
+            Err(fault) if fault.class() == Class::Config => {
+                tables.iter().position(|table| table.target == name)
             }
-            None => {
-                let name = target.table.clone();
-                let plan = self.planned(target, &carried)?;
+            Err(_) => None,
+        };
+        let table = match (known, plan) {
+            (Some(table), Ok(plan)) if tables[table].plan.schema.document == plan.schema.document => table,
+            (Some(table), _) => {
+                let name = &tables[table].plan.name;
+                return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
+            }
+            (None, plan) => {
+                let mut plan = plan?;
+                if planned.is_none() {
+                    self.sink.prepare(&mut plan)?;
+                }
                 let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields);
-                let (opened, records, rejected, fresh) = (None, 0, 0, false);
                 let tables = &mut self.attempt.tables;
-                tables.push(Table { target: name, plan, checker, opened, records, rejected, fresh });
+                tables.push(Table::new(name, plan, checker));
                 tables.len() - 1
             }
         };
@@ -363,54 +397,62 @@ impl<'a, S: Sink> Load<'a, S> {
         Ok(table)
     }
 
-    /// The plan for a target: that from before the transaction, or a new one. A plan is used once, for in another
-    /// attempt the database may be another.
-    fn planned(&mut self, target: Target, carried: &Option<SchemaRef>) -> Result<Plan<S::Details>, Fault> {
-        let planned = self.planned.iter().position(|(schema, _)| S::PLANS_LAST && schema == carried);
-        if let Some(at) = planned {
-            return Ok(self.planned.swap_remove(at).1);
-        }
-        let mut plan = self.sink.plan(target, self.settings)?;
-        self.sink.prepare(&mut plan)?;
-        Ok(plan)
-    }
-
     fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
         if self.attempt.current.is_none() && self.attempt.before.is_none() {
             self.emit.segment(None)?;
             self.open(None)?;
         }
-        let first_time = line.number > self.furthest;
-        self.furthest = self.furthest.max(line.number);
         let (false, Some(table)) = (self.skips(), self.attempt.current) else {
-            return if first_time { self.emit.record(line, true) } else { Ok(()) };
+            return self.loaded_before(line);
         };
         let number = match self.attempt.tables[table].opened {
             Some(number) => number,
             None => self.ready(table)?,
         };
         let Table { plan, checker, records, rejected, .. } = &mut self.attempt.tables[table];
-        let record = self.scanner.scan(line.bytes).map_err(|error| {
-            Fault::data(format!(
-                "{}: {}",
-                place(line.number, line.offset + error.offset as u64),
-                error.message
-            ))
-        })?;
+        let record = scan(&mut self.scanner, line)?;
         *records += 1;
         let stored = match checker.check(&record) {
             Ok(row) => self.sink.record(number, plan, &row, line),
             Err(violation) => Err(Refused::Record(violation)),
         };
-        match stored {
-            Ok(()) if first_time => self.emit.record(line, false),
-            Ok(()) => Ok(()),
-            Err(Refused::Load(fault)) => Err(fault),
-            Err(Refused::Record(violation)) => {
+        let violation = match stored {
+            Ok(()) => None,
+            Err(Refused::Record(violation)) => Some(violation),
+            // This attempt has done nothing with the record; the next one may.
+            Err(Refused::Load(fault)) => return Err(fault),
+        };
+        let first_time = line.number > self.furthest;
+        self.furthest = self.furthest.max(line.number);
+        match violation {
+            None => {
+                self.emit.taken(line)?;
+                if first_time { self.emit.record(line) } else { Ok(()) }
+            }
+            Some(violation) => {
                 *rejected += 1;
                 if first_time { self.rejects.add(line, &violation) } else { Ok(()) }
             }
         }
+    }
+
+    /// A record of what was loaded before is passed on, unless it was set aside then.
+    fn loaded_before(&mut self, line: Line<'_>) -> Result<(), Fault> {
+        if !self.emit.passes_on() || line.number <= self.furthest {
+            return Ok(());
+        }
+        self.furthest = line.number;
+        // What is passed on has one schema, and so one table.
+        if let Some(Table { checker, .. }) = self.attempt.tables.first_mut() {
+            let record = scan(&mut self.scanner, line)?;
+            let dropped = checker.dropped;
+            let fits = checker.check(&record).is_ok();
+            checker.dropped = dropped;
+            if !fits {
+                return Ok(());
+            }
+        }
+        self.emit.record(line)
     }
 
     /// Whether the records at hand are in the database already. A replacement is of the whole stream, so its rows go
@@ -468,13 +510,10 @@ impl<'a, S: Sink> Load<'a, S> {
             )));
         }
         let state = before.state.clone().and_then(|state| RawValue::from_string(state).ok());
-        self.attempt.tables.iter_mut().for_each(|table| {
-            (table.fresh, table.records, table.rejected) = (false, 0, 0);
-        });
+        self.attempt.tables.iter_mut().for_each(Table::withdraw);
         self.attempt.state = state;
         self.state_out.prepare(self.attempt.state.as_deref().map(RawValue::get))?;
-        let receipts = self.receipts(&before.digest, &[]);
-        self.finish(receipts)
+        Ok(self.receipts(&before.digest, &[]))
     }
 
     /// Brings everything in, completes the ledger and commits.
@@ -489,6 +528,8 @@ impl<'a, S: Sink> Load<'a, S> {
             if !news {
                 return self.withdraw(&digest);
             }
+            // A segment without a record is part of the whole, too, and leaves nothing in its table.
+            (0..self.attempt.tables.len()).try_for_each(|table| self.ready(table).map(|_| ()))?;
         }
         let Attempt { tables, claims, state, .. } = &self.attempt;
         let mut counts = Vec::new();
@@ -521,29 +562,25 @@ impl<'a, S: Sink> Load<'a, S> {
         self.state_out.prepare(state)?;
         self.rejects.finish()?;
         self.sink.commit()?;
-        let receipts = self.receipts(&digest, &counts);
-        self.finish(receipts)
+        Ok(self.receipts(&digest, &counts))
     }
 
     /// Every segment of a replacement was loaded before: the tables, which may be newer than it, stay as they are.
     fn withdraw(&mut self, digest: &str) -> Result<Vec<Receipt>, Fault> {
         self.sink.rollback()?;
-        self.attempt.tables.iter_mut().for_each(|table| (table.records, table.rejected) = (0, 0));
+        self.attempt.tables.iter_mut().for_each(Table::withdraw);
         self.state_out.prepare(self.attempt.state.as_deref().map(RawValue::get))?;
-        let receipts = self.receipts(digest, &[]);
-        self.finish(receipts)
+        Ok(self.receipts(digest, &[]))
     }
 
     /// A receipt for each table; those without counts did nothing.
     fn receipts(&self, digest: &str, counts: &[Counts]) -> Vec<Receipt> {
         let receipt = |index: usize| {
-            let Attempt { tables, claims, state, .. } = &self.attempt;
+            let Attempt { tables, state, .. } = &self.attempt;
             let (table, counts) = (&tables[index], counts.get(index).copied().unwrap_or_default());
-            let mut ids = claims.iter().filter(|claim| claim.table == index).map(|claim| &claim.load_id);
-            let only = ids.next().filter(|_| ids.next().is_none());
             Receipt {
                 target: table.plan.name.clone(),
-                load_id: self.settings.load_id.clone().or_else(|| only.cloned()),
+                load_id: table.load_id.clone().filter(|_| !table.several),
                 mode: table.plan.mode,
                 records: table.records,
                 inserted: counts.inserted,
@@ -569,4 +606,11 @@ impl<'a, S: Sink> Load<'a, S> {
         self.emit.committed(&receipts, self.attempt.state.as_deref());
         Ok(receipts)
     }
+}
+
+fn scan<'a>(scanner: &'a mut Scanner, line: Line<'a>) -> Result<Record<'a>, Fault> {
+    scanner.scan(line.bytes).map_err(|error| {
+        let at = place(line.number, line.offset + error.offset as u64);
+        Fault::data(format!("{at}: {}", error.message))
+    })
 }

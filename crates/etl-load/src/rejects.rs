@@ -1,11 +1,13 @@
 //! Records that fail the checks, set aside.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use etl_component::io::publish;
 use etl_component::{Class, Fault, Output, random_id};
 use etl_schema::Violation;
+use etl_stream::control::{self, Control};
 use etl_stream::reader::place;
 use etl_stream::{Begin, Line, SchemaRef, Writer};
 use serde::Serialize;
@@ -24,12 +26,15 @@ struct Reject<'a> {
 
 /// The file of rejected records and how many there may be in a load.
 ///
-/// The file of a run of one load appears when it is complete. That of a run that is cut into loads is written as they
-/// go, a segment for each load that has any, for what was set aside must be there when its load is committed.
+/// The file of a run of one load appears when it is complete. To that of a run that is cut into loads they are added as
+/// they go, a segment for each load that has any: what was set aside must be there when its load is committed, and must
+/// stay there when the next run skips that load.
 pub struct Rejects {
     file: Option<Writer<Output>>,
     producer: String,
     in_place: bool,
+    /// The file that is added to, where it can be synced.
+    log: Option<File>,
     limit: u64,
     count: u64,
 }
@@ -41,18 +46,26 @@ impl Rejects {
     /// 74 if it cannot be written.
     pub fn create(settings: &Settings, producer: String) -> Result<Rejects, Fault> {
         let in_place = settings.cuts != Cuts::default();
-        let open = |path: &Path| {
-            if !in_place {
-                return Output::create(path);
-            }
-            let cannot = |error| {
-                Fault::new(Class::Io, format!("cannot write the rejects {}", path.display())).because(error)
-            };
-            File::create(path).map(Output::InPlace).map_err(cannot)
+        let mut rejects =
+            Rejects { file: None, producer, in_place, log: None, limit: settings.max_rejects, count: 0 };
+        let Some(path) = settings.rejects.as_deref() else { return Ok(rejects) };
+        if !in_place {
+            rejects.file = Some(Writer::new(Output::create(path)?));
+            rejects.begin()?;
+            return Ok(rejects);
+        }
+        let failed = |error| {
+            Fault::new(Class::Io, format!("cannot write the rejects {}", path.display())).because(error)
         };
-        let file = settings.rejects.as_deref().map(open).transpose()?.map(Writer::new);
-        let mut rejects = Rejects { file, producer, in_place, limit: settings.max_rejects, count: 0 };
-        rejects.begin()?;
+        let (file, whole) = open_log(path).map_err(failed)?;
+        if whole.is_some() {
+            rejects.log = Some(file.try_clone().map_err(failed)?);
+        }
+        rejects.file = Some(Writer::new(Output::InPlace(file)));
+        // A file without a segment would be no stream; to one that has some the next is added when there is a need.
+        if whole.is_none_or(|whole| whole == 0) {
+            rejects.begin()?;
+        }
         Ok(rejects)
     }
 
@@ -113,6 +126,7 @@ impl Rejects {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         if file.is_open() {
             file.end().map_err(write_fault)?;
+            self.log.as_ref().map_or(Ok(()), File::sync_data).map_err(write_fault)?;
         }
         if !self.in_place {
             return publish(file);
@@ -120,6 +134,31 @@ impl Rejects {
         self.file = Some(file);
         Ok(())
     }
+}
+
+/// Opens the file that rejects are added to, and says how long it is; what is no regular file has no length. A segment
+/// that was begun and not ended goes: its load was not committed, so the next run reads the same records again.
+fn open_log(path: &Path) -> io::Result<(File, Option<u64>)> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Ok((file, None));
+    }
+    let (mut length, mut whole, mut line) = (0, 0, Vec::new());
+    let mut lines = BufReader::new(File::open(path)?);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        length += line.len() as u64;
+        if line.ends_with(b"\n")
+            && control::is_control(&line)
+            && matches!(control::parse(&line), Ok(Control::End(_)))
+        {
+            whole = length;
+        }
+        line.clear();
+    }
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    Ok((file, Some(whole)))
 }
 
 fn write_fault(error: std::io::Error) -> Fault {

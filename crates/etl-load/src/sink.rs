@@ -150,8 +150,8 @@ pub trait Sink {
         line: Line<'_>,
     ) -> Result<(), Refused>;
 
-    /// Brings all records of a table in and says what became of them. `new` is told the positions, from 0, of the
-    /// records that are new rows; give `None` where nobody asks.
+    /// Brings all records of a table in and says what became of them. `new` is told which records are new rows, each by
+    /// its position, from 0, among those that [`Sink::record`] took for this table; give `None` where nobody asks.
     ///
     /// # Errors
     /// Those of the database.
@@ -173,7 +173,7 @@ pub trait Sink {
         settings: &Settings,
     ) -> Result<(), Fault>;
 
-    /// Commits. If this fails, nothing is committed.
+    /// Commits, in [`etl_component::signals::critical`]. If this fails, nothing is committed.
     ///
     /// # Errors
     /// Those of the database.
@@ -186,7 +186,8 @@ pub trait Sink {
     fn rollback(&mut self) -> Result<(), Fault>;
 
     /// After a failure, when the whole input can be given once more: makes another attempt possible, or gives the
-    /// failure back.
+    /// failure back. It may be one that has nothing to do with the sink, such as a record that is refused or an output
+    /// that cannot be written.
     ///
     /// # Errors
     /// The failure, if another attempt would be as bad.

@@ -39,9 +39,9 @@ impl Spool {
         self.wanted[word] |= 1 << (position % 64);
     }
 
-    /// Takes every [`Spool::want`] back, which an attempt that was not committed has left.
-    pub(crate) fn want_nothing(&mut self) {
-        self.wanted.clear();
+    /// Forgets all lines, which an attempt that was not committed has left.
+    pub(crate) fn clear(&mut self) {
+        *self = Spool::default();
     }
 
     /// Hands the wanted lines to `each`, in order. The spool is empty afterwards.
@@ -102,7 +102,11 @@ mod tests {
         }
         assert!(spool.file.is_some(), "this test is about more than 8 MiB");
         let mut lines = Vec::new();
-        spool.drain(|line| Ok(lines.push(String::from_utf8(line.to_vec()).unwrap()))).unwrap();
+        let keep = |line: &[u8]| {
+            lines.push(String::from_utf8(line.to_vec()).unwrap());
+            Ok(())
+        };
+        spool.drain(keep).unwrap();
         let expected: Vec<String> = (0..9000).filter(|n| n % 7 == 3).map(line).collect();
         assert_eq!(lines, expected);
         spool.drain(|_| panic!("it is empty")).unwrap();

@@ -1,8 +1,10 @@
 //! What a loader does besides loading: `--plan` and `--print-state`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 
-use etl_component::{Class, Fault, InputArgs, Output};
+use etl_component::{Fault, InputArgs, Output};
+use etl_stream::writer::io_fault;
 use etl_stream::{Begin, Event};
 
 use crate::args::{Settings, Task};
@@ -30,25 +32,24 @@ pub(crate) fn run<S: Sink>(
             (sink.explain(&plan), format!("{}: {} was not touched", sink.name(), plan.name))
         }
     };
-    let failed = |error| Fault::new(Class::Io, "cannot write the output").because(error);
-    output.write_all(text.as_bytes()).map_err(failed)?;
+    output.write_all(text.as_bytes()).map_err(io_fault)?;
     output.publish()?;
     Ok(summary)
 }
 
-/// The plan by the flags; where they do not tell, by the beginning of the input.
+/// The plan by the flags; where they name no schema, by the beginning of the input.
 fn plan<S: Sink>(sink: &mut S, settings: &Settings, input: &InputArgs) -> Result<Plan<S::Details>, Fault> {
-    let mut plan = |begin: Option<&Begin>| {
-        let target = Target::resolve(settings, begin, S::table_name)?;
-        sink.plan(target, settings)
-    };
-    match plan(None) {
-        Err(fault) if settings.schema.is_none() && fault.class() == Class::Config => {
-            match input.open()?.next()? {
-                Some(Event::Begin(begin)) if begin.schema.is_some() => plan(Some(&begin)),
-                _ => Err(fault),
-            }
-        }
-        planned => planned,
+    let begin = if settings.schema.is_none() { begin(input)? } else { None };
+    sink.plan(Target::resolve(settings, begin.as_ref(), S::table_name)?, settings)
+}
+
+/// The first line of the input, if it opens a segment. There need not be any input.
+fn begin(input: &InputArgs) -> Result<Option<Begin>, Fault> {
+    if input.input == Path::new("-") && std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    match (InputArgs { allow_empty: true, ..input.clone() }).open()?.next()? {
+        Some(Event::Begin(begin)) => Ok(Some(begin)),
+        _ => Ok(None),
     }
 }

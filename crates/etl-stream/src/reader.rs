@@ -211,7 +211,17 @@ impl<R: Read> Reader<R> {
 
     /// Whether the next call of [`Reader::next`] has to wait for the source: the moment to pass on what was written.
     pub fn is_drained(&self) -> bool {
-        memchr::memchr(b'\n', &self.buf[self.start..self.end]).is_none()
+        let rest = &self.buf[self.start..self.end];
+        rest.len() <= self.options.max_line_bytes && memchr::memchr(b'\n', rest).is_none()
+    }
+
+    /// Reads once from the source, which need not complete a line; false at its end. For those who wait on the source
+    /// themselves while [`Reader::is_drained`] says so.
+    ///
+    /// # Errors
+    /// 74 if it cannot be read.
+    pub fn read_more(&mut self) -> Result<bool, Fault> {
+        self.fill()
     }
 
     /// What it reads from.
@@ -290,7 +300,7 @@ impl<R: Read> Reader<R> {
             self.buf.copy_within(self.start..self.end, 0);
             self.base += self.start as u64;
             self.end -= self.start;
-            self.searched -= self.start;
+            self.searched = self.searched.saturating_sub(self.start);
             (self.start, self.hashed) = (0, 0);
         }
         if self.end == self.buf.len() {

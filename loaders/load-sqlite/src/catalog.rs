@@ -119,9 +119,12 @@ impl Existing {
             let name = &column.name;
             let Some(found) = self.column(name) else {
                 if !add {
+                    let wants = match stamp::is_stamp(name) {
+                        true => "--stamp fills".to_owned(),
+                        false => format!("schema {} has", schema.name),
+                    };
                     return Err(Fault::config(format!(
-                        "table {table} has no column {name}, which schema {} has (--evolve add-columns adds it)",
-                        schema.name
+                        "table {table} has no column {name}, which {wants} (--evolve add-columns adds it)"
                     )));
                 }
                 missing.push(position);
@@ -151,6 +154,12 @@ impl Existing {
             ))),
             None => Ok((affinities, missing)),
         }
+    }
+
+    /// How a column of this type is declared when it is added.
+    pub(crate) fn declaration(&self, ty: &Type) -> String {
+        let declared = ty.sqlite();
+        if self.strict { strict_name(&declared).to_owned() } else { declared }
     }
 
     /// How a unique index with exactly the key's columns compares each of them; nothing if there is no such index,
@@ -204,6 +213,16 @@ pub(crate) fn affinity(declared: &str) -> &'static str {
         () if has(&["BLOB"]) || upper.is_empty() => "BLOB",
         () if has(&["REAL", "FLOA", "DOUB"]) => "REAL",
         () => "NUMERIC",
+    }
+}
+
+/// What a column declared like this is in a STRICT table, which knows a few names only
+/// (<https://www.sqlite.org/stricttables.html>).
+fn strict_name(declared: &str) -> &'static str {
+    match affinity(declared) {
+        _ if declared.starts_with("TEXT") => "TEXT",
+        "NUMERIC" => "INTEGER",
+        affinity => affinity,
     }
 }
 

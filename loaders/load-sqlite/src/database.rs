@@ -1,10 +1,12 @@
 //! The database file: opening it, transactions, and what its errors mean.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use etl_component::{Class, Fault, signals};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// An open database.
@@ -16,22 +18,9 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the file, or creates it, and reads its catalog: what is no database, or not ours to read, fails now.
     pub(crate) fn open(path: &Path) -> Result<Database, Fault> {
-        let name = path.display().to_string();
-        if name.is_empty() || name == ":memory:" {
-            return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
-        }
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(Fault::config(format!("cannot open the database {name}: it is no regular file")));
-        }
-        let fault = |error| unopened(path, fault(&format!("cannot open the database {name}"), error));
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
-        connection.busy_handler(Some(wait)).map_err(fault)?;
-        let _: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-            .map_err(fault)?;
+        let name = name(path)?;
+        let fault = |error| unopened(path, fault(&cannot_open(path), error));
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(fault)?;
         if connection.is_readonly("main").map_err(fault)? {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
         }
@@ -42,6 +31,26 @@ impl Database {
             let folder = folder.display().to_string().replace('\'', "''");
             connection.execute_batch(&format!("PRAGMA temp_store_directory = '{folder}'")).map_err(fault)?;
         }
+        Ok(Database { connection, name })
+    }
+
+    /// Opens the file to look at it, which changes nothing. One that is missing is as good as an empty one.
+    pub(crate) fn look(path: &Path) -> Result<Database, Fault> {
+        let name = name(path)?;
+        let fault = |error| fault(&cannot_open(path), error);
+        if let Err(error) = std::fs::metadata(path) {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if error.kind() != ErrorKind::NotFound || folder.is_some_and(|folder| !folder.is_dir()) {
+                return Err(Fault::config(cannot_open(path)).because(error));
+            }
+            return Ok(Database { connection: Connection::open_in_memory().map_err(fault)?, name });
+        }
+        // What a load that was killed has left in the log is not for us to bring into the file.
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let keep_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+        let connection = connect(path, OpenFlags::empty()).map_err(fault)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log).map_err(fault)?;
         Ok(Database { connection, name })
     }
 
@@ -86,9 +95,32 @@ impl Database {
     }
 }
 
+fn name(path: &Path) -> Result<String, Fault> {
+    let name = path.display().to_string();
+    if name.is_empty() || name == ":memory:" {
+        return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
+    }
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(Fault::config(format!("{}: it is no regular file", cannot_open(path))));
+    }
+    Ok(name)
+}
+
+fn cannot_open(path: &Path) -> String {
+    format!("cannot open the database {}", path.display())
+}
+
+/// Connects, and reads the catalog, so that what is no database fails at once.
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait))?;
+    let _: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    Ok(connection)
+}
+
 /// SQLite says that it cannot open a file, and not why; the system does.
 fn unopened(path: &Path, fault: Fault) -> Fault {
-    use std::io::ErrorKind;
     if fault.class() != Class::Config {
         return fault;
     }

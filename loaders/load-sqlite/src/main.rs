@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use etl_component::{Component, Context};
+use etl_load::args::Task;
 use etl_load::{LoadArgs, Settings};
 
 use crate::database::Database;
@@ -47,8 +48,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let database = OnceCell::new();
-    etl_load::run(args.load, context, Some(&args.db), |_| {
-        let opened = Database::open(&args.db)?;
+    etl_load::run(args.load, context, Some(&args.db), |settings| {
+        let open = if settings.task == Task::Load { Database::open } else { Database::look };
+        let opened = open(&args.db)?;
         Ok(Sqlite::new(database.get_or_init(|| opened)))
     })
 }

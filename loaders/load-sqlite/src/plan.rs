@@ -19,8 +19,8 @@ pub(crate) struct Details {
     pub(crate) create: bool,
     /// What is stored: the records' columns and the stamp's.
     pub(crate) stored: Schema,
-    /// The columns that have to be added first.
-    pub(crate) missing: Vec<usize>,
+    /// The columns that have to be added first, with their declarations.
+    pub(crate) missing: Vec<(usize, String)>,
     /// How the table stores and compares the columns: affinity, and of the key's the collation.
     pub(crate) storage: Vec<String>,
     /// What is inserted for each column: `?`, or more where the table has a default.
@@ -70,7 +70,11 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     let stored = stamp::stored(&schema, settings.stamp)?;
     let (mut storage, missing) = match &found {
         None => (stored.columns.iter().map(new_storage).collect(), Vec::new()),
-        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns)?,
+        Some(table) => {
+            let (storage, missing) = table.fit(&stored, settings.evolve == Evolve::AddColumns)?;
+            let declared = |column: usize| (column, table.declaration(&stored.columns[column].ty));
+            (storage, missing.into_iter().map(declared).collect())
+        }
     };
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
         match table.collations(database, &schema)? {
@@ -104,9 +108,9 @@ pub(crate) fn statements(plan: &Plan) -> String {
         return ddl(stored, Dialect::Sqlite, &plan.name);
     }
     let table = quote_ident(&plan.name);
-    missing.iter().fold(String::new(), |mut sql, &column| {
-        let Column { name, ty, .. } = &stored.columns[column];
-        let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {} {};", quote_ident(name), ty.sqlite());
+    missing.iter().fold(String::new(), |mut sql, (column, declared)| {
+        let name = quote_ident(&stored.columns[*column].name);
+        let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {declared};");
         sql
     })
 }
@@ -119,14 +123,17 @@ pub(crate) fn explain(plan: &Plan) -> String {
         (false, true) => "is there and fits",
         (false, false) => "would get columns",
     };
-    let mut text = format!("-- table {} {what}; mode {}", plan.name, plan.mode);
+    let mut first = format!("table {} {what}; mode {}", plan.name, plan.mode);
     if !plan.schema.key.is_empty() {
-        let _ = write!(text, ", key ({})", plan.schema.key_names().collect::<Vec<_>>().join(", "));
+        let _ = write!(first, ", key ({})", plan.schema.key_names().collect::<Vec<_>>().join(", "));
     }
-    text += "\n";
-    text += &statements(plan);
-    for (column, storage) in stored.columns.iter().zip(storage) {
-        let _ = writeln!(text, "-- {}: {} as {storage}", column.name, column.ty.postgres());
-    }
-    text
+    let columns = stored.columns.iter().zip(storage);
+    let columns = columns
+        .map(|(column, storage)| comment(&format!("{}: {} as {storage}", column.name, column.ty.postgres())));
+    comment(&first) + &statements(plan) + &columns.collect::<String>()
+}
+
+/// A comment ends with its line, so a name in it must not have a second one.
+fn comment(text: &str) -> String {
+    format!("-- {}\n", text.replace(char::is_control, " "))
 }

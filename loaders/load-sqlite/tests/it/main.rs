@@ -1,19 +1,29 @@
 //! Loads through the binary, and what is then in the database.
 
+mod again;
+mod cut_short;
+mod cuts;
 mod emit;
 mod environment;
+mod evolve;
 mod exact;
 mod input;
+mod interval;
 mod memory;
 mod modes;
+mod new;
 mod odd;
 mod once;
 mod output;
 mod pipes;
+mod plan;
+mod print_state;
 mod rejects;
 mod seal;
 mod segments;
+mod set_aside;
 mod signals;
+mod stamp;
 mod state;
 mod support;
 mod tables;

@@ -1,0 +1,291 @@
+//! A database in memory, which fails and is changed by others as a test says.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use clap::Parser;
+use etl_component::{Class, Component, Context, Env, Fault};
+use etl_load::{Counts, Entry, LoadArgs, Loaded, Plan, Refused, Settings, Sink, Target};
+use etl_schema::{Row, Schema, Violation};
+use etl_stream::{Begin, Line, SchemaRef, Writer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+
+pub(crate) const EVENTS: &str = r#"{"properties":{"n":{"type":"integer"}},"required":["n"]}"#;
+
+/// Where an attempt fails, with 75.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum At {
+    Begin,
+    Record(usize),
+    Finish,
+    Complete,
+    Commit,
+}
+
+/// Target and load id.
+type Key = (String, String);
+
+/// Digest, records and state.
+type Done = (String, u64, Option<String>);
+
+/// What is in the database, and what is to happen to it.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) rows: BTreeMap<String, Vec<String>>,
+    pub(crate) ledger: BTreeMap<Key, Done>,
+    /// What each attempt fails at; those beyond succeed.
+    pub(crate) failures: VecDeque<Option<At>>,
+    /// Records that the database does not take, from which attempt on.
+    pub(crate) refuses: Option<(&'static str, usize)>,
+    /// Somebody else's load, which is there after the first attempt.
+    pub(crate) meanwhile: Option<(Key, String)>,
+    /// A folder that is made by the commit.
+    pub(crate) folder: Option<PathBuf>,
+    /// What the sink was asked for.
+    pub(crate) plans: Vec<String>,
+    pub(crate) prepared: Vec<String>,
+    pub(crate) attempts: usize,
+    pub(crate) retries: usize,
+}
+
+/// The sink. Its tables' names are `public.` and the name, in lower case if `FOLDS`.
+pub(crate) struct Fake<const LAST: bool, const FOLDS: bool> {
+    world: Rc<RefCell<World>>,
+    fails: Option<At>,
+    open: Vec<(String, Vec<String>)>,
+    claimed: Vec<Key>,
+    entries: Vec<(Key, Done)>,
+    fed: usize,
+}
+
+impl<const LAST: bool, const FOLDS: bool> Fake<LAST, FOLDS> {
+    fn check(&self, at: At) -> Result<(), Fault> {
+        if self.fails == Some(at) {
+            Err(Fault::new(Class::Transient, format!("told to fail at {at:?}")))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
+    type Details = ();
+    const PLANS_LAST: bool = LAST;
+
+    fn name(&self) -> String {
+        "fake".to_owned()
+    }
+
+    /// Two names that differ in case.
+    fn table_name(table: &str) -> String {
+        match table {
+            "etl_receipt" => "Logs".to_owned(),
+            "etl_reject" => "logs".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan<()>, Fault> {
+        let Target { table, schema } = target;
+        let name = format!("public.{}", if FOLDS { table.to_ascii_lowercase() } else { table });
+        let own = || Schema::from_json("own", &serde_json::from_str::<Value>(EVENTS).expect("JSON"));
+        let schema = schema.map_or_else(own, Ok)?;
+        self.world.borrow_mut().plans.push(name.clone());
+        Ok(Plan { mode: settings.mode_for(&name, &schema)?, name, schema: Arc::new(schema), details: () })
+    }
+
+    fn explain(&self, _: &Plan<()>) -> String {
+        String::new()
+    }
+
+    fn state(&mut self, _: Target, _: &Settings, _: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    fn prepare(&mut self, plan: &mut Plan<()>) -> Result<(), Fault> {
+        self.world.borrow_mut().prepared.push(format!("{} by {}", plan.name, plan.schema.name));
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        (self.open, self.claimed, self.entries, self.fed) = Default::default();
+        let mut world = self.world.borrow_mut();
+        world.attempts += 1;
+        self.fails = world.failures.pop_front().flatten();
+        drop(world);
+        self.check(At::Begin)
+    }
+
+    fn claim(&mut self, plan: &Plan<()>, load_id: &str) -> Result<Option<Loaded>, Fault> {
+        let key = (plan.name.clone(), load_id.to_owned());
+        let found = self.world.borrow().ledger.get(&key).cloned();
+        self.claimed.push(key);
+        Ok(found.map(|(digest, _, state)| Loaded { digest, state }))
+    }
+
+    fn open(&mut self, plan: &Plan<()>) -> Result<(), Fault> {
+        self.open.push((plan.name.clone(), Vec::new()));
+        Ok(())
+    }
+
+    fn record(&mut self, table: usize, _: &Plan<()>, _: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+        self.fed += 1;
+        self.check(At::Record(self.fed))?;
+        let text = String::from_utf8_lossy(line.bytes).into_owned();
+        let world = self.world.borrow();
+        if world.refuses.is_some_and(|(refused, from)| refused == text && world.attempts >= from) {
+            return Err(Refused::Record(Violation { field: "n".to_owned(), reason: "not here".to_owned() }));
+        }
+        self.open[table].1.push(text);
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        table: usize,
+        _: &Plan<()>,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, Fault> {
+        let inserted = self.open[table].1.len() as u64;
+        if let Some(new) = new {
+            (0..inserted).for_each(new);
+        }
+        self.check(At::Finish)?;
+        Ok(Counts { inserted, ..Counts::default() })
+    }
+
+    fn complete(&mut self, _: &[&Plan<()>], entries: &[Entry<'_>], _: &Settings) -> Result<(), Fault> {
+        for entry in entries {
+            let key = (entry.target.to_owned(), entry.load_id.to_owned());
+            assert!(self.claimed.contains(&key), "{key:?} was not claimed");
+            self.entries
+                .push((key, (entry.digest.to_owned(), entry.records, entry.state.map(str::to_owned))));
+        }
+        self.check(At::Complete)
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        self.check(At::Commit)?;
+        let mut world = self.world.borrow_mut();
+        if let Some(folder) = &world.folder {
+            fs::create_dir(folder).expect("a folder");
+        }
+        for (table, lines) in self.open.drain(..) {
+            world.rows.entry(table).or_default().extend(lines);
+        }
+        world.ledger.extend(self.entries.drain(..));
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), Fault> {
+        self.open.clear();
+        Ok(())
+    }
+
+    fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
+        let mut world = self.world.borrow_mut();
+        world.retries += 1;
+        if let Some((key, digest)) = world.meanwhile.take() {
+            world.ledger.insert(key, (digest, 0, None));
+        }
+        if fault.class() == Class::Transient { Ok(()) } else { Err(fault) }
+    }
+}
+
+/// A folder for the files of a load, and its database.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) world: Rc<RefCell<World>>,
+}
+
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        let place = Place { folder: tempfile::tempdir().expect("a folder"), world: Rc::default() };
+        fs::write(place.folder.path().join("events.json"), EVENTS).expect("a file");
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// The lines of a file, without `begin` and `end`.
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.path(name)).expect("a file");
+        let control = |line: &&str| line.contains("\"kind\":\"begin\"") || line.contains("\"kind\":\"end\"");
+        text.lines().filter(|line| !control(line)).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn receipts(&self) -> Vec<Value> {
+        self.lines("out").iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// Loads these bytes, with `%` in the arguments for the folder; what is printed is in the file `out`.
+    pub(crate) fn load<const LAST: bool, const FOLDS: bool>(
+        &self,
+        args: &str,
+        stream: &[u8],
+    ) -> anyhow::Result<String> {
+        static COMPONENT: Component = Component {
+            name: "load-fake",
+            version: "0",
+            variables: &[],
+            reads: &[],
+            writes: &[],
+            streams: Settings::streams,
+        };
+        fs::write(self.path("in"), stream).expect("a file");
+        let args = format!("load --input %/in --output %/out {args}").replace('%', &self.path(""));
+        let args = Args::try_parse_from(args.split_whitespace()).expect("arguments");
+        let context = Context { component: &COMPONENT, env: Env::of(&[]) };
+        etl_load::run(args.load, &context, None, |_| {
+            let (world, fails, fed) = (Rc::clone(&self.world), None, 0);
+            Ok(Fake::<LAST, FOLDS> {
+                world,
+                fails,
+                open: Vec::new(),
+                claimed: Vec::new(),
+                entries: Vec::new(),
+                fed,
+            })
+        })
+    }
+}
+
+/// The class that a failure ends a component with, and what it says.
+pub(crate) fn failure(result: anyhow::Result<String>) -> (u8, String) {
+    let error = result.expect_err("a failure");
+    (error.downcast_ref::<Fault>().expect("a fault").class().code(), format!("{error:#}"))
+}
+
+/// A sealed segment; lines that start with `state ` become states.
+pub(crate) fn sealed(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
+    let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
+    let schema = match schema {
+        "" => None,
+        document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document))),
+        name => Some(SchemaRef::Name(name.to_owned())),
+    };
+    let mut writer = Writer::new(Vec::new());
+    writer.begin(&Begin { id: id.to_owned(), schema, producer: None }).expect("memory");
+    for line in lines {
+        match line.strip_prefix("state ") {
+            Some(value) => writer.state(&raw(value)).expect("memory"),
+            None => writer.line(line.as_bytes()).expect("memory"),
+        }
+    }
+    writer.end().expect("memory");
+    writer.into_inner()
+}
