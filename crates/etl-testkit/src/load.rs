@@ -108,3 +108,41 @@ pub fn refused(ran: &Ran, code: i32, said: &str) {
     assert_eq!((&last["_etl"]["kind"], &last["_etl"]["code"]), (&"abort".into(), &code.into()));
     assert_eq!(last["_etl"]["message"], ran.last_error_line());
 }
+
+/// The segments that a loader printed: the lines of each, without `begin` and `end`, but with `abort`.
+///
+/// # Panics
+/// If they are no stream.
+#[track_caller]
+pub fn segments(stdout: &str) -> Vec<Vec<&str>> {
+    let mut segments = Vec::new();
+    let mut open = None;
+    for line in stdout.lines() {
+        let control: Value =
+            if line.starts_with("{\"_etl\":") { printed(line).remove(0) } else { Value::Null };
+        match (control["_etl"]["kind"].as_str(), &mut open) {
+            (Some("begin"), None) => open = Some(Vec::new()),
+            (Some("end"), Some(lines)) => {
+                let records = lines.iter().filter(|line: &&&str| !line.starts_with("{\"_etl\":")).count();
+                assert_eq!(control["_etl"]["records"], records, "{line}");
+                segments.extend(open.take());
+            }
+            (Some("abort"), open) => segments.push([open.take().unwrap_or_default(), vec![line]].concat()),
+            (Some("state") | None, Some(lines)) => lines.push(line),
+            _ => panic!("{line} is out of place in {stdout}"),
+        }
+    }
+    assert_eq!(open, None, "{stdout}");
+    segments
+}
+
+/// The receipts that a loader printed, those of each load.
+///
+/// # Panics
+/// If they are no stream.
+#[track_caller]
+pub fn loads(stdout: &str) -> Vec<Vec<Value>> {
+    let parse = |line: &&str| printed(line).remove(0);
+    let segments = segments(stdout);
+    segments.iter().map(|lines| lines.iter().map(parse).collect()).collect()
+}

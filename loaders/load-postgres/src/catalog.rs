@@ -46,6 +46,7 @@ pub(crate) struct Table {
     pub(crate) policies: bool,
     /// Whether a trigger can keep a row out.
     pub(crate) gated: bool,
+    pub(crate) partitioned: bool,
 }
 
 /// A column of it.
@@ -85,11 +86,10 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
     let [facts, columns, unique] = results.as_slice() else { return Err(unexpected(&what)) };
     let facts = facts.first().ok_or_else(|| unexpected(&what))?;
     let is = |column: &str| facts.get(column) == Some("t");
-    let schema = facts.get("schema").map(str::to_owned);
+    let schema = facts.get("schema").map(str::to_owned).or_else(|| name.schema.clone());
     if schema.is_none() {
-        return Err(Fault::config(format!(
-            "{what}: the search_path names no schema that is there; name one"
-        )));
+        let why = "the search_path names no schema that is there; name one";
+        return Err(Fault::config(format!("{what}: {why}")));
     }
     let name = Name { schema, table: name.table.clone() };
     let table = match facts.get("oid") {
@@ -105,6 +105,7 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
                 may: privileges.map(is),
                 policies: is("policies"),
                 gated: is("gated"),
+                partitioned: facts.get("relkind") == Some("p"),
             })
         }
     };

@@ -232,9 +232,10 @@ fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
     let may_create = found.may_create == Some(true);
     match found.ledger {
         None if !may_create => {
-            let (ledger, statements) = (name.sibling(ledger::TABLE), ledger::ddl(name));
+            let ledger = name.sibling(ledger::TABLE);
+            let statements = ledger::ddl(name).split_whitespace().collect::<Vec<_>>().join(" ");
             let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {role}", ledger.sql());
-            return denied(&format!("create the ledger {}", ledger.text()), format!("{statements}{grant}"));
+            return denied(&format!("create the ledger {}", ledger.text()), format!("{statements} {grant}"));
         }
         Some(false) => {
             let ledger = name.sibling(ledger::TABLE);

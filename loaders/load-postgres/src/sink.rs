@@ -104,6 +104,18 @@ impl Postgres {
         }
     }
 
+    fn is_broken(&self) -> bool {
+        self.session.batch("the connection", "").is_err_and(|error| is_lost(&error))
+    }
+
+    /// A fault that does not say whether the connection is still there.
+    fn examined(&mut self, fault: Fault) -> Fault {
+        if fault.class() == Class::Transient && self.is_broken() {
+            self.trouble = Some(Trouble::Lost);
+        }
+        fault
+    }
+
     /// The connection can do one thing at a time: ends the COPY that is under way.
     fn end_copy(&mut self) -> Result<(), Fault> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
@@ -224,7 +236,13 @@ impl Sink for Postgres {
 
     fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {
         self.end_copy()?;
-        plan::plan(&self.session, target, settings)
+        let planned = plan::plan(&self.session, target.clone(), settings);
+        if planned.is_err() && !self.in_transaction && self.is_broken() {
+            // Extractors may take hours to their first line, and what stands between does not keep idle connections.
+            self.session = Session::connect(&self.connection)?;
+            return plan::plan(&self.session, target, settings);
+        }
+        planned.map_err(|fault| self.examined(fault))
     }
 
     fn explain(&self, plan: &Plan) -> String {
@@ -245,12 +263,13 @@ impl Sink for Postgres {
         if plan.details.is_ready() {
             return Ok(());
         }
-        *plan = if self.in_transaction {
+        let made = if self.in_transaction {
             // On a connection of its own: what is created is committed, and its locks are not held for the whole load.
-            create::make(&Session::connect(&self.connection)?, plan, &self.settings)?
+            create::make(&Session::connect(&self.connection)?, plan, &self.settings)
         } else {
-            create::make(&self.session, plan, &self.settings)?
+            create::make(&self.session, plan, &self.settings)
         };
+        *plan = made.map_err(|fault| self.examined(fault))?;
         Ok(())
     }
 
@@ -291,7 +310,7 @@ impl Sink for Postgres {
         let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
         let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
         self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;
-        let now = catalog::columns(&self.session, name)?;
+        let now = catalog::columns(&self.session, name).map_err(|fault| self.examined(fault))?;
         if plan.details.table.as_ref().is_none_or(|table| table.columns != now) {
             self.trouble = Some(Trouble::RolledBack);
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));

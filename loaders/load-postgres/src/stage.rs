@@ -11,6 +11,7 @@ use crate::session::Session;
 
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
+    number: usize,
     name: String,
     /// The column with the record's position, if the rows have a key.
     row: Option<String>,
@@ -32,13 +33,14 @@ impl From<Error> for Failure {
 
 impl Stage {
     /// What will hold the rows of the target with this number.
-    pub(crate) fn new(plan: &Plan, index: usize) -> Stage {
+    pub(crate) fn new(plan: &Plan, number: usize) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
         let mut row = "etl_row".to_owned();
         while plan.details.stored.position(&row).is_some() {
             row.push('_');
         }
-        Stage { name: format!("pg_temp.etl_stage_{index}"), row: keyed.then(|| quote_ident(&row)) }
+        let name = format!("pg_temp.etl_stage_{number}");
+        Stage { number, name, row: keyed.then(|| quote_ident(&row)) }
     }
 
     /// Whether each row begins with its position, an integer of 8 bytes.
@@ -92,7 +94,7 @@ impl Stage {
             // Of each key the last record, in mode ignore the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {name} s ORDER BY {key}, {row}{order})"),
         };
-        let merge = Merge { session, plan, source: &source, row };
+        let merge = Merge { session, plan, number: self.number, source: &source, row };
         let counts = match plan.mode {
             Mode::Append | Mode::Replace => merge.insert(distinct, new)?,
             Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
@@ -112,6 +114,7 @@ impl Stage {
 struct Merge<'a> {
     session: &'a Session,
     plan: &'a Plan,
+    number: usize,
     source: &'a str,
     row: &'a str,
 }
@@ -129,16 +132,58 @@ impl Merge<'_> {
     }
 
     fn on_conflict(&self, distinct: u64, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Failure> {
+        let table = self.plan.details.table.as_ref();
         let insert = format!("{} {}", insert(self.plan, self.source), on_conflict(self.plan));
         let (inserted, updated) = match new {
+            new if table.is_some_and(|table| table.partitioned) => self.in_two_steps(new)?,
             None => self.count(&insert)?,
             Some(new) => self.tell(&insert, new)?,
         };
-        if self.plan.details.table.as_ref().is_some_and(|table| table.gated) {
+        if table.is_some_and(|table| table.gated) {
             self.check_present(distinct)?;
         }
         let unchanged = distinct.saturating_sub(inserted + updated);
         Ok(Counts { inserted, updated, unchanged, superseded: 0 })
+    }
+
+    /// A partitioned table does not tell xmax: the keys that are new are inserted and kept first, then the others are
+    /// updated.
+    fn in_two_steps(&self, new: Option<&mut dyn FnMut(u64)>) -> Result<(u64, u64), Failure> {
+        let (what, plan) = (what(self.plan), self.plan);
+        let keys = plan.schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ");
+        let fresh = format!("pg_temp.etl_new_{}", self.number);
+        let create = fresh.trim_start_matches("pg_temp.");
+        let table = plan.details.name.sql();
+        self.session.batch(
+            &what,
+            &format!(
+                "CREATE TEMPORARY TABLE {create} ON COMMIT DROP AS SELECT {keys} FROM {table} WITH NO DATA"
+            ),
+        )?;
+        let inserted = self.session.count(
+            &what,
+            &format!(
+                "WITH done AS ({} ON CONFLICT ({keys}) DO NOTHING RETURNING {keys})
+                 INSERT INTO {fresh} SELECT * FROM done",
+                insert(plan, self.source)
+            ),
+        )?;
+        if let Some(new) = new {
+            let rows = format!(
+                "SELECT {} FROM {fresh} old JOIN {} s ON {} ORDER BY 1",
+                self.row,
+                self.source,
+                same_key(plan)
+            );
+            self.positions(&rows, |row| new(row.unsigned_abs()))?;
+        }
+        let others = format!(
+            "(SELECT * FROM {} s WHERE NOT EXISTS (SELECT FROM {fresh} old WHERE {}))",
+            self.source,
+            same_key(plan)
+        );
+        let update = format!("{} {}", insert(plan, &others), on_conflict(plan));
+        Ok((inserted, self.session.count(&what, &update)?))
     }
 
     /// How many rows are new, and how many were changed. A row that is new has no xmax: nobody has locked it.
@@ -154,16 +199,15 @@ impl Merge<'_> {
 
     /// The same, and tells the positions of the new ones.
     fn tell(&self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), Failure> {
-        let names: Vec<String> = self.plan.schema.key_names().map(quote_ident).collect();
-        let keys: Vec<String> = names.iter().map(|name| format!("old.{name}")).collect();
-        let same = names.iter().zip(key_exprs(self.plan)).map(|(name, key)| format!("done.{name} = {key}"));
+        let keys: Vec<String> =
+            self.plan.schema.key_names().map(|name| format!("old.{}", quote_ident(name))).collect();
         let sql = format!(
             "WITH done AS ({insert} RETURNING {}, old.xmax = 0 AS new)
-             SELECT CASE WHEN new THEN {} ELSE -1 END FROM done JOIN {} s ON {} ORDER BY 1",
+             SELECT CASE WHEN new THEN {} ELSE -1 END FROM done old JOIN {} s ON {} ORDER BY 1",
             keys.join(", "),
             self.row,
             self.source,
-            same.collect::<Vec<_>>().join(" AND ")
+            same_key(self.plan)
         );
         let (mut inserted, mut updated) = (0, 0);
         self.positions(&sql, |row| match u64::try_from(row) {
@@ -182,13 +226,11 @@ impl Merge<'_> {
 
     /// A row trigger may answer NULL, which drops the row and tells nobody.
     fn check_present(&self, distinct: u64) -> Result<(), Failure> {
-        let names = self.plan.schema.key_names().map(quote_ident);
-        let same = names.zip(key_exprs(self.plan)).map(|(name, key)| format!("old.{name} = {key}"));
         let sql = format!(
             "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} old WHERE {})",
             self.source,
             self.plan.details.name.sql(),
-            same.collect::<Vec<_>>().join(" AND ")
+            same_key(self.plan)
         );
         let rows = self.session.rows(&what(self.plan), &sql)?;
         complete(self.plan, distinct, rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0))
@@ -248,6 +290,13 @@ fn value(field: &Field) -> String {
 
 fn key_exprs(plan: &Plan) -> impl Iterator<Item = String> {
     plan.schema.key.iter().map(|&column| value(&plan.details.fields[column]))
+}
+
+/// That a row `old` has the key of the row `s` of the stage.
+fn same_key(plan: &Plan) -> String {
+    let names = plan.schema.key_names().map(quote_ident);
+    let same = names.zip(key_exprs(plan)).map(|(name, key)| format!("old.{name} = {key}"));
+    same.collect::<Vec<_>>().join(" AND ")
 }
 
 fn key(plan: &Plan) -> String {

@@ -99,6 +99,7 @@ fn policies_are_followed() {
 fn a_table_that_changes_just_before_the_load_is_planned_again() {
     let place = Place::new();
     place.sql("CREATE TABLE events (n bigint NOT NULL, text varchar(9))");
+    place.load("--schema events.json", events("first", [])).ok();
     let mut running = place.waiting("--schema events.json", &events("a", [1, 70_000])[..40]);
     // What was a bigint is too narrow now; the bytes of the plan would be wrong.
     place.sql("ALTER TABLE events ALTER n TYPE smallint");

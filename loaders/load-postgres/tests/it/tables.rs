@@ -177,7 +177,7 @@ fn segments_of_different_schemas_go_to_their_tables_together() {
         ]
         .concat()
     };
-    refused(&place.load("--create", segments("{}")), 3, "line 8");
+    refused(&place.load("--create", segments("{}")), 3, "line 9");
     place.load("--create", segments(&now.replace("\"a\"", "\"c\""))).ok();
     assert_eq!(place.rows("SELECT location FROM openweather_current ORDER BY 1"), ["a", "b", "c"]);
     assert_eq!(place.rows("SELECT location FROM openweather_air_pollution"), ["a"]);

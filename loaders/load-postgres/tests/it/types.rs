@@ -159,6 +159,10 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
                 (_, Some(element)) => {
                     let elements = (0..random.usize(..4)).map(|_| match random.u8(..5) {
                         0 => "null".to_owned(),
+                        // In an array of JSON json_to_record takes strings for JSON and arrays for dimensions.
+                        _ if element.starts_with("json") => {
+                            ["{\"a\":[1]}", "12.50", "true"][random.usize(..3)].to_owned()
+                        }
                         _ => value(&mut random, element),
                     });
                     format!("[{}]", elements.collect::<Vec<_>>().join(","))
@@ -182,6 +186,11 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
         "CREATE TABLE expected AS SELECT r.*, decode(line ->> 'bytes', 'base64') AS bytes
          FROM lines, json_to_record(line) AS r(id int, {list})"
     ));
+    // json_to_record writes strings anew for json, which keeps what it is given.
+    place.sql(
+        "UPDATE expected SET c_json = nullif((line -> 'c_json')::text, 'null')::json FROM lines
+         WHERE (line ->> 'id')::int = id",
+    );
     for name in names.iter().chain(&["bytes"]) {
         let differ = format!(
             "SELECT id, l.{name}, e.{name} FROM loaded l JOIN expected e USING (id)
