@@ -12,8 +12,14 @@ pub(crate) fn root() -> &'static Path {
 
 /// Runs cargo in the root of the workspace.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
-    let status =
-        Command::new(env!("CARGO")).args(args).current_dir(root()).status().context("cannot run cargo")?;
+    run_with(&[], args)
+}
+
+/// The same with these variables.
+pub(crate) fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<()> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(args).envs(env.iter().map(|(name, value)| (name, value))).current_dir(root());
+    let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "cargo {} failed", args.join(" "));
     Ok(())
 }

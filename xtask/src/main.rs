@@ -9,6 +9,8 @@ mod records;
 
 use std::process::ExitCode;
 
+use etl_testkit::postgres::{Options, Server};
+
 const HELP: &str = "\
 cargo xtask demo    the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
 cargo xtask test    every test, with what it needs set up
@@ -37,9 +39,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds every binary, which tests run, and then runs every test; arguments go to `cargo test`.
+/// Builds every binary, which tests run, starts the servers that they share, and then runs every test; arguments go to
+/// `cargo test`.
 fn test(args: &[&str]) -> anyhow::Result<()> {
     need::programs(&[need::PYTHON, need::JQ])?;
+    need::servers()?;
     cargo::run(&["build", "--workspace", "--bins"])?;
-    cargo::run(&[&["test", "--workspace"], args].concat())
+    let postgres = Server::start(Options::default());
+    eprintln!("PostgreSQL for the tests listens on {}", postgres.addr());
+    cargo::run_with(&postgres.variables(), &[&["test", "--workspace"], args].concat())
 }

@@ -1,8 +1,9 @@
-//! The examples of README.md and docs/contract.md, run as written.
+//! The examples of README.md and of docs/, run as written.
 
 use std::path::Path;
 
 use etl_testkit::http::{Reply, Script, Server};
+use etl_testkit::postgres;
 use etl_testkit::run::{Cmd, temp_dir, workspace_binary};
 
 /// A fenced block: its language, its text, and the last line before it.
@@ -57,22 +58,25 @@ fn service() -> Server {
 fn run_examples(document: &str) -> usize {
     let text = std::fs::read_to_string(root().join(document)).expect("the document");
     let (server, folder) = (service(), temp_dir());
+    let database = postgres::Server::shared().database();
     let binaries = workspace_binary("standpipe").parent().expect("a folder").to_owned();
     // Built along with standpipe.
-    workspace_binary("extract-openweather");
-    workspace_binary("load-sqlite");
+    for name in ["extract-openweather", "load-sqlite", "load-postgres"] {
+        workspace_binary(name);
+    }
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
     let (mut count, mut printed) = (0, String::new());
     for Block { language, text, before } in blocks(&text) {
         match language.as_str() {
             "sh" => {
-                let ran = Cmd::new("sh")
+                let cmd = Cmd::new("sh")
                     .args(["-e", "-c", &text])
                     .in_folder(folder.path())
                     .env("PATH", &path)
                     .env("OPENWEATHER_API_KEY", "k3y")
-                    .env("OPENWEATHER_BASE_URL", server.url())
-                    .run();
+                    .env("OPENWEATHER_BASE_URL", server.url());
+                let ran =
+                    database.env().into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run();
                 assert_eq!(ran.code, 0, "{document}:\n{text}\n{}", ran.stderr);
                 printed = ran.stdout;
                 count += 1;
@@ -91,10 +95,15 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 8);
+    assert_eq!(run_examples("README.md"), 9);
 }
 
 #[test]
 fn the_examples_of_the_contract_run_as_written() {
     assert_eq!(run_examples("docs/contract.md"), 1);
+}
+
+#[test]
+fn the_examples_of_postgres_run_as_written() {
+    assert_eq!(run_examples("docs/postgres.md"), 2);
 }
