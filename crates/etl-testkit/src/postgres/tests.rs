@@ -96,6 +96,25 @@ fn certificates_are_as_told() {
 }
 
 #[test]
+fn client_certificates_are_asked_for() {
+    let hba = "hostssl all all 127.0.0.1/32 cert".to_owned();
+    let server = Server::start(Options { hba, ..Options::default() });
+    let psql = |files: Option<ClientCert>| {
+        let mut env = server.space().env();
+        env.retain(|(name, _)| name != "PGPASSWORD");
+        if let Some(file) = files {
+            env.push(("PGSSLCERT".to_owned(), file.certificate.display().to_string()));
+            env.push(("PGSSLKEY".to_owned(), file.key.display().to_string()));
+        }
+        psql(env, "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    };
+    assert_eq!(psql(Some(server.client_certificate(USER))).ok().stdout, "/CN=postgres\n");
+    let other = psql(Some(server.client_certificate("other")));
+    assert!(other.fails(2).stderr.contains("certificate authentication failed for user \"postgres\""));
+    assert!(psql(None).fails(2).stderr.contains("connection requires a valid client certificate"));
+}
+
+#[test]
 fn a_server_of_ones_own_is_stopped_and_started_again() {
     let server = Server::start(Options { settings: "work_mem = 3MB".to_owned(), ..Options::default() });
     let space = server.space();
