@@ -30,12 +30,14 @@ pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
         return Fault::new(class, format!("{name}: {text}{hint}"));
     };
     let (code, message) = (refused.code().code(), refused.message());
-    // pgbouncer has one code for all it refuses by itself.
-    let class = match code {
-        "08P01" if message.contains("unsupported startup parameter") => Class::Config,
-        "08P01" if message.contains("no such database") => Class::Config,
-        "08P01" if message.contains("no such user") => Class::Denied,
-        _ => class(code),
+    let bouncer = BOUNCER.iter().find(|(part, _)| code == "08P01" && message.contains(part));
+    let class = match (bouncer, class(code)) {
+        (Some(&(_, class)), _) => class,
+        // A value in PGOPTIONS or PGTZ that is not valid: there are no data yet.
+        (None, Class::Data) => Class::Config,
+        // A database that takes no connections at all.
+        (None, _) if code == "55000" => Class::Config,
+        (None, class) => class,
     };
     let hint = if message.contains("unsupported startup parameter") {
         " (pgbouncer: PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO cannot be used through it)"
@@ -44,6 +46,20 @@ pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
     };
     Fault::new(class, format!("{name}: {}{hint}", sentence(refused)))
 }
+
+/// What pgbouncer says, which has the code 08P01 for all it refuses by itself. All else of it may pass.
+const BOUNCER: [(&str, Class); 10] = [
+    ("unsupported startup parameter", Class::Config),
+    ("no such database", Class::Config),
+    ("does not exist", Class::Config),
+    ("SSL required", Class::Config),
+    ("TLS connection required", Class::Config),
+    ("no such user", Class::Denied),
+    ("authentication failed", Class::Denied),
+    ("login rejected", Class::Denied),
+    ("client certificate required", Class::Denied),
+    ("certificate name mismatch", Class::Denied),
+];
 
 /// The class of a SQLSTATE.
 pub(crate) fn class(code: &str) -> Class {
@@ -103,6 +119,13 @@ pub(crate) fn is_tls(error: &Error) -> bool {
     error.to_string() == "error performing TLS handshake" || rustls_error(error).is_some()
 }
 
+/// Whether the other side went away while something was said. A server that refuses a certificate says so and closes; if
+/// we are still sending, the crate tells of that only.
+pub(crate) fn is_hang_up(error: &Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    io_error(error).is_some_and(|io| [BrokenPipe, ConnectionReset, UnexpectedEof].contains(&io.kind()))
+}
+
 fn io_error(error: &Error) -> Option<&io::Error> {
     error.source().and_then(|cause| cause.downcast_ref())
 }
@@ -124,6 +147,8 @@ fn is_about_our_certificate(alert: AlertDescription) -> bool {
             | CertificateRequired
             | UnknownCA
             | AccessDenied
+            // One of its name, but with another key, has signed it.
+            | DecryptError
     )
 }
 

@@ -183,7 +183,11 @@ impl Settings {
     fn refusal(&self, name: &str, failure: &Failure) -> Refusal {
         match failure {
             Failure::Broken(error) => {
-                let fault = fault::connecting(name, error);
+                let mut fault = fault::connecting(name, error);
+                if self.tls.client.is_some() && fault::is_hang_up(error) {
+                    let hint = "perhaps the server refuses the client certificate, PGSSLCERT";
+                    fault = Fault::new(fault.class(), format!("{fault} ({hint})"));
+                }
                 let last = match error.code() {
                     Some(code) => *code != SqlState::CANNOT_CONNECT_NOW,
                     None => fault.class() != Class::Transient,
