@@ -118,9 +118,9 @@ fn a_server_that_says_nothing() {
         fails(&space, &[("PGPORT", &port), timeout], Class::Transient),
         format!("127.0.0.1:{port}/postgres: no answer within 1 seconds (connect_timeout)")
     );
-    let ports = format!("{port},{}", Server::shared().addr().port());
-    let mut client = connected(&space, &[("PGHOST", "127.0.0.1,127.0.0.1"), ("PGPORT", &ports), timeout]);
-    assert_eq!(value(&mut client, "SHOW port"), Server::shared().addr().port().to_string());
+    let two = [("PGHOST", "127.0.0.1,/nonexistent"), ("PGPORT", &port), timeout];
+    let said = fails(&space, &two, Class::Transient);
+    assert!(said.contains("no answer within 1 seconds") && said.contains("No such file"), "{said}");
 }
 
 #[test]
