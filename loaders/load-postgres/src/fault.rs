@@ -6,6 +6,7 @@ use std::io;
 use etl_component::{Class, Fault};
 use postgres::Error;
 use postgres::error::DbError;
+use rustls::AlertDescription;
 
 /// The fault of a statement.
 pub(crate) fn fault(what: &str, error: &Error) -> Fault {
@@ -18,17 +19,25 @@ pub(crate) fn fault(what: &str, error: &Error) -> Fault {
 /// The fault of a connection that did not come about.
 pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
     let Some(refused) = error.as_db_error() else {
-        let class = broken(error);
-        let hint = if class == Class::Denied { " (PGPASSWORD, or PGPASSFILE)" } else { "" };
-        return Fault::new(class, format!("{name}: {}{hint}", chain(error)));
+        let (class, text) = (broken(error), chain(error));
+        let hint = match class {
+            Class::Denied if text.contains(NO_PASSWORD) => " (PGPASSWORD, or PGPASSFILE)",
+            Class::Denied if rustls_error(error).is_some() => {
+                " (the server refuses the client certificate, PGSSLCERT)"
+            }
+            _ => "",
+        };
+        return Fault::new(class, format!("{name}: {text}{hint}"));
     };
     let (code, message) = (refused.code().code(), refused.message());
-    // pgbouncer has one code for all it refuses by itself.
-    let class = match code {
-        "08P01" if message.contains("unsupported startup parameter") => Class::Config,
-        "08P01" if message.contains("no such database") => Class::Config,
-        "08P01" if message.contains("no such user") => Class::Denied,
-        _ => class(code),
+    let bouncer = BOUNCER.iter().find(|(part, _)| code == "08P01" && message.contains(part));
+    let class = match (bouncer, class(code)) {
+        (Some(&(_, class)), _) => class,
+        // A value in PGOPTIONS or PGTZ that is not valid: there are no data yet.
+        (None, Class::Data) => Class::Config,
+        // A database that takes no connections at all.
+        (None, _) if code == "55000" => Class::Config,
+        (None, class) => class,
     };
     let hint = if message.contains("unsupported startup parameter") {
         " (pgbouncer: PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO cannot be used through it)"
@@ -37,6 +46,20 @@ pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
     };
     Fault::new(class, format!("{name}: {}{hint}", sentence(refused)))
 }
+
+/// What pgbouncer says, which has the code 08P01 for all it refuses by itself. All else of it may pass.
+const BOUNCER: [(&str, Class); 10] = [
+    ("unsupported startup parameter", Class::Config),
+    ("no such database", Class::Config),
+    ("does not exist", Class::Config),
+    ("SSL required", Class::Config),
+    ("TLS connection required", Class::Config),
+    ("no such user", Class::Denied),
+    ("authentication failed", Class::Denied),
+    ("login rejected", Class::Denied),
+    ("client certificate required", Class::Denied),
+    ("certificate name mismatch", Class::Denied),
+];
 
 /// The class of a SQLSTATE.
 pub(crate) fn class(code: &str) -> Class {
@@ -73,30 +96,60 @@ fn sentence(error: &DbError) -> String {
 
 /// The class of what is no answer of the server.
 fn broken(error: &Error) -> Class {
-    let text = error.to_string();
-    if text.starts_with("invalid configuration") {
+    // The crate says what kind it is in words only.
+    let (kind, text) = (error.to_string(), chain(error));
+    match (kind.as_str(), rustls_error(error)) {
+        (_, Some(rustls::Error::AlertReceived(alert))) if is_about_our_certificate(*alert) => Class::Denied,
+        (_, Some(_)) => Class::Protocol,
+        ("authentication error", _) => Class::Denied,
         // All else of it was checked when the settings were read; this is found when the server asks for one.
-        return if text.contains("password") { Class::Denied } else { Class::Config };
+        ("invalid configuration", _) if text.contains(NO_PASSWORD) => Class::Denied,
+        ("invalid configuration", _) => Class::Config,
+        ("unexpected message from server" | "error parsing response from server", _) => Class::Protocol,
+        _ if text.contains("does not support TLS") => Class::Config,
+        _ if io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied) => Class::Denied,
+        _ => Class::Transient,
     }
-    if text.starts_with("authentication error") || text.contains("SASL") {
-        return Class::Denied;
-    }
-    if text.contains("does not support TLS") {
-        return Class::Config;
-    }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            match error.kind() {
-                io::ErrorKind::PermissionDenied => return Class::Denied,
-                // What rustls says of a certificate comes as an I/O error of this kind.
-                io::ErrorKind::InvalidData => return Class::Protocol,
-                _ => (),
-            }
-        }
-        source = cause.source();
-    }
-    if text.contains("TLS") { Class::Protocol } else { Class::Transient }
+}
+
+const NO_PASSWORD: &str = "password missing";
+
+/// Whether TLS did not come about.
+pub(crate) fn is_tls(error: &Error) -> bool {
+    error.to_string() == "error performing TLS handshake" || rustls_error(error).is_some()
+}
+
+/// Whether the other side went away while something was said. A server that refuses a certificate says so and closes; if
+/// we are still sending, the crate tells of that only.
+pub(crate) fn is_hang_up(error: &Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    io_error(error).is_some_and(|io| [BrokenPipe, ConnectionReset, UnexpectedEof].contains(&io.kind()))
+}
+
+fn io_error(error: &Error) -> Option<&io::Error> {
+    error.source().and_then(|cause| cause.downcast_ref())
+}
+
+/// What rustls says comes within an I/O error. TLS 1.3 lets a server refuse our certificate after the handshake.
+fn rustls_error(error: &Error) -> Option<&rustls::Error> {
+    io_error(error).and_then(io::Error::get_ref).and_then(|cause| cause.downcast_ref())
+}
+
+fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription::*;
+    matches!(
+        alert,
+        BadCertificate
+            | UnsupportedCertificate
+            | CertificateRevoked
+            | CertificateExpired
+            | CertificateUnknown
+            | CertificateRequired
+            | UnknownCA
+            | AccessDenied
+            // One of its name, but with another key, has signed it.
+            | DecryptError
+    )
 }
 
 fn chain(error: &Error) -> String {

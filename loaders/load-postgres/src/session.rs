@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use etl_component::{Class, Fault};
 use postgres::{Client, Error, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::fault::{connecting, fault};
+use crate::fault::fault;
 use crate::settings::Settings;
 
 /// How many chunks of a COPY may wait for the server.
@@ -30,10 +30,7 @@ impl Session {
     /// # Errors
     /// 75 if the server cannot be reached, 76, 77 or 78 for what is wrong with it or with the credentials.
     pub(crate) fn connect(settings: &Settings) -> Result<Session, Fault> {
-        let mut config = settings.config();
-        config.notice_callback(|notice| log::debug!("{}: {}", notice.severity(), notice.message()));
-        let mut client =
-            config.connect(settings.tls()?).map_err(|error| connecting(&settings.name(), &error))?;
+        let mut client = settings.connect()?;
         let (jobs, queue) = mpsc::sync_channel::<Job>(1);
         let work = move || {
             while let Ok(job) = queue.recv() {

@@ -2,6 +2,7 @@
 //!
 //! What libpq knows is either honoured or refused with 78. Nothing that was asked for is left out in silence.
 
+mod connect;
 mod conninfo;
 mod hosts;
 mod passfile;
@@ -17,9 +18,12 @@ use std::time::Duration;
 
 use etl_component::{Env, Fault};
 use postgres::Config;
-use postgres::config::{ChannelBinding, LoadBalanceHosts, TargetSessionAttrs};
+use postgres::config::ChannelBinding;
 
-use crate::tls::{Connector, Policy};
+use crate::tls::Policy;
+use connect::Wanted;
+use hosts::Endpoint;
+use passfile::PassFile;
 use sources::Params;
 pub(crate) use words::VARIABLES;
 
@@ -30,9 +34,16 @@ const MAX_KEEPALIVE: (i64, i64) = (32_767, 127);
 
 /// How to connect.
 pub(crate) struct Settings {
+    hosts: Vec<Endpoint>,
+    /// Whether they are tried in random order.
+    random: bool,
+    dbname: String,
+    /// What is the same for all hosts.
     config: Config,
     tls: Policy,
-    name: String,
+    wanted: Wanted,
+    /// None: it waits for ever.
+    timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -44,51 +55,60 @@ impl Settings {
         let home = system::home(env);
         let params = Params::gather(env, home.as_deref())?;
         words::refuse_unsupported(&params)?;
-        let hosts = hosts::endpoints(&params)?;
+        let mut hosts = hosts::endpoints(&params)?;
         let user = match params.text("user") {
             Some(user) => user.to_owned(),
             None => system::user(env)?,
         };
-        let dbname = params.text("dbname").unwrap_or(&user).to_owned();
+        let dbname = dbname(&params)?.unwrap_or(&user).to_owned();
         let ssl = ssl::read(&params, env, home.as_deref(), &hosts)?;
-        let password = match params.password() {
-            Some(password) => Some(password.clone()),
-            None => passfile::password(&params, home.as_deref(), &hosts, &dbname, &user)?,
-        };
+        match params.password() {
+            Some(password) => hosts.iter_mut().for_each(|host| host.password = Some(password.clone())),
+            None => {
+                if let Some(file) = PassFile::read(&params, home.as_deref()) {
+                    hosts.iter_mut().for_each(|host| host.password = file.password(host, &dbname, &user));
+                }
+            }
+        }
 
         let mut config = Config::new();
         config.user(&user).dbname(&dbname).ssl_mode(ssl.mode).ssl_negotiation(ssl.negotiation);
-        if let Some(password) = password {
-            config.password(password.expose());
-        }
-        hosts::apply(&hosts, &mut config);
+        config.notice_callback(|notice| log::debug!("{}: {}", notice.severity(), notice.message()));
         let name = params.text("application_name").or(params.text("fallback_application_name"));
         config.application_name(name.unwrap_or(env!("CARGO_PKG_NAME")));
         if let Some(options) = options(&params, env) {
             config.options(&options);
         }
-        choices(&params, &mut config)?;
-        times(&params, &mut config)?;
-        let list: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        Ok(Settings { config, tls: ssl.policy, name: format!("{}/{dbname}", list.join(",")) })
-    }
-
-    /// What to connect with, together with [`Settings::tls`].
-    pub(crate) fn config(&self) -> Config {
-        self.config.clone()
-    }
-
-    /// The TLS side of a connection. Certificates and keys are read anew each time.
-    ///
-    /// # Errors
-    /// 78 if one of their files is not usable.
-    pub(crate) fn tls(&self) -> Result<Connector, Fault> {
-        self.tls.connector()
+        binding(&params, &mut config)?;
+        keepalives(&params, &mut config)?;
+        let timeout = timeout(&params)?;
+        if let Some(timeout) = timeout {
+            config.connect_timeout(timeout);
+        }
+        let balance = params.choice("load_balance_hosts", &[("disable", false), ("random", true)])?;
+        let (random, wanted) = (balance == Some(true), wanted(&params)?);
+        Ok(Settings { hosts, random, dbname, config, tls: ssl.policy, wanted, timeout })
     }
 
     /// `host:port/database` for messages.
     pub(crate) fn name(&self) -> String {
-        self.name.clone()
+        let list: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        format!("{}/{}", list.join(","), self.dbname)
+    }
+
+    /// The same of one host.
+    fn name_of(&self, host: &Endpoint) -> String {
+        format!("{host}/{}", self.dbname)
+    }
+}
+
+/// The database, if it is named. A URL in its place is refused: the name is shown in messages.
+fn dbname(params: &Params) -> Result<Option<&str>, Fault> {
+    match params.get("dbname") {
+        Some(given) if given.text().contains("://") => {
+            Err(given.refuse("a connection string belongs into DATABASE_URL"))
+        }
+        _ => Ok(params.text("dbname")),
     }
 }
 
@@ -117,39 +137,41 @@ fn escape(value: &str) -> String {
     })
 }
 
-fn choices(params: &Params, config: &mut Config) -> Result<(), Fault> {
-    let attrs = [
-        ("any", TargetSessionAttrs::Any),
-        ("read-write", TargetSessionAttrs::ReadWrite),
-        ("read-only", TargetSessionAttrs::ReadOnly),
+/// `prefer-standby` is not here: a loader has no use for it.
+fn wanted(params: &Params) -> Result<Wanted, Fault> {
+    let choices = [
+        ("any", Wanted::Any),
+        ("read-write", Wanted::ReadWrite),
+        ("read-only", Wanted::ReadOnly),
+        ("primary", Wanted::Primary),
+        ("standby", Wanted::Standby),
     ];
-    if let Some(attrs) = params.choice("target_session_attrs", &attrs)? {
-        config.target_session_attrs(attrs);
-    }
-    let balance = [("disable", LoadBalanceHosts::Disable), ("random", LoadBalanceHosts::Random)];
-    if let Some(balance) = params.choice("load_balance_hosts", &balance)? {
-        config.load_balance_hosts(balance);
-    }
-    let binding = [
+    Ok(params.choice("target_session_attrs", &choices)?.unwrap_or(Wanted::Any))
+}
+
+fn binding(params: &Params, config: &mut Config) -> Result<(), Fault> {
+    let choices = [
         ("disable", ChannelBinding::Disable),
         ("prefer", ChannelBinding::Prefer),
         ("require", ChannelBinding::Require),
     ];
-    if let Some(binding) = params.choice("channel_binding", &binding)? {
+    if let Some(binding) = params.choice("channel_binding", &choices)? {
         config.channel_binding(binding);
     }
     Ok(())
 }
 
-fn times(params: &Params, config: &mut Config) -> Result<(), Fault> {
+/// Zero and less wait for ever.
+fn timeout(params: &Params) -> Result<Option<Duration>, Fault> {
+    Ok(match params.number("connect_timeout", i64::from(i32::MAX))? {
+        None => Some(CONNECT_TIMEOUT),
+        Some(seconds) => u64::try_from(seconds).ok().filter(|&seconds| seconds > 0).map(Duration::from_secs),
+    })
+}
+
+fn keepalives(params: &Params, config: &mut Config) -> Result<(), Fault> {
     let any = i64::from(i32::MAX);
     let positive = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
-    match params.number("connect_timeout", any)? {
-        None => config.connect_timeout(CONNECT_TIMEOUT),
-        // Zero and less wait for ever.
-        Some(seconds) if seconds <= 0 => config,
-        Some(seconds) => config.connect_timeout(Duration::from_secs(seconds.unsigned_abs())),
-    };
     if let Some(milliseconds) = positive(params.number("tcp_user_timeout", any)?) {
         config.tcp_user_timeout(Duration::from_millis(milliseconds));
     }

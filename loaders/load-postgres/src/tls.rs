@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etl_component::Fault;
-use postgres::Socket;
-use postgres::tls::MakeTlsConnect;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
@@ -20,9 +18,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Where Debian, Alpine and others keep the roots of the system.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Stands for a host whose name no certificate can have, such as the folder of a Unix socket. As an address, it is not
-/// sent to the server.
-const NO_NAME: &str = "0.0.0.0";
 
 /// What is asked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +31,7 @@ pub(crate) enum Check {
 }
 
 /// Whom to trust.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Roots {
     /// The certificates in a file.
     File(PathBuf),
@@ -69,7 +64,7 @@ impl Policy {
     ///
     /// # Errors
     /// 78 if one is not usable.
-    pub(crate) fn connector(&self) -> Result<Connector, Fault> {
+    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, Fault> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(self.verifier(&provider)?);
         let failed = |error: Error| Fault::config("TLS cannot be set up").because(error);
@@ -92,7 +87,7 @@ impl Policy {
         if self.direct {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
         }
-        Ok(Connector(MakeRustlsConnect::new(config)))
+        Ok(MakeRustlsConnect::new(config))
     }
 
     fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Verifier, Fault> {
@@ -161,22 +156,6 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         Fault::config(format!("PGSSLKEY: no private key in {shown} (encrypted ones are not supported)"))
     })
-}
-
-/// Makes the TLS side of each connection. [`MakeRustlsConnect`] alone refuses hosts without a name, which Unix sockets
-/// are, although TLS is not used on them.
-#[derive(Clone)]
-pub(crate) struct Connector(MakeRustlsConnect);
-
-impl MakeTlsConnect<Socket> for Connector {
-    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
-    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
-
-    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
-        let host = if ServerName::try_from(host).is_ok() { host } else { NO_NAME };
-        MakeTlsConnect::<Socket>::make_tls_connect(&mut self.0, host)
-    }
 }
 
 #[derive(Debug)]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -20,11 +23,12 @@ pub enum TlsCert {
     WrongHost,
 }
 
-/// A certificate, its key, and the PEM of the authority.
+/// A certificate, its key, the PEM of the authority, and what the authority signs with.
 pub(crate) struct Issued {
     pub(crate) certificate: Certificate,
     pub(crate) key: KeyPair,
     pub(crate) authority: String,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
 }
 
 pub(crate) fn issue(kind: TlsCert) -> Issued {
@@ -42,7 +46,16 @@ pub(crate) fn issue(kind: TlsCert) -> Issued {
         TlsCert::SelfSigned => params.self_signed(&key),
         _ => params.signed_by(&key, &issuer),
     };
-    Issued { certificate: certificate.expect("a certificate"), key, authority }
+    Issued { certificate: certificate.expect("a certificate"), key, authority, issuer }
+}
+
+/// A client's certificate with this common name, and its key.
+pub(crate) fn issue_client(issuer: &Issuer<'static, KeyPair>, name: &str) -> (Certificate, KeyPair) {
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    let key = KeyPair::generate().expect("a key");
+    (params.signed_by(&key, issuer).expect("a certificate"), key)
 }
 
 pub(crate) fn server_config(kind: TlsCert) -> (Arc<ServerConfig>, String) {

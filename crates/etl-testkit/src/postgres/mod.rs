@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, Config, NoTls};
+use rcgen::{Issuer, KeyPair};
 
 use crate::http::TlsCert;
 use crate::http::tls;
@@ -54,6 +55,7 @@ unix_socket_directories = '..'
 const TLS: &str = "ssl = on
 ssl_cert_file = '../certificate.pem'
 ssl_key_file = '../key.pem'
+ssl_ca_file = '../ca.pem'
 ";
 
 /// What a server of a test's own is to be like.
@@ -63,11 +65,14 @@ pub struct Options {
     pub certificate: Option<TlsCert>,
     /// More lines for `postgresql.conf`; the last line for a setting counts.
     pub settings: String,
+    /// More lines for `pg_hba.conf`, before its own: the first line that fits counts. They must leave the superuser the
+    /// socket, where all else needs no password.
+    pub hba: String,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { certificate: Some(TlsCert::Valid), settings: String::new() }
+        Options { certificate: Some(TlsCert::Valid), settings: String::new(), hba: String::new() }
     }
 }
 
@@ -76,7 +81,22 @@ impl Default for Options {
 pub struct Server {
     address: Address,
     /// None: another process has started it.
-    watchdog: Option<Mutex<Watchdog>>,
+    own: Option<Own>,
+}
+
+/// What the process has that started a server.
+struct Own {
+    watchdog: Mutex<Watchdog>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A client's certificate and its key, in PEM files that end with their server.
+#[derive(Clone, Debug)]
+pub struct ClientCert {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key, which only its owner can read.
+    pub key: PathBuf,
 }
 
 /// How to reach a server.
@@ -96,7 +116,7 @@ impl Server {
         SHARED.get_or_init(|| match (env::var_os(FOLDER), env::var(PORT)) {
             (Some(folder), Ok(port)) => {
                 let address = Address { folder: folder.into(), port: port.parse().expect("a port") };
-                Server { address, watchdog: None }
+                Server { address, own: None }
             }
             _ => Server::start(Options::default()),
         })
@@ -115,17 +135,19 @@ impl Server {
             ("certificate.pem", &issued.certificate.pem()),
             ("key.pem", &issued.key.serialize_pem()),
             ("ca.pem", &issued.authority),
+            ("hba.conf", &format!("{}\n", options.hba)),
         ];
         let mut watchdog = Watchdog::start(&files, "pg_ctl -D data -m immediate -w stop");
         watchdog.run(&format!(
             "initdb -D data -U {USER} --pwfile=password --auth-local=trust --auth-host=scram-sha-256 -E UTF8 \
-             --locale=C.UTF-8 --no-sync && echo \"include '../settings.conf'\" >>data/postgresql.conf"
+             --locale=C.UTF-8 --no-sync && echo \"include '../settings.conf'\" >>data/postgresql.conf && \
+             cat data/pg_hba.conf >>hba.conf && cp hba.conf data/pg_hba.conf"
         ));
         let Some(port) = on_free_port(|port| watchdog.try_run(&start_command(port))) else {
             panic!("PostgreSQL does not start:\n{}", watchdog.log());
         };
         let address = Address { folder: watchdog.folder().to_owned(), port };
-        Server { address, watchdog: Some(Mutex::new(watchdog)) }
+        Server { address, own: Some(Own { watchdog: Mutex::new(watchdog), issuer: issued.issuer }) }
     }
 
     /// The variables by which [`Server::shared`] finds this server in other processes.
@@ -146,6 +168,19 @@ impl Server {
     /// A PEM file with the authority that signed its certificate (for [`TlsCert::SelfSigned`], one that did not).
     pub fn ca(&self) -> PathBuf {
         self.address.folder.join("ca.pem")
+    }
+
+    /// A certificate for clients with this common name, signed by the authority of [`Server::ca`], which the server trusts.
+    ///
+    /// # Panics
+    /// If another process has started it, or it has been asked for this name before.
+    pub fn client_certificate(&self, name: &str) -> ClientCert {
+        let (certificate, key) = tls::issue_client(&self.own().issuer, name);
+        let path = |ending| self.address.folder.join(format!("client-{name}{ending}"));
+        let files = ClientCert { certificate: path(".pem"), key: path("-key.pem") };
+        watchdog::write(&files.certificate, &certificate.pem());
+        watchdog::write(&files.key, &key.serialize_pem());
+        files
     }
 
     /// A new schema in the one database that tests share; no other is in its search path.
@@ -181,8 +216,11 @@ impl Server {
     }
 
     fn control(&self, command: &str) {
-        let watchdog = self.watchdog.as_ref().expect("a server of this process: others use the shared one");
-        watchdog.lock().unwrap_or_else(PoisonError::into_inner).run(command);
+        self.own().watchdog.lock().unwrap_or_else(PoisonError::into_inner).run(command);
+    }
+
+    fn own(&self) -> &Own {
+        self.own.as_ref().expect("a server of this process: others use the shared one")
     }
 }
 

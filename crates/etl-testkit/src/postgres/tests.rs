@@ -15,7 +15,7 @@ fn a_space_is_its_tests_own_and_is_dropped() {
     let server = Server::shared();
     let (space, other) = (server.space(), server.space());
     space.sql("CREATE TABLE items (id int, price float8, name text, note text)");
-    space.sql("INSERT INTO items VALUES (1, 2.5, 'text', NULL), (2, -0, '', 'x')");
+    space.sql("INSERT INTO items VALUES (1, 2.5, 'text', NULL), (2, '-0'::float8, '', 'x')");
     assert_eq!(space.rows("SELECT * FROM items ORDER BY id"), ["1|2.5|text|NULL", "2|-0||x"]);
     assert_eq!(space.count("SELECT count(*) FROM items"), 2);
     space.wait_until("SELECT id FROM items ORDER BY id DESC", "2");
@@ -96,6 +96,25 @@ fn certificates_are_as_told() {
 }
 
 #[test]
+fn client_certificates_are_asked_for() {
+    let hba = "hostssl all all 127.0.0.1/32 cert".to_owned();
+    let server = Server::start(Options { hba, ..Options::default() });
+    let psql = |files: Option<ClientCert>| {
+        let mut env = server.space().env();
+        env.retain(|(name, _)| name != "PGPASSWORD");
+        if let Some(file) = files {
+            env.push(("PGSSLCERT".to_owned(), file.certificate.display().to_string()));
+            env.push(("PGSSLKEY".to_owned(), file.key.display().to_string()));
+        }
+        psql(env, "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    };
+    assert_eq!(psql(Some(server.client_certificate(USER))).ok().stdout, "/CN=postgres\n");
+    let other = psql(Some(server.client_certificate("other")));
+    assert!(other.fails(2).stderr.contains("certificate authentication failed for user \"postgres\""));
+    assert!(psql(None).fails(2).stderr.contains("connection requires a valid client certificate"));
+}
+
+#[test]
 fn a_server_of_ones_own_is_stopped_and_started_again() {
     let server = Server::start(Options { settings: "work_mem = 3MB".to_owned(), ..Options::default() });
     let space = server.space();
@@ -140,9 +159,12 @@ fn a_killed_process_leaves_no_server() {
     poll("the report of the child", || read().ends_with('\n'));
     let text = read();
     let [folder, address, pid] = text.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{text:?}") };
-    assert!(TcpStream::connect(address).is_ok() && Path::new(&format!("/proc/{pid}")).exists());
+    let command_line = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    assert!(TcpStream::connect(address).is_ok() && !command_line().is_empty());
     child.kill(Signal::KILL);
     child.finish().fails(137);
     poll("the end of the server", || !Path::new(folder).exists());
-    assert!(TcpStream::connect(address).is_err() && !Path::new(&format!("/proc/{pid}")).exists());
+    // `pg_ctl` waits for the pid file to go, a moment before the process does; that of one nobody has waited for is empty.
+    poll("the end of its process", || command_line().is_empty());
+    assert!(TcpStream::connect(address).is_err());
 }

@@ -102,7 +102,7 @@ impl Drop for Watchdog {
 }
 
 /// PostgreSQL takes a key that only its owner can read.
-fn write(path: &Path, text: &str) {
+pub(super) fn write(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))

@@ -54,8 +54,8 @@ impl Connection {
     pub(super) fn serve(&self, shared: &Shared) {
         let way = |direction| Way { connection: self, shared, direction, passed: 0 };
         thread::scope(|scope| {
-            scope.spawn(|| self.half(Direction::ToServer, way(Direction::ToServer).to_server()));
-            self.half(Direction::ToClient, way(Direction::ToClient).to_client());
+            scope.spawn(|| self.half(Direction::ToServer, way(Direction::ToServer).pass_to_server()));
+            self.half(Direction::ToClient, way(Direction::ToClient).pass_to_client());
         });
     }
 
@@ -89,7 +89,7 @@ impl Connection {
 }
 
 impl Way<'_> {
-    fn to_server(mut self) -> io::Result<()> {
+    fn pass_to_server(mut self) -> io::Result<()> {
         let mut frames = Frames::of_client(b"Q");
         while let Some(chunk) = self.read()? {
             for piece in frames.push(&chunk) {
@@ -103,7 +103,7 @@ impl Way<'_> {
         self.pass(&frames.rest())
     }
 
-    fn to_client(mut self) -> io::Result<()> {
+    fn pass_to_client(mut self) -> io::Result<()> {
         let mut frames = Frames::of_server(b"CEZ");
         let mut reply = Vec::new();
         while let Some(chunk) = self.read()? {

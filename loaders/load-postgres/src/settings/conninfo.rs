@@ -70,16 +70,19 @@ fn url(text: &str, found: &mut Found) -> Result<(), String> {
         }
         None => text,
     };
-    found.suspicious = at.is_none() && rest.contains('@');
+    // One more, or one behind a /, is most likely in a password that was not encoded.
+    found.suspicious = rest.contains('@');
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = rest.split_once('/').unwrap_or((rest, ""));
-    if authority.contains('@') || found.suspicious && dbname.contains('@') {
+    if authority.contains('@') || dbname.contains('@') {
         return Err(format!("an @ where none can be ({ENCODE})"));
     }
     hosts(authority, found)?;
     if !dbname.is_empty() {
         found.add("dbname", decode(dbname)?)?;
     }
+    // As in libpq, one & may be the last.
+    let query = query.strip_suffix('&').unwrap_or(query);
     for pair in query.split('&').filter(|_| !query.is_empty()) {
         let (word, value) = pair.split_once('=').ok_or("a part after the ? has no =")?;
         match (decode(word)?, decode(value)?) {
@@ -99,6 +102,9 @@ fn hosts(authority: &str, found: &mut Found) -> Result<(), String> {
         let (host, port) = match part.strip_prefix('[') {
             Some(part) => {
                 let (host, rest) = part.split_once(']').ok_or("a [ without its ]")?;
+                if host.is_empty() {
+                    return Err("nothing between [ and ]".to_owned());
+                }
                 let port = rest.strip_prefix(':').or(rest.is_empty().then_some(""));
                 (host, port.ok_or("something between a ] and the end of its host")?)
             }

@@ -4,23 +4,25 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
-use etl_component::Fault;
-use postgres::Config;
+use etl_component::{Fault, Secret};
 
 use super::sources::{Given, Params};
 
 const PORT: u16 = 5432;
+/// The longest path of a socket in bytes (unix(7)).
+const MAX_SOCKET: usize = 107;
 /// Folders of the socket of a local server: Debian's and the one of PostgreSQL itself.
 pub(super) const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// One server.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Endpoint {
     /// A name, an address, or the folder of a Unix socket.
     pub(super) host: String,
     /// Where to connect to instead of looking up the name.
-    address: Option<IpAddr>,
+    pub(super) address: Option<IpAddr>,
     pub(super) port: u16,
+    pub(super) password: Option<Secret>,
 }
 
 impl Endpoint {
@@ -52,26 +54,18 @@ pub(super) fn endpoints(params: &Params) -> Result<Vec<Endpoint>, Fault> {
         let address = address(&addresses, index)?;
         let host = host(&hosts, index)?;
         let host = match (host, address) {
-            // libpq connects to the address then, and the crate takes no TLS without a name.
+            // libpq connects to the address then.
             (host, Some(address)) if host.is_empty() || host.starts_with('/') => address.to_string(),
             ("", None) => default_host(SOCKETS.map(Path::new), port),
             (host, _) => host.to_owned(),
         };
-        Ok(Endpoint { host, address, port })
-    };
-    let mut endpoints: Vec<Endpoint> = (0..count).map(endpoint).collect::<Result<_, Fault>>()?;
-    complete(&addresses, &mut endpoints)?;
-    Ok(endpoints)
-}
-
-/// Puts the servers into the crate's configuration.
-pub(super) fn apply(endpoints: &[Endpoint], config: &mut Config) {
-    for endpoint in endpoints {
-        config.host(&endpoint.host).port(endpoint.port);
-        if let Some(address) = endpoint.address {
-            config.hostaddr(address);
+        if host.starts_with('/') && format!("{host}/.s.PGSQL.{port}").len() > MAX_SOCKET {
+            let why = format!("the path of the socket in it is longer than {MAX_SOCKET} bytes");
+            return Err(hosts.refuse(&why));
         }
-    }
+        Ok(Endpoint { host, address, port, password: None })
+    };
+    (0..count).map(endpoint).collect()
 }
 
 /// A setting with commas.
@@ -133,17 +127,6 @@ fn port(ports: &List, index: usize) -> Result<u16, Fault> {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(ports.refuse("it must be a number from 1 to 65535")),
     }
-}
-
-/// The crate wants an address for each host or for none.
-fn complete(addresses: &List, endpoints: &mut [Endpoint]) -> Result<(), Fault> {
-    if endpoints.iter().any(|endpoint| endpoint.address.is_some()) {
-        for endpoint in endpoints.iter_mut().filter(|endpoint| endpoint.address.is_none()) {
-            let address = endpoint.host.parse();
-            endpoint.address = Some(address.map_err(|_| addresses.refuse("each host must have one"))?);
-        }
-    }
-    Ok(())
 }
 
 /// The socket of a local server, else this machine.

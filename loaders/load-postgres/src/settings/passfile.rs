@@ -5,40 +5,28 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use etl_component::{Fault, Secret};
+use etl_component::Secret;
 
 use super::hosts::{Endpoint, SOCKETS};
 use super::sources::Params;
 
-/// The password for all of the hosts.
-///
-/// # Errors
-/// 78 if it is not the same for each: the crate sends one password to whichever answers.
-pub(super) fn password(
-    params: &Params,
-    home: Option<&Path>,
-    hosts: &[Endpoint],
-    dbname: &str,
-    user: &str,
-) -> Result<Option<Secret>, Fault> {
-    let named = params.text("passfile").map(PathBuf::from);
-    let path = named.clone().or(home.map(|home| home.join(".pgpass")));
-    let Some(path) = path else { return Ok(None) };
-    let Some(text) = read(&path, named.is_some()) else { return Ok(None) };
-    let of = |host: &Endpoint| {
-        let socket = SOCKETS.contains(&host.host.as_str());
-        let name = if socket { "localhost" } else { &host.host };
-        find(&text, [name, &host.port.to_string(), dbname, user]).map(Secret::new)
-    };
-    let passwords: Vec<Option<Secret>> = hosts.iter().map(of).collect();
-    if passwords.windows(2).any(|pair| pair[0] != pair[1]) {
-        let path = path.display();
-        return Err(Fault::config(format!(
-            "the password file {path} does not have the same password for each of the hosts, which is not supported; \
-             name one host"
-        )));
+/// The lines of the file.
+pub(super) struct PassFile(String);
+
+impl PassFile {
+    /// The file that was named, else that of the user.
+    pub(super) fn read(params: &Params, home: Option<&Path>) -> Option<PassFile> {
+        let named = params.text("passfile").map(PathBuf::from);
+        let path = named.clone().or(home.map(|home| home.join(".pgpass")))?;
+        read(&path, named.is_some()).map(PassFile)
     }
-    Ok(passwords.into_iter().flatten().next())
+
+    /// The password for a server.
+    pub(super) fn password(&self, server: &Endpoint, dbname: &str, user: &str) -> Option<Secret> {
+        let socket = SOCKETS.contains(&server.host.as_str());
+        let host = if socket { "localhost" } else { &server.host };
+        find(&self.0, [host, &server.port.to_string(), dbname, user]).map(Secret::new)
+    }
 }
 
 /// The file, unless it is missing or open to others. As with libpq, neither ends the program.

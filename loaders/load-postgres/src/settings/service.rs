@@ -18,12 +18,14 @@ const SYSCONFDIR: &str = "/etc/postgresql-common";
 /// 78 if no file has it, or the one that has it cannot be read.
 pub(super) fn read(service: &str, env: &Env, home: Option<&Path>) -> Result<Pairs, Fault> {
     let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let own = set("PGSERVICEFILE").or(home.map(|home| home.join(".pg_service.conf")));
+    let named = set("PGSERVICEFILE");
+    let must_be_there = named.is_some();
+    let own = named.or(home.map(|home| home.join(".pg_service.conf")));
     let shared = set("PGSYSCONFDIR").unwrap_or(SYSCONFDIR.into()).join("pg_service.conf");
-    for path in own.into_iter().chain([shared]) {
+    for (path, must_be_there) in own.map(|own| (own, must_be_there)).into_iter().chain([(shared, false)]) {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound && !must_be_there => continue,
             Err(error) => {
                 let message = format!("the service file {} cannot be read", path.display());
                 return Err(Fault::config(message).because(error));

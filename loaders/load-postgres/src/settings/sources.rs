@@ -1,5 +1,5 @@
-//! Where a setting comes from. The first source that has a value wins, for each setting on its own:
-//! `DATABASE_URL`, the variables of libpq, the service file, the names that older deployments use.
+//! Where a setting comes from. The first source that has a value wins, for each setting on its own: `DATABASE_URL`, the
+//! service file, the variables of libpq (in this order: chapter 34.17), the names that older deployments use.
 //!
 //! An empty value is none, so that a manifest can leave a variable blank.
 
@@ -32,13 +32,18 @@ impl Given {
     }
 
     /// The setting is not usable. What stood in `DATABASE_URL` is not shown: a password that is not encoded as it
-    /// should be spills into the other parts of a URL.
+    /// should be spills into the other parts of a URL. Nor is what may be a URL in the place of something else.
     pub(super) fn refuse(&self, why: &str) -> Fault {
         let Given { word, text, origin } = self;
+        let is = if *word == "sslpassword" || text.contains('@') || text.contains("://") {
+            String::new()
+        } else {
+            format!(" is {text:?}")
+        };
         Fault::config(match origin {
-            Origin::Variable(name) => format!("{name} is {text:?}: {why}"),
+            Origin::Variable(name) => format!("{name}{is}: {why}"),
             Origin::Url => format!("{word} in DATABASE_URL: {why}"),
-            Origin::Service(service) => format!("{word} in service {service} is {text:?}: {why}"),
+            Origin::Service(service) => format!("{word} in service {service}{is}: {why}"),
         })
     }
 }
@@ -62,12 +67,13 @@ impl Params {
                 params.add(word, &text, Origin::Url)?;
             }
         }
-        params.add_variables(env)?;
-        if let Some(name) = params.text("service").map(str::to_owned) {
+        let service = params.text("service").or(env.get("PGSERVICE")).filter(|name| !name.is_empty());
+        if let Some(name) = service.map(str::to_owned) {
             for (word, text) in service::read(&name, env, home)? {
                 params.add(word, &text, Origin::Service(name.clone()))?;
             }
         }
+        params.add_variables(env)?;
         params.add_aliases(env)?;
         Ok(params)
     }
@@ -106,6 +112,9 @@ impl Params {
         let given = Given { word, text: text.to_owned(), origin };
         if text.contains('\0') {
             return Err(Given { text: String::new(), ..given }.refuse("it has a null character"));
+        }
+        if word == "sslpassword" {
+            Secret::new(text);
         }
         if word == "password" {
             if self.password.is_none() && !text.is_empty() {

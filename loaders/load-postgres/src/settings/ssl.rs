@@ -52,7 +52,9 @@ pub(super) fn read(
     let versions = versions(params)?;
     let sni = params.choice("sslsni", &[("0", false), ("1", true)])?.unwrap_or(true);
     let show = params.choice("sslcertmode", &[("disable", false), ("allow", true)])?.unwrap_or(true);
-    let mode = over_sockets(params, asked, hosts)?;
+    // There is no TLS over Unix sockets; libpq ignores what is asked about it there.
+    let sockets_only = hosts.iter().all(Endpoint::is_socket);
+    let mode = if sockets_only { Mode::Disable } else { asked };
     let mut policy = Policy { check: Check::None, roots: None, client: None, sni, versions, direct: false };
     if mode != Mode::Disable {
         policy.direct = negotiation == SslNegotiation::Direct;
@@ -105,26 +107,14 @@ fn negotiation(params: &Params, mode: Mode) -> Result<SslNegotiation, Fault> {
 }
 
 fn versions(params: &Params) -> Result<Vec<&'static SupportedProtocolVersion>, Fault> {
-    let choices = [("TLSv1.2", 0), ("TLSv1.3", 1)];
+    // Older ones are never spoken, but a floor below 1.2 does not ask for them.
+    let choices = [("TLSv1", 0), ("TLSv1.1", 0), ("TLSv1.2", 0), ("TLSv1.3", 1)];
     let min = params.choice("ssl_min_protocol_version", &choices)?.unwrap_or(0);
-    let max = params.choice("ssl_max_protocol_version", &choices)?.unwrap_or(1);
+    let max = params.choice("ssl_max_protocol_version", &choices[2..])?.unwrap_or(1);
     match params.get("ssl_min_protocol_version") {
         Some(given) if min > max => Err(given.refuse("it is higher than ssl_max_protocol_version")),
         _ => Ok([&TLS12, &TLS13][min..=max].to_vec()),
     }
-}
-
-/// There is no TLS over Unix sockets; libpq ignores what is asked about it there.
-fn over_sockets(params: &Params, mode: Mode, hosts: &[Endpoint]) -> Result<Mode, Fault> {
-    if hosts.iter().all(Endpoint::is_socket) {
-        return Ok(Mode::Disable);
-    }
-    if mode > Mode::Prefer && hosts.iter().any(Endpoint::is_socket) {
-        let why = "it is not supported together with a Unix socket among several hosts";
-        let given = params.get("sslmode").or(params.get("sslrootcert"));
-        return Err(given.map_or_else(|| Fault::config(format!("sslmode: {why}")), |given| given.refuse(why)));
-    }
-    Ok(mode)
 }
 
 fn roots(params: &Params, env: &Env, dir: Option<&Path>, mode: Mode) -> Result<Option<Roots>, Fault> {
@@ -169,9 +159,10 @@ fn client(params: &Params, dir: Option<&Path>) -> Result<Option<ClientCert>, Fau
 }
 
 fn names(params: &Params, hosts: &[Endpoint]) -> Result<(), Fault> {
-    match hosts.iter().find(|host| ServerName::try_from(host.host.as_str()).is_err()) {
-        None => Ok(()),
-        Some(_) => {
+    let cannot = |host: &Endpoint| !host.is_socket() && ServerName::try_from(host.host.as_str()).is_err();
+    match hosts.iter().any(cannot) {
+        false => Ok(()),
+        true => {
             let why = "with verify-full it must be a name or address that a certificate can have";
             Err(params.get("host").map_or_else(|| Fault::config(why), |given| given.refuse(why)))
         }

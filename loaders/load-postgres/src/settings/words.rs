@@ -5,7 +5,7 @@ use etl_component::{Fault, Variable};
 use super::sources::Params;
 
 /// Key words (chapter 34.1.2) with their variables (34.15), those of libpq 15 and then newer ones.
-const WORDS: [(&str, Option<&str>); 40] = [
+const WORDS: [(&str, Option<&str>); 43] = [
     ("service", Some("PGSERVICE")),
     ("host", Some("PGHOST")),
     ("hostaddr", Some("PGHOSTADDR")),
@@ -45,7 +45,10 @@ const WORDS: [(&str, Option<&str>); 40] = [
     ("require_auth", Some("PGREQUIREAUTH")),
     ("sslcertmode", Some("PGSSLCERTMODE")),
     ("load_balance_hosts", Some("PGLOADBALANCEHOSTS")),
+    ("gssdelegation", Some("PGGSSDELEGATION")),
     ("sslnegotiation", Some("PGSSLNEGOTIATION")),
+    ("min_protocol_version", Some("PGMINPROTOCOLVERSION")),
+    ("max_protocol_version", Some("PGMAXPROTOCOLVERSION")),
 ];
 
 /// Variables that stand for parameters of the session.
@@ -53,7 +56,7 @@ pub(super) const SESSION: [(&str, &str); 3] =
     [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
 
 /// What cannot be honoured: the values that ask for what is done anyway, and what to say of any other.
-const UNSUPPORTED: [(&str, &[&str], &str); 10] = [
+const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
     ("replication", &["false", "off", "no", "0"], "replication connections are not supported"),
     ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported, only disable and prefer"),
     ("krbsrvname", &["postgres"], "GSSAPI is not supported"),
@@ -64,6 +67,9 @@ const UNSUPPORTED: [(&str, &[&str], &str); 10] = [
     ("sslcrldir", &[], "revocation lists are not supported"),
     ("requirepeer", &[], "the user of the server's process cannot be checked"),
     ("require_auth", &[], "the way of authentication cannot be limited"),
+    ("gssdelegation", &["0"], "GSSAPI is not supported, only 0"),
+    ("min_protocol_version", &["3.0"], "the protocol is always 3.0"),
+    ("max_protocol_version", &["3.0", "3.2", "latest"], "the protocol is always 3.0"),
 ];
 
 const fn text(name: &'static str, help: &'static str) -> Variable {
@@ -96,7 +102,7 @@ pub(super) const ALIAS_PASSWORD: Variable =
     Variable { aliases: &["POSTGRES_PASSWORD"], ..Variable { name: "DB_PASSWORD", ..PASSWORD } };
 
 /// The variables that are read, for `--describe` and the registration of secrets.
-pub(crate) const VARIABLES: [Variable; 41] = [
+pub(crate) const VARIABLES: [Variable; 44] = [
     DATABASE_URL,
     also(text("PGHOST", "host names or folders of Unix sockets, separated by commas"), HOST_ALIASES),
     text("PGHOSTADDR", "addresses of the hosts, to spare looking them up"),
@@ -111,7 +117,7 @@ pub(crate) const VARIABLES: [Variable; 41] = [
     text("PGOPTIONS", "options of the server's process, such as -c work_mem=64MB"),
     text("PGAPPNAME", "application_name; load-postgres if not set"),
     text("PGCONNECT_TIMEOUT", "seconds to wait for each host; 30 if not set, 0 for ever"),
-    text("PGTARGETSESSIONATTRS", "any, read-write or read-only"),
+    text("PGTARGETSESSIONATTRS", "any, read-write, primary, read-only or standby"),
     text("PGLOADBALANCEHOSTS", "disable, or random to try the hosts in random order"),
     text("PGCLIENTENCODING", "only UTF8"),
     text("PGDATESTYLE", "datestyle of the session"),
@@ -137,6 +143,9 @@ pub(crate) const VARIABLES: [Variable; 41] = [
     text("PGGSSENCMODE", "only disable and prefer, which never encrypts with GSSAPI here"),
     text("PGKRBSRVNAME", "only postgres"),
     text("PGGSSLIB", "not supported"),
+    text("PGGSSDELEGATION", "only 0"),
+    text("PGMINPROTOCOLVERSION", "only 3.0"),
+    text("PGMAXPROTOCOLVERSION", "3.0 or newer, which is never more than 3.0 here"),
     text("HOME", "folder of .pgpass, .pg_service.conf and .postgresql"),
 ];
 
