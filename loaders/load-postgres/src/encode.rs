@@ -327,7 +327,7 @@ fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
             fixed(out, micros.to_be_bytes());
         }
         Kind::Interval => fixed(out, text::interval(text)?.binary()),
-        Kind::Inet | Kind::Cidr => sized(out, &text::network(text, *kind == Kind::Cidr)?),
+        Kind::Inet | Kind::Cidr => return text::network(text, *kind == Kind::Cidr, out),
         Kind::Macaddr => fixed(out, text::macaddr(text).ok_or("is no MAC address of 6 bytes")?),
         Kind::Enum(labels) if labels.iter().any(|label| label == text) => sized(out, text.as_bytes()),
         Kind::Enum(labels) => {

@@ -177,6 +177,9 @@ impl Merge<'_> {
             );
             self.positions(&rows, |row| new(row.unsigned_abs()))?;
         }
+        if plan.mode == Mode::Ignore {
+            return Ok((inserted, 0));
+        }
         let others = format!(
             "(SELECT * FROM {} s WHERE NOT EXISTS (SELECT FROM {fresh} old WHERE {}))",
             self.source,

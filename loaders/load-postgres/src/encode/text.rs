@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Refusal;
+use super::{Refusal, put};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -84,7 +84,7 @@ enum Unit {
 /// Reads `P1Y2M3DT4H5M6.7S` (ISO 8601, fractions of seconds only) and what PostgreSQL writes, `1 year 2 mons 3 days
 /// 04:05:06.7` (chapter 8.5.4).
 pub(super) fn interval(text: &str) -> Result<Interval, Refusal> {
-    let read = if text.starts_with('P') { iso_interval(&text[1..]) } else { units_interval(text) };
+    let read = text.strip_prefix('P').map_or_else(|| units_interval(text), iso_interval);
     // The months and days are of 32 bits.
     let fits = |part: i64| i32::try_from(part).is_ok();
     read.filter(|interval| fits(interval.months) && fits(interval.days)).ok_or_else(|| {
@@ -173,42 +173,54 @@ fn hours(text: &str) -> Option<i64> {
     number(hours.as_bytes())?.checked_mul(HOUR)?.checked_add(minutes * 60 * SECOND + seconds)
 }
 
-/// `inet` or `cidr` (chapter 8.9; `network_recv`): family, bits, whether it is a cidr, length, address.
-pub(super) fn network(text: &str, cidr: bool) -> Result<Vec<u8>, Refusal> {
+/// Appends `inet` or `cidr` (chapter 8.9; `network_recv`): family, bits, whether it is a cidr, length, address.
+pub(super) fn network(text: &str, cidr: bool, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let wrong = || Refusal::from("is no IPv4 or IPv6 address, with or without /bits");
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let (family, bytes) = match address {
-        IpAddr::V4(address) => (2, address.octets().to_vec()),
-        IpAddr::V6(address) => (3, address.octets().to_vec()),
+    let (family, length, address) = match address.parse().map_err(|_| wrong())? {
+        IpAddr::V4(address) => (2, 4, u128::from(u32::from(address)) << 96),
+        IpAddr::V6(address) => (3, 16, u128::from(address)),
     };
-    let all = bytes.len() * 8;
+    let all = length * 8;
     let bits = match bits {
         None => all,
-        Some(bits) => {
-            number(bits.as_bytes()).map(|bits| bits as usize).filter(|bits| *bits <= all).ok_or_else(wrong)?
-        }
+        Some(bits) => number(bits.as_bytes())
+            .and_then(|bits| u8::try_from(bits).ok())
+            .filter(|bits| *bits <= all)
+            .ok_or_else(wrong)?,
     };
-    let set = |bit: &usize| bytes[bit / 8] >> (7 - bit % 8) & 1 == 1;
-    if cidr && (bits..all).any(|bit| set(&bit)) {
+    if cidr && address.checked_shl(bits.into()).unwrap_or(0) != 0 {
         return Err("has bits set to the right of its mask, which a cidr does not store".into());
     }
-    let head = [family, bits as u8, cidr.into(), bytes.len() as u8];
-    Ok([&head[..], &bytes].concat())
+    put(out, &(4 + i32::from(length)).to_be_bytes());
+    put(out, &[family, bits, cidr.into(), length]);
+    put(out, &address.to_be_bytes()[..length.into()]);
+    Ok(())
 }
 
 /// `macaddr` (chapter 8.9.4), in any of its spellings.
 pub(super) fn macaddr(text: &str) -> Option<[u8; 6]> {
-    let groups = |separator: char, count: usize| {
-        let groups: Vec<&str> = text.split(separator).collect();
-        let same = groups.iter().all(|group| group.len() * count == 12);
-        (groups.len() == count && same).then(|| groups.concat())
+    let text = text.as_bytes();
+    let (group, separators): (usize, &[u8]) = match text.len() {
+        17 => (2, b":-"),
+        14 => (4, b".-"),
+        13 => (6, b":-"),
+        12 => (12, b""),
+        _ => return None,
     };
-    let spellings = [(':', 6), ('-', 6), (':', 2), ('-', 2), ('.', 3), ('-', 3), (' ', 1)];
-    let digits = spellings.into_iter().find_map(|(separator, count)| groups(separator, count))?;
-    let digits = digits.bytes().map(|digit| char::from(digit).to_digit(16)).collect::<Option<Vec<_>>>()?;
-    let mut bytes = [0; 6];
-    digits.chunks(2).zip(&mut bytes).for_each(|(pair, byte)| *byte = (pair[0] << 4 | pair[1]) as u8);
+    let separator = text[group.min(text.len() - 1)];
+    let (mut bytes, mut digits) = ([0; 6], 0);
+    for (position, byte) in text.iter().enumerate() {
+        if position % (group + 1) == group {
+            if *byte != separator || !separators.contains(byte) {
+                return None;
+            }
+            continue;
+        }
+        let digit = char::from(*byte).to_digit(16)? as u8;
+        bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
+        digits += 1;
+    }
     Some(bytes)
 }
 

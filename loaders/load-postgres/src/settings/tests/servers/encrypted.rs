@@ -40,6 +40,15 @@ fn is_refused(space: &Space, changes: &[(&str, &str)], class: Class) -> String {
 }
 
 #[test]
+fn the_channel_is_bound_to_its_certificate() {
+    let space = Server::shared().space();
+    let required = ("PGCHANNELBINDING", "require");
+    assert!(is_encrypted(&space, &[required]));
+    // There is nothing to bind to without TLS.
+    is_refused(&space, &[required, ("PGSSLMODE", "disable")], Class::Denied);
+}
+
+#[test]
 fn each_mode_with_a_good_certificate() {
     let server = Server::shared();
     let (space, folder) = (server.space(), tempfile::tempdir().unwrap());
