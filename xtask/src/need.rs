@@ -14,7 +14,7 @@ pub(crate) const TIME: Program = ("/usr/bin/time", "time");
 
 /// PostgreSQL, and pgbouncer before it.
 const SERVERS: [Program; 3] =
-    [("psql", "postgresql-client-15"), ("initdb", "postgresql-15"), ("pgbouncer", "pgbouncer")];
+    [("psql", "postgresql-client"), ("initdb", "postgresql"), ("pgbouncer", "pgbouncer")];
 
 /// Installs the servers that tests and benches start for themselves.
 pub(crate) fn servers() -> anyhow::Result<()> {
