@@ -12,9 +12,10 @@ use crate::names::{Name, quote_literal, quote_nullable};
 /// The ledger's name, which no target can have.
 pub(crate) const TABLE: &str = "etl_load";
 
-/// The statements that create it. The index is for the newest states, and for forgetting.
+/// The statements that create it. The index is for the newest states and for forgetting; it does not begin with the
+/// target, or the planner could take it for the lookup of one load in a table that it has no statistics of.
 pub(crate) fn ddl(table: &Name) -> String {
-    let (ledger, index) = (table.sibling(TABLE).sql(), "etl_load_target_loaded_at");
+    let (ledger, index) = (table.sibling(TABLE).sql(), "etl_load_loaded_at");
     format!(
         "CREATE TABLE IF NOT EXISTS {ledger} (
     target text NOT NULL,
@@ -26,7 +27,7 @@ pub(crate) fn ddl(table: &Name) -> String {
     loaded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (target, load_id)
 );
-CREATE INDEX IF NOT EXISTS {index} ON {ledger} (target, loaded_at);
+CREATE INDEX IF NOT EXISTS {index} ON {ledger} (loaded_at);
 COMMENT ON TABLE {ledger} IS 'Loads that are committed, each with its data. To load one again, delete its row.';
 COMMENT ON COLUMN {ledger}.target IS 'The table loaded into, in this schema.';
 COMMENT ON COLUMN {ledger}.load_id IS 'The load id, or the id of a sealed segment.';
@@ -88,13 +89,13 @@ pub(crate) fn prune(table: &Name, keep: Duration) -> String {
     // PostgreSQL's time does not go back further than this.
     let seconds = keep.as_secs_f64().min(1e11);
     format!(
-        "DELETE FROM {ledger} WHERE (target, load_id) IN (
-           SELECT target, load_id FROM {ledger} old WHERE target = {target}
-             AND loaded_at < clock_timestamp() - interval '1 s' * {seconds} AND digest IS NOT NULL
+        "DELETE FROM {ledger} WHERE ctid = ANY (ARRAY(
+           SELECT old.ctid FROM {ledger} old WHERE target = {target}
+             AND loaded_at < now() - interval '1 s' * {seconds} AND digest IS NOT NULL
              AND NOT (state IS NOT NULL AND NOT EXISTS (SELECT FROM {ledger} newer WHERE newer.target = old.target
                AND newer.pipeline IS NOT DISTINCT FROM old.pipeline AND newer.state IS NOT NULL
                AND newer.loaded_at > old.loaded_at))
-           FOR UPDATE SKIP LOCKED)"
+           FOR UPDATE SKIP LOCKED))"
     )
 }
 

@@ -25,6 +25,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
     SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3;";
 
+/// How many rows of the ledger are completed with one round trip.
+const ENTRIES: usize = 256;
 /// How long a load that can be replayed is tried again after its first failure.
 const RETRY_FOR: Duration = Duration::from_secs(60);
 /// How long the outcome of a lost COMMIT is waited for.
@@ -389,13 +391,20 @@ impl Sink for Postgres {
         if !self.in_transaction {
             return Ok(());
         }
+        let run = |sink: &mut Postgres, sql: &str| {
+            sink.session.batch("the ledger", sql).map_err(|error| sink.failed("the ledger", &error))
+        };
         let prune = plans.iter().map(|plan| ledger::prune(&plan.details.name, settings.ledger_keep));
-        let complete = entries.iter().filter_map(|entry| {
-            let plan = plans.iter().find(|plan| plan.name == entry.target)?;
-            Some(ledger::complete(&plan.details.name, entry))
-        });
-        let sql = prune.chain(complete).collect::<Vec<_>>().join(";");
-        self.session.batch("the ledger", &sql).map_err(|error| self.failed("the ledger", &error))
+        run(self, &prune.collect::<Vec<_>>().join(";"))?;
+        // A stream may have any number of segments.
+        for entries in entries.chunks(ENTRIES) {
+            let complete = entries.iter().filter_map(|entry| {
+                let plan = plans.iter().find(|plan| plan.name == entry.target)?;
+                Some(ledger::complete(&plan.details.name, entry))
+            });
+            run(self, &complete.collect::<Vec<_>>().join(";"))?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
