@@ -292,7 +292,7 @@ fn arrays() {
     let text = r#"["a", "\u00e9\"", null, ""]"#;
     array_elements(text, &Type::Text { max: None }, &mut Scratch::default(), |value, _| {
         seen.push(format!("{value:?}"));
-        Ok(())
+        Ok::<(), etl_stream::Fault>(())
     })
     .expect("checked");
     assert_eq!(seen, [r#"Text("a")"#, r#"Text("é\"")"#, "Null", r#"Text("")"#]);
