@@ -29,10 +29,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let binaries = cargo::built("release")?;
     let folder = binaries.join("bench");
     std::fs::create_dir_all(&folder)?;
-    let (stream, csv) = (folder.join("records.ndjson"), folder.join("records.csv"));
+    let path = |name: &str| folder.join(name);
+    let (stream, gaps, csv) = (path("records.ndjson"), path("gaps.ndjson"), path("records.csv"));
     eprintln!("writing {} records ...", records::COUNT);
-    records::write(&stream, &csv)?;
-    let status = Command::new(binaries.join("xtask")).arg("rates").arg(&stream).status()?;
+    records::write(&stream, &gaps, &csv)?;
+    let status = Command::new(binaries.join("xtask")).arg("rates").args([&stream, &gaps]).status()?;
     ensure!(status.success(), "measuring the parts failed");
 
     let contenders = contenders(&binaries, &folder)?;

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test(rest),
         ["bench"] => bench::run(),
         // Called by `bench`, in a release build.
-        ["rates", stream] => rates::run(stream),
+        ["rates", stream, gaps] => rates::run(stream, gaps),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);

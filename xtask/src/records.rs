@@ -16,13 +16,13 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false
 "clouds":{"type":"integer"},"raining":{"type":"boolean"},"price":{"type":"number","x-postgres":{"type":"numeric(12,4)"}},
 "description":{"type":"string"},"note":{"type":["string","null"]}},"required":["id","station","observed_at"]}"#;
 
-/// Writes the sealed stream and the same rows as CSV.
-pub(crate) fn write(stream: &Path, csv: &Path) -> anyhow::Result<()> {
+/// Writes the sealed stream and the same rows as CSV, and a stream of the same records with gaps: each leaves out any of
+/// three optional fields, as APIs do.
+pub(crate) fn write(stream: &Path, gaps: &Path, csv: &Path) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(7);
-    let mut stream = Writer::new(File::create(stream)?);
+    let mut random_gaps = fastrand::Rng::with_seed(8);
+    let (mut stream, mut gaps) = (begin(stream)?, begin(gaps)?);
     let mut csv = BufWriter::new(File::create(csv)?);
-    let schema = serde_json_raw(SCHEMA)?;
-    stream.begin(&Begin { id: "bench".into(), schema: Some(SchemaRef::Inline(schema)), producer: None })?;
     let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
     for id in 0..COUNT {
         let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));
@@ -37,10 +37,20 @@ pub(crate) fn write(stream: &Path, csv: &Path) -> anyhow::Result<()> {
         let description = random.choice(texts).unwrap_or_default();
         let note = random.bool().then(|| format!("checked by {:x}", random.u64(..)));
         let json_note = note.as_ref().map_or("null".to_owned(), |note| format!("\"{note}\""));
-        let line = format!(
-            r#"{{"id":{id},"station":"{station}","observed_at":"{at}","temp":{temp},"humidity":{humidity},"pressure":{pressure},"wind_speed":{wind},"clouds":{clouds},"raining":{raining},"price":{price},"description":"{description}","note":{json_note}}}"#
-        );
-        stream.line(line.as_bytes())?;
+        let optional = [
+            format!(r#""wind_speed":{wind},"#),
+            format!(r#""clouds":{clouds},"#),
+            format!(r#","note":{json_note}"#),
+        ];
+        let line = |[wind, clouds, note]: [&str; 3]| {
+            format!(
+                r#"{{"id":{id},"station":"{station}","observed_at":"{at}","temp":{temp},"humidity":{humidity},"pressure":{pressure},{wind}{clouds}"raining":{raining},"price":{price},"description":"{description}"{note}}}"#
+            )
+        };
+        stream.line(line(optional.each_ref().map(String::as_str)).as_bytes())?;
+        gaps.line(
+            line(optional.each_ref().map(|field| if random_gaps.bool() { field } else { "" })).as_bytes(),
+        )?;
         let (raining, note) = (u8::from(raining), note.unwrap_or_default());
         writeln!(
             csv,
@@ -48,8 +58,16 @@ pub(crate) fn write(stream: &Path, csv: &Path) -> anyhow::Result<()> {
         )?;
     }
     stream.end()?;
+    gaps.end()?;
     csv.flush()?;
     Ok(())
+}
+
+fn begin(stream: &Path) -> anyhow::Result<Writer<File>> {
+    let mut stream = Writer::new(File::create(stream)?);
+    let schema = serde_json_raw(SCHEMA)?;
+    stream.begin(&Begin { id: "bench".into(), schema: Some(SchemaRef::Inline(schema)), producer: None })?;
+    Ok(stream)
 }
 
 fn serde_json_raw(text: &str) -> anyhow::Result<Box<serde_json::value::RawValue>> {
