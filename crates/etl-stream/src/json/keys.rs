@@ -103,7 +103,9 @@ impl Known {
     /// What is behind the key and its colon, if this is how the text goes on behind its first byte, `lead`.
     #[inline(always)]
     fn strip<'a>(&self, lead: u8, text: &'a [u8]) -> Option<&'a [u8]> {
-        let Some(head) = text.first_chunk() else { return self.strip_any(lead, text) };
+        let Some(head) = text.first_chunk() else {
+            return if text.first() == Some(&lead) { self.strip_any(lead, text) } else { None };
+        };
         if self.head.difference(head) != u128::from(lead) {
             return None;
         }

@@ -13,26 +13,42 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// What is behind a number that has no exponent and ends, sign not counted, within eight bytes; nothing for all
-    /// that is longer or wrong.
+    /// What is behind a number that has no exponent and ends, sign not counted, within sixteen bytes; nothing for all
+    /// that is longer or wrong, and for some that are right.
     #[inline(always)]
     fn short_number(self) -> Option<&'a [u8]> {
         let text = &self.rest[usize::from(self.peek() == b'-')..];
-        let word = u64::from_le_bytes(*text.first_chunk()?);
-        let mut marks = not_digits(word);
-        let whole = marks.trailing_zeros() & 56;
-        if marks == 0 || whole == 0 || whole > 8 && word as u8 == b'0' {
+        let (word, behind) = text.split_first_chunk()?;
+        let word = u64::from_le_bytes(*word);
+        let marks = not_digits(word);
+        // Places are counted in bits; that of the first mark, or 64.
+        let place = |marks: u64| marks.trailing_zeros() & !7;
+        let whole = place(marks);
+        if whole == 0 || whole > 8 && word as u8 == b'0' {
             return None;
         }
-        let mut end = whole;
-        if (word >> end) as u8 == b'.' {
-            marks &= marks - 1;
-            end = marks.trailing_zeros() & 56;
-            if marks == 0 || end == whole + 8 {
+        let (mut end, mut next) = (whole, 0);
+        let point = whole < 64 && (word >> whole) as u8 == b'.';
+        if point {
+            end = place(marks & (marks - 1));
+        }
+        if end < 64 {
+            next = (word >> end) as u8;
+        } else {
+            let word = u64::from_le_bytes(*behind.first_chunk()?);
+            let more = place(not_digits(word));
+            if more < 64 {
+                next = (word >> more) as u8;
+            }
+            if more == 64 || next == b'.' {
                 return None;
             }
+            end += more;
         }
-        (!matches!((word >> end) as u8, b'e' | b'E')).then(|| &text[end as usize / 8..])
+        if point && end == whole + 8 || matches!(next, b'e' | b'E') {
+            return None;
+        }
+        Some(&text[end as usize / 8..])
     }
 
     #[inline(never)]
