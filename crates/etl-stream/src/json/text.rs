@@ -18,7 +18,7 @@ pub fn scan_value(text: &str) -> Result<Value<'_>, Error> {
     if at.at_end() { Ok(Value::cut(text, start, end, tag)) } else { Err(*at.trailing()) }
 }
 
-/// The elements of an array whose text a [`Scanner`] or [`scan_value`] has accepted.
+/// The elements of an array whose text a [`Scanner`](super::Scanner) or [`scan_value`] has accepted.
 pub fn elements(array: &str) -> Elements<'_> {
     let mut at = Cursor::new(array.as_bytes());
     at.skip_whitespace();
@@ -51,7 +51,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Appends the decoded body of a string that was accepted by a [`Scanner`].
+/// Appends the decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
     unescape_bytes(raw.as_bytes(), out);
 }
@@ -87,7 +87,7 @@ fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     rest.get(length..).unwrap_or_default()
 }
 
-/// The decoded body of a string that was accepted by a [`Scanner`].
+/// The decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape(raw: &str) -> String {
     let mut out = Vec::with_capacity(raw.len());
     unescape_into(raw, &mut out);
