@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::records::Records;
 use crate::{cargo, need, records};
 use measure::Group;
 
@@ -46,8 +47,10 @@ pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
     eprintln!("writing {} records ...", records::COUNT);
     records::write(&bench.folder, "records", &records::MANY)?;
     if wanted("parts") {
-        let stream = bench.folder.join("records.ndjson");
-        let status = Command::new(bench.binary("xtask")).arg("rates").arg(&stream).status()?;
+        records::write(&bench.folder, "gaps", &Records { gaps: true, ..records::MANY })?;
+        let mut rates = Command::new(bench.binary("xtask"));
+        let status =
+            rates.args(["rates", "records.ndjson", "gaps.ndjson"]).current_dir(&bench.folder).status()?;
         ensure!(status.success(), "measuring the parts failed");
     }
     let mut report = Vec::new();

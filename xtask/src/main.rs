@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test(rest),
         ["bench", names @ ..] => bench::run(names),
         // Called by `bench`, in a release build.
-        ["rates", stream] => rates::run(stream),
+        ["rates", stream, gaps] => rates::run(stream, gaps),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);

@@ -16,10 +16,12 @@ pub(crate) struct Records {
     pub(crate) seed: u64,
     /// Whether their schema has a key: station and id.
     pub(crate) key: bool,
+    /// Whether they leave out optional fields at random.
+    pub(crate) gaps: bool,
 }
 
 /// The million.
-pub(crate) const MANY: Records = Records { count: COUNT, seed: 7, key: false };
+pub(crate) const MANY: Records = Records { count: COUNT, seed: 7, key: false, gaps: false };
 
 /// Their schema, as `--schema` and `begin` take it.
 pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
@@ -37,7 +39,7 @@ pub(crate) fn schema(key: bool) -> String {
 /// Writes them into the folder: `NAME.ndjson`, a sealed stream, and `NAME.csv`, the same rows.
 pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(records.seed);
-    let mut stations = fastrand::Rng::with_seed(1);
+    let (mut stations, mut gaps) = (fastrand::Rng::with_seed(1), fastrand::Rng::with_seed(8));
     let mut stream = Writer::new(File::create(folder.join(format!("{name}.ndjson")))?);
     let mut csv = BufWriter::new(File::create(folder.join(format!("{name}.csv")))?);
     let schema = serde_json_raw(&schema(records.key))?;
@@ -56,8 +58,12 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
         let description = random.choice(texts).unwrap_or_default();
         let note = random.bool().then(|| format!("checked by {:x}", random.u64(..)));
         let json_note = note.as_ref().map_or("null".to_owned(), |note| format!("\"{note}\""));
+        let mut optional = |field: String| if records.gaps && gaps.bool() { String::new() } else { field };
+        let wind_speed = optional(format!(r#""wind_speed":{wind},"#));
+        let cloudiness = optional(format!(r#""clouds":{clouds},"#));
+        let noted = optional(format!(r#","note":{json_note}"#));
         let line = format!(
-            r#"{{"id":{id},"station":"{station}","observed_at":"{at}","temp":{temp},"humidity":{humidity},"pressure":{pressure},"wind_speed":{wind},"clouds":{clouds},"raining":{raining},"price":{price},"description":"{description}","note":{json_note}}}"#
+            r#"{{"id":{id},"station":"{station}","observed_at":"{at}","temp":{temp},"humidity":{humidity},"pressure":{pressure},{wind_speed}{cloudiness}"raining":{raining},"price":{price},"description":"{description}"{noted}}}"#
         );
         stream.line(line.as_bytes())?;
         let (raining, note) = (u8::from(raining), note.unwrap_or_default());

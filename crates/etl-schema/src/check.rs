@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use etl_stream::json::{self, Record, Shape};
+use etl_stream::json::{self, Numbering, Record, Shape};
 
-use crate::schema::Schema;
-use crate::value::{Cell, Scratch, Value, read};
+use crate::cell::{Cell, Scratch};
+use crate::quick::Quick;
+use crate::schema::{Column, Schema};
+use crate::value::{Value, read};
 
 /// What happens to a field that the schema does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,8 @@ impl std::error::Error for Violation {}
 
 /// In place of a column or a field where there is none.
 const NONE: u32 = u32::MAX;
+/// In place of the column of a key that was not looked up yet.
+const UNKNOWN: u32 = u32::MAX - 1;
 
 /// Checks records against a schema. Nothing is allocated for a good record.
 pub struct Checker {
@@ -46,12 +50,24 @@ pub struct Checker {
     /// How many unknown fields were dropped so far.
     pub dropped: u64,
     columns: HashMap<String, u32>,
+    slots: Vec<Slot>,
+    numbering: Option<Numbering>,
+    /// Of each key's number the column.
+    column_of_key: Vec<u32>,
     plan: Plan,
-    cells: Vec<Cell>,
     scratch: Scratch,
 }
 
+/// A column's quick way, and its cell of the current record.
+struct Slot {
+    quick: Quick,
+    cell: Cell,
+}
+
 /// Where the fields of a record of one shape go.
+///
+/// It is made anew whenever a record has not the keys of the one before. APIs leave out optional fields at random, so
+/// that may be each record: making it costs a few instructions a field, since the scanner numbers the keys.
 #[derive(Default)]
 struct Plan {
     shape: Option<Shape>,
@@ -65,14 +81,17 @@ struct Plan {
 impl Checker {
     /// A checker for a schema, whose `additionalProperties: true` is the same as [`UnknownFields::Drop`].
     pub fn new(schema: Arc<Schema>, unknown: UnknownFields) -> Checker {
+        let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
         let columns = schema.columns.iter().zip(0..).map(|(column, i)| (column.name.clone(), i)).collect();
         let unknown = if schema.additional { UnknownFields::Drop } else { unknown };
         Checker {
-            cells: vec![Cell::Null; schema.columns.len()],
+            slots: slots.collect(),
             schema,
             unknown,
             dropped: 0,
             columns,
+            numbering: None,
+            column_of_key: Vec::new(),
             plan: Plan::default(),
             scratch: Scratch::default(),
         }
@@ -91,66 +110,99 @@ impl Checker {
         if self.plan.shape != Some(record.shape()) {
             self.make_plan(record)?;
         }
-        self.scratch.clear();
-        for (value, &position) in record.values().zip(&self.plan.column_of) {
-            let Some(column) = self.schema.columns.get(position as usize) else { continue };
-            match read(&column.ty, column.nullable, &column.rules, value, &mut self.scratch) {
-                Ok(cell) => self.cells[position as usize] = cell,
-                Err(reason) => return Err(Violation { field: column.name.clone(), reason: reason.into() }),
+        let Checker { slots, plan, schema, scratch, .. } = self;
+        scratch.clear();
+        let line = record.text().as_bytes();
+        for (i, (place, &column)) in record.places().zip(&plan.column_of).enumerate() {
+            let column = column as usize;
+            let Some(slot) = slots.get_mut(column) else { continue };
+            if !slot.quick.read(line, place, &mut slot.cell) {
+                slot.cell = read_slowly(&schema.columns[column], record, i, scratch)?;
             }
         }
         self.dropped += self.plan.dropped;
         Ok(Row {
             record: *record,
             schema: &self.schema,
-            cells: &self.cells,
+            slots: &self.slots,
             field_of: &self.plan.field_of,
             scratch: &self.scratch,
         })
     }
 
+    #[inline(never)]
     fn make_plan(&mut self, record: &Record<'_>) -> Result<(), Violation> {
-        let Plan { shape, column_of, field_of, dropped } = &mut self.plan;
-        *shape = None;
-        *dropped = 0;
-        column_of.clear();
-        field_of.clear();
-        field_of.resize(self.schema.columns.len(), NONE);
-        // Records mostly have the schema's order, perhaps with gaps, so the next column is the first guess.
-        let mut next = 0;
-        for (field, i) in record.fields().zip(0..) {
-            let name = field.name();
-            let guess =
-                self.schema.columns.get(next).filter(|column| column.name == *name).map(|_| next as u32);
-            match guess.or_else(|| self.columns.get(&*name).copied()) {
-                Some(column) => {
-                    column_of.push(column);
-                    field_of[column as usize] = i;
-                    next = column as usize + 1;
-                }
-                None if self.unknown == UnknownFields::Drop => {
-                    column_of.push(NONE);
-                    *dropped += 1;
-                }
-                None => {
-                    let field = json::shorten(&name, 80).into_owned();
-                    let reason = format!("the schema {} has no such field", self.schema.name);
-                    return Err(Violation { field, reason });
-                }
+        if self.numbering != Some(record.numbering()) {
+            self.numbering = Some(record.numbering());
+            self.column_of_key.clear();
+        }
+        self.plan.shape = None;
+        self.plan.dropped = 0;
+        self.plan.column_of.clear();
+        self.plan.field_of.clear();
+        self.plan.field_of.resize(self.schema.columns.len(), NONE);
+        for (number, field) in record.key_numbers().zip(0..) {
+            let column = match self.column_of_key.get(usize::from(number)) {
+                Some(&column) if column != UNKNOWN => column,
+                _ => self.look_up(record, field, number)?,
+            };
+            self.plan.column_of.push(column);
+            match self.plan.field_of.get_mut(column as usize) {
+                Some(field_of) => *field_of = field,
+                None => self.plan.dropped += 1,
             }
         }
-        for (column, position) in self.schema.columns.iter().zip(0..) {
-            if field_of[position] != NONE {
+        for ((field, column), slot) in
+            self.plan.field_of.iter().zip(&self.schema.columns).zip(&mut self.slots)
+        {
+            if *field != NONE {
                 continue;
             }
             if column.required {
                 return Err(Violation { field: column.name.clone(), reason: "required, but missing".into() });
             }
-            self.cells[position] = Cell::Null;
+            slot.cell = Cell::Null;
         }
-        *shape = Some(record.shape());
+        self.plan.shape = Some(record.shape());
         Ok(())
     }
+
+    /// The column of a field, by its name, and from now on by its key's number, if it has one.
+    fn look_up(&mut self, record: &Record<'_>, field: u32, number: u16) -> Result<u32, Violation> {
+        let Some(field) = record.fields().nth(field as usize) else { return Ok(NONE) };
+        let name = field.name();
+        let column = match self.columns.get(&*name) {
+            Some(&column) => column,
+            None if self.unknown == UnknownFields::Drop => NONE,
+            None => {
+                let field = json::shorten(&name, 80).into_owned();
+                let reason = format!("the schema {} has no such field", self.schema.name);
+                return Err(Violation { field, reason });
+            }
+        };
+        let number = usize::from(number);
+        if number > 0 {
+            if self.column_of_key.len() <= number {
+                self.column_of_key.resize(number + 1, UNKNOWN);
+            }
+            self.column_of_key[number] = column;
+        }
+        Ok(column)
+    }
+}
+
+#[inline(never)]
+fn read_slowly(
+    column: &Column,
+    record: &Record<'_>,
+    field: usize,
+    scratch: &mut Scratch,
+) -> Result<Cell, Violation> {
+    let Some((value, place)) = record.value(field).zip(record.places().nth(field)) else {
+        return Ok(Cell::Null);
+    };
+    read(&column.ty, column.nullable, &column.rules, value, place.start, scratch)
+        .map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
 }
 
 /// A checked record.
@@ -158,7 +210,7 @@ impl Checker {
 pub struct Row<'a> {
     record: Record<'a>,
     schema: &'a Schema,
-    cells: &'a [Cell],
+    slots: &'a [Slot],
     field_of: &'a [u32],
     scratch: &'a Scratch,
 }
@@ -166,12 +218,12 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// How many columns it has.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.slots.len()
     }
 
     /// Whether it has no columns; no schema is like that.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.slots.is_empty()
     }
 
     /// The value of a column.
@@ -180,8 +232,7 @@ impl<'a> Row<'a> {
     /// There is no such column.
     #[inline]
     pub fn get(&self, column: usize) -> Value<'a> {
-        let ty = &self.schema.columns[column].ty;
-        self.cells[column].value(ty, || self.record.value(self.field_of[column] as usize), self.scratch)
+        self.slots[column].cell.value(&self.schema.columns[column].ty, self.record.text(), self.scratch)
     }
 
     /// The value of a column as it stands in the line; nothing where the field is absent.
@@ -192,8 +243,9 @@ impl<'a> Row<'a> {
 
     /// The values in the order of the columns.
     pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
-        let row = *self;
-        (0..row.len()).map(move |column| row.get(column))
+        let (line, scratch) = (self.record.text(), self.scratch);
+        let columns = self.slots.iter().zip(&self.schema.columns);
+        columns.map(move |(slot, column)| slot.cell.value(&column.ty, line, scratch))
     }
 
     /// The record it comes from.
@@ -202,5 +254,7 @@ impl<'a> Row<'a> {
     }
 }
 
+#[cfg(test)]
+mod gaps;
 #[cfg(test)]
 mod tests;

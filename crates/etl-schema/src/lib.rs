@@ -5,11 +5,14 @@
 //! or says which field is wrong and why. [`ddl`] writes the table. A keyword or annotation that is not understood is
 //! a fault: nothing in a schema is silently ignored.
 
+mod cell;
 mod check;
 mod compile;
 mod ddl;
+mod digits;
 mod encoding;
 mod number;
+mod quick;
 mod registry;
 mod rules;
 mod schema;
@@ -17,10 +20,11 @@ pub mod time;
 mod types;
 mod value;
 
+pub use cell::Scratch;
 pub use check::{Checker, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, ddl, quote_ident, quote_table};
 pub use encoding::{format_uuid, parse_uuid};
 pub use registry::{document, names};
 pub use schema::{Column, Influx, InfluxType, Role, Schema};
 pub use types::Type;
-pub use value::{Scratch, Value, array_elements};
+pub use value::{Value, array_elements};

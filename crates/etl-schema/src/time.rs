@@ -3,6 +3,8 @@
 //! Dates are days since 1970-01-01, timestamps microseconds since its midnight, in the proleptic Gregorian calendar,
 //! of the years 1 to 9999.
 
+use crate::digits::triple;
+
 const DAY: i64 = 86_400_000_000;
 /// 0001-01-01 and the first day after 9999-12-31.
 const FIRST_DAY: i64 = -719_162;
@@ -13,7 +15,12 @@ const LAST_DAY: i64 = 2_932_896;
 /// # Errors
 /// What is wrong with it.
 pub fn parse_date(text: &str) -> Result<i32, &'static str> {
-    match text.as_bytes().split_first_chunk::<10>() {
+    date(text.as_bytes())
+}
+
+#[inline]
+pub(crate) fn date(text: &[u8]) -> Result<i32, &'static str> {
+    match text.split_first_chunk::<10>() {
         Some((date, [])) => date_of(date),
         _ => Err(NO_DATE),
     }
@@ -30,10 +37,15 @@ const NO_TIME: &str = "is no RFC 3339 date and time";
 /// # Errors
 /// What is wrong with it.
 pub fn parse_timestamptz(text: &str) -> Result<i64, &'static str> {
+    timestamptz(text.as_bytes())
+}
+
+#[inline]
+pub(crate) fn timestamptz(text: &[u8]) -> Result<i64, &'static str> {
     let (local, zone) = local_time(text)?;
     let offset = match zone {
-        [] => return Err("has no zone, such as Z or +02:00"),
         [b'Z' | b'z'] => 0,
+        [] => return Err("has no zone, such as Z or +02:00"),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let (hours, minutes) = (two(*h1, *h2).ok_or(NO_TIME)?, two(*m1, *m2).ok_or(NO_TIME)?);
             // PostgreSQL's limit; the widest offset in use is +14:00.
@@ -53,6 +65,11 @@ pub fn parse_timestamptz(text: &str) -> Result<i64, &'static str> {
 /// # Errors
 /// What is wrong with it.
 pub fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
+    timestamp(text.as_bytes())
+}
+
+#[inline]
+pub(crate) fn timestamp(text: &[u8]) -> Result<i64, &'static str> {
     let (local, zone) = local_time(text)?;
     match zone {
         [] => in_range(local),
@@ -61,9 +78,9 @@ pub fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
     }
 }
 
+#[inline]
 fn in_range(micros: i64) -> Result<i64, &'static str> {
-    let days = micros.div_euclid(DAY);
-    if (FIRST_DAY..=LAST_DAY).contains(&days) {
+    if (FIRST_DAY * DAY..(LAST_DAY + 1) * DAY).contains(&micros) {
         Ok(micros)
     } else {
         Err("is outside of the years 0001 to 9999")
@@ -71,16 +88,14 @@ fn in_range(micros: i64) -> Result<i64, &'static str> {
 }
 
 /// The microseconds of the part before the zone, and the bytes of the zone.
-fn local_time(text: &str) -> Result<(i64, &[u8]), &'static str> {
-    let (date, rest) = text.as_bytes().split_first_chunk::<10>().ok_or(NO_TIME)?;
+#[inline(always)]
+fn local_time(text: &[u8]) -> Result<(i64, &[u8]), &'static str> {
+    let (date, rest) = text.split_first_chunk::<10>().ok_or(NO_TIME)?;
     let days = date_of(date).map_err(|reason| if reason == NO_DATE { NO_TIME } else { reason })?;
-    let Some((&[b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], rest)) =
-        rest.split_first_chunk::<9>()
-    else {
+    let Some((&[b'T' | b't' | b' ', ref time @ ..], rest)) = rest.split_first_chunk::<9>() else {
         return Err(NO_TIME);
     };
-    let digits = |a, b| two(a, b).ok_or(NO_TIME);
-    let (hour, minute, second) = (digits(h1, h2)?, digits(m1, m2)?, digits(s1, s2)?);
+    let (hour, minute, second) = triple(*time, b':').ok_or(NO_TIME)?;
     if hour > 23 || minute > 59 || second > 60 {
         return Err("has a time of day out of range");
     }
@@ -90,8 +105,15 @@ fn local_time(text: &str) -> Result<(i64, &[u8]), &'static str> {
 }
 
 /// Microseconds of a fraction, if there is one, and what is behind it.
+#[inline(always)]
 fn fraction(rest: &[u8]) -> Result<(i64, &[u8]), &'static str> {
-    let [b'.', tail @ ..] = rest else { return Ok((0, rest)) };
+    match rest {
+        [b'.', tail @ ..] => fraction_of(tail),
+        _ => Ok((0, rest)),
+    }
+}
+
+fn fraction_of(tail: &[u8]) -> Result<(i64, &[u8]), &'static str> {
     let length = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if length == 0 {
         return Err(NO_TIME);
@@ -115,35 +137,37 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
 }
 
+#[inline(always)]
 fn date_of(date: &[u8; 10]) -> Result<i32, &'static str> {
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return Err(NO_DATE) };
-    let digits = |a, b| two(a, b).ok_or(NO_DATE);
-    let (year, month, day) = (digits(y1, y2)? * 100 + digits(y3, y4)?, digits(m1, m2)?, digits(d1, d2)?);
-    if year == 0 || month == 0 || month > 12 || day == 0 || day > days_in_month(year, month) {
+    let [y1, y2, rest @ ..] = *date;
+    let (Some(century), Some((year, month, day))) = (two(y1, y2), triple(rest, b'-')) else {
+        return Err(NO_DATE);
+    };
+    let year = century * 100 + year;
+    let length = MONTHS.get(month as usize).copied().unwrap_or(0);
+    let leap = month == 2 && day == 29 && is_leap(year);
+    if year == 0 || day == 0 || day > length && !leap {
         return Err("is no day of the calendar");
     }
-    Ok(days_from_civil(year as i32, month, day))
+    Ok(days_from_civil(year, month, day))
 }
 
-fn days_in_month(year: u32, month: u32) -> u32 {
-    match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+/// How many days each month has, by its number, not counting the leap day.
+const MONTHS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 // Both conversions follow Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March, so
 // that the leap day is the last one.
 
-fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month as i32 + 9) % 12) + 2) / 5 + day as i32 - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// Of a year from 1 on.
+#[inline]
+fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    days as i32 - 719_468
 }
 
 fn civil_from_days(days: i64) -> (i64, u32, u32) {

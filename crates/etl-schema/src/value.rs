@@ -3,6 +3,7 @@
 use etl_stream::json::{self, Kind};
 use etl_stream::{Class, Fault};
 
+use crate::cell::{Cell, Kept, Scratch};
 use crate::encoding::{decode_base64, parse_uuid};
 use crate::number::{self, Exact};
 use crate::rules::{Kinds, Rules, at_most};
@@ -40,75 +41,6 @@ pub enum Value<'a> {
     Array(&'a str, &'a Type),
 }
 
-/// Reused memory for texts that had escapes and for decoded bytes.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    bytes: Vec<u8>,
-}
-
-impl Scratch {
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-    }
-
-    fn get(&self, (start, end): (u32, u32)) -> &[u8] {
-        &self.bytes[start as usize..end as usize]
-    }
-}
-
-/// What a value was read as; all that is text stays where it is until it is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cell {
-    Null,
-    /// The value as it stands in the line.
-    Plain,
-    /// A range of the scratch.
-    Scratch(u32, u32),
-    Integer(i64),
-    Double(f64),
-    Boolean(bool),
-    Date(i32),
-    Timestamp(i64),
-    Uuid([u8; 16]),
-}
-
-impl Cell {
-    #[inline]
-    pub(crate) fn value<'a>(
-        self,
-        ty: &'a Type,
-        source: impl FnOnce() -> Option<json::Value<'a>>,
-        scratch: &'a Scratch,
-    ) -> Value<'a> {
-        match self {
-            Cell::Null => Value::Null,
-            Cell::Integer(n) => Value::Integer(n),
-            Cell::Double(x) => Value::Double(x),
-            Cell::Boolean(b) => Value::Boolean(b),
-            Cell::Date(days) => Value::Date(days),
-            Cell::Timestamp(micros) if matches!(ty, Type::Timestamp) => Value::Timestamp(micros),
-            Cell::Timestamp(micros) => Value::TimestampTz(micros),
-            Cell::Uuid(bytes) => Value::Uuid(bytes),
-            Cell::Plain => source().map_or(Value::Null, |source| match ty {
-                Type::Decimal { .. } => Value::Decimal(source.text),
-                Type::Json => Value::Json(source.raw),
-                Type::Array(element) => Value::Array(source.raw, element),
-                _ => Value::Text(source.text),
-            }),
-            Cell::Scratch(start, end) => {
-                let bytes = scratch.get((start, end));
-                // Only what unescape_into wrote gets here as text, and that is UTF-8.
-                let text = || std::str::from_utf8(bytes).unwrap_or_default();
-                match ty {
-                    Type::Bytes => Value::Bytes(bytes),
-                    Type::Decimal { .. } => Value::Decimal(text()),
-                    _ => Value::Text(text()),
-                }
-            }
-        }
-    }
-}
-
 /// Why a value is refused.
 type Refused = Box<str>;
 
@@ -125,26 +57,29 @@ fn wrong_type(ty: &Type, value: json::Value<'_>) -> Refused {
     format!("expected {}, found {}", ty.noun(), json::shorten(value.raw, 80)).into()
 }
 
-/// Checks a value and reads it.
-#[inline]
+/// Checks a value and reads it. It begins at `at` in the text that the cell is to be read from.
 pub(crate) fn read(
     ty: &Type,
     nullable: bool,
     rules: &Rules,
     value: json::Value<'_>,
+    at: u32,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
+    let raw = Kept::line(at, at + value.raw.len() as u32);
     match (value.kind, ty) {
         (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
         (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
         // The commonest pair first; whether the number is an integer is found out while reading it.
-        (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value),
+        (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
         _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
             Err(wrong_type(ty, value))
         }
-        (Kind::Number, Type::Double | Type::Float | Type::Decimal { .. }) => read_number(ty, rules, value),
+        (Kind::Number, Type::Double | Type::Float | Type::Decimal { .. }) => {
+            read_number(ty, rules, value, raw)
+        }
         (Kind::String { escaped: false }, _) if !matches!(ty, Type::Json) => {
-            read_text(ty, rules, value, value.text, Cell::Plain, scratch)
+            read_text(ty, rules, value, value.text, Kept::line(raw.start + 1, raw.end - 1), scratch)
         }
         (Kind::String { escaped: true }, _) if !matches!(ty, Type::Json) => {
             read_escaped(ty, rules, value, scratch)
@@ -152,14 +87,14 @@ pub(crate) fn read(
         (Kind::Bool(b), Type::Boolean) => {
             rules.bool(b).map(|()| Cell::Boolean(b)).map_err(|what| refuse(value, what))
         }
-        (Kind::Array, Type::Array(_) | Type::Json) => read_array(ty, rules, value, scratch),
-        (_, Type::Json) => Ok(Cell::Plain),
+        (Kind::Array, Type::Array(_)) => read_array(ty, rules, value, scratch).map(|()| Cell::Array(raw)),
+        (Kind::Array, Type::Json) => read_array(ty, rules, value, scratch).map(|()| Cell::Json(raw)),
+        (_, Type::Json) => Ok(Cell::Json(raw)),
         _ => Err(wrong_type(ty, value)),
     }
 }
 
-#[inline]
-fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Result<Cell, Refused> {
+fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> Result<Cell, Refused> {
     let text = value.text;
     let (cell, approximate) = match ty {
         Type::Integer { bits } => {
@@ -171,7 +106,7 @@ fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Result<Cell,
         }
         Type::Decimal { precision } => {
             within(*precision, text).map_err(|what| refuse(value, what))?;
-            (Cell::Plain, None)
+            (Cell::Decimal(raw), None)
         }
         _ => {
             let x = float(ty, text)
@@ -216,27 +151,26 @@ fn read_escaped(
     let start = scratch.bytes.len();
     json::unescape_into(value.text, &mut scratch.bytes);
     let end = scratch.bytes.len();
-    let cell = Cell::Scratch(start as u32, end as u32);
-    if let Type::Bytes = ty {
-        // Base64 is decoded to behind its own text.
+    let kept = Kept { start: start as u32, end: end as u32, scratch: true };
+    if let Type::Bytes | Type::Uuid = ty {
+        // What they are read as comes to stand behind their own text.
         let text = String::from_utf8_lossy(&scratch.bytes[start..end]).into_owned();
-        return read_text(ty, rules, value, &text, cell, scratch);
+        return read_text(ty, rules, value, &text, kept, scratch);
     }
     let decoded = std::mem::take(&mut scratch.bytes);
     let text = std::str::from_utf8(&decoded[start..end]).unwrap_or_default();
-    let read = read_text(ty, rules, value, text, cell, &mut Scratch::default());
+    let read = read_text(ty, rules, value, text, kept, &mut Scratch::default());
     scratch.bytes = decoded;
     read
 }
 
-/// A string; `text` is decoded, and `cell` says where it is kept.
-#[inline]
+/// A string; `text` is decoded, and is kept there.
 fn read_text(
     ty: &Type,
     rules: &Rules,
     value: json::Value<'_>,
     text: &str,
-    cell: Cell,
+    kept: Kept,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
     let typed = match ty {
@@ -244,20 +178,20 @@ fn read_text(
             max.map_or(Ok(()), |max| at_most(text, max.into())).map_err(|what| refuse(value, what))?;
             if let Some(format) = &rules.format {
                 let length = scratch.bytes.len();
-                read_text(format, &Rules::NONE, value, text, cell, scratch)?;
+                read_text(format, &Rules::NONE, value, text, kept, scratch)?;
                 scratch.bytes.truncate(length);
             }
-            Ok(cell)
+            Ok(Cell::Text(kept))
         }
         Type::Date => time::parse_date(text).map(Cell::Date),
         Type::Timestamp => time::parse_timestamp(text).map(Cell::Timestamp),
-        Type::TimestampTz => time::parse_timestamptz(text).map(Cell::Timestamp),
-        Type::Uuid => parse_uuid(text).map(Cell::Uuid).ok_or("is no UUID"),
-        Type::Bytes => decode_base64(text, &mut scratch.bytes).map(|(start, end)| Cell::Scratch(start, end)),
+        Type::TimestampTz => time::parse_timestamptz(text).map(Cell::TimestampTz),
+        Type::Uuid => parse_uuid(text).map(|uuid| scratch.keep_uuid(uuid)).ok_or("is no UUID"),
+        Type::Bytes => decode_base64(text, &mut scratch.bytes).map(|(start, end)| Cell::Bytes(start, end)),
         Type::Decimal { precision } => match json::scan_value(text) {
             Ok(number) if number.kind == Kind::Number && number.raw.len() == text.len() => {
                 within(*precision, text).map_err(|what| refuse(value, what))?;
-                Ok(cell)
+                Ok(Cell::Decimal(kept))
             }
             _ => Err("is no decimal number"),
         },
@@ -272,18 +206,18 @@ fn read_array(
     rules: &Rules,
     value: json::Value<'_>,
     scratch: &mut Scratch,
-) -> Result<Cell, Refused> {
+) -> Result<(), Refused> {
     let length = scratch.bytes.len();
     for (i, element) in json::elements(value.raw).enumerate() {
         let read = match (&rules.items, ty) {
-            (Some(items), _) => read(&items.ty, items.nullable, &items.rules, element, scratch),
-            (None, Type::Array(of)) => read(of, true, &Rules::NONE, element, scratch),
+            (Some(items), _) => read(&items.ty, items.nullable, &items.rules, element, 0, scratch),
+            (None, Type::Array(of)) => read(of, true, &Rules::NONE, element, 0, scratch),
             (None, _) => break,
         };
         read.map_err(|reason| format!("element {i}: {reason}"))?;
         scratch.bytes.truncate(length);
     }
-    Ok(Cell::Plain)
+    Ok(())
 }
 
 /// Hands the elements of a checked array to `each`, in order, each also as it stands in the line; see [`Value::Array`].
@@ -298,10 +232,10 @@ pub fn array_elements<E: From<Fault>>(
 ) -> Result<(), E> {
     for value in json::elements(array) {
         scratch.clear();
-        let cell = read(element, true, &Rules::NONE, value, scratch).map_err(|reason| {
+        let cell = read(element, true, &Rules::NONE, value, 0, scratch).map_err(|reason| {
             Fault::new(Class::Bug, format!("an array element passed the check: {reason}"))
         })?;
-        each(cell.value(element, || Some(value), scratch), value)?;
+        each(cell.value(element, value.raw, scratch), value)?;
     }
     Ok(())
 }

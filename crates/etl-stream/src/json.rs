@@ -8,17 +8,20 @@
 //! record, a `\u` escape may not be a lone surrogate, and nesting ends at 128 levels.
 
 mod cursor;
+mod faults;
+mod keys;
 mod names;
+mod numbers;
+mod scanner;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use cursor::{Cursor, Step};
-use names::Names;
+pub use scanner::Scanner;
 pub use text::{Elements, elements, scan_value, unescape, unescape_into};
 
 /// What kind of JSON value a text is.
@@ -41,6 +44,42 @@ pub enum Kind {
     Object,
 }
 
+/// A [`Kind`] in one byte, for hot loops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// `null`
+    Null,
+    /// `false`
+    False,
+    /// `true`
+    True,
+    /// A number.
+    Number,
+    /// A string without escapes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl From<Tag> for Kind {
+    fn from(tag: Tag) -> Kind {
+        match tag {
+            Tag::Null => Kind::Null,
+            Tag::False => Kind::Bool(false),
+            Tag::True => Kind::Bool(true),
+            Tag::Number => Kind::Number,
+            Tag::Plain => Kind::String { escaped: false },
+            Tag::Escaped => Kind::String { escaped: true },
+            Tag::Array => Kind::Array,
+            Tag::Object => Kind::Object,
+        }
+    }
+}
+
 /// A value as it stands in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
@@ -54,10 +93,10 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// The JSON text of `source` between two offsets, which for a string include the quotes.
-    fn cut(source: &'a str, start: usize, end: usize, kind: Kind) -> Value<'a> {
+    fn cut(source: &'a str, start: usize, end: usize, tag: Tag) -> Value<'a> {
         let raw = &source[start..end];
-        let text = if let Kind::String { .. } = kind { &raw[1..raw.len() - 1] } else { raw };
-        Value { kind, text, raw }
+        let text = if let Tag::Plain | Tag::Escaped = tag { &raw[1..raw.len() - 1] } else { raw };
+        Value { kind: tag.into(), text, raw }
     }
 }
 
@@ -79,7 +118,22 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Identifies the keys of a record, raw and in order. Two records with the same shape have the same keys, so what was
+/// A value by its place in the line: what is read from bytes need not be cut out of the text first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its kind.
+    pub tag: Tag,
+    /// Where its JSON text begins, of a string with the quote.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
+}
+
+/// Says of which scanner, and of which time in its life, the numbers of keys are; see [`Record::key_numbers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering(u64);
+
+/// Identifies the keys of a record, decoded and in order. Two records with the same shape have the same keys, so what was
 /// found out about the keys of one holds for the other. The converse is not promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -102,10 +156,13 @@ impl<'a> Record<'a> {
     }
 
     /// The fields in the order of the line.
-    #[inline]
     pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'a>> + use<'a> {
         let text = self.text;
-        self.spans.iter().map(move |span| span.field(text))
+        keys(text, self.spans).zip(self.spans).map(move |((_, key), span)| Field {
+            key,
+            key_escaped: key.contains('\\'),
+            value: span.value(text),
+        })
     }
 
     /// The value of the field at this position.
@@ -121,6 +178,25 @@ impl<'a> Record<'a> {
         self.spans.iter().map(move |span| span.value(text))
     }
 
+    /// The values in the order of the line, by their places.
+    #[inline]
+    pub fn places(&self) -> impl ExactSizeIterator<Item = Place> + use<'a> {
+        self.spans.iter().map(|span| Place { tag: span.tag, start: span.value, end: span.value_end })
+    }
+
+    /// The numbers of the keys in the order of the line. Within one [`Numbering`] the same number is the same decoded
+    /// key, but 0 is any: a few keys have no number. They are small, so that a table can be indexed with them.
+    #[inline]
+    pub fn key_numbers(&self) -> impl ExactSizeIterator<Item = u16> + use<'a> {
+        self.spans.iter().map(|span| span.number)
+    }
+
+    /// What the numbers of the keys belong to.
+    #[inline]
+    pub fn numbering(&self) -> Numbering {
+        Numbering(self.shape.scanner)
+    }
+
     /// The field of this decoded name.
     pub fn get(&self, name: &str) -> Option<Field<'a>> {
         self.fields().find(|field| if field.key_escaped { field.name() == name } else { field.key == name })
@@ -133,31 +209,34 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Where a field is in its line.
+/// Where a value is in its line, and the number of its key.
 #[derive(Clone, Copy, Debug)]
 struct Span {
-    key: u32,
-    key_end: u32,
     value: u32,
     value_end: u32,
-    kind: Kind,
-    key_escaped: bool,
+    tag: Tag,
+    number: u16,
 }
 
 impl Span {
     #[inline]
-    fn field<'a>(&self, text: &'a str) -> Field<'a> {
-        Field { key: self.key(text), key_escaped: self.key_escaped, value: self.value(text) }
-    }
-
-    #[inline]
     fn value<'a>(&self, text: &'a str) -> Value<'a> {
-        Value::cut(text, self.value as usize, self.value_end as usize, self.kind)
+        Value::cut(text, self.value as usize, self.value_end as usize, self.tag)
     }
+}
 
-    fn key<'a>(&self, text: &'a str) -> &'a str {
-        &text[self.key as usize..self.key_end as usize]
-    }
+/// The keys as they stand between the quotes, and their offsets in the line. They are not kept, since hardly anybody
+/// asks: each is what is in quotes between two values.
+fn keys<'a>(text: &'a str, spans: &'a [Span]) -> impl ExactSizeIterator<Item = (u32, &'a str)> {
+    let mut before = 0;
+    spans.iter().map(move |span| {
+        let between = &text[before..span.value as usize];
+        let quotes = between.find('"').zip(between.rfind('"'));
+        let (start, end) = quotes.map_or((0, 0), |(open, close)| (open + 1, close));
+        let at = before + start;
+        before = span.value_end as usize;
+        (at as u32, &between[start..end])
+    })
 }
 
 /// Why a line is no record.
@@ -177,186 +256,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A key of the last good record.
-struct Known {
-    end: usize,
-    escaped: bool,
-}
-
-/// Scans lines, one after the other.
-pub struct Scanner {
-    spans: Vec<Span>,
-    /// The raw keys of the last good record, one after the other, each with its closing quote.
-    known_text: Vec<u8>,
-    known: Vec<Known>,
-    shape: Shape,
-    names: Names,
-}
-
-impl Default for Scanner {
-    fn default() -> Scanner {
-        Scanner::new()
-    }
-}
-
-impl Scanner {
-    /// A scanner with empty scratch.
-    pub fn new() -> Scanner {
-        static SCANNERS: AtomicU64 = AtomicU64::new(0);
-        let shape = Shape { scanner: SCANNERS.fetch_add(1, Ordering::Relaxed), keys: 0 };
-        Scanner {
-            spans: Vec::new(),
-            known_text: Vec::new(),
-            known: Vec::new(),
-            shape,
-            names: Names::default(),
-        }
-    }
-
-    /// Scans a line without its newline; a `\r` before it is white space.
-    ///
-    /// # Errors
-    /// The line is not one strict JSON object with distinct keys.
-    pub fn scan<'a>(&'a mut self, line: &'a [u8]) -> Result<Record<'a>, Error> {
-        match self.scan_record(line) {
-            Ok(text) => Ok(Record { text, spans: &self.spans, shape: self.shape }),
-            Err(error) => Err(explain(line, *error)),
-        }
-    }
-
-    fn scan_record<'a>(&mut self, line: &'a [u8]) -> Step<&'a str> {
-        let text = std::str::from_utf8(line).map_err(|error| invalid_utf8(line, error.valid_up_to()))?;
-        let mut at = Cursor { bytes: line, pos: 0 };
-        if u32::try_from(line.len()).is_err() {
-            return Err(at.fail("a line over 4 GiB"));
-        }
-        let same = self.scan_fields(&mut at)?;
-        at.skip_whitespace();
-        if !at.at_end() {
-            return Err(trailing(&at));
-        }
-        if !same || self.shape.keys == 0 {
-            self.names.check(text, &self.spans)?;
-            self.remember(line);
-        }
-        Ok(text)
-    }
-
-    /// Fills `spans`; true if all keys are byte for byte those of the last good record.
-    fn scan_fields(&mut self, at: &mut Cursor<'_>) -> Step<bool> {
-        self.spans.clear();
-        at.skip_whitespace();
-        if at.peek() != b'{' {
-            return Err(no_object(at));
-        }
-        at.pos += 1;
-        at.skip_whitespace();
-        if at.peek() == b'}' {
-            at.pos += 1;
-            return Ok(self.known.is_empty());
-        }
-        let mut same = true;
-        let mut known_start = 0;
-        loop {
-            at.open_key()?;
-            let key = at.pos;
-            let known = self.known.get(self.spans.len()).filter(|known| {
-                same && at.bytes[key..].starts_with(&self.known_text[known_start..known.end])
-            });
-            let key_escaped = match known {
-                Some(known) => {
-                    at.pos += known.end - known_start;
-                    known_start = known.end;
-                    known.escaped
-                }
-                None => {
-                    same = false;
-                    at.string()?
-                }
-            };
-            let key_end = at.pos - 1;
-            at.colon()?;
-            let value = at.pos;
-            let kind = at.value(1)?;
-            self.spans.push(Span {
-                key: key as u32,
-                key_end: key_end as u32,
-                value: value as u32,
-                value_end: at.pos as u32,
-                kind,
-                key_escaped,
-            });
-            at.skip_whitespace();
-            match at.peek() {
-                b',' => at.pos += 1,
-                b'}' => break,
-                _ => return Err(at.no_separator(true)),
-            }
-            at.skip_whitespace();
-        }
-        at.pos += 1;
-        Ok(same && self.spans.len() == self.known.len())
-    }
-
-    fn remember(&mut self, line: &[u8]) {
-        self.shape.keys += 1;
-        self.known_text.clear();
-        self.known.clear();
-        for span in &self.spans {
-            self.known_text.extend_from_slice(&line[span.key as usize..=span.key_end as usize]);
-            self.known.push(Known { end: self.known_text.len(), escaped: span.key_escaped });
-        }
-    }
-}
-
 /// At most `chars` characters of a text, with `…` where it was cut: for messages.
 pub fn shorten(text: &str, chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
-}
-
-#[cold]
-fn no_object(at: &Cursor<'_>) -> Box<Error> {
-    match at.peek() {
-        _ if at.at_end() => at.fail("a blank line is no record"),
-        b'[' => at.fail("the line is an array; a record is an object, one a line"),
-        b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-            at.fail("the line is no object: is it pretty-printed? one object a line")
-        }
-        0xef if at.bytes[at.pos..].starts_with(b"\xef\xbb\xbf") => {
-            at.fail("a byte order mark before the object")
-        }
-        _ => at.fail(format!("expected an object, found {}", at.found())),
-    }
-}
-
-#[cold]
-fn trailing(at: &Cursor<'_>) -> Box<Error> {
-    match at.peek() {
-        b'{' => at.fail("two objects on a line"),
-        _ => at.fail(format!("text after the object: {}", at.found())),
-    }
-}
-
-#[cold]
-fn invalid_utf8(line: &[u8], offset: usize) -> Box<Error> {
-    let byte = line.get(offset).copied().unwrap_or_default();
-    Box::new(Error { offset, message: format!("invalid UTF-8: byte 0x{byte:02X}") })
-}
-
-/// UTF-16 is a fault of the whole file, so it is worth more than the first byte it trips over.
-#[cold]
-fn explain(line: &[u8], error: Error) -> Error {
-    let utf16 = match line {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
-        // Of ASCII text every other byte is zero; the first one is left of the newline of the line before.
-        [0, other, 0, ..] | [other, 0, _, 0, ..] => *other != 0,
-        _ => false,
-    };
-    if utf16 {
-        return Error { message: "the text is UTF-16; a stream is UTF-8".into(), ..error };
-    }
-    error
 }

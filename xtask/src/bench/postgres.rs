@@ -12,7 +12,7 @@ const RUNS: usize = 7;
 /// Runs of a few milliseconds.
 const SHORT_RUNS: usize = 41;
 
-const OLD: Records = Records { count: 100_000, seed: 11, key: true };
+const OLD: Records = Records { count: 100_000, seed: 11, key: true, gaps: false };
 /// The same keys, other values.
 const NEW: Records = Records { seed: 12, ..OLD };
 const ONE: Records = Records { count: 1, ..OLD };

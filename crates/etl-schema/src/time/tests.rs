@@ -97,3 +97,67 @@ fn agrees_with_jiff() {
         assert_eq!(parse_date(&date).is_ok(), theirs.is_some(), "{date}");
     }
 }
+
+/// The date and the time before the zone, digit by digit.
+fn plainly(text: &[u8]) -> Result<(i64, usize), &'static str> {
+    let digits = |from: usize, count: usize| -> Option<i64> {
+        let mut digits = text.get(from..from + count)?.iter();
+        digits.try_fold(0, |n, byte| byte.is_ascii_digit().then(|| n * 10 + i64::from(byte - b'0')))
+    };
+    let marks = |at: &[(usize, &str)]| {
+        at.iter().all(|(at, any)| text.get(*at).is_some_and(|byte| any.as_bytes().contains(byte)))
+    };
+    let (Some(year), Some(month), Some(day), true) =
+        (digits(0, 4), digits(5, 2), digits(8, 2), marks(&[(4, "-"), (7, "-")]))
+    else {
+        return Err(NO_TIME);
+    };
+    let leap = i64::from(year % 4 == 0 && year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    if year == 0 || !(1..=12).contains(&month) || day == 0 || day > lengths[month as usize - 1] {
+        return Err("is no day of the calendar");
+    }
+    let before = year - 1;
+    let days = before * 365 + before / 4 - before / 100
+        + before / 400
+        + lengths[..month as usize - 1].iter().sum::<i64>()
+        + day
+        - 1
+        + FIRST_DAY;
+    let (Some(hour), Some(minute), Some(second), true) =
+        (digits(11, 2), digits(14, 2), digits(17, 2), marks(&[(10, "Tt "), (13, ":"), (16, ":")]))
+    else {
+        return Err(NO_TIME);
+    };
+    if hour > 23 || minute > 59 || second > 60 {
+        return Err("has a time of day out of range");
+    }
+    Ok((days * DAY + (hour * 3600 + minute * 60 + second) * 1_000_000, 19))
+}
+
+#[test]
+fn agrees_with_reading_digit_by_digit() {
+    let mut random = fastrand::Rng::with_seed(12);
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..300_000 {
+        let year =
+            if random.bool() { random.u16(..10_000) } else { [1900, 2000, 2023, 2024][random.usize(..4)] };
+        let (month, day) = (random.u8(..14), random.u8(..33));
+        let (hour, minute, second) = (random.u8(..25), random.u8(..61), random.u8(..62));
+        let mut text =
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z").into_bytes();
+        if random.u8(..4) == 0 {
+            text[random.usize(..20)] =
+                if random.bool() { b"0/:-+ tT"[random.usize(..8)] } else { random.u8(..) };
+        }
+        text.truncate(if random.u8(..20) == 0 { random.usize(..20) } else { 20 });
+        let expected = plainly(&text);
+        // The fraction and the zone are read as ever.
+        let found = local_time(&text).map(|(micros, zone)| (micros, text.len() - zone.len()));
+        if found != Err(NO_TIME) || text.get(19) != Some(&b'.') {
+            assert_eq!(found, expected, "{}", String::from_utf8_lossy(&text));
+        }
+        *(if expected.is_ok() { &mut good } else { &mut bad }) += 1;
+    }
+    assert!(good > 50_000 && bad > 50_000, "one-sided: {good} good, {bad} bad");
+}

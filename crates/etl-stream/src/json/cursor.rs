@@ -1,6 +1,7 @@
 //! The grammar of RFC 8259 over the bytes of one line, without recursion and without allocation.
 
-use super::{Error, Kind};
+use super::words::stops;
+use super::{Error, Tag};
 
 /// Levels of arrays and objects, the record itself included.
 pub(super) const MAX_DEPTH: u32 = 128;
@@ -9,58 +10,98 @@ pub(super) const MAX_DEPTH: u32 = 128;
 pub(super) type Step<T> = Result<T, Box<Error>>;
 
 /// A position in text that is valid UTF-8.
+///
+/// It is kept as what is left of the text, not as an offset: whoever takes eight bytes off a slice that has them pays
+/// one comparison, and an offset costs two. What is not inlined gets a copy, so that the hot loop's own stays in
+/// registers.
+#[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) pos: usize,
+    pub(super) rest: &'a [u8],
+    /// Of the whole text.
+    pub(super) len: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Cursor<'a> {
+        Cursor { rest: text, len: text.len() }
+    }
+
+    /// The offset in the text.
+    #[inline(always)]
+    pub(super) fn pos(self) -> usize {
+        self.len - self.rest.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn at_end(self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The byte at the position, 0 at the end: no rule of the grammar takes a NUL, so both are faults, told apart
     /// only where the message is written.
     #[inline(always)]
-    pub(super) fn peek(&self) -> u8 {
-        self.bytes.get(self.pos).copied().unwrap_or(0)
+    pub(super) fn peek(self) -> u8 {
+        self.rest.first().copied().unwrap_or(0)
+    }
+
+    /// Goes over this byte if it is there.
+    #[inline(always)]
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     #[inline(always)]
     pub(super) fn skip_whitespace(&mut self) {
-        while matches!(self.peek(), b' ' | b'\t' | b'\r' | b'\n') {
-            self.pos += 1;
+        // Most streams have none, and of what the grammar knows only white space is this low.
+        if self.peek() <= b' ' {
+            while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+                self.rest = rest;
+            }
         }
     }
 
-    /// One value of any kind; `depth` is the number of levels it is inside of.
-    #[inline(always)]
-    pub(super) fn value(&mut self, depth: u32) -> Step<Kind> {
-        match self.peek() {
-            b'{' => self.nested(depth).map(|()| Kind::Object),
-            b'[' => self.nested(depth).map(|()| Kind::Array),
-            _ => self.scalar(),
+    /// One value of any kind, and what is behind it; `depth` is the number of levels it is inside of.
+    #[inline(never)]
+    pub(super) fn any_value(mut self, depth: u32) -> Step<(Tag, Cursor<'a>)> {
+        if let Some(tag) = self.scalar()? {
+            return Ok((tag, self));
         }
+        let tag = match self.peek() {
+            b'{' => Tag::Object,
+            b'[' => Tag::Array,
+            _ => return Err(self.no_value()),
+        };
+        Ok((tag, self.nested(depth)?))
     }
 
+    /// A value that contains no others, if one begins here.
     #[inline(always)]
-    fn scalar(&mut self) -> Step<Kind> {
+    pub(super) fn scalar(&mut self) -> Step<Option<Tag>> {
         match self.peek() {
             b'"' => {
-                self.pos += 1;
-                Ok(Kind::String { escaped: self.string()? })
+                self.rest = &self.rest[1..];
+                let escaped = self.string()?;
+                Ok(Some(if escaped { Tag::Escaped } else { Tag::Plain }))
             }
-            b'-' | b'0'..=b'9' => self.number().map(|()| Kind::Number),
-            b't' => self.literal(b"true", Kind::Bool(true)),
-            b'f' => self.literal(b"false", Kind::Bool(false)),
-            b'n' => self.literal(b"null", Kind::Null),
-            _ => Err(self.no_value()),
+            b'-' | b'0'..=b'9' => self.number().map(|()| Some(Tag::Number)),
+            b't' => Ok(self.literal(b"true", Tag::True)),
+            b'f' => Ok(self.literal(b"false", Tag::False)),
+            b'n' => Ok(self.literal(b"null", Tag::Null)),
+            _ => Ok(None),
         }
     }
 
     #[inline(always)]
-    fn literal(&mut self, word: &[u8], kind: Kind) -> Step<Kind> {
-        if !self.bytes[self.pos..].starts_with(word) {
-            return Err(self.no_value());
-        }
-        self.pos += word.len();
-        Ok(kind)
+    fn literal<const N: usize>(&mut self, word: &[u8; N], tag: Tag) -> Option<Tag> {
+        let (found, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = if found == word { rest } else { return None };
+        Some(tag)
     }
 
     /// The rest of a string, from behind its opening quote to behind its closing one; tells whether it has escapes.
@@ -68,111 +109,67 @@ impl Cursor<'_> {
     pub(super) fn string(&mut self) -> Step<bool> {
         let mut escaped = false;
         loop {
-            while let Some(chunk) = self.bytes[self.pos..].first_chunk::<8>() {
+            while let Some((chunk, rest)) = self.rest.split_first_chunk() {
                 let stops = stops(u64::from_le_bytes(*chunk));
                 if stops != 0 {
-                    self.pos += (stops.trailing_zeros() / 8) as usize;
+                    self.rest = &self.rest[(stops.trailing_zeros() / 8) as usize..];
                     break;
                 }
-                self.pos += 8;
+                self.rest = rest;
             }
-            match self.peek() {
-                b'"' => {
-                    self.pos += 1;
+            match self.rest {
+                [b'"', rest @ ..] => {
+                    self.rest = rest;
                     return Ok(escaped);
                 }
-                b'\\' => {
+                [b'\\', ..] => {
                     escaped = true;
-                    self.escape()?;
+                    self.rest = self.escape()?;
                 }
-                0..=0x1f => return Err(self.bad_string()),
+                [0..=0x1f, ..] | [] => return Err(self.bad_string()),
                 // Within the last seven bytes of the line.
-                _ => self.pos += 1,
+                [_, rest @ ..] => self.rest = rest,
             }
         }
     }
 
-    fn escape(&mut self) -> Step<()> {
-        match self.bytes.get(self.pos + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pos += 2,
-            Some(b'u') => {
-                let start = self.pos;
-                match self.hex4(start + 2)? {
-                    0xd800..=0xdbff => {
-                        let low = match self.bytes.get(start + 6..start + 8) {
-                            Some(b"\\u") => self.hex4(start + 8)?,
-                            _ => 0,
-                        };
-                        if !(0xdc00..=0xdfff).contains(&low) {
-                            return Err(self.fail("lone surrogate in a \\u escape"));
-                        }
-                        self.pos = start + 12;
+    /// What is behind the escape that begins here.
+    fn escape(mut self) -> Step<&'a [u8]> {
+        let length = match self.rest.get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => match self.hex4(2)? {
+                0xd800..=0xdbff => {
+                    let low = match self.rest.get(6..8) {
+                        Some(b"\\u") => self.hex4(8)?,
+                        _ => 0,
+                    };
+                    if !(0xdc00..=0xdfff).contains(&low) {
+                        return Err(self.fail("lone surrogate in a \\u escape"));
                     }
-                    0xdc00..=0xdfff => return Err(self.fail("lone surrogate in a \\u escape")),
-                    _ => self.pos = start + 6,
+                    12
                 }
-            }
+                0xdc00..=0xdfff => return Err(self.fail("lone surrogate in a \\u escape")),
+                _ => 6,
+            },
             Some(_) => {
-                self.pos += 1;
+                self.rest = &self.rest[1..];
                 let found = self.found();
                 return Err(self.fail(format!("invalid escape in a string: \\ before {found}")));
             }
             None => return Err(self.fail("the line ends inside a string")),
-        }
-        Ok(())
+        };
+        Ok(&self.rest[length..])
     }
 
-    fn hex4(&self, at: usize) -> Step<u32> {
-        let digits = self.bytes.get(at..at + 4);
-        match digits.and_then(hex4) {
+    fn hex4(self, from: usize) -> Step<u32> {
+        match self.rest.get(from..from + 4).and_then(hex4) {
             Some(unit) => Ok(unit),
             None => Err(self.fail("\\u without four hexadecimal digits")),
         }
     }
 
-    #[inline(always)]
-    fn digits(&mut self) -> bool {
-        let start = self.pos;
-        while self.peek().is_ascii_digit() {
-            self.pos += 1;
-        }
-        self.pos > start
-    }
-
-    #[inline(always)]
-    fn number(&mut self) -> Step<()> {
-        let start = self.pos;
-        if self.peek() == b'-' {
-            self.pos += 1;
-        }
-        let first = self.pos;
-        if !self.digits() {
-            return Err(self.no_value_from(start));
-        }
-        if self.bytes[first] == b'0' && self.pos > first + 1 {
-            self.pos = first;
-            return Err(self.fail("a number with a leading zero"));
-        }
-        if self.peek() == b'.' {
-            self.pos += 1;
-            if !self.digits() {
-                return Err(self.fail("a number without a digit after its point"));
-            }
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            self.pos += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.pos += 1;
-            }
-            if !self.digits() {
-                return Err(self.fail("a number without a digit in its exponent"));
-            }
-        }
-        Ok(())
-    }
-
-    /// An array or object with all it contains. The kinds of the open levels are the bits of one word.
-    fn nested(&mut self, outer: u32) -> Step<()> {
+    /// What is behind an array or object. The kinds of the open levels are the bits of one word.
+    fn nested(mut self, outer: u32) -> Step<Cursor<'a>> {
         let mut depth = outer;
         let mut objects = 0u128;
         loop {
@@ -183,32 +180,34 @@ impl Cursor<'_> {
                 }
                 depth += 1;
                 objects = objects << 1 | u128::from(opened == b'{');
-                self.pos += 1;
+                self.take(opened);
                 self.skip_whitespace();
                 match (opened, self.peek()) {
                     (b'{', b'}') | (b'[', b']') => {}
                     (b'{', _) => {
                         self.key()?;
+                        self.skip_whitespace();
                         continue;
                     }
                     _ => continue,
                 }
-            } else {
-                self.scalar()?;
+            } else if self.scalar()?.is_none() {
+                return Err(self.no_value());
             }
             while depth > outer {
                 self.skip_whitespace();
-                match (objects & 1 == 1, self.peek()) {
-                    (true, b'}') | (false, b']') => {
-                        self.pos += 1;
+                match (objects & 1 == 1, self.rest) {
+                    (true, [b'}', rest @ ..]) | (false, [b']', rest @ ..]) => {
+                        self.rest = rest;
                         depth -= 1;
                         objects >>= 1;
                     }
-                    (object, b',') => {
-                        self.pos += 1;
+                    (object, [b',', rest @ ..]) => {
+                        self.rest = rest;
                         self.skip_whitespace();
                         if object {
                             self.key()?;
+                            self.skip_whitespace();
                         }
                         break;
                     }
@@ -216,130 +215,29 @@ impl Cursor<'_> {
                 }
             }
             if depth == outer {
-                return Ok(());
+                return Ok(self);
             }
         }
     }
 
-    /// A key of a nested object, its colon and the space around it.
-    fn key(&mut self) -> Step<()> {
-        self.open_key()?;
-        self.string()?;
-        self.colon()
-    }
-
-    #[inline(always)]
-    pub(super) fn open_key(&mut self) -> Step<()> {
-        if self.peek() != b'"' {
+    /// A key and its colon, and the space between them. Gives back what is between the quotes, and whether it has
+    /// escapes.
+    pub(super) fn key(&mut self) -> Step<(&'a [u8], bool)> {
+        if !self.take(b'"') {
             return Err(self.no_key());
         }
-        self.pos += 1;
-        Ok(())
-    }
-
-    #[inline(always)]
-    pub(super) fn colon(&mut self) -> Step<()> {
+        let start = self.rest;
+        let escaped = self.string()?;
+        let raw = &start[..start.len() - self.rest.len() - 1];
         self.skip_whitespace();
-        if self.peek() != b':' {
-            let found = self.found();
-            return Err(self.fail(format!("expected `:` after a key, found {found}")));
+        if !self.take(b':') {
+            return Err(self.no_colon());
         }
-        self.pos += 1;
-        self.skip_whitespace();
-        Ok(())
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn fail(&self, message: impl Into<String>) -> Box<Error> {
-        Box::new(Error { offset: self.pos.min(self.bytes.len()), message: message.into() })
-    }
-
-    pub(super) fn at_end(&self) -> bool {
-        self.pos >= self.bytes.len()
-    }
-
-    /// What is at the position, in words for a message.
-    pub(super) fn found(&self) -> String {
-        let rest = self.bytes.get(self.pos..).unwrap_or_default();
-        let head = &rest[..rest.len().min(4)];
-        match head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next()) {
-            None => "the end of the line".into(),
-            Some('\0') => "a NUL byte".into(),
-            Some(c) if c.is_control() => format!("the control character U+{:04X}", u32::from(c)),
-            Some(c) => format!("`{c}`"),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn no_key(&self) -> Box<Error> {
-        if self.at_end() {
-            return self.fail("the line ends inside an object: is it pretty-printed? one object a line");
-        }
-        let found = self.found();
-        self.fail(format!("expected a key in double quotes, found {found}"))
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn no_separator(&self, object: bool) -> Box<Error> {
-        let (what, close) = if object { ("object", '}') } else { ("array", ']') };
-        if self.at_end() {
-            return self.fail(format!("the line ends inside an {what}"));
-        }
-        let found = self.found();
-        self.fail(format!("expected `,` or `{close}` after a value, found {found}"))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn no_value(&self) -> Box<Error> {
-        self.no_value_from(self.pos)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn no_value_from(&self, start: usize) -> Box<Error> {
-        let rest = &self.bytes[start..];
-        let words = ["NaN", "nan", "-NaN", "-nan", "Infinity", "-Infinity", "inf", "-inf", "Inf", "-Inf"];
-        if let Some(word) = words.iter().find(|word| rest.starts_with(word.as_bytes())) {
-            let at = Cursor { bytes: self.bytes, pos: start };
-            return at.fail(format!("{word} is no JSON number"));
-        }
-        if self.at_end() {
-            return self
-                .fail("the line ends where a value is expected: is it pretty-printed? one object a line");
-        }
-        let found = self.found();
-        self.fail(format!("expected a value, found {found}"))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn bad_string(&self) -> Box<Error> {
-        if self.at_end() {
-            return self.fail("the line ends inside a string");
-        }
-        let found = self.found();
-        self.fail(format!("{found} inside a string, where it must be escaped"))
+        Ok((raw, escaped))
     }
 }
 
 /// The value of four hexadecimal digits.
 pub(super) fn hex4(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
-}
-
-/// Marks the high bit of each byte that ends a plain run in a string: a quote, a backslash, a control character.
-/// Bytes above the lowest mark may be marked falsely (the subtraction borrows); only the lowest is used.
-#[inline(always)]
-fn stops(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let equal = |byte: u8| {
-        let x = word ^ (ONES * byte as u64);
-        x.wrapping_sub(ONES) & !x
-    };
-    (equal(b'"') | equal(b'\\') | (word.wrapping_sub(ONES * 0x20) & !word)) & HIGH
 }

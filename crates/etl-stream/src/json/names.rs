@@ -1,7 +1,7 @@
 //! The check that no key of a record comes twice, and none is reserved.
 
 use super::cursor::Step;
-use super::{Error, Span, shorten, unescape_into};
+use super::{Error, Span, keys, shorten, unescape_into};
 
 /// Scratch for the check that no key comes twice.
 #[derive(Default)]
@@ -16,15 +16,14 @@ impl Names {
     const FEW: usize = 24;
 
     pub(super) fn check(&mut self, text: &str, spans: &[Span]) -> Step<()> {
-        let plain = !spans.iter().any(|span| span.key_escaped);
+        let plain = !keys(text, spans).any(|(_, key)| key.contains('\\'));
         if plain && spans.len() <= Names::FEW {
-            for (i, span) in spans.iter().enumerate() {
-                let key = span.key(text);
+            for (i, (at, key)) in keys(text, spans).enumerate() {
                 if key == "_etl" {
-                    return Err(reserved(span.key));
+                    return Err(reserved(at));
                 }
-                if spans[..i].iter().any(|other| other.key(text) == key) {
-                    return Err(twice(key, span.key));
+                if keys(text, spans).take(i).any(|(_, other)| other == key) {
+                    return Err(twice(key, at));
                 }
             }
             return Ok(());
@@ -35,10 +34,10 @@ impl Names {
     fn check_many(&mut self, text: &str, spans: &[Span]) -> Step<()> {
         self.decoded.clear();
         self.order.clear();
-        for span in spans {
+        for (at, key) in keys(text, spans) {
             let start = self.decoded.len() as u32;
-            unescape_into(span.key(text), &mut self.decoded);
-            self.order.push((start, self.decoded.len() as u32, span.key));
+            unescape_into(key, &mut self.decoded);
+            self.order.push((start, self.decoded.len() as u32, at));
         }
         let decoded = &self.decoded;
         let name = |&(start, end, _): &(u32, u32, u32)| &decoded[start as usize..end as usize];

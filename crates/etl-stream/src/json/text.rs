@@ -1,29 +1,30 @@
 //! Values by themselves: a value alone, the elements of an array, the decoded text of a string.
 
 use super::cursor::{self, Cursor};
-use super::{Error, Value, trailing};
+use super::{Error, Value};
 
 /// The text of one value that is all there is, such as an element or a whole document.
 ///
 /// # Errors
 /// The text is not one strict JSON value.
 pub fn scan_value(text: &str) -> Result<Value<'_>, Error> {
-    let mut at = Cursor { bytes: text.as_bytes(), pos: 0 };
+    let mut at = Cursor::new(text.as_bytes());
     at.skip_whitespace();
-    let start = at.pos;
-    let kind = at.value(0).map_err(|error| *error)?;
-    let end = at.pos;
+    let start = at.pos();
+    let tag;
+    (tag, at) = at.any_value(0).map_err(|error| *error)?;
+    let end = at.pos();
     at.skip_whitespace();
-    if at.at_end() { Ok(Value::cut(text, start, end, kind)) } else { Err(*trailing(&at)) }
+    if at.at_end() { Ok(Value::cut(text, start, end, tag)) } else { Err(*at.trailing()) }
 }
 
-/// The elements of an array whose text a [`Scanner`] or [`scan_value`] has accepted.
+/// The elements of an array whose text a [`Scanner`](super::Scanner) or [`scan_value`] has accepted.
 pub fn elements(array: &str) -> Elements<'_> {
-    let mut at = Cursor { bytes: array.as_bytes(), pos: 0 };
+    let mut at = Cursor::new(array.as_bytes());
     at.skip_whitespace();
-    at.pos += usize::from(at.peek() == b'[');
+    at.take(b'[');
     at.skip_whitespace();
-    Elements { text: array, pos: at.pos }
+    Elements { text: array, pos: at.pos() }
 }
 
 /// Iterates over the elements of an array; see [`elements`].
@@ -37,21 +38,25 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
-        let mut at = Cursor { bytes: self.text.as_bytes(), pos: self.pos };
+        let mut at = Cursor { rest: &self.text.as_bytes()[self.pos..], len: self.text.len() };
         // A closing bracket is no value, so it ends the iteration.
-        let kind = at.value(0).ok()?;
-        let (start, end) = (self.pos, at.pos);
+        let tag;
+        (tag, at) = at.any_value(0).ok()?;
+        let (start, end) = (self.pos, at.pos());
         at.skip_whitespace();
-        at.pos += usize::from(at.peek() == b',');
+        at.take(b',');
         at.skip_whitespace();
-        self.pos = at.pos;
-        Some(Value::cut(self.text, start, end, kind))
+        self.pos = at.pos();
+        Some(Value::cut(self.text, start, end, tag))
     }
 }
 
-/// Appends the decoded body of a string that was accepted by a [`Scanner`].
+/// Appends the decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
-    let mut rest = raw.as_bytes();
+    unescape_bytes(raw.as_bytes(), out);
+}
+
+pub(super) fn unescape_bytes(mut rest: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + 1..];
@@ -82,7 +87,7 @@ fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     rest.get(length..).unwrap_or_default()
 }
 
-/// The decoded body of a string that was accepted by a [`Scanner`].
+/// The decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape(raw: &str) -> String {
     let mut out = Vec::with_capacity(raw.len());
     unescape_into(raw, &mut out);

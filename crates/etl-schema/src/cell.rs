@@ -1,0 +1,94 @@
+//! Where the values of the current record are kept.
+
+use crate::types::Type;
+use crate::value::Value;
+
+/// Reused memory for texts that had escapes and for decoded bytes.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Scratch {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    pub(crate) fn keep_uuid(&mut self, uuid: [u8; 16]) -> Cell {
+        self.bytes.extend_from_slice(&uuid);
+        Cell::Uuid((self.bytes.len() - uuid.len()) as u32)
+    }
+}
+
+/// What a value was read as; all that is text stays where it is until it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cell {
+    Null,
+    Text(Kept),
+    Integer(i64),
+    Double(f64),
+    Decimal(Kept),
+    Boolean(bool),
+    Date(i32),
+    Timestamp(i64),
+    TimestampTz(i64),
+    /// Where its bytes are in the scratch.
+    Uuid(u32),
+    Bytes(u32, u32),
+    Json(Kept),
+    Array(Kept),
+}
+
+/// A range of the line, or of the scratch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) scratch: bool,
+}
+
+impl Kept {
+    /// In the line; of a string what stands between the quotes.
+    #[inline]
+    pub(crate) fn line(start: u32, end: u32) -> Kept {
+        Kept { start, end, scratch: false }
+    }
+
+    #[inline]
+    fn get<'a>(self, line: &'a str, scratch: &'a Scratch) -> &'a str {
+        let (start, end) = (self.start as usize, self.end as usize);
+        if self.scratch {
+            // Only what unescape_into wrote gets here, and that is UTF-8.
+            return std::str::from_utf8(&scratch.bytes[start..end]).unwrap_or_default();
+        }
+        &line[start..end]
+    }
+}
+
+impl Cell {
+    /// The value, whose text is in this line; `ty` is the column's.
+    #[inline]
+    pub(crate) fn value<'a>(self, ty: &'a Type, line: &'a str, scratch: &'a Scratch) -> Value<'a> {
+        match self {
+            Cell::Null => Value::Null,
+            Cell::Text(kept) => Value::Text(kept.get(line, scratch)),
+            Cell::Integer(n) => Value::Integer(n),
+            Cell::Double(x) => Value::Double(x),
+            Cell::Decimal(kept) => Value::Decimal(kept.get(line, scratch)),
+            Cell::Boolean(b) => Value::Boolean(b),
+            Cell::Date(days) => Value::Date(days),
+            Cell::Timestamp(micros) => Value::Timestamp(micros),
+            Cell::TimestampTz(micros) => Value::TimestampTz(micros),
+            Cell::Uuid(start) => {
+                let bytes = scratch.bytes.get(start as usize..).and_then(|bytes| bytes.first_chunk());
+                Value::Uuid(bytes.copied().unwrap_or_default())
+            }
+            Cell::Bytes(start, end) => Value::Bytes(&scratch.bytes[start as usize..end as usize]),
+            Cell::Json(kept) => Value::Json(kept.get(line, scratch)),
+            Cell::Array(kept) => match ty {
+                Type::Array(element) => Value::Array(kept.get(line, scratch), element),
+                _ => Value::Null,
+            },
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Decimal digits eight at a time, and the numbers that most data has: short ones, without exponent.
+//!
+//! Nothing here decides that a text is wrong. What it does not read is left to the code that takes its time.
+
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+const ZEROS: u64 = ONES * b'0' as u64;
+
+/// A number of at most 16 characters behind its sign: `digits / 10^fraction`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Short {
+    pub(crate) negative: bool,
+    pub(crate) digits: u64,
+    /// How many digits are before the point, zeros included, and how many behind it.
+    pub(crate) whole: u32,
+    pub(crate) fraction: u32,
+}
+
+impl Short {
+    /// Reads the JSON number of this length with which `text` begins, which may go on behind it: where eight bytes can
+    /// be loaded at once, nothing is copied.
+    #[inline(always)]
+    pub(crate) fn read(text: &[u8], length: usize) -> Option<Short> {
+        let negative = text.first() == Some(&b'-');
+        let text = &text[usize::from(negative)..];
+        let length = length - usize::from(negative);
+        let (digits, fraction, point) = match length {
+            1..=8 => part(last_of(text, length))?,
+            9..=16 => {
+                let (head, tail) = text.split_first_chunk::<8>()?;
+                let (head, head_fraction, head_point) = part(u64::from_le_bytes(*head) ^ ZEROS)?;
+                let (tail, tail_fraction, tail_point) = part(last_of(tail, length - 8))?;
+                let more = length - 8 - usize::from(tail_point);
+                let fraction = if head_point { head_fraction + more as u32 } else { tail_fraction };
+                (head * POWERS[more] + tail, fraction, head_point || tail_point)
+            }
+            _ => return None,
+        };
+        let whole = length as u32 - fraction - u32::from(point);
+        Some(Short { negative, digits, whole, fraction })
+    }
+
+    /// The integer, if it has no point.
+    #[inline(always)]
+    pub(crate) fn integer(self) -> Option<i64> {
+        let magnitude = self.digits as i64;
+        (self.fraction == 0).then_some(if self.negative { -magnitude } else { magnitude })
+    }
+
+    /// The nearest double. As the digits are an exact double, and the power of ten too, the one rounding is that of
+    /// the division (Clinger, "How to read floating point numbers accurately", 1990).
+    #[inline(always)]
+    pub(crate) fn double(self) -> Option<f64> {
+        let x = self.digits as i64 as f64 / *DOUBLES.get(self.fraction as usize)?;
+        let sign = u64::from(self.negative) << 63;
+        (self.digits <= 1 << f64::MANTISSA_DIGITS).then(|| f64::from_bits(x.to_bits() | sign))
+    }
+
+    /// The nearest single.
+    #[inline(always)]
+    pub(crate) fn single(self) -> Option<f32> {
+        let x = self.digits as i64 as f32 / *SINGLES.get(self.fraction as usize)?;
+        (self.digits <= 1 << f32::MANTISSA_DIGITS).then_some(if self.negative { -x } else { x })
+    }
+}
+
+const POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+/// The powers of ten that are exact. No more than 15 digits can be behind the point here.
+const DOUBLES: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+const SINGLES: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+
+/// The values of these many characters as the last of eight digits, the first one in the lowest byte.
+#[inline(always)]
+fn last_of(text: &[u8], length: usize) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(chunk) => (u64::from_le_bytes(*chunk) ^ ZEROS) << (64 - 8 * length),
+        None => text.iter().take(length).fold(0, |word, byte| word >> 8 | u64::from(byte ^ b'0') << 56),
+    }
+}
+
+/// What eight digits are, of which one may be a point: the number without it, the digits behind it, if there is one.
+#[inline(always)]
+fn part(word: u64) -> Option<(u64, u32, bool)> {
+    let others = (word.wrapping_add(ONES * 0x76) | word) & HIGH;
+    if others == 0 {
+        return Some((eight(word), 0, false));
+    }
+    let at = others.trailing_zeros() - 7;
+    if others & (others - 1) != 0 || (word >> at) as u8 != b'.' ^ b'0' {
+        return None;
+    }
+    // What is before the point closes up with what is behind it.
+    let before = (1 << at) - 1;
+    let joined = (word & before) << 8 | word & !(before << 8 | 0xff);
+    Some((eight(joined), 7 - at / 8, true))
+}
+
+/// The number that eight digits are: by pairs, by fours, all.
+#[inline(always)]
+fn eight(digits: u64) -> u64 {
+    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
+    let pairs = digits * 10 + (digits >> 8);
+    let low = (pairs & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
+    let high = (pairs >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
+    low.wrapping_add(high) >> 32
+}
+
+/// The three numbers of a text like `23:59:60`.
+#[inline(always)]
+pub(crate) fn triple(text: [u8; 8], separator: u8) -> Option<(u32, u32, u32)> {
+    let separators = (separator as u64) << 16 | (separator as u64) << 40;
+    let x = u64::from_le_bytes(text) ^ (ZEROS & !SEPARATORS | separators);
+    // A digit stays below the high bit up to 9, a separator only as 0.
+    let room = ((ONES * 0x76) & !SEPARATORS) | ((ONES * 0x7f) & SEPARATORS);
+    if (x.wrapping_add(room) | x) & HIGH != 0 {
+        return None;
+    }
+    let pairs = x * 10 + (x >> 8);
+    let pair = |byte: u32| (pairs >> (8 * byte)) as u32 & 0xff;
+    Some((pair(0), pair(3), pair(6)))
+}
+
+const SEPARATORS: u64 = 0xff << 16 | 0xff << 40;
+
+#[cfg(test)]
+mod tests;

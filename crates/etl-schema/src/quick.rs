@@ -1,0 +1,181 @@
+//! The quick way from a value to its cell: what most values of most columns need, and no more.
+//!
+//! A [`Quick`] says yes or nothing, never no: where it does not read a value, [`crate::value::read`] does, and finds the
+//! words if the value is wrong. So there is one place that decides what is refused.
+
+use etl_stream::json::{Place, Tag};
+
+use crate::cell::{Cell, Kept};
+use crate::digits::Short;
+use crate::number::{Exact, integer};
+use crate::rules::{Bound, Kinds, Rules};
+use crate::schema::Column;
+use crate::time;
+use crate::types::Type;
+
+/// A column's type and rules, as far as they are simple.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quick {
+    form: Form,
+    nullable: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// Of at most so many bytes, which are no fewer than its characters.
+    Text {
+        most: u32,
+    },
+    Integer {
+        low: i64,
+        high: i64,
+    },
+    /// Strictly within bounds, so that no comparison of the texts is needed.
+    Double {
+        above: f64,
+        below: f64,
+    },
+    Single,
+    /// Of at most so many digits before and behind the point, perhaps without a sign.
+    Decimal {
+        whole: u32,
+        fraction: u32,
+        signed: bool,
+    },
+    Boolean,
+    Date,
+    Timestamp,
+    TimestampTz,
+    /// Nothing about it is simple.
+    Other,
+}
+
+impl Quick {
+    pub(crate) fn new(column: &Column) -> Quick {
+        let rules = &column.rules;
+        if rules.literals.is_some() || rules.pattern.is_some() || rules.format.is_some() {
+            return Quick { form: Form::Other, nullable: false };
+        }
+        Quick { form: form(&column.ty, rules), nullable: column.nullable }
+    }
+
+    /// Reads the value at this place of the line into its cell, if it is quick to read. It is written in place, arm by
+    /// arm, since putting a cell together for all of them costs more than most of the arms.
+    #[inline(always)]
+    pub(crate) fn read(&self, line: &[u8], place: Place, cell: &mut Cell) -> bool {
+        let Place { tag, start, end } = place;
+        match self.form {
+            Form::Text { most } if tag == Tag::Plain => {
+                let kept = Kept::line(start + 1, end - 1);
+                put(cell, (kept.end - kept.start <= most).then_some(kept), Cell::Text)
+            }
+            Form::Integer { low, high } if tag == Tag::Number => {
+                let n = short(line, start, end).and_then(Short::integer);
+                put(cell, n.filter(|n| (low..=high).contains(n)), Cell::Integer)
+            }
+            Form::Double { above, below } if tag == Tag::Number => {
+                let x = short(line, start, end).and_then(Short::double);
+                put(cell, x.filter(|x| above < *x && *x < below), Cell::Double)
+            }
+            Form::Decimal { whole, fraction, signed } if tag == Tag::Number => {
+                let fits = |short: Short| {
+                    short.whole <= whole && short.fraction <= fraction && (signed || !short.negative)
+                };
+                let fits = short(line, start, end).is_some_and(fits);
+                put(cell, fits.then(|| Kept::line(start, end)), Cell::Decimal)
+            }
+            Form::Boolean if matches!(tag, Tag::True | Tag::False) => {
+                put(cell, Some(tag == Tag::True), Cell::Boolean)
+            }
+            Form::TimestampTz if tag == Tag::Plain => {
+                put(cell, time::timestamptz(inside(line, start, end)).ok(), Cell::TimestampTz)
+            }
+            Form::Timestamp if tag == Tag::Plain => {
+                put(cell, time::timestamp(inside(line, start, end)).ok(), Cell::Timestamp)
+            }
+            Form::Date if tag == Tag::Plain => {
+                put(cell, time::date(inside(line, start, end)).ok(), Cell::Date)
+            }
+            Form::Single if tag == Tag::Number => {
+                let x = short(line, start, end).and_then(Short::single);
+                put(cell, x.map(f64::from), Cell::Double)
+            }
+            _ => put(cell, (tag == Tag::Null && self.nullable).then_some(()), |()| Cell::Null),
+        }
+    }
+}
+
+#[inline(always)]
+fn put<T>(cell: &mut Cell, value: Option<T>, form: impl Fn(T) -> Cell) -> bool {
+    match value {
+        Some(value) => {
+            *cell = form(value);
+            true
+        }
+        None => false,
+    }
+}
+
+#[inline(always)]
+fn short(line: &[u8], start: u32, end: u32) -> Option<Short> {
+    Short::read(&line[start as usize..], (end - start) as usize)
+}
+
+/// What is between the quotes.
+#[inline(always)]
+fn inside(line: &[u8], start: u32, end: u32) -> &[u8] {
+    &line[start as usize + 1..end as usize - 1]
+}
+
+fn form(ty: &Type, rules: &Rules) -> Form {
+    let any = |kinds| rules.kinds.includes(kinds);
+    let (minimum, maximum) = (rules.minimum.as_ref(), rules.maximum.as_ref());
+    match *ty {
+        Type::Text { max } if any(Kinds::STRING) => {
+            let most = rules.max_length.unwrap_or(u64::MAX).min(max.unwrap_or(u32::MAX).into());
+            Form::Text { most: most as u32 }
+        }
+        _ if rules.max_length.is_some() => Form::Other,
+        // Whatever the rules say of numbers, an integer is one.
+        Type::Integer { bits } => integers(bits, minimum, maximum).unwrap_or(Form::Other),
+        Type::Double if any(Kinds::NUMBER) => Form::Double {
+            above: minimum.map_or(f64::NEG_INFINITY, |bound| outside(bound, f64::next_down)),
+            below: maximum.map_or(f64::INFINITY, |bound| outside(bound, f64::next_up)),
+        },
+        Type::Float if any(Kinds::NUMBER) && minimum.is_none() && maximum.is_none() => Form::Single,
+        Type::Decimal { precision } if any(Kinds::NUMBER) && maximum.is_none() => {
+            let (whole, fraction) =
+                precision.map_or((u32::MAX, u32::MAX), |(digits, scale)| (digits - scale, scale));
+            match minimum {
+                None => Form::Decimal { whole, fraction, signed: true },
+                Some(bound) if is_zero(bound) => Form::Decimal { whole, fraction, signed: false },
+                Some(_) => Form::Other,
+            }
+        }
+        Type::Boolean if any(Kinds::BOOLEAN) => Form::Boolean,
+        Type::Date if any(Kinds::STRING) => Form::Date,
+        Type::Timestamp if any(Kinds::STRING) => Form::Timestamp,
+        Type::TimestampTz if any(Kinds::STRING) => Form::TimestampTz,
+        _ => Form::Other,
+    }
+}
+
+/// The integers within bounds that are integers themselves.
+fn integers(bits: u8, minimum: Option<&Bound>, maximum: Option<&Bound>) -> Option<Form> {
+    let bound = |bound: Option<&Bound>, none| bound.map_or(Some(none), |bound| integer(&bound.text).ok());
+    let (least, most) = (i64::MIN >> (64 - bits), i64::MAX >> (64 - bits));
+    Some(Form::Integer { low: bound(minimum, least)?.max(least), high: bound(maximum, most)?.min(most) })
+}
+
+/// What a double must be beyond to be within a bound for sure. Only a double that is zero is so close to zero, so that
+/// this bound, the commonest, counts as within itself.
+fn outside(bound: &Bound, next: fn(f64) -> f64) -> f64 {
+    if is_zero(bound) { next(0.0) } else { bound.approximate }
+}
+
+fn is_zero(bound: &Bound) -> bool {
+    Exact::new(&bound.text).is_zero()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! From a line to the spans of its fields.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::cursor::{Cursor, Step};
+use super::faults::{explain, invalid_utf8};
+use super::keys::{Behind, Keys, Number, Spelled};
+use super::names::Names;
+use super::{Error, Record, Shape, Span};
+
+/// Scans lines, one after the other.
+pub struct Scanner {
+    spans: Vec<Span>,
+    keys: Keys,
+    /// The numbers of the last good record's keys.
+    last: Vec<Number>,
+    /// Whether since then a key came that was not the expected one. Until then a record has as many of the last one's
+    /// keys, from the first on, as it has keys, and perhaps others behind all of them.
+    strayed: bool,
+    shape: Shape,
+    names: Names,
+}
+
+impl Default for Scanner {
+    fn default() -> Scanner {
+        Scanner::new()
+    }
+}
+
+impl Scanner {
+    /// A scanner with empty scratch.
+    pub fn new() -> Scanner {
+        Scanner {
+            spans: Vec::new(),
+            keys: Keys::default(),
+            last: Vec::new(),
+            strayed: true,
+            shape: new_shape(),
+            names: Names::default(),
+        }
+    }
+
+    /// Scans a line without its newline; a `\r` before it is white space.
+    ///
+    /// # Errors
+    /// The line is not one strict JSON object with distinct keys.
+    pub fn scan<'a>(&'a mut self, line: &'a [u8]) -> Result<Record<'a>, Error> {
+        match self.scan_record(line) {
+            Ok(text) => Ok(Record { text, spans: &self.spans, shape: self.shape }),
+            Err(error) => Err(explain(line, *error)),
+        }
+    }
+
+    fn scan_record<'a>(&mut self, line: &'a [u8]) -> Step<&'a str> {
+        let text = std::str::from_utf8(line).map_err(|error| invalid_utf8(line, error.valid_up_to()))?;
+        let mut at = Cursor::new(line);
+        if u32::try_from(line.len()).is_err() {
+            return Err(at.fail("a line over 4 GiB"));
+        }
+        if self.keys.full() {
+            self.forget_keys();
+        }
+        at = self.scan_fields(at)?;
+        at.skip_whitespace();
+        if !at.at_end() {
+            return Err(at.trailing());
+        }
+        if self.strayed || self.spans.len() != self.last.len() {
+            self.other_shape(text)?;
+        }
+        Ok(text)
+    }
+
+    /// Fills `spans`; gives back what is behind the object.
+    #[inline(always)]
+    fn scan_fields<'a>(&mut self, mut at: Cursor<'a>) -> Step<Cursor<'a>> {
+        self.spans.clear();
+        at.skip_whitespace();
+        if at.peek() != b'{' {
+            return Err(at.no_object());
+        }
+        let (mut number, mut next, mut lead) = (0, self.keys.next(0), b'{');
+        loop {
+            match self.keys.strip(next, lead, at.rest) {
+                Some(behind) => {
+                    number = next;
+                    (next, at.rest) = behind;
+                }
+                None => match closed(lead, at) {
+                    Some(behind) => return Ok(behind),
+                    None => (number, (next, at.rest)) = self.other_key(number, lead, at)?,
+                },
+            }
+            lead = b',';
+            let mut value = at.pos() as u32;
+            let tag = match at.scalar()? {
+                Some(tag) => tag,
+                None => {
+                    at.skip_whitespace();
+                    value = at.pos() as u32;
+                    let tag;
+                    (tag, at) = at.any_value(1)?;
+                    tag
+                }
+            };
+            self.spans.push(Span { value, value_end: at.pos() as u32, tag, number });
+        }
+    }
+
+    /// Reads a key where another one was expected, or the expected one with other white space.
+    #[inline(never)]
+    fn other_key<'a>(&mut self, before: Number, lead: u8, mut at: Cursor<'a>) -> Step<(Number, Behind<'a>)> {
+        if let Some(second) = self.keys.strip_second(before, lead, at.rest) {
+            self.strayed = true;
+            return Ok(second);
+        }
+        at.skip_whitespace();
+        let start = at.rest;
+        if !at.take(lead) {
+            return Err(at.no_separator(true));
+        }
+        at.skip_whitespace();
+        let (raw, escaped) = at.key()?;
+        // One space belongs to how a stream is written, more of them to how a value is.
+        at.take(b' ');
+        let key = Spelled { text: &start[..start.len() - at.rest.len()], raw, escaped };
+        let expected = self.keys.next(before);
+        if self.keys.is_expected(before, &key) {
+            return Ok((expected, (self.keys.next(expected), at.rest)));
+        }
+        self.strayed = true;
+        let number = self.keys.find(before, &key);
+        Ok((number, (self.keys.next(number), at.rest)))
+    }
+
+    /// Looks at the keys of a record that may not be those of the last one.
+    #[inline(never)]
+    fn other_shape(&mut self, text: &str) -> Step<()> {
+        let numbers = self.spans.iter().map(|span| span.number);
+        let distinct = self.keys.distinct(numbers.clone());
+        if !distinct {
+            self.names.check(text, &self.spans)?;
+        }
+        // Keys without numbers may be any, so the next record is looked at again.
+        self.strayed = !distinct;
+        if !distinct || !numbers.clone().eq(self.last.iter().copied()) {
+            self.last.clear();
+            self.last.extend(numbers);
+            self.shape.keys += 1;
+        }
+        Ok(())
+    }
+
+    /// Begins anew, lest keys that never come again fill the memory.
+    #[cold]
+    fn forget_keys(&mut self) {
+        (self.keys, self.shape, self.strayed) = (Keys::default(), new_shape(), true);
+        self.last.clear();
+    }
+}
+
+/// What is behind the object's end, if it ends here, where `lead` and a key might follow.
+#[inline(always)]
+fn closed(lead: u8, mut at: Cursor<'_>) -> Option<Cursor<'_>> {
+    at.skip_whitespace();
+    if lead == b'{' {
+        at.take(lead);
+        at.skip_whitespace();
+    }
+    at.take(b'}').then_some(at)
+}
+
+fn new_shape() -> Shape {
+    static SCANNERS: AtomicU64 = AtomicU64::new(0);
+    Shape { scanner: SCANNERS.fetch_add(1, Ordering::Relaxed), keys: 0 }
+}
+
+#[cfg(test)]
+mod tests;
