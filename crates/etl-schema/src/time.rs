@@ -100,8 +100,12 @@ fn local_time(text: &[u8]) -> Result<(i64, &[u8]), &'static str> {
         return Err("has a time of day out of range");
     }
     let (fraction, zone) = fraction(rest)?;
-    let seconds = i64::from(hour * 3600 + minute * 60 + second);
-    Ok((i64::from(days) * DAY + seconds * 1_000_000 + fraction, zone))
+    let of_day = i64::from(hour * 3600 + minute * 60 + second) * 1_000_000 + fraction;
+    // 23:59:60 is the midnight after; what is later than that is no time of this day, in PostgreSQL either.
+    if of_day > DAY {
+        return Err("has a time of day out of range");
+    }
+    Ok((i64::from(days) * DAY + of_day, zone))
 }
 
 /// Microseconds of a fraction, if there is one, and what is behind it.
