@@ -67,7 +67,8 @@ impl Kept {
 
 impl Cell {
     /// The value, whose text is in this line; `ty` is the column's.
-    #[inline]
+    // A value that is returned through memory is written in parts and read as a whole, which a processor waits for.
+    #[inline(always)]
     pub(crate) fn value<'a>(self, ty: &'a Type, line: &'a str, scratch: &'a Scratch) -> Value<'a> {
         match self {
             Cell::Null => Value::Null,

@@ -96,20 +96,22 @@ impl Encoder {
         })
     }
 
-    /// Appends a field: its length and its bytes. What was appended before a refusal must be taken back.
+    /// Appends a field: its length and its bytes. What was appended before a refusal must be taken back. `escapes` tells
+    /// whether there is a backslash in the line, and `source` gives the value as it stands there.
     ///
     /// # Errors
     /// The column cannot store the value exactly.
     #[inline]
-    pub(crate) fn encode(
+    pub(crate) fn encode<'s>(
         &self,
         value: Value<'_>,
-        source: Option<json::Value<'_>>,
+        escapes: bool,
+        source: impl FnOnce() -> Option<json::Value<'s>>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         match (self, value) {
             (_, Value::Null) => put(out, &(-1_i32).to_be_bytes()),
-            (Encoder::Text(max), Value::Text(text)) => return self::text(text, *max, source, out),
+            (Encoder::Text(max), Value::Text(text)) => return self::text(text, *max, escapes, out),
             (Encoder::Float8, Value::Double(x)) => fixed(out, x.to_be_bytes()),
             (Encoder::Int(8), Value::Integer(n)) => fixed(out, n.to_be_bytes()),
             (Encoder::Timestamp(digits), Value::Timestamp(micros) | Value::TimestampTz(micros)) => {
@@ -119,7 +121,7 @@ impl Encoder {
             (Encoder::Numeric(precision), Value::Decimal(digits)) => {
                 return numeric::encode(digits, *precision, out);
             }
-            _ => return self.encode_rarer(value, source, out),
+            _ => return self.encode_rarer(value, source(), out),
         }
         Ok(())
     }
@@ -131,6 +133,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         let raw = source.map_or("", |source| source.raw);
+        let escapes = source.is_some_and(|source| source.kind == Json::String { escaped: true });
         match (self, value) {
             (Encoder::Int(bytes), Value::Integer(n)) => return int(n, *bytes, out),
             (Encoder::IntAsFloat8, Value::Integer(n)) => {
@@ -152,12 +155,12 @@ impl Encoder {
             (Encoder::Bytea, Value::Bytes(bytes)) => sized(out, bytes),
             (Encoder::Json, _) => sized(out, raw.as_bytes()),
             (Encoder::Jsonb, _) => return jsonb(raw, out),
-            (Encoder::Raw(max), _) => return self::text(raw, *max, None, out),
+            (Encoder::Raw(max), _) => return self::text(raw, *max, false, out),
             (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {
-                return self::text(text, *max, source, out);
+                return self::text(text, *max, escapes, out);
             }
             (Encoder::Plain(max), _) => {
-                return self::text(source.map_or("", |source| source.text), *max, source, out);
+                return self::text(source.map_or("", |source| source.text), *max, escapes, out);
             }
             (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),
             (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => {
@@ -183,7 +186,8 @@ impl Encoder {
             }
             length += 1;
             nulls |= value == Value::Null;
-            self.encode(value, Some(source), out).map_err(|refusal| Element::Refused(length - 1, refusal))
+            self.encode(value, true, || Some(source), out)
+                .map_err(|refusal| Element::Refused(length - 1, refusal))
         })
         .map_err(|element| match element {
             Element::Refused(index, refusal) => Refusal::from(format!("element {index} {refusal}")),
@@ -239,15 +243,9 @@ fn fill_length(out: &mut [u8], start: usize) {
 }
 
 #[inline]
-fn text(
-    text: &str,
-    max: Option<u32>,
-    source: Option<json::Value<'_>>,
-    out: &mut Vec<u8>,
-) -> Result<(), Refusal> {
+fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Result<(), Refusal> {
     // Only an escape can have brought one in.
-    let escaped = source.is_some_and(|source| source.kind == Json::String { escaped: true });
-    if escaped && memchr::memchr(0, text.as_bytes()).is_some() {
+    if escapes && memchr::memchr(0, text.as_bytes()).is_some() {
         return Err(NUL.into());
     }
     if let Some(max) = max.filter(|max| text.len() > *max as usize && text.chars().count() > *max as usize) {

@@ -142,21 +142,22 @@ impl Postgres {
             out.extend_from_slice(&8_i32.to_be_bytes());
             out.extend_from_slice(&fed.to_be_bytes());
         }
+        let escapes = memchr::memchr(b'\\', row.record().text().as_bytes()).is_some();
         for (index, field) in fields.iter().enumerate().take(row.len()) {
-            let (value, source) = (row.get(index), row.source(index));
+            let value = row.get(index);
             let violation = |reason: String| Violation { field: field.column.name.clone(), reason };
             if field.null == Null::Refused && value == Value::Null {
                 return Err(violation(format!("null, but its column of {} is NOT NULL", plan.name)));
             }
-            field.encoder.encode(value, source, out).map_err(|refusal| {
-                let shown = source.map_or("null", |source| source.raw);
+            field.encoder.encode(value, escapes, || row.source(index), out).map_err(|refusal| {
+                let shown = row.source(index).map_or("null", |source| source.raw);
                 violation(format!("{} {refusal}", shorten(shown, 80)))
             })?;
         }
         if table.stamped {
             let stamps = [Value::Text(&self.load_id), Value::TimestampTz(self.loaded_at)];
             for (field, stamp) in fields.iter().skip(row.len()).zip(stamps) {
-                field.encoder.encode(stamp, None, out).map_err(|refusal| Violation {
+                field.encoder.encode(stamp, true, || None, out).map_err(|refusal| Violation {
                     field: field.column.name.clone(),
                     reason: format!("the stamp {refusal}"),
                 })?;

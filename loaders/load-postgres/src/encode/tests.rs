@@ -3,7 +3,7 @@ use super::*;
 fn field(encoder: &Encoder, value: Value<'_>, raw: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let source = json::scan_value(raw).expect("JSON");
-    encoder.encode(value, Some(source), &mut out).map_err(Refusal::into_owned)?;
+    encoder.encode(value, true, || Some(source), &mut out).map_err(Refusal::into_owned)?;
     let (length, bytes) = out.split_at(4);
     assert_eq!(i32::from_be_bytes(length.try_into().unwrap()) as usize, bytes.len());
     Ok(bytes.to_vec())
