@@ -33,7 +33,7 @@ pub(crate) struct Found {
 }
 
 /// A table that is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// The columns of each unique index that ON CONFLICT can go by.
@@ -46,6 +46,10 @@ pub(crate) struct Table {
     pub(crate) policies: bool,
     /// Whether a trigger can keep a row out.
     pub(crate) gated: bool,
+    /// Whether a trigger can keep a row from being deleted.
+    pub(crate) keeps: bool,
+    /// Whether there are rules ON UPDATE and ON DELETE.
+    pub(crate) rules: [bool; 2],
     pub(crate) partitioned: bool,
 }
 
@@ -55,7 +59,7 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// Its type as SQL spells it, with modifiers.
     pub(crate) spelled: String,
-    /// The type without modifiers, to cast to: a cast to `varchar(3)` would cut texts.
+    /// The type without modifiers, to cast to: a cast to `bit(3)` would cut its value.
     pub(crate) bare: String,
     /// Its collation, if that is not its type's own.
     pub(crate) collation: Option<String>,
@@ -105,6 +109,8 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
                 may: privileges.map(is),
                 policies: is("policies"),
                 gated: is("gated"),
+                keeps: is("keeps"),
+                rules: ["update_rules", "delete_rules"].map(is),
                 partitioned: facts.get("relkind") == Some("p"),
             })
         }
@@ -118,13 +124,6 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
         role: facts.get("role").unwrap_or_default().to_owned(),
         read_only: facts.get("read_only") == Some("on"),
     })
-}
-
-/// The columns of a table as they are now.
-pub(crate) fn columns(session: &Session, name: &Name) -> Result<Vec<Column>, Fault> {
-    let what = format!("table {}", name.text());
-    let rows = session.rows(&what, &columns_sql(name)).map_err(failed(&what))?;
-    read_columns(session, &what, &rows)
 }
 
 fn unexpected(what: &str) -> Fault {
@@ -147,14 +146,26 @@ fn facts_sql(name: &Name) -> String {
         )
     };
     let (insert, select, update) = (may("INSERT"), may("SELECT"), may("UPDATE"));
-    // A row trigger that comes before or instead of an INSERT or an UPDATE: bits 0, 1 or 6, 2 and 4 of tgtype.
+    let rules = |event: u32, name: &str| {
+        format!(
+            "EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '{event}') AS {name}"
+        )
+    };
+    let (on_update, on_insert, on_delete) =
+        (rules(2, "update_rules"), rules(3, "insert_rules"), rules(4, "delete_rules"));
+    // A row trigger that comes before or instead of what these bits of tgtype stand for (bits 0, 1 and 6).
+    let trigger = |events: u32, name: &str| {
+        format!(
+            "EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+               AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND g.tgtype & {events} <> 0
+               AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
+                 (SELECT relid FROM pg_partition_tree(c.oid)))) AS {name}"
+        )
+    };
+    let (gated, keeps) = (trigger(4 | 16, "gated"), trigger(8, "keeps"));
     format!(
         "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
-           EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '3') AS rules,
-           EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
-             AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND g.tgtype & 20 <> 0
-             AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
-               (SELECT relid FROM pg_partition_tree(c.oid)))) AS gated,
+           {on_update}, {on_insert}, {on_delete}, {gated}, {keeps},
            c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
              WHERE f.relkind = 'f') AS \"foreign\",
            {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -175,7 +186,7 @@ fn columns_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
         "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod) AS spelled,
-           format_type(a.atttypid, NULL) AS bare, a.attnotnull,
+           format_type(a.atttypid, -1) AS bare, a.attnotnull,
            CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN
              (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o
               JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END AS collation,
@@ -205,7 +216,7 @@ fn unique_sql(name: &Name) -> String {
 /// Refuses what rows cannot be copied into, or not as a whole with the ledger.
 fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
     let why = match facts.get("relkind") {
-        Some("r" | "p") if facts.get("rules") == Some("t") => {
+        Some("r" | "p") if facts.get("insert_rules") == Some("t") => {
             "has rules ON INSERT, which COPY does not follow"
         }
         Some("p") if facts.get("foreign") == Some("t") => {

@@ -87,8 +87,9 @@ impl Encoder {
             (Type::Array(element), Kind::Array(kind, oid)) => {
                 Encoder::Array(Box::new(Encoder::between(element, kind)?), (**element).clone(), *oid)
             }
-            // Bytes need to know how the text encodes them, and PostgreSQL's text of an array is no JSON.
-            (Type::Text { .. }, Kind::Bytea | Kind::Array(..)) => return None,
+            // Bytes need to know how the text encodes them, and PostgreSQL's text of an array is no JSON. Few decimal
+            // texts are a number of 4 bytes.
+            (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Char) => return None,
             (Type::Json | Type::Array(_), Kind::Other) => return None,
             (_, Kind::Other) => Encoder::Plain(None),
             (Type::Text { .. }, kind) => Encoder::Parsed(kind.clone()),

@@ -35,8 +35,6 @@ pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
         (Some(&(_, class)), _) => class,
         // A value in PGOPTIONS or PGTZ that is not valid: there are no data yet.
         (None, Class::Data) => Class::Config,
-        // A database that takes no connections at all.
-        (None, _) if code == "55000" => Class::Config,
         (None, class) => class,
     };
     let hint = if message.contains("unsupported startup parameter") {
@@ -67,11 +65,13 @@ pub(crate) fn class(code: &str) -> Class {
         (_, "42501") | ("28", _) => Class::Denied,
         ("23" | "22" | "21" | "44" | "P0", _) => Class::Data,
         // A statement that was cancelled by somebody or by a timeout; a lock that was not to be had.
-        ("40" | "53" | "57" | "08" | "55" | "58", _) => Class::Transient,
+        ("40" | "53" | "57" | "08" | "58", _) | (_, "55006" | "55P03") => Class::Transient,
         // Missing tables, columns, schemas and databases; read-only servers; limits; what it cannot do.
-        ("42" | "3D" | "3F" | "25" | "0A" | "54" | "26" | "34" | "0L" | "2B" | "38" | "39" | "F0", _) => {
-            Class::Config
-        }
+        // Objects that are not in the state for it.
+        (
+            "42" | "3D" | "3F" | "25" | "0A" | "54" | "55" | "26" | "34" | "0L" | "2B" | "38" | "39" | "F0",
+            _,
+        ) => Class::Config,
         _ => Class::Protocol,
     }
 }
@@ -164,12 +164,14 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// The row of a COPY that an error is about, counted from 1.
-pub(crate) fn copy_row(error: &Error) -> Option<u64> {
-    // `COPY weather, line 3, column temp`, in the language of the server.
-    let context = error.as_db_error()?.where_()?;
-    let copy = context.lines().rev().find_map(|line| line.strip_prefix("COPY "))?;
-    let (_, place) = copy.split_once(", ")?;
+/// The row of a COPY into this table that an error is about, counted from 1.
+pub(crate) fn copy_row(table: &str, error: &Error) -> Option<u64> {
+    row_of(table, error.as_db_error()?.where_()?)
+}
+
+/// In the language of the server `COPY weather, line 3, column temp`, below what the table's triggers say.
+fn row_of(table: &str, context: &str) -> Option<u64> {
+    let (_, place) = context.lines().rev().find_map(|line| line.split_once(table))?;
     let digits = place.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
     digits.parse().ok()
 }
@@ -177,6 +179,21 @@ pub(crate) fn copy_row(error: &Error) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_a_copy_is_found_in_any_language() {
+        let contexts = [
+            ("weather", "COPY weather, line 3, column temp"),
+            ("weather", "PL/pgSQL function keep() line 9 at RAISE\nCOPY weather, line 3"),
+            ("a, line 7", "COPY a, line 7, Zeile 3, Spalte 4"),
+            ("weather", "weatherのCOPY、行 3、列 4"),
+            ("weather", "weather 복사, 3번째 줄, 4 열"),
+        ];
+        for (table, context) in contexts {
+            assert_eq!(row_of(table, context), Some(3), "{context}");
+        }
+        assert_eq!(row_of("weather", "SQL statement \"SELECT 3\""), None);
+    }
 
     #[test]
     fn each_sqlstate_has_its_class() {
@@ -201,6 +218,8 @@ mod tests {
             ("53300", Class::Transient),
             ("53100", Class::Transient),
             ("55P03", Class::Transient),
+            ("55006", Class::Transient),
+            ("55000", Class::Config),
             ("57P01", Class::Transient),
             ("57P02", Class::Transient),
             ("57P03", Class::Transient),

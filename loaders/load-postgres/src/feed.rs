@@ -15,11 +15,22 @@ const CHUNK: usize = 128 << 10;
 /// The server's refusal of a row is only seen at the end of a COPY, so one does not go on for longer than this.
 const LONGEST: (usize, Duration) = (64 << 20, Duration::from_secs(10));
 
+/// What a COPY is into.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination {
+    /// How messages name it.
+    pub(crate) what: String,
+    /// How the server names it in messages.
+    pub(crate) relation: String,
+    /// The statement.
+    pub(crate) copy: String,
+}
+
 /// A COPY of rows into one table.
 pub(crate) struct Feed {
     /// The table's number.
     pub(crate) table: usize,
-    what: String,
+    destination: Destination,
     copy: Copy,
     /// Encoded rows that were not sent yet.
     pub(crate) chunk: Vec<u8>,
@@ -31,11 +42,20 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Starts the COPY.
-    pub(crate) fn start(session: &Session, what: &str, sql: String, table: usize) -> Feed {
+    pub(crate) fn start(session: &Session, destination: Destination, table: usize) -> Feed {
         let mut chunk = Vec::with_capacity(CHUNK + (CHUNK >> 2));
         chunk.extend_from_slice(HEADER);
-        let (copy, what) = (session.copy_in(what, sql), what.to_owned());
-        Feed { table, what, copy, chunk, rows: 0, lines: Lines::default(), sent: 0, since: Instant::now() }
+        let copy = session.copy_in(&destination.what, destination.copy.clone());
+        Feed {
+            table,
+            destination,
+            copy,
+            chunk,
+            rows: 0,
+            lines: Lines::default(),
+            sent: 0,
+            since: Instant::now(),
+        }
     }
 
     /// The chunk has another row, from this line of the input. True: it is time to finish.
@@ -74,25 +94,25 @@ impl Feed {
             let fault = self.fault(&error);
             return Err((error, fault));
         }
-        let Feed { copy, what, lines, rows, .. } = self;
+        let Feed { copy, destination, lines, rows, .. } = self;
         copy.finish().map(|there| (rows, there)).map_err(|error| {
-            let fault = explain(&what, &lines, &error);
+            let fault = explain(&destination, &lines, &error);
             (error, fault)
         })
     }
 
     /// What an error of this COPY means, with the line of the input that it is about.
     pub(crate) fn fault(&self, error: &Error) -> Fault {
-        explain(&self.what, &self.lines, error)
+        explain(&self.destination, &self.lines, error)
     }
 }
 
-fn explain(what: &str, lines: &Lines, error: &Error) -> Fault {
-    let at = copy_row(error).map(|row| match lines.line(row) {
+fn explain(destination: &Destination, lines: &Lines, error: &Error) -> Fault {
+    let at = copy_row(&destination.relation, error).map(|row| match lines.line(row) {
         Some(line) => format!("line {line}: "),
         None => format!("row {row} of the COPY at hand: "),
     });
-    fault(&format!("{}{what}", at.unwrap_or_default()), error)
+    fault(&format!("{}{}", at.unwrap_or_default(), destination.what), error)
 }
 
 /// Which line of the input each row of the COPY came from, as runs of rows from lines that follow one another. Only

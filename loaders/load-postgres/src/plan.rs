@@ -89,6 +89,9 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     if name.table == ledger::TABLE {
         return Err(Fault::config(format!("table {}: the name is reserved", name.text())));
     }
+    if name.schema.as_deref().is_some_and(|schema| schema.starts_with("pg_temp")) {
+        return Err(Fault::config(format!("table {}: a temporary table ends with the load", name.text())));
+    }
     let loads = settings.task == Task::Load;
     if loads && found.read_only {
         let why = "the server takes no writes: it is a standby, or default_transaction_read_only is on";
@@ -120,7 +123,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
         Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
     };
     if let Some(table) = &found.table {
-        has_key(&name, table, mode, &schema)?;
+        suits(&name, table, mode, &schema, &fields)?;
     }
     let ledger = found.ledger.is_some();
     let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
@@ -200,9 +203,33 @@ fn field(
     Ok(Field { column: found.clone(), encoder, null })
 }
 
-/// Whether ON CONFLICT has a unique index to go by.
-fn has_key(name: &Name, table: &Table, mode: Mode, schema: &Schema) -> Result<(), Fault> {
+/// Whether the mode leaves the table as it promises.
+fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Field]) -> Result<(), Fault> {
+    let refuse = |what: &str| Err(Fault::config(format!("table {} {what} (mode {mode})", name.text())));
     let key: Vec<&str> = schema.key_names().collect();
+    let [on_update, on_delete] = table.rules;
+    let fixed = fields
+        .iter()
+        .map(|field| &field.column)
+        .find(|column| column.identity_always && !key.contains(&column.name.as_str()));
+    match (mode, fixed) {
+        (Mode::Upsert | Mode::Ignore, _) if on_update => {
+            return refuse("has rules ON UPDATE, which ON CONFLICT does not follow");
+        }
+        (Mode::Upsert, Some(column)) => {
+            let name = &column.name;
+            return refuse(&format!(
+                "has column {name}, GENERATED ALWAYS AS IDENTITY, which no UPDATE can set"
+            ));
+        }
+        (Mode::Replace, _) if on_delete => {
+            return refuse("has rules ON DELETE; what they keep would be left");
+        }
+        (Mode::Replace, _) if table.policies => {
+            return refuse("has row-level policies; rows that they hide from this role would be left");
+        }
+        _ => (),
+    }
     let is_key = |index: &Vec<String>| {
         index.len() == key.len() && index.iter().all(|column| key.contains(&column.as_str()))
     };

@@ -11,7 +11,7 @@ use etl_stream::Line;
 use etl_stream::json::shorten;
 use postgres::Error;
 
-use crate::feed::Feed;
+use crate::feed::{Destination, Feed};
 use crate::names::Name;
 use crate::plan::{self, Details, Null, Plan};
 use crate::session::{Session, failed, is_lost};
@@ -61,7 +61,7 @@ enum Trouble {
 
 /// A table that takes records, in the load's transaction.
 struct Table {
-    copy: String,
+    destination: Destination,
     stage: Option<Stage>,
     stamped: bool,
     fed: u64,
@@ -313,15 +313,19 @@ impl Sink for Postgres {
         let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
         let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
         self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;
-        let now = catalog::columns(&self.session, name).map_err(|fault| self.examined(fault))?;
-        if plan.details.table.as_ref().is_none_or(|table| table.columns != now) {
+        let now = catalog::inspect(&self.session, name).map_err(|fault| self.examined(fault))?.table;
+        if plan.details.table != now {
             self.trouble = Some(Trouble::RolledBack);
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
         let staged = plan.details.is_staged(plan.mode, &plan.schema);
         let stage = staged.then(|| Stage::new(plan, self.tables.len()));
         let columns = plan.details.fields.iter().map(stage::quoted);
-        let copy = stage.as_ref().map_or_else(|| stage::copy(&name.sql(), columns), |stage| stage.copy(plan));
+        let (relation, copy) = match &stage {
+            Some(stage) => (stage.relation(), stage.copy(plan)),
+            None => (name.table.as_str(), stage::copy(&name.sql(), columns)),
+        };
+        let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
         let mut sql = String::new();
         if replaces {
             sql += &format!("DELETE FROM {};", name.sql());
@@ -332,16 +336,24 @@ impl Sink for Postgres {
         if !sql.is_empty() {
             self.session.batch(&what, &sql).map_err(|error| self.failed(&what, &error))?;
         }
+        if replaces && now.is_some_and(|table| table.keeps) {
+            let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
+            let left = self.session.rows(&what, &left).map_err(|error| self.failed(&what, &error))?;
+            if left.first().and_then(|row| row.get(0)) != Some("0") {
+                let message = format!("{what}: a trigger of the table keeps rows from being deleted");
+                return Err(Fault::data(message));
+            }
+        }
         let stamped = plan.details.stored.columns.len() > plan.schema.columns.len();
-        self.tables.push(Table { copy, stage, stamped, fed: 0, there: 0 });
+        self.tables.push(Table { destination, stage, stamped, fed: 0, there: 0 });
         Ok(())
     }
 
     fn record(&mut self, number: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         if self.feed.as_ref().is_none_or(|feed| feed.table != number) {
             self.end_copy()?;
-            let copy = self.tables[number].copy.clone();
-            self.feed = Some(Feed::start(&self.session, &what(plan), copy, number));
+            let destination = self.tables[number].destination.clone();
+            self.feed = Some(Feed::start(&self.session, destination, number));
         }
         let Some(feed) = &mut self.feed else { return Ok(()) };
         let (start, fed) = (feed.chunk.len(), self.tables[number].fed + feed.rows());

@@ -48,6 +48,11 @@ impl Stage {
         self.row.is_some()
     }
 
+    /// Its name in messages of the server.
+    pub(crate) fn relation(&self) -> &str {
+        self.name.trim_start_matches("pg_temp.")
+    }
+
     /// The statement that creates it, with the target's types and collations, so that values compare as they do there.
     pub(crate) fn create(&self, plan: &Plan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
@@ -58,10 +63,7 @@ impl Stage {
         });
         let columns = self.row.iter().map(|row| format!("{row} bigint")).chain(columns);
         let columns = columns.collect::<Vec<_>>().join(", ");
-        format!(
-            "CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP",
-            self.name.trim_start_matches("pg_temp.")
-        )
+        format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.relation())
     }
 
     /// The statement that fills it.
@@ -170,7 +172,7 @@ impl Merge<'_> {
         )?;
         if let Some(new) = new {
             let rows = format!(
-                "SELECT {} FROM {fresh} old JOIN {} s ON {} ORDER BY 1",
+                "SELECT s.{} FROM {fresh} old JOIN {} s ON {} ORDER BY 1",
                 self.row,
                 self.source,
                 same_key(plan)
@@ -204,13 +206,14 @@ impl Merge<'_> {
     fn tell(&self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), Failure> {
         let keys: Vec<String> =
             self.plan.schema.key_names().map(|name| format!("old.{}", quote_ident(name))).collect();
+        // No column has the name of the row's position, so it can name what tells the new ones.
         let sql = format!(
-            "WITH done AS ({insert} RETURNING {}, old.xmax = 0 AS new)
-             SELECT CASE WHEN new THEN {} ELSE -1 END FROM done old JOIN {} s ON {} ORDER BY 1",
-            keys.join(", "),
-            self.row,
+            "WITH done AS ({insert} RETURNING {keys}, old.xmax = 0 AS {row})
+             SELECT CASE WHEN old.{row} THEN s.{row} ELSE -1 END FROM done old JOIN {} s ON {} ORDER BY 1",
             self.source,
-            same_key(self.plan)
+            same_key(self.plan),
+            keys = keys.join(", "),
+            row = self.row
         );
         let (mut inserted, mut updated) = (0, 0);
         self.positions(&sql, |row| match u64::try_from(row) {
@@ -314,8 +317,7 @@ fn on_conflict(plan: &Plan) -> String {
     // The stamp's columns, which are the last ones, do not make a row another one.
     let own = plan.schema.columns.len();
     let others = plan.details.fields.iter().enumerate();
-    let others =
-        others.filter(|(index, field)| !plan.schema.key.contains(index) && !field.column.identity_always);
+    let others = others.filter(|(index, _)| !plan.schema.key.contains(index));
     let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| *index < own);
     if plan.mode == Mode::Ignore || compared.is_empty() {
         return format!("ON CONFLICT ({keys}) DO NOTHING");

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Enum(Vec<String>),
     /// An array, and the type of its elements by its number.
     Array(Box<Kind>, u32),
+    /// `"char"`, the one byte of the catalogs, of which a cast would keep the first one of a text.
+    Char,
     /// Anything else: the server casts its text.
     Other,
 }
@@ -95,6 +97,10 @@ impl Types {
     }
 
     fn builtin(&self, known: &Known, modifier: i32) -> Kind {
+        // These count from 0, which an array of a record does not.
+        if matches!(*known, Known::INT2_VECTOR | Known::OID_VECTOR) {
+            return Kind::Other;
+        }
         if let Builtin::Array(element) = known.kind() {
             return self.array(element.oid(), modifier);
         }
@@ -108,8 +114,10 @@ impl Types {
             Known::FLOAT4 => Kind::Float4,
             Known::FLOAT8 => Kind::Float8,
             Known::NUMERIC => Kind::Numeric(precision(modifier)),
-            Known::TEXT => Kind::Text(None),
+            // The server refuses a name of more than 63 bytes, which a cast would cut.
+            Known::TEXT | Known::NAME => Kind::Text(None),
             Known::VARCHAR | Known::BPCHAR => Kind::Text(length),
+            Known::CHAR => Kind::Char,
             Known::BYTEA => Kind::Bytea,
             Known::JSON => Kind::Json,
             Known::JSONB => Kind::Jsonb,
@@ -162,7 +170,7 @@ impl Kind {
             Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => {
                 Type::Text { max: None }
             }
-            Kind::Enum(_) | Kind::Other => Type::Text { max: None },
+            Kind::Enum(_) | Kind::Char | Kind::Other => Type::Text { max: None },
         }
     }
 }
@@ -195,6 +203,7 @@ mod tests {
         assert_eq!(types.kind(1186, 3), Kind::Other);
         assert_eq!(types.kind(1015, 14), Kind::Array(Box::new(Kind::Text(Some(10))), 1043));
         assert_eq!(types.kind(90_000, -1), Kind::Other);
+        assert_eq!(types.kind(22, -1), Kind::Other);
     }
 
     #[test]

@@ -43,6 +43,11 @@ const CONVERTED: &[(&str, &str, &[&str], &[&str])] = &[
     (r#"{"type":"string"}"#, "cidr", &["\"10.0.0.0/8\""], &["10.0.0.0/8"]),
     (r#"{"type":"string"}"#, "jsonb", &["\"a\\\"b\""], &["\"a\\\"b\""]),
     (r#"{"type":"string"}"#, "int4range", &["\"[1,5)\""], &["[1,5)"]),
+    (r#"{"type":"string"}"#, "bit(3)", &["\"101\""], &["101"]),
+    (r#"{"type":"string"}"#, "bit varying", &["\"10101\""], &["10101"]),
+    (r#"{"type":"string"}"#, "bit(2)[]", &["\"{10,01}\""], &["{10,01}"]),
+    (r#"{"type":"string"}"#, "int2vector", &["\"1 2\""], &["1 2"]),
+    (r#"{"type":"string"}"#, "name", &["\"a b\""], &["a b"]),
     (r#"{"type":"integer"}"#, "money", &["12"], &["$12.00"]),
     (r#"{"type":"string"}"#, "interval hour to minute", &["\"10:30\""], &["10:30:00"]),
     (r#"{"type":"object"}"#, "text", &[r#"{"a": [1]}"#], &[r#"{"a": [1]}"#]),
@@ -143,6 +148,25 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
 }
 
 #[test]
+fn what_the_server_reads_is_never_cut() {
+    let cases = [
+        ("bit(3)", "1010", "bit string length 4 does not match type bit(3)"),
+        ("bit(3)", "10", "bit string length 2 does not match type bit(3)"),
+        ("varbit(3)", "1010", "bit string too long for type bit varying(3)"),
+        ("bit(2)[]", "{101}", "bit string length 3 does not match type bit(2)"),
+        ("name", &"n".repeat(64), "identifier too long"),
+    ];
+    let place = Place::new();
+    place.write("t.json", r#"{"properties":{"v":{"type":"string"}}}"#);
+    for (ty, value, said) in cases {
+        place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
+        let class = if ty == "name" { 78 } else { 3 };
+        refused(&place.load("--schema t.json", format!("{{\"v\":\"{value}\"}}\n")), class, said);
+        assert_eq!(place.count("SELECT count(*) FROM t"), 0);
+    }
+}
+
+#[test]
 fn other_pairs_are_refused_before_any_row() {
     let cases = [
         (
@@ -161,6 +185,8 @@ fn other_pairs_are_refused_before_any_row() {
         ),
         (r#"{"type":"string","format":"date-time"}"#, "date", "is date, which does not store timestamptz"),
         (r#"{"type":"string"}"#, "bytea", "is bytea, which does not store text"),
+        (r#"{"type":"string"}"#, "real", "is real, which does not store text"),
+        (r#"{"type":"string"}"#, "\"char\"", "is \"char\", which does not store text"),
         (r#"{"type":"object"}"#, "integer[]", "is integer[], which does not store jsonb"),
         (
             r#"{"type":"array","items":{"type":"number"}}"#,

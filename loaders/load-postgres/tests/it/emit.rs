@@ -51,6 +51,34 @@ fn new_records_are_passed_on_once() {
 }
 
 #[test]
+fn columns_may_have_the_names_of_what_the_statements_use() {
+    let place = Place::new();
+    let names = ["new", "old", "s", "etl_row", "done", "excluded", "keys"];
+    let properties = names.map(|name| format!("\"{name}\":{{\"type\":\"integer\"}}")).join(",");
+    place.write(
+        "t.json",
+        format!(r#"{{"properties":{{{properties}}},"required":["new","old"],"x-key":["new","old"]}}"#),
+    );
+    let record = |key: u32, value: u32| {
+        format!(r#"{{"new":{key},"old":1,"s":{value},"etl_row":2,"done":3,"excluded":4,"keys":5}}"#)
+    };
+    for mode in ["upsert", "ignore", "replace"] {
+        place.sql("DROP TABLE IF EXISTS t");
+        place.load("--schema t.json --create", sealed(&format!("{mode}0"), &[&record(1, 6)])).ok();
+        let lines = [record(1, 7), record(2, 8)];
+        let ran = place.load(
+            &format!("--schema t.json --mode {mode} --emit new"),
+            sealed(mode, &[&*lines[0], &*lines[1]]),
+        );
+        let from = if mode == "replace" { 0 } else { 1 };
+        let emitted = ran.ok().lines();
+        assert_eq!(emitted[1..emitted.len() - 1], lines[from..], "{mode}");
+        let first = if mode == "ignore" { "1|6" } else { "1|7" };
+        assert_eq!(place.rows("SELECT new, s FROM t ORDER BY new"), [first, "2|8"], "{mode}");
+    }
+}
+
+#[test]
 fn many_new_records_wait_on_disk() {
     let place = Place::new().with_tables();
     place.sql("INSERT INTO items SELECT n * 3, 'old' FROM generate_series(0, 39999) n");

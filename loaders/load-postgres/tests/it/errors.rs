@@ -31,6 +31,15 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
 }
 
 #[test]
+fn a_line_is_named_whatever_the_table_is_called() {
+    let place = Place::new();
+    place.sql("CREATE TABLE \"COPY t, line 7\" (n bigint CHECK (n < 9), text text)");
+    let mut cmd = place.loader("--schema events.json").stdin(events("a", [1, 2, 10]));
+    cmd = cmd.args(["--table", "COPY t, line 7"]);
+    refused(&cmd.run(), 3, "line 4: table");
+}
+
+#[test]
 fn a_refused_row_ends_a_long_load_before_its_end() {
     let place = Place::new();
     place.sql("CREATE TABLE events (n bigint CHECK (n > 0), text text)");

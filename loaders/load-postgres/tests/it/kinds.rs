@@ -96,6 +96,30 @@ fn policies_are_followed() {
 }
 
 #[test]
+fn rules_on_update_are_refused_where_a_row_may_be_there() {
+    let place = Place::new().with_tables();
+    place.sql("CREATE RULE quiet AS ON UPDATE TO items DO INSTEAD NOTHING");
+    for mode in ["upsert", "ignore"] {
+        let ran = place.load(&format!("--schema items.json --mode {mode}"), items("a", &[(1, "a")]));
+        refused(&ran, 78, "items has rules ON UPDATE, which ON CONFLICT does not follow");
+    }
+    assert_eq!(counts(&place.load("--schema items.json --mode append", items("a", &[(1, "a")])))[1], 1);
+}
+
+#[test]
+fn a_table_that_loses_its_key_just_before_the_load_is_refused() {
+    let place = Place::new().with_tables();
+    place.load("--schema items.json", items("first", &[])).ok();
+    let stream = items("a", &[(1, "a")]);
+    let mut running = place.waiting("--schema items.json", &stream[..40]);
+    place.sql("ALTER TABLE items DROP CONSTRAINT items_pkey");
+    running.write(&stream[40..]);
+    let ran = running.finish();
+    refused(&ran, 78, "items has no unique index on (id)");
+    assert!(ran.stderr.contains("was changed just before the load; trying again"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_table_that_changes_just_before_the_load_is_planned_again() {
     let place = Place::new();
     place.sql("CREATE TABLE events (n bigint NOT NULL, text varchar(9))");

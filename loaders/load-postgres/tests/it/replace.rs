@@ -89,6 +89,38 @@ fn a_replacement_that_fails_leaves_the_rows() {
 }
 
 #[test]
+fn a_replacement_that_would_leave_rows_is_refused() {
+    let place = Place::new().with_tables();
+    let schema = place.space.schema().to_owned();
+    place.sql(
+        "INSERT INTO events VALUES (7, 'old');
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER keep BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let args = "--schema events.json --mode replace";
+    refused(&place.load(args, events("a", [1])), 3, "a trigger of the table keeps rows from being deleted");
+    place.sql("DROP TRIGGER keep ON events; CREATE RULE keep AS ON DELETE TO events DO INSTEAD NOTHING");
+    refused(&place.load(args, events("a", [1])), 78, "has rules ON DELETE; what they keep would be left");
+    place.sql(
+        "DROP RULE keep ON events; ALTER TABLE events ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY small ON events USING (n < 5)",
+    );
+    let role = place.space.role(
+        "limited",
+        &[
+            &format!("USAGE, CREATE ON SCHEMA {schema}"),
+            &format!("SELECT, INSERT, DELETE ON {schema}.events"),
+        ],
+    );
+    let cmd = role.env().into_iter().fold(place.loader(args), |cmd, (name, value)| cmd.env(name, value));
+    let said = "has row-level policies; rows that they hide from this role would be left (mode replace)";
+    refused(&cmd.stdin(events("a", [1])).run(), 78, said);
+    assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
+    assert_eq!(counts(&place.load(args, events("a", [1])))[1], 1);
+    assert_eq!(place.rows(ROWS), ["1"]);
+}
+
+#[test]
 fn a_replayed_replacement_does_not_undo_a_newer_one() {
     let place = Place::new().with_tables();
     let args = "--schema events.json --mode replace";

@@ -131,6 +131,28 @@ fn an_identity_of_the_schema_keeps_the_values_of_the_records() {
 }
 
 #[test]
+fn an_identity_that_no_update_can_set_is_not_left_as_it_was() {
+    let place = Place::new();
+    place.sql("CREATE TABLE t (k text PRIMARY KEY, id bigint GENERATED ALWAYS AS IDENTITY)");
+    place.write(
+        "t.json",
+        r#"{"properties":{"k":{"type":"string"},"id":{"type":"integer"}},"required":["k"],"x-key":["k"]}"#,
+    );
+    let stream = sealed("a", &[r#"{"k":"a","id":41}"#]);
+    assert_eq!(counts(&place.load("--schema t.json --mode ignore", &stream)), [1, 1, 0, 0, 0, 0]);
+    let said = "t has column id, GENERATED ALWAYS AS IDENTITY, which no UPDATE can set (mode upsert)";
+    refused(&place.load("--schema t.json", &stream), 78, said);
+    assert_eq!(place.rows("SELECT * FROM t"), ["a|41"]);
+}
+
+#[test]
+fn a_temporary_table_is_no_place_for_a_load() {
+    let place = Place::new();
+    let ran = place.load("--schema events.json --create --table pg_temp.events", events("a", [1]));
+    refused(&ran, 78, "table pg_temp.events: a temporary table ends with the load");
+}
+
+#[test]
 fn plan_touches_nothing() {
     let place = Place::new();
     let stream = sealed_as("openweather.current", "a", &[]);
