@@ -310,7 +310,8 @@ fn key(plan: &Plan) -> String {
 }
 
 /// A row that would not change is not written. Rows are compared by their bytes: values that are equal may differ
-/// still, as 1.0 and 1.00, or the case of a citext, and not every type knows equality (chapter 9.24.6).
+/// still, as 1.0 and 1.00, or the case of a citext, and not every type knows equality (chapter 9.24.6). Building the two
+/// rows takes time, so values of a few bytes are compared before.
 fn on_conflict(plan: &Plan) -> String {
     let keys: Vec<String> = plan.schema.key_names().map(quote_ident).collect();
     let keys = keys.join(", ");
@@ -328,9 +329,14 @@ fn on_conflict(plan: &Plan) -> String {
         let columns = compared.iter().map(|(_, field)| format!("{of}.{}", quoted(field)));
         columns.collect::<Vec<_>>().join(", ")
     };
+    let short = compared.iter().filter(|(_, field)| field.column.kind.is_short()).map(|(_, field)| {
+        let column = quoted(field);
+        format!("old.{column} IS DISTINCT FROM excluded.{column} OR ")
+    });
     format!(
         "ON CONFLICT ({keys}) DO UPDATE SET {set}
-         WHERE NOT record_image_eq(ROW({}), ROW({}))",
+         WHERE {}NOT record_image_eq(ROW({}), ROW({}))",
+        short.collect::<String>(),
         row("old"),
         row("excluded")
     )

@@ -151,6 +151,12 @@ fn precision(modifier: i32) -> Option<Precision> {
 }
 
 impl Kind {
+    /// Whether values have a few bytes, which are compared at once.
+    pub(crate) fn is_short(&self) -> bool {
+        use Kind::{Bool, Date, Float4, Float8, Int, Time, Timestamp, TimestampTz};
+        matches!(self, Bool | Date | Float4 | Float8 | Int(_) | Time(_) | Timestamp(_) | TimestampTz(_))
+    }
+
     /// What a record that has this column as its schema gives for it.
     pub(crate) fn logical(&self) -> Type {
         match self {
