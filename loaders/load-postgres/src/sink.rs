@@ -1,22 +1,22 @@
-//! PostgreSQL as a sink: the load's transaction, the tables in it, and what to do when the server or the connection
-//! fails.
+//! PostgreSQL as a sink: the load's transaction and the tables in it.
 
-use std::thread;
-use std::time::{Duration, Instant};
+mod recover;
+
+use std::time::Instant;
 
 use etl_component::{Class, Fault, signals};
 use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Value, Violation};
 use etl_stream::Line;
 use etl_stream::json::shorten;
-use postgres::Error;
 
+use self::recover::Trouble;
 use crate::feed::{Destination, Feed};
 use crate::names::Name;
 use crate::plan::{self, Details, Null, Plan};
 use crate::session::{Session, failed, is_lost};
 use crate::stage::{self, Failure, Stage, what};
-use crate::{catalog, create, fault, ledger, settings};
+use crate::{catalog, create, ledger, settings};
 
 /// What a load's transaction begins with. A load takes as long as its input; a client that vanished must not hold its
 /// locks for hours. Waits are logged and not limited.
@@ -27,11 +27,6 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
 
 /// How many rows of the ledger are completed with one round trip.
 const ENTRIES: usize = 256;
-/// How long a load that can be replayed is tried again after its first failure.
-const RETRY_FOR: Duration = Duration::from_secs(60);
-/// How long the outcome of a lost COMMIT is waited for.
-const SETTLE_FOR: Duration = Duration::from_secs(120);
-
 /// A server that takes loads.
 pub(crate) struct Postgres {
     connection: settings::Settings,
@@ -48,15 +43,6 @@ pub(crate) struct Postgres {
     trouble: Option<Trouble>,
     /// Since when, and how often, the load at hand was tried again.
     retried: Option<(Instant, u32)>,
-}
-
-/// A failure after which another attempt may succeed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Trouble {
-    /// The connection is lost, and nothing was committed.
-    Lost,
-    /// The server has rolled back, or has to.
-    RolledBack,
 }
 
 /// A table that takes records, in the load's transaction.
@@ -89,33 +75,6 @@ impl Postgres {
             trouble: None,
             retried: None,
         })
-    }
-
-    /// The fault of a failed statement. It is remembered whether another attempt may help.
-    fn failed(&mut self, what: &str, error: &Error) -> Fault {
-        self.note(error);
-        fault::fault(what, error)
-    }
-
-    fn note(&mut self, error: &Error) {
-        let code = error.code().map(|code| code.code()).unwrap_or_default();
-        if is_lost(error) {
-            self.trouble = Some(Trouble::Lost);
-        } else if matches!(code.get(..2), Some("40" | "53")) {
-            self.trouble = Some(Trouble::RolledBack);
-        }
-    }
-
-    fn is_broken(&self) -> bool {
-        self.session.batch("the connection", "").is_err_and(|error| is_lost(&error))
-    }
-
-    /// A fault that does not say whether the connection is still there.
-    fn examined(&mut self, fault: Fault) -> Fault {
-        if fault.class() == Class::Transient && self.is_broken() {
-            self.trouble = Some(Trouble::Lost);
-        }
-        fault
     }
 
     /// The connection can do one thing at a time: ends the COPY that is under way.
@@ -164,55 +123,6 @@ impl Postgres {
             }
         }
         Ok(())
-    }
-
-    /// The connection broke while COMMIT was under way: asks the ledger what became of it. Inserting the same row waits
-    /// for the lost backend to end.
-    fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
-        let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
-        let Some((table, load_id)) = self.claimed.clone() else {
-            self.trouble = Some(Trouble::Lost);
-            return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
-        };
-        log::warn!("{}; asking the ledger what became of it", fault::fault("COMMIT", lost).message());
-        let claim = ledger::claim(&table, &load_id)?;
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(50);
-        loop {
-            let left = SETTLE_FOR.saturating_sub(started.elapsed()).as_millis().max(1000);
-            match self.ask(&format!("BEGIN; SET LOCAL statement_timeout = {left}; {claim}")) {
-                Ok(true) => {
-                    log::info!("it was committed");
-                    return Ok(());
-                }
-                Ok(false) => {
-                    self.trouble = Some(Trouble::RolledBack);
-                    return Err(nothing("the connection was lost during COMMIT, and nothing was committed"));
-                }
-                Err(fault) if started.elapsed() < SETTLE_FOR && fault.class() == Class::Transient => {
-                    log::debug!("{}", fault.message());
-                    thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(5));
-                }
-                Err(fault) => {
-                    let unknown = format!(
-                        "the connection was lost during COMMIT, and whether load {load_id} is in table {} is not known; \
-                         a run with the same load id, or of the same sealed stream, settles it",
-                        table.text()
-                    );
-                    return Err(Fault::new(Class::Transient, unknown).because(fault));
-                }
-            }
-        }
-    }
-
-    /// Connects again and asks whether a claim is taken.
-    fn ask(&mut self, claim: &str) -> Result<bool, Fault> {
-        self.session = Session::connect(&self.connection)?;
-        let rows = self.session.rows("the ledger", claim).map_err(failed("the ledger"))?;
-        let committed = ledger::loaded(&rows).is_some();
-        self.session.batch("the ledger", "ROLLBACK").map_err(failed("the ledger"))?;
-        Ok(committed)
     }
 
     fn reset(&mut self) {
@@ -442,32 +352,6 @@ impl Sink for Postgres {
     }
 
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
-        let Some(mut trouble) = self.trouble.take() else { return Err(fault) };
-        loop {
-            let (since, times) = *self.retried.get_or_insert((Instant::now(), 0));
-            if since.elapsed() > RETRY_FOR {
-                return Err(fault);
-            }
-            self.retried = Some((since, times + 1));
-            log::warn!("{}; trying again", fault.message());
-            // Half of it by chance, so that two who met do not meet again.
-            let longest = (50_u64 << times.min(7)).min(5000);
-            thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
-            self.feed = None;
-            if trouble == Trouble::RolledBack {
-                match self.session.batch("ROLLBACK", "ROLLBACK") {
-                    Ok(()) => return Ok(()),
-                    Err(_) => trouble = Trouble::Lost,
-                }
-            }
-            match Session::connect(&self.connection) {
-                Ok(session) => {
-                    self.session = session;
-                    return Ok(());
-                }
-                Err(fault) if fault.class() == Class::Transient => log::debug!("{}", fault.message()),
-                Err(fault) => return Err(fault),
-            }
-        }
+        self.recover(fault)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use etl_testkit::load::sealed_as;
 use serde_json::json;
 
-use crate::fake::{At, Place, failure, sealed};
+use crate::fake::{At, Place, failure};
 
 const ARGS: &str = "--schema %/events.json";
 const LINES: [&str; 4] = [r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{ "n":3 }"#, r#"{"n":4}"#];
@@ -27,7 +28,7 @@ fn whatever_fails_the_next_attempt_does_all_of_it_once() {
             );
             let lines = [LINES[0], LINES[1], "state 1", LINES[2], LINES[3], "state 2"];
             place
-                .load::<true, false>(&args, &sealed("", "a", &lines))
+                .load::<true, false>(&args, &sealed_as("", "a", &lines))
                 .unwrap_or_else(|error| panic!("{at:?}: {error:#}"));
             let mut printed = place.lines("out");
             assert_eq!(printed.pop().as_deref(), Some(r#"{"_etl":{"v":1,"kind":"state","value":2}}"#));
@@ -49,7 +50,7 @@ fn counts_are_those_of_the_attempt_that_was_committed() {
     let place = failing(&[Some(At::Commit), Some(At::Record(2))]);
     let args = format!("{ARGS} --rejects %/bad --max-rejects 1 --unknown-fields drop");
     let lines = [r#"{"n":1,"a":1}"#, LINES[1], r#"{"n":3,"b":1,"c":2}"#];
-    place.load::<false, false>(&args, &sealed("", "a", &lines)).expect("a load");
+    place.load::<false, false>(&args, &sealed_as("", "a", &lines)).expect("a load");
     let mut receipt = place.receipts().remove(0);
     let object = receipt.as_object_mut().expect("an object");
     assert!(object.remove("seconds").is_some() && object.remove("sha256").is_some());
@@ -66,7 +67,7 @@ fn a_record_that_was_failed_on_and_is_then_refused_is_set_aside() {
     let place = failing(&[Some(At::Record(2))]);
     place.world.borrow_mut().refuses = Some((LINES[2], 2));
     let args = format!("{ARGS} --rejects %/bad --max-rejects 1");
-    place.load::<true, false>(&args, &sealed("", "a", &[LINES[0], LINES[2], LINES[3]])).expect("a load");
+    place.load::<true, false>(&args, &sealed_as("", "a", &[LINES[0], LINES[2], LINES[3]])).expect("a load");
     let bad = place.lines("bad");
     assert_eq!(
         (bad.len(), bad[0].contains(r#""line":3,"field":"n","reason":"not here","#)),
@@ -77,7 +78,7 @@ fn a_record_that_was_failed_on_and_is_then_refused_is_set_aside() {
     // One too many is a failure of the data, which another attempt does not cure.
     let place = failing(&[Some(At::Record(2))]);
     place.world.borrow_mut().refuses = Some((LINES[2], 2));
-    let (code, said) = failure(place.load::<true, false>(ARGS, &sealed("", "a", &[LINES[0], LINES[2]])));
+    let (code, said) = failure(place.load::<true, false>(ARGS, &sealed_as("", "a", &[LINES[0], LINES[2]])));
     assert_eq!((code, said.as_str()), (3, r#"line 3 (byte 49): field "n": not here"#));
     assert_eq!(place.world.borrow().rows.len(), 0);
 }
@@ -85,7 +86,7 @@ fn a_record_that_was_failed_on_and_is_then_refused_is_set_aside() {
 #[test]
 fn what_is_new_is_what_the_last_attempt_brought() {
     let place = failing(&[Some(At::Commit)]);
-    let (a, b) = (sealed("", "a", &[LINES[0], LINES[2]]), sealed("", "b", &[LINES[3]]));
+    let (a, b) = (sealed_as("", "a", &[LINES[0], LINES[2]]), sealed_as("", "b", &[LINES[3]]));
     let digest = {
         let other = Place::new();
         other.load::<true, false>(ARGS, &a).expect("a load");
@@ -103,7 +104,7 @@ fn what_fails_after_the_commit_is_not_tried_again() {
     let place = Place::new();
     place.world.borrow_mut().folder = Some(place.path("state").into());
     let args = format!("{ARGS} --state-out %/state");
-    let (code, said) = failure(place.load::<true, false>(&args, &sealed("", "a", &[LINES[0], "state 1"])));
+    let (code, said) = failure(place.load::<true, false>(&args, &sealed_as("", "a", &[LINES[0], "state 1"])));
     assert_eq!(code, 74);
     assert!(said.starts_with("the load is committed, but its state file is not: "), "{said}");
     let world = place.world.borrow();
@@ -118,7 +119,7 @@ fn what_was_not_held_back_cannot_be_given_again() {
     let args = format!("{ARGS} --unknown-fields drop");
     for (at, retries) in [(At::Record(1), 1), (At::Record(8900), 0), (At::Commit, 0)] {
         let place = failing(&[Some(at)]);
-        let result = place.load::<true, false>(&args, &sealed("", "a", &lines));
+        let result = place.load::<true, false>(&args, &sealed_as("", "a", &lines));
         assert_eq!(result.is_ok(), retries == 1, "{at:?}");
         assert_eq!(place.world.borrow().retries, retries, "{at:?}");
         assert_eq!(place.world.borrow().rows.values().map(Vec::len).sum::<usize>(), retries * 9000);

@@ -11,9 +11,8 @@ use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{Counts, Entry, LoadArgs, Loaded, Plan, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Violation};
-use etl_stream::{Begin, Line, SchemaRef, Writer};
+use etl_stream::Line;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tempfile::TempDir;
 
 pub(crate) const EVENTS: &str = r#"{"properties":{"n":{"type":"integer"}},"required":["n"]}"#;
@@ -268,24 +267,4 @@ impl Place {
 pub(crate) fn failure(result: anyhow::Result<String>) -> (u8, String) {
     let error = result.expect_err("a failure");
     (error.downcast_ref::<Fault>().expect("a fault").class().code(), format!("{error:#}"))
-}
-
-/// A sealed segment; lines that start with `state ` become states.
-pub(crate) fn sealed(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
-    let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
-    let schema = match schema {
-        "" => None,
-        document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document))),
-        name => Some(SchemaRef::Name(name.to_owned())),
-    };
-    let mut writer = Writer::new(Vec::new());
-    writer.begin(&Begin { id: id.to_owned(), schema, producer: None }).expect("memory");
-    for line in lines {
-        match line.strip_prefix("state ") {
-            Some(value) => writer.state(&raw(value)).expect("memory"),
-            None => writer.line(line.as_bytes()).expect("memory"),
-        }
-    }
-    writer.end().expect("memory");
-    writer.into_inner()
 }

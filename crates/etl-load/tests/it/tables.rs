@@ -1,6 +1,8 @@
 //! Which names are one table is for the sink to say.
 
-use crate::fake::{EVENTS, Place, failure, sealed};
+use etl_testkit::load::sealed_as;
+
+use crate::fake::{EVENTS, Place, failure};
 
 const REJECT: &str = r#"{"line":1,"reason":"odd","original":"{}"}"#;
 
@@ -13,9 +15,9 @@ fn stream() -> Vec<u8> {
     );
     let receipt = receipt.replace('\n', " ");
     [
-        sealed("etl.receipt", "a", &[&receipt]),
-        sealed("etl.reject", "b", &[REJECT]),
-        sealed("etl.reject", "c", &[REJECT]),
+        sealed_as("etl.receipt", "a", &[&receipt]),
+        sealed_as("etl.reject", "b", &[REJECT]),
+        sealed_as("etl.reject", "c", &[REJECT]),
     ]
     .concat()
 }
@@ -49,7 +51,7 @@ fn names_that_are_one_table_take_one_schema() {
 
 #[test]
 fn a_table_is_prepared_for_what_the_stream_brings() {
-    let inline = |id: &str| sealed(EVENTS, id, &[r#"{"n":1}"#]);
+    let inline = |id: &str| sealed_as(EVENTS, id, &[r#"{"n":1}"#]);
     let place = Place::new();
     place.load::<true, false>("--table t", &[inline("a"), inline("b")].concat()).expect("a load");
     // Its own columns are looked at before anything is read, and not what it is made ready for.

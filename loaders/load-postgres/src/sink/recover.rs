@@ -1,0 +1,137 @@
+//! What is done when the server or the connection fails: trying again, and finding out what became of a COMMIT.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etl_component::{Class, Fault};
+use postgres::Error;
+
+use super::Postgres;
+use crate::session::{Session, failed, is_lost};
+use crate::{fault, ledger};
+
+/// How long a load that can be replayed is tried again after its first failure.
+const RETRY_FOR: Duration = Duration::from_secs(60);
+/// How long the outcome of a lost COMMIT is waited for.
+const SETTLE_FOR: Duration = Duration::from_secs(120);
+
+/// A failure after which another attempt may succeed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Trouble {
+    /// The connection is lost, and nothing was committed.
+    Lost,
+    /// The server has rolled back, or has to.
+    RolledBack,
+}
+
+impl Postgres {
+    /// The fault of a failed statement. It is remembered whether another attempt may help.
+    pub(super) fn failed(&mut self, what: &str, error: &Error) -> Fault {
+        self.note(error);
+        fault::fault(what, error)
+    }
+
+    pub(super) fn note(&mut self, error: &Error) {
+        let code = error.code().map(|code| code.code()).unwrap_or_default();
+        if is_lost(error) {
+            self.trouble = Some(Trouble::Lost);
+        } else if matches!(code.get(..2), Some("40" | "53")) {
+            self.trouble = Some(Trouble::RolledBack);
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.session.batch("the connection", "").is_err_and(|error| is_lost(&error))
+    }
+
+    /// A fault that does not say whether the connection is still there.
+    pub(super) fn examined(&mut self, fault: Fault) -> Fault {
+        if fault.class() == Class::Transient && self.is_broken() {
+            self.trouble = Some(Trouble::Lost);
+        }
+        fault
+    }
+
+    /// The connection broke while COMMIT was under way: asks the ledger what became of it. Inserting the same row waits
+    /// for the lost backend to end.
+    pub(super) fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
+        let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
+        let Some((table, load_id)) = self.claimed.clone() else {
+            self.trouble = Some(Trouble::Lost);
+            return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
+        };
+        log::warn!("{}; asking the ledger what became of it", fault::fault("COMMIT", lost).message());
+        let claim = ledger::claim(&table, &load_id)?;
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let left = SETTLE_FOR.saturating_sub(started.elapsed()).as_millis().max(1000);
+            match self.ask(&format!("BEGIN; SET LOCAL statement_timeout = {left}; {claim}")) {
+                Ok(true) => {
+                    log::info!("it was committed");
+                    return Ok(());
+                }
+                Ok(false) => {
+                    self.trouble = Some(Trouble::RolledBack);
+                    return Err(nothing("the connection was lost during COMMIT, and nothing was committed"));
+                }
+                Err(fault) if started.elapsed() < SETTLE_FOR && fault.class() == Class::Transient => {
+                    log::debug!("{}", fault.message());
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+                Err(fault) => {
+                    let unknown = format!(
+                        "the connection was lost during COMMIT, and whether load {load_id} is in table {} is not known; \
+                         a run with the same load id, or of the same sealed stream, settles it",
+                        table.text()
+                    );
+                    return Err(Fault::new(Class::Transient, unknown).because(fault));
+                }
+            }
+        }
+    }
+
+    /// Connects again and asks whether a claim is taken.
+    fn ask(&mut self, claim: &str) -> Result<bool, Fault> {
+        self.session = Session::connect(&self.connection)?;
+        let rows = self.session.rows("the ledger", claim).map_err(failed("the ledger"))?;
+        let committed = ledger::loaded(&rows).is_some();
+        self.session.batch("the ledger", "ROLLBACK").map_err(failed("the ledger"))?;
+        Ok(committed)
+    }
+
+    /// Makes another attempt possible: rolls back, or connects again.
+    ///
+    /// # Errors
+    /// The fault itself, where another attempt cannot help or has been made for long enough.
+    pub(super) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
+        let Some(mut trouble) = self.trouble.take() else { return Err(fault) };
+        loop {
+            let (since, times) = *self.retried.get_or_insert((Instant::now(), 0));
+            if since.elapsed() > RETRY_FOR {
+                return Err(fault);
+            }
+            self.retried = Some((since, times + 1));
+            log::warn!("{}; trying again", fault.message());
+            // Half of it by chance, so that two who met do not meet again.
+            let longest = (50_u64 << times.min(7)).min(5000);
+            thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
+            self.feed = None;
+            if trouble == Trouble::RolledBack {
+                match self.session.batch("ROLLBACK", "ROLLBACK") {
+                    Ok(()) => return Ok(()),
+                    Err(_) => trouble = Trouble::Lost,
+                }
+            }
+            match Session::connect(&self.connection) {
+                Ok(session) => {
+                    self.session = session;
+                    return Ok(());
+                }
+                Err(fault) if fault.class() == Class::Transient => log::debug!("{}", fault.message()),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+}
