@@ -54,7 +54,9 @@ impl Receipt {
         let Receipt { target, records, inserted, updated, unchanged, superseded, rejected, seconds, .. } =
             self;
         if self.already_loaded {
-            return format!("{target}: nothing to do, this load was committed before");
+            return format!(
+                "{target}: nothing to do, this load was committed before (another --load-id loads it again)"
+            );
         }
         let mut text = format!("{target}: {records} records, {inserted} inserted");
         let others = [

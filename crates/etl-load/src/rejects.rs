@@ -92,7 +92,10 @@ impl Rejects {
             let field = Some(violation.field.as_str()).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
             let reject = Reject { line: line.number, field, reason: &violation.reason, original: &original };
-            file.record(&reject)?;
+            file.record(&reject).map_err(|fault| match fault.class() {
+                Class::Io => Fault::new(Class::Io, "cannot write the rejects").because(fault),
+                _ => fault,
+            })?;
         }
         if self.count <= self.limit {
             return Ok(());

@@ -64,12 +64,13 @@ fn comments(schema: &Schema, table: &str, sql: &mut String) {
     if let Some(text) = &schema.description {
         let _ = writeln!(sql, "COMMENT ON TABLE {table} IS {};", quote_literal(text));
     }
-    for column in &schema.columns {
-        if let Some(text) = comment(column) {
-            let name = quote_ident(&column.name);
-            let _ = writeln!(sql, "COMMENT ON COLUMN {table}.{name} IS {};", quote_literal(&text));
-        }
-    }
+    sql.extend(schema.columns.iter().filter_map(|column| column_comment(column, table)));
+}
+
+/// The statement that comments a column of a PostgreSQL table, whose name is quoted, with its description and unit.
+pub fn column_comment(column: &Column, table: &str) -> Option<String> {
+    let (name, text) = (quote_ident(&column.name), quote_literal(&comment(column)?));
+    Some(format!("COMMENT ON COLUMN {table}.{name} IS {text};\n"))
 }
 
 /// Description and unit, `Air temperature. [°C]`.

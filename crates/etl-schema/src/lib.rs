@@ -22,7 +22,7 @@ mod value;
 
 pub use cell::Scratch;
 pub use check::{Checker, Row, UnknownFields, Violation};
-pub use ddl::{Dialect, ddl, quote_ident, quote_table};
+pub use ddl::{Dialect, column_comment, ddl, quote_ident, quote_table};
 pub use encoding::{format_uuid, parse_uuid};
 pub use registry::{document, names};
 pub use schema::{Column, Influx, InfluxType, Role, Schema};

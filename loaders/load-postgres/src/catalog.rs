@@ -26,7 +26,10 @@ pub(crate) struct Found {
     pub(crate) may_create: Option<bool>,
     /// Whether temporary tables can be created.
     pub(crate) may_stage: bool,
-    /// The role, quoted.
+    /// Whether the database knows bytes only, no characters.
+    pub(crate) bytes_only: bool,
+    /// The database and the role, quoted.
+    pub(crate) database: String,
     pub(crate) role: String,
     /// Whether nothing can be written: on a standby, or as `default_transaction_read_only` says.
     pub(crate) read_only: bool,
@@ -36,8 +39,9 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
-    /// The columns of each unique index that ON CONFLICT can go by.
-    pub(crate) unique: Vec<Vec<String>>,
+    /// The columns of each unique index that ON CONFLICT can go by, each with the index's operator for equality, which
+    /// the search path need not find.
+    pub(crate) unique: Vec<Vec<(String, String)>>,
     /// The columns of the primary key.
     pub(crate) primary: Vec<String>,
     /// The first privilege that is missing for each of INSERT, SELECT, UPDATE, DELETE.
@@ -46,6 +50,8 @@ pub(crate) struct Table {
     pub(crate) policies: bool,
     /// Whether a trigger can keep a row out.
     pub(crate) gated: bool,
+    /// Whether a trigger can keep a row as it is.
+    pub(crate) held: bool,
     /// Whether a trigger can keep a row from being deleted.
     pub(crate) keeps: bool,
     /// Whether there are rules ON UPDATE and ON DELETE.
@@ -61,6 +67,8 @@ pub(crate) struct Column {
     pub(crate) spelled: String,
     /// The type without modifiers, to cast to: a cast to `bit(3)` would cut its value.
     pub(crate) bare: String,
+    /// What a domain is over.
+    pub(crate) base: Option<String>,
     /// Its collation, if that is not its type's own.
     pub(crate) collation: Option<String>,
     pub(crate) kind: Kind,
@@ -109,6 +117,7 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
                 may: privileges.map(is),
                 policies: is("policies"),
                 gated: is("gated"),
+                held: is("held"),
                 keeps: is("keeps"),
                 rules: ["update_rules", "delete_rules"].map(is),
                 partitioned: facts.get("relkind") == Some("p"),
@@ -121,6 +130,8 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
         ledger: facts.get("ledger").map(|may| may == "t"),
         may_create: facts.get("may_create").map(|may| may == "t"),
         may_stage: is("may_stage"),
+        bytes_only: facts.get("encoding") == Some("SQL_ASCII"),
+        database: facts.get("database").unwrap_or_default().to_owned(),
         role: facts.get("role").unwrap_or_default().to_owned(),
         read_only: facts.get("read_only") == Some("on"),
     })
@@ -139,13 +150,14 @@ fn regclass(name: &Name) -> String {
 
 fn facts_sql(name: &Name) -> String {
     let (schema, class) = (quote_nullable(name.schema.as_deref()), regclass(name));
+    // LOCK TABLE goes by privileges on the table, so INSERT on columns does not do.
     let may = |privilege: &str| {
         format!(
             "has_table_privilege(c.oid, '{privilege}') OR has_any_column_privilege(c.oid, '{privilege}') AS may_{}",
             privilege.to_ascii_lowercase()
         )
     };
-    let (insert, select, update) = (may("INSERT"), may("SELECT"), may("UPDATE"));
+    let (select, update) = (may("SELECT"), may("UPDATE"));
     let rules = |event: u32, name: &str| {
         format!(
             "EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '{event}') AS {name}"
@@ -162,18 +174,19 @@ fn facts_sql(name: &Name) -> String {
                  (SELECT relid FROM pg_partition_tree(c.oid)))) AS {name}"
         )
     };
-    let (gated, keeps) = (trigger(4 | 16, "gated"), trigger(8, "keeps"));
+    let (gated, held, keeps) = (trigger(4, "gated"), trigger(16, "held"), trigger(8, "keeps"));
     format!(
         "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
-           {on_update}, {on_insert}, {on_delete}, {gated}, {keeps},
+           {on_update}, {on_insert}, {on_delete}, {gated}, {held}, {keeps},
            c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
              WHERE f.relkind = 'f') AS \"foreign\",
-           {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
+           {select}, {update}, has_table_privilege(c.oid, 'INSERT') AS may_insert,
+           has_table_privilege(c.oid, 'DELETE') AS may_delete,
            has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
              AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
            has_schema_privilege(s.oid, 'CREATE') AS may_create,
            has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
-           quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
+           getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database, quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
          FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
            LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN pg_namespace s ON s.nspname = coalesce(n.nspname, t.schema)
@@ -186,13 +199,15 @@ fn columns_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
         "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod) AS spelled,
-           format_type(a.atttypid, -1) AS bare, a.attnotnull,
+           format_type(a.atttypid, -1) AS bare,
+           CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
+           a.attnotnull OR t.typnotnull AS attnotnull,
            CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN
              (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o
               JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END AS collation,
            CASE WHEN a.attidentity <> '' THEN
              'nextval(' || quote_literal(pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)) || ')'
-             ELSE pg_get_expr(d.adbin, d.adrelid) END AS \"default\",
+             ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) END AS \"default\",
            a.attgenerated <> '' AS generated, a.attidentity = 'a' AS identity_always
          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
            LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -204,7 +219,12 @@ fn columns_sql(name: &Name) -> String {
 fn unique_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
-        "SELECT i.indexrelid, i.indisprimary, a.attname
+        "SELECT i.indexrelid, i.indisprimary, a.attname,
+           (SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
+            FROM pg_opclass c JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
+                AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+              JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
+            WHERE c.oid = i.indclass[k.position - 1]) AS equal
          FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, position)
            JOIN pg_attribute a ON a.attnum = k.attnum
          WHERE i.indrelid = {class} AND a.attrelid = i.indrelid AND k.position <= i.indnkeyatts AND i.indisunique
@@ -248,6 +268,7 @@ fn read_columns(session: &Session, what: &str, rows: &[SimpleQueryRow]) -> Resul
             name: text("attname").unwrap_or_default(),
             spelled: text("spelled").unwrap_or_default(),
             bare: text("bare").unwrap_or_default(),
+            base: text("base"),
             collation: text("collation"),
             kind,
             not_null: row.get("attnotnull") == Some("t"),
@@ -293,13 +314,15 @@ fn types(session: &Session, what: &str, oids: &[u32]) -> Result<Types, Fault> {
 }
 
 /// The columns of the primary key, and those of each unique index, the primary key's among them.
-fn indexes(rows: &[SimpleQueryRow]) -> (Vec<String>, Vec<Vec<String>>) {
+fn indexes(rows: &[SimpleQueryRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
     let (mut primary, mut unique) = (Vec::new(), Vec::new());
     for index in rows.chunk_by(|a, b| a.get("indexrelid") == b.get("indexrelid")) {
-        let columns: Vec<String> =
-            index.iter().filter_map(|row| row.get("attname")).map(str::to_owned).collect();
+        let column = |row: &SimpleQueryRow| {
+            Some((row.get("attname")?.to_owned(), row.get("equal").unwrap_or("=").to_owned()))
+        };
+        let columns: Vec<(String, String)> = index.iter().filter_map(column).collect();
         if index.iter().any(|row| row.get("indisprimary") == Some("t")) {
-            primary.clone_from(&columns);
+            primary = columns.iter().map(|(name, _)| name.clone()).collect();
         }
         unique.push(columns);
     }
@@ -307,6 +330,13 @@ fn indexes(rows: &[SimpleQueryRow]) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 impl Table {
+    /// The unique index of exactly these columns.
+    pub(crate) fn key(&self, names: &[&str]) -> Option<&Vec<(String, String)>> {
+        let all =
+            |index: &&Vec<(String, String)>| index.iter().all(|(name, _)| names.contains(&name.as_str()));
+        self.unique.iter().filter(|index| index.len() == names.len()).find(all)
+    }
+
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

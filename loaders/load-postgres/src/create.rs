@@ -62,7 +62,11 @@ fn attempt(session: &Session, planned: &Plan, settings: &Settings) -> Result<(),
     let run = |sql: &str| {
         session.batch(&what, sql).map_err(|error| match error.code() {
             Some(&SqlState::LOCK_NOT_AVAILABLE) => Trouble::Locked(failed(&what)(error)),
-            _ => Trouble::Fault(failed(&what)(error)),
+            // There are no data yet: a name, or a description, that the database's encoding does not have.
+            _ => Trouble::Fault(match failed(&what)(error) {
+                fault if fault.class() == Class::Data => Fault::config(fault.message().to_owned()),
+                fault => fault,
+            }),
         })
     };
     let mut locks = String::new();

@@ -89,8 +89,12 @@ impl Encoder {
             }
             // Bytes need to know how the text encodes them, and PostgreSQL's text of an array is no JSON. Few decimal
             // texts are a number of 4 bytes.
-            (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Char) => return None,
+            (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Internal) => {
+                return None;
+            }
+            // A cast of a number may round it.
             (Type::Json | Type::Array(_), Kind::Other) => return None,
+            (Type::Double | Type::Float | Type::Decimal { .. }, Kind::Other) => return None,
             (_, Kind::Other) => Encoder::Plain(None),
             (Type::Text { .. }, kind) => Encoder::Parsed(kind.clone()),
             _ => return None,

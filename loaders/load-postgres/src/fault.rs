@@ -11,7 +11,10 @@ use rustls::AlertDescription;
 /// The fault of a statement.
 pub(crate) fn fault(what: &str, error: &Error) -> Fault {
     match error.as_db_error() {
-        Some(error) => Fault::new(class(error.code().code()), format!("{what}: {}", sentence(error))),
+        Some(error) => {
+            let message = format!("{what}: {}{}", sentence(error), usage(error));
+            Fault::new(class(error.code().code()), message)
+        }
         None => Fault::new(broken(error), format!("{what}: {}", chain(error))),
     }
 }
@@ -21,7 +24,11 @@ pub(crate) fn connecting(name: &str, error: &Error) -> Fault {
     let Some(refused) = error.as_db_error() else {
         let (class, text) = (broken(error), chain(error));
         let hint = match class {
-            Class::Denied if text.contains(NO_PASSWORD) => " (PGPASSWORD, or PGPASSFILE)",
+            Class::Denied if text.contains(NO_PASSWORD) => " (PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)",
+            Class::Config if text.contains(NO_TLS) => " (sslmode require, and what is stricter, asks for it)",
+            Class::Transient if io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::NotFound) => {
+                " (no server has its socket there; PGHOST or DATABASE_URL says where it is)"
+            }
             Class::Denied if rustls_error(error).is_some() => {
                 " (the server refuses the client certificate, PGSSLCERT)"
             }
@@ -94,6 +101,18 @@ fn sentence(error: &DbError) -> String {
     text + &format!(" (SQLSTATE {})", error.code().code())
 }
 
+/// The privilege that the server's message is about, where it names a schema or a sequence and no more.
+fn usage(error: &DbError) -> String {
+    let denied = error.message().strip_prefix("permission denied for ");
+    match denied.and_then(|object| object.split_once(' ')) {
+        Some((kind @ ("schema" | "sequence"), name)) => {
+            let kind = kind.to_ascii_uppercase();
+            format!("; run as its owner: GRANT USAGE ON {kind} {name} TO the role of this load")
+        }
+        _ => String::new(),
+    }
+}
+
 /// The class of what is no answer of the server.
 fn broken(error: &Error) -> Class {
     // The crate says what kind it is in words only.
@@ -106,13 +125,14 @@ fn broken(error: &Error) -> Class {
         ("invalid configuration", _) if text.contains(NO_PASSWORD) => Class::Denied,
         ("invalid configuration", _) => Class::Config,
         ("unexpected message from server" | "error parsing response from server", _) => Class::Protocol,
-        _ if text.contains("does not support TLS") => Class::Config,
+        _ if text.contains(NO_TLS) => Class::Config,
         _ if io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied) => Class::Denied,
         _ => Class::Transient,
     }
 }
 
 const NO_PASSWORD: &str = "password missing";
+const NO_TLS: &str = "does not support TLS";
 
 /// Whether TLS did not come about.
 pub(crate) fn is_tls(error: &Error) -> bool {

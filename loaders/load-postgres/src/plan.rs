@@ -6,7 +6,7 @@ use std::sync::Arc;
 use etl_component::{Class, Fault};
 use etl_load::args::Task;
 use etl_load::{Evolve, Mode, Settings, Target, stamp};
-use etl_schema::{Column as SchemaColumn, Dialect, Schema, ddl, quote_ident};
+use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, ddl, quote_ident};
 
 use crate::catalog::{self, Column, Found, Table};
 use crate::encode::Encoder;
@@ -103,7 +103,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
         (None, None) => {
             let name = name.text();
             return Err(Fault::config(format!(
-                "table {name} does not exist, and there is no schema to create it by"
+                "table {name} does not exist, and no --schema says what to create"
             )));
         }
     };
@@ -124,6 +124,9 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     };
     if let Some(table) = &found.table {
         suits(&name, table, mode, &schema, &fields)?;
+    }
+    if found.bytes_only {
+        counts_characters(&name, &stored, &fields)?;
     }
     let ledger = found.ledger.is_some();
     let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
@@ -203,6 +206,19 @@ fn field(
     Ok(Field { column: found.clone(), encoder, null })
 }
 
+/// Refuses a length in characters where the server would count bytes, and cut blanks beyond them.
+fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(), Fault> {
+    let found = fields.iter().map(|field| &field.column).find(|column| column.kind.is_limited());
+    let wanted = stored.columns.iter().find(|column| matches!(column.ty, Type::Text { max: Some(_) }));
+    let (column, spelled) = match (found, wanted) {
+        (Some(found), _) => (&found.name, found.spelled.clone()),
+        (None, Some(wanted)) if fields.is_empty() => (&wanted.name, wanted.ty.postgres()),
+        _ => return Ok(()),
+    };
+    let why = "which in a database of the encoding SQL_ASCII counts bytes; make it text";
+    Err(Fault::config(format!("table {}: column {column} is {spelled}, {why}", name.text())))
+}
+
 /// Whether the mode leaves the table as it promises.
 fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Field]) -> Result<(), Fault> {
     let refuse = |what: &str| Err(Fault::config(format!("table {} {what} (mode {mode})", name.text())));
@@ -230,10 +246,7 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
         }
         _ => (),
     }
-    let is_key = |index: &Vec<String>| {
-        index.len() == key.len() && index.iter().all(|column| key.contains(&column.as_str()))
-    };
-    if matches!(mode, Mode::Upsert | Mode::Ignore) && !table.unique.iter().any(is_key) {
+    if matches!(mode, Mode::Upsert | Mode::Ignore) && table.key(&key).is_none() {
         let (name, key) = (name.text(), key.join(", "));
         return Err(Fault::config(format!(
             "table {name} has no unique index on ({key}), the key of schema {}, that ON CONFLICT can go by (one that is \
@@ -294,7 +307,7 @@ fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
         return denied(&format!("{names} on table {} (mode {})", plan.name, plan.mode), grant);
     }
     if !found.may_stage && plan.details.is_staged(plan.mode, &plan.schema) {
-        let grant = format!("GRANT TEMPORARY ON DATABASE … TO {role}");
+        let grant = format!("GRANT TEMPORARY ON DATABASE {} TO {role}", found.database);
         return denied(&format!("create temporary tables, which mode {} needs", plan.mode), grant);
     }
     Ok(())
@@ -306,10 +319,12 @@ pub(crate) fn statements(plan: &Plan) -> String {
     if table.is_none() {
         return ddl(stored, Dialect::Postgres, &name.text());
     }
+    let table = name.sql();
     missing.iter().fold(String::new(), |mut sql, &column| {
-        let SchemaColumn { name: column, ty, .. } = &stored.columns[column];
-        let _ =
-            writeln!(sql, "ALTER TABLE {} ADD COLUMN {} {};", name.sql(), quote_ident(column), ty.postgres());
+        let column = &stored.columns[column];
+        let (name, ty) = (quote_ident(&column.name), column.ty.postgres());
+        let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {ty};");
+        sql.extend(column_comment(column, &table));
         sql
     })
 }

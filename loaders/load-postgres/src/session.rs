@@ -66,11 +66,16 @@ impl Session {
 
     /// Runs statements and says how many rows the last one was about.
     pub(crate) fn count(&self, what: &str, sql: &str) -> Result<u64, Error> {
+        Ok(self.counts(what, sql)?.pop().unwrap_or(0))
+    }
+
+    /// Runs statements and says how many rows each was about.
+    pub(crate) fn counts(&self, what: &str, sql: &str) -> Result<Vec<u64>, Error> {
         let count = |message| match message {
             SimpleQueryMessage::CommandComplete(rows) => Some(rows),
             _ => None,
         };
-        Ok(self.simple(what, sql)?.into_iter().rev().find_map(count).unwrap_or(0))
+        Ok(self.simple(what, sql)?.into_iter().filter_map(count).collect())
     }
 
     fn simple(&self, what: &str, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {

@@ -56,7 +56,12 @@ impl Stage {
     /// The statement that creates it, with the target's types and collations, so that values compare as they do there.
     pub(crate) fn create(&self, plan: &Plan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
-            let ty = if field.is_cast() { "text" } else { &field.column.spelled };
+            let ty = match (field.is_cast(), &field.column.base) {
+                (true, _) => "text",
+                // NULL stands for the default here, and the domain may not take it.
+                (false, Some(base)) if field.null == Null::Default => base,
+                (false, _) => &field.column.spelled,
+            };
             let collation = field.column.collation.as_ref().filter(|_| !field.is_cast());
             let collation = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
             format!("{} {ty}{collation}", quote_ident(&field.column.name))
@@ -80,6 +85,7 @@ impl Stage {
         fed: u64,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, Failure> {
+        self.check_casts(session, plan)?;
         let Some(row) = &self.row else {
             let inserted = session.count(&what(plan), &insert(plan, &self.name))?;
             if let Some(new) = new {
@@ -102,6 +108,28 @@ impl Stage {
             Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
         };
         Ok(Counts { superseded: fed - distinct, ..counts })
+    }
+
+    /// A type's modifier may round what its text says, as that of `interval(0)`, or cut it.
+    fn check_casts(&self, session: &Session, plan: &Plan) -> Result<(), Failure> {
+        let modified = |field: &&Field| field.is_cast() && field.column.bare != field.column.spelled;
+        for field in plan.details.fields.iter().filter(modified) {
+            let (column, spelled) = (quoted(field), &field.column.spelled);
+            let sql = format!(
+                "SELECT count(*) FROM {} s WHERE NOT record_image_eq(ROW({}), ROW({}::{spelled}))",
+                self.name,
+                value(field),
+                value(field)
+            );
+            let changed = session.rows(&what(plan), &sql)?;
+            let changed = changed.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0_u64);
+            if changed > 0 {
+                let message =
+                    format!("column {column} is {spelled}, which does not keep {changed} of the values");
+                return Err(Failure::Short(Fault::data(format!("{}: {message}", what(plan)))));
+            }
+        }
+        Ok(())
     }
 
     /// How many keys there are.
@@ -135,14 +163,22 @@ impl Merge<'_> {
 
     fn on_conflict(&self, distinct: u64, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Failure> {
         let table = self.plan.details.table.as_ref();
+        let (gated, held, partitioned) =
+            table.map_or((false, false, false), |table| (table.gated, table.held, table.partitioned));
+        if held {
+            self.session.batch(&what(self.plan), &format!("CREATE TEMPORARY SEQUENCE {CHANGES}"))?;
+        }
         let insert = format!("{} {}", insert(self.plan, self.source), on_conflict(self.plan));
         let (inserted, updated) = match new {
-            new if table.is_some_and(|table| table.partitioned) => self.in_two_steps(new)?,
+            new if partitioned => self.in_two_steps(new)?,
             None => self.count(&insert)?,
             Some(new) => self.tell(&insert, new)?,
         };
-        if table.is_some_and(|table| table.gated) {
+        if gated {
             self.check_present(distinct)?;
+        }
+        if held {
+            self.check_changed(updated)?;
         }
         let unchanged = distinct.saturating_sub(inserted + updated);
         Ok(Counts { inserted, updated, unchanged, superseded: 0 })
@@ -241,7 +277,27 @@ impl Merge<'_> {
         let rows = self.session.rows(&what(self.plan), &sql)?;
         complete(self.plan, distinct, rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0))
     }
+
+    /// A row trigger may answer NULL to an update, too.
+    fn check_changed(&self, updated: u64) -> Result<(), Failure> {
+        let sql = format!(
+            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pg_temp.{CHANGES};
+             DROP SEQUENCE pg_temp.{CHANGES}"
+        );
+        let rows = self.session.rows(&what(self.plan), &sql)?;
+        let differing = rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0);
+        if updated == differing {
+            return Ok(());
+        }
+        Err(Failure::Short(Fault::data(format!(
+            "table {}: of {differing} rows that differ {updated} were updated: a trigger of the table keeps rows as they are",
+            self.plan.name
+        ))))
+    }
 }
+
+/// Counts the rows that are to be changed, where a trigger may keep one as it is. It ends with the merge.
+const CHANGES: &str = "etl_changes";
 
 /// How messages name the target.
 pub(crate) fn what(plan: &Plan) -> String {
@@ -262,7 +318,7 @@ pub(crate) fn complete(plan: &Plan, rows: u64, there: u64) -> Result<(), Failure
         return Ok(());
     }
     Err(Failure::Short(Fault::data(format!(
-        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out",
+        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out, or gives them another key",
         plan.name
     ))))
 }
@@ -300,8 +356,13 @@ fn key_exprs(plan: &Plan) -> impl Iterator<Item = String> {
 
 /// That a row `old` has the key of the row `s` of the stage.
 fn same_key(plan: &Plan) -> String {
-    let names = plan.schema.key_names().map(quote_ident);
-    let same = names.zip(key_exprs(plan)).map(|(name, key)| format!("old.{name} = {key}"));
+    let names: Vec<&str> = plan.schema.key_names().collect();
+    let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
+    let same = names.iter().zip(key_exprs(plan)).map(|(name, key)| {
+        let own = index.and_then(|index| index.iter().find(|(column, _)| column == name));
+        let equal = own.map_or("=", |(_, equal)| equal);
+        format!("old.{} {equal} {key}", quote_ident(name))
+    });
     same.collect::<Vec<_>>().join(" AND ")
 }
 
@@ -333,11 +394,17 @@ fn on_conflict(plan: &Plan) -> String {
         let column = quoted(field);
         format!("old.{column} IS DISTINCT FROM excluded.{column} OR ")
     });
-    format!(
-        "ON CONFLICT ({keys}) DO UPDATE SET {set}
-         WHERE {}NOT record_image_eq(ROW({}), ROW({}))",
+    let differs = format!(
+        "{}NOT record_image_eq(ROW({}), ROW({}))",
         short.collect::<String>(),
         row("old"),
         row("excluded")
-    )
+    );
+    let differs = match &plan.details.table {
+        Some(table) if table.held => {
+            format!("CASE WHEN {differs} THEN nextval('pg_temp.{CHANGES}') > 0 ELSE false END")
+        }
+        _ => differs,
+    };
+    format!("ON CONFLICT ({keys}) DO UPDATE SET {set} WHERE {differs}")
 }

@@ -35,8 +35,8 @@ pub(crate) enum Kind {
     Enum(Vec<String>),
     /// An array, and the type of its elements by its number.
     Array(Box<Kind>, u32),
-    /// `"char"`, the one byte of the catalogs, of which a cast would keep the first one of a text.
-    Char,
+    /// A type of the catalogs, whose cast would cut a value or wrap it around: `"char"`, `oid`, `xid`, `xid8`, `cid`.
+    Internal,
     /// Anything else: the server casts its text.
     Other,
 }
@@ -117,7 +117,7 @@ impl Types {
             // The server refuses a name of more than 63 bytes, which a cast would cut.
             Known::TEXT | Known::NAME => Kind::Text(None),
             Known::VARCHAR | Known::BPCHAR => Kind::Text(length),
-            Known::CHAR => Kind::Char,
+            Known::CHAR | Known::OID | Known::XID | Known::XID8 | Known::CID => Kind::Internal,
             Known::BYTEA => Kind::Bytea,
             Known::JSON => Kind::Json,
             Known::JSONB => Kind::Jsonb,
@@ -137,6 +137,7 @@ impl Types {
 
     fn array(&self, element: u32, modifier: i32) -> Kind {
         match self.kind(element, modifier) {
+            Kind::Internal => Kind::Internal,
             Kind::Other | Kind::Array(..) => Kind::Other,
             kind => Kind::Array(Box::new(kind), element),
         }
@@ -151,6 +152,15 @@ fn precision(modifier: i32) -> Option<Precision> {
 }
 
 impl Kind {
+    /// Whether texts have a greatest length.
+    pub(crate) fn is_limited(&self) -> bool {
+        match self {
+            Kind::Text(max) => max.is_some(),
+            Kind::Array(element, _) => element.is_limited(),
+            _ => false,
+        }
+    }
+
     /// Whether values have a few bytes, which are compared at once.
     pub(crate) fn is_short(&self) -> bool {
         use Kind::{Bool, Date, Float4, Float8, Int, Time, Timestamp, TimestampTz};
@@ -176,7 +186,7 @@ impl Kind {
             Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => {
                 Type::Text { max: None }
             }
-            Kind::Enum(_) | Kind::Char | Kind::Other => Type::Text { max: None },
+            Kind::Enum(_) | Kind::Internal | Kind::Other => Type::Text { max: None },
         }
     }
 }

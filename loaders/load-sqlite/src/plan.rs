@@ -54,7 +54,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         }
         (None, None) => {
             return Err(Fault::config(format!(
-                "table {name} does not exist, and there is no schema to create it by"
+                "table {name} does not exist, and no --schema says what to create"
             )));
         }
     };

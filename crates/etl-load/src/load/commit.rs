@@ -17,7 +17,7 @@ impl<S: Sink> Load<'_, S> {
         if before.digest != digest.to_string() && self.settings.if_loaded == IfLoaded::Refuse {
             return Err(Fault::data(format!(
                 "load id {load_id} was committed before with other content (digest {}, now {digest}); \
-                 --if-loaded skip accepts that",
+                 another --load-id loads this, too, and --if-loaded skip leaves it out",
                 before.digest
             )));
         }
@@ -42,6 +42,9 @@ impl<S: Sink> Load<'_, S> {
             }
             // A segment without a record is part of the whole, too, and leaves nothing in its table.
             (0..self.attempt.tables.len()).try_for_each(|table| self.ready(table).map(|_| ()))?;
+            for table in self.attempt.tables.iter().filter(|table| table.records == table.rejected) {
+                log::warn!("{}: there are no records to replace its rows by; it is emptied", table.plan.name);
+            }
         }
         let Attempt { tables, claims, state, .. } = &self.attempt;
         let mut counts = Vec::new();

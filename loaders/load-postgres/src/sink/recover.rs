@@ -107,13 +107,19 @@ impl Postgres {
     /// The fault itself, where another attempt cannot help or has been made for long enough.
     pub(super) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
         let Some(mut trouble) = self.trouble.take() else { return Err(fault) };
+        let mut unreachable: Option<String> = None;
         loop {
             let (since, times) = *self.retried.get_or_insert((Instant::now(), 0));
             if since.elapsed() > RETRY_FOR {
-                return Err(fault);
+                return Err(match unreachable {
+                    Some(why) => {
+                        Fault::new(Class::Transient, format!("{}, and since then {why}", fault.message()))
+                    }
+                    None => fault,
+                });
             }
             self.retried = Some((since, times + 1));
-            log::warn!("{}; trying again", fault.message());
+            log::warn!("{}; trying again", unreachable.as_deref().unwrap_or(fault.message()));
             // Half of it by chance, so that two who met do not meet again.
             let longest = (50_u64 << times.min(7)).min(5000);
             thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
@@ -129,7 +135,9 @@ impl Postgres {
                     self.session = session;
                     return Ok(());
                 }
-                Err(fault) if fault.class() == Class::Transient => log::debug!("{}", fault.message()),
+                Err(fault) if fault.class() == Class::Transient => {
+                    unreachable = Some(fault.message().to_owned())
+                }
                 Err(fault) => return Err(fault),
             }
         }

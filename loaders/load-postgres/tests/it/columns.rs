@@ -148,12 +148,32 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
 }
 
 #[test]
+fn a_length_in_bytes_is_refused() {
+    let mut place = Place::new();
+    let name = format!("{}_bytes", place.space.schema());
+    let options = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    place.sql(&format!("CREATE DATABASE {name} {options}"));
+    place.set("PGDATABASE", &name);
+    place.set("PGOPTIONS", "");
+    place.write("t.json", r#"{"properties":{"v":{"type":"string","maxLength":4}}}"#);
+    let said = "which in a database of the encoding SQL_ASCII counts bytes";
+    refused(&place.load("--schema t.json --create", "{\"v\":\"éé  \"}\n"), 78, said);
+    place.write("t.json", r#"{"properties":{"v":{"type":"string"}}}"#);
+    let ran = place.load("--schema t.json --create --table u", "{\"v\":\"éé  \"}\n");
+    assert_eq!(counts(&ran)[1], 1);
+    place.sql(&format!("DROP DATABASE {name}"));
+}
+
+#[test]
 fn what_the_server_reads_is_never_cut() {
     let cases = [
-        ("bit(3)", "1010", "bit string length 4 does not match type bit(3)"),
-        ("bit(3)", "10", "bit string length 2 does not match type bit(3)"),
-        ("varbit(3)", "1010", "bit string too long for type bit varying(3)"),
-        ("bit(2)[]", "{101}", "bit string length 3 does not match type bit(2)"),
+        ("bit(3)", "1010", "column \"v\" is bit(3), which does not keep 1 of the values"),
+        ("bit(3)", "10", "column \"v\" is bit(3), which does not keep 1 of the values"),
+        ("varbit(3)", "1010", "column \"v\" is bit varying(3), which does not keep 1 of the values"),
+        ("bit(2)[]", "{101}", "column \"v\" is bit(2)[], which does not keep 1 of the values"),
+        ("interval(0)", "PT1.6S", "column \"v\" is interval(0), which does not keep 1 of the values"),
+        ("interval day", "1 day 05:00:00", "column \"v\" is interval day, which does not keep 1 of"),
+        ("timetz(0)", "10:00:00.6+00", "is time(0) with time zone, which does not keep 1 of the values"),
         ("name", &"n".repeat(64), "identifier too long"),
     ];
     let place = Place::new();
@@ -187,6 +207,8 @@ fn other_pairs_are_refused_before_any_row() {
         (r#"{"type":"string"}"#, "bytea", "is bytea, which does not store text"),
         (r#"{"type":"string"}"#, "real", "is real, which does not store text"),
         (r#"{"type":"string"}"#, "\"char\"", "is \"char\", which does not store text"),
+        (r#"{"type":"integer"}"#, "oid", "is oid, which does not store bigint"),
+        (r#"{"type":"number"}"#, "money", "is money, which does not store double precision"),
         (r#"{"type":"object"}"#, "integer[]", "is integer[], which does not store jsonb"),
         (
             r#"{"type":"array","items":{"type":"number"}}"#,

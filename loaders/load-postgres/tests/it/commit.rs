@@ -245,3 +245,22 @@ fn loads_that_lock_each_other_are_tried_again() {
     );
     assert_eq!(place.rows("SELECT * FROM items"), ["1|new"]);
 }
+
+#[test]
+fn what_is_told_to_be_committed_is_on_disk_and_watched() {
+    let place = Place::of(Server::shared().database());
+    let database = place.space.database().to_owned();
+    place.sql(&format!("ALTER DATABASE {database} SET synchronous_commit = off"));
+    place.sql(
+        "CREATE TABLE events (n bigint, text text);
+         CREATE FUNCTION settings() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           new.text = current_setting('synchronous_commit') || ' ' || current_setting('client_connection_check_interval');
+           RETURN new; END $$;
+         CREATE TRIGGER settings BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION settings()",
+    );
+    assert_eq!(place.rows("SHOW synchronous_commit"), ["off"]);
+    place.load("--schema events.json", events("a", [1])).ok();
+    place.sql(&format!("ALTER DATABASE {database} SET synchronous_commit = remote_apply"));
+    place.load("--schema events.json", events("b", [2])).ok();
+    assert_eq!(place.rows("SELECT text FROM events ORDER BY n"), ["local 2s", "remote_apply 2s"]);
+}

@@ -1,6 +1,6 @@
 //! Each refusal of the server has its exit code and its line.
 
-use etl_testkit::load::{many, plain, refused, sealed};
+use etl_testkit::load::{counts, many, plain, refused, sealed};
 
 use crate::support::{Place, events, items};
 
@@ -85,7 +85,8 @@ fn a_trigger_that_keeps_rows_out_is_told() {
          CREATE TRIGGER skip BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION skip('n');
          CREATE TRIGGER skip BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION skip('id')",
     );
-    let said = "of 3 rows 2 are in the table: a trigger of the table keeps rows out";
+    let said =
+        "of 3 rows 2 are in the table: a trigger of the table keeps rows out, or gives them another key";
     refused(&place.load("--schema events.json", events("a", [1, 2, 3])), 3, said);
     for mode in ["upsert", "ignore", "replace"] {
         let stream = items(mode, &[(1, "a"), (2, "b"), (3, "c")]);
@@ -96,11 +97,71 @@ fn a_trigger_that_keeps_rows_out_is_told() {
 }
 
 #[test]
+fn a_trigger_that_keeps_rows_as_they_are_is_told() {
+    for partitioned in [false, true] {
+        let place = Place::new();
+        let parts = if partitioned {
+            " PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF items FOR VALUES FROM (0) TO (9)"
+        } else {
+            ""
+        };
+        place.sql(&format!("CREATE TABLE items (id bigint PRIMARY KEY, name text){parts}"));
+        place.sql(
+            "INSERT INTO items VALUES (1, 'one'), (2, 'two'), (3, 'three');
+             CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+               'BEGIN IF old.id = 1 THEN RETURN NULL; END IF; new.name = lower(new.name); RETURN new; END';
+             CREATE TRIGGER keep BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION keep()",
+        );
+        let said = "of 2 rows that differ 1 were updated: a trigger of the table keeps rows as they are";
+        for emit in ["receipt", "new"] {
+            let ran = place.load(
+                &format!("--schema items.json --emit {emit}"),
+                items("a", &[(1, "x"), (2, "y"), (3, "three")]),
+            );
+            refused(&ran, 3, said);
+        }
+        let all = "SELECT * FROM items ORDER BY id";
+        assert_eq!(place.rows(all), ["1|one", "2|two", "3|three"]);
+        // What it does not keep is changed, and what it need not keep is no failure; also in many loads.
+        let stream = [items("b", &[(1, "one"), (2, "Y")]), items("c", &[(1, "one"), (3, "Z")])].concat();
+        let ran = place.load("--schema items.json --commit-every 1 --emit none", stream);
+        assert!(ran.ok().stderr.contains("4 records in 2 loads"), "{}", ran.stderr);
+        assert_eq!(place.rows(all), ["1|one", "2|y", "3|z"]);
+    }
+}
+
+#[test]
+fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
+    let place = Place::new().with_tables();
+    place.load("--schema events.json", events("first", [])).ok();
+    place.sql(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER skip BEFORE INSERT ON etl_load FOR EACH ROW EXECUTE FUNCTION skip()",
+    );
+    let said = "the ledger does not have the row of this load: a trigger or a policy of it keeps the row out";
+    refused(&place.load("--schema events.json", events("a", [1])), 78, said);
+    assert_eq!(place.count("SELECT count(*) FROM events"), 0);
+}
+
+#[test]
+fn a_stamp_that_does_not_fit_is_no_fault_of_the_records() {
+    let place = Place::new();
+    place.sql(
+        "CREATE TABLE events (n bigint, text text, _etl_load_id varchar(5), _etl_loaded_at timestamptz)",
+    );
+    let args = "--schema events.json --stamp --rejects r --max-rejects 9 --load-id too-long";
+    let said = "column _etl_load_id: the stamp is longer than the 5 characters of its column";
+    refused(&place.load(args, events("a", [1])), 78, said);
+    let ran = place.load("--schema events.json --stamp --load-id short", events("a", [1]));
+    assert_eq!(counts(&ran)[1], 1);
+}
+
+#[test]
 fn what_is_not_there_is_configuration() {
     let place = Place::new();
     let load = |args: &str| place.load(args, events("a", [1]));
     refused(&load("--schema events.json"), 78, "events does not exist (--create creates it)");
-    refused(&load("--table events"), 78, "events does not exist, and there is no schema to create it by");
+    refused(&load("--table events"), 78, "events does not exist, and no --schema says what to create");
     refused(
         &load("--schema events.json --table no.events --create"),
         78,

@@ -2,6 +2,8 @@
 
 use etl_testkit::load::{counts, plain, receipts, refused, sealed};
 
+use etl_testkit::postgres::Server;
+
 use crate::support::{Place, items};
 
 const ALL: &str = "SELECT * FROM items ORDER BY id";
@@ -40,6 +42,28 @@ fn upsert_counts_what_it_did() {
     assert_eq!(place.rows("SELECT xmin FROM items WHERE id = 1"), before);
     assert_eq!(counts(&place.load(args, sealed("c", &[r#"{"id":4}"#]))), [1, 0, 1, 0, 0, 0]);
     assert_eq!(place.rows("SELECT name FROM items WHERE id = 4"), ["NULL"]);
+}
+
+#[test]
+fn keys_are_compared_by_the_operator_of_their_index() {
+    let place = Place::of(Server::shared().database());
+    place.sql(
+        "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
+         CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+    );
+    for (id, trigger) in
+        [("a", ""), ("b", "CREATE TRIGGER same BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION same()")]
+    {
+        place.sql(&format!(
+            "DROP TABLE IF EXISTS t; CREATE TABLE t (k ext.citext PRIMARY KEY, v int);
+             INSERT INTO t VALUES ('Abc', 1); {trigger}"
+        ));
+        let stream = sealed(id, &[r#"{"k":"ABC","v":7}"#, r#"{"k":"x","v":8}"#]);
+        let ran = place.load("--table t --mode upsert --emit new", stream);
+        assert_eq!(ran.ok().lines()[1], r#"{"k":"x","v":8}"#);
+        assert!(ran.stderr.contains("2 records, 1 inserted, 1 updated"), "{}", ran.stderr);
+        assert_eq!(place.rows("SELECT v FROM t ORDER BY v"), ["7", "8"]);
+    }
 }
 
 #[test]

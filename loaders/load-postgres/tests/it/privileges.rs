@@ -51,6 +51,36 @@ fn each_mode_works_with_the_privileges_it_names() {
 }
 
 #[test]
+fn privileges_on_columns_are_no_privilege_to_load() {
+    let place = Place::new().with_tables();
+    place.load("--schema items.json", items("first", &[])).ok();
+    let schema = place.space.schema().to_owned();
+    let ledger = format!("SELECT, INSERT, UPDATE, DELETE ON {schema}.etl_load");
+    let columns = format!("INSERT (id, name) ON {schema}.items");
+    let role = place.space.role("loader", &[&format!("USAGE ON SCHEMA {schema}"), &ledger, &columns]);
+    let ran = load(&place, &role, "--schema items.json --mode append", "a");
+    refused(&ran, 77, "run as its owner: GRANT INSERT ON ");
+}
+
+#[test]
+fn a_schema_and_a_sequence_are_told_with_their_privilege() {
+    let place = Place::new();
+    place.sql("CREATE TABLE items (serial serial, id bigint, name text)");
+    place.load("--schema items.json --mode append", items("first", &[])).ok();
+    let schema = place.space.schema().to_owned();
+    let tables = format!("SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}");
+    let role = place.space.role("loader", &[&tables]);
+    let args = format!("--schema items.json --mode append --table {schema}.items");
+    let ran = load(&place, &role, &args, "a");
+    refused(&ran, 77, &format!("run as its owner: GRANT USAGE ON SCHEMA {schema} TO the role of this load"));
+    place.sql(&format!("GRANT USAGE ON SCHEMA {schema} TO {}", role.name()));
+    let ran = load(&place, &role, &args, "a");
+    refused(&ran, 77, "run as its owner: GRANT USAGE ON SEQUENCE items_serial_seq TO the role of this load");
+    place.sql(&format!("GRANT USAGE ON SEQUENCE items_serial_seq TO {}", role.name()));
+    assert_eq!(counts(&load(&place, &role, &args, "a"))[1], 1);
+}
+
+#[test]
 fn a_ledger_that_cannot_be_created_is_told_with_its_statements() {
     let place = Place::new().with_tables();
     let schema = place.space.schema().to_owned();

@@ -84,7 +84,8 @@ fn a_replacement_that_fails_leaves_the_rows() {
     assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
     assert_eq!(counts(&place.load(&format!("{args} --seal off"), "{\"n\":1}\n"))[1], 1);
     assert_eq!(place.rows("SELECT * FROM events"), ["1|NULL"]);
-    place.load(args, sealed("none", &[])).ok();
+    let ran = place.load(args, sealed("none", &[]));
+    assert!(ran.ok().stderr.contains(".events: there are no records to replace its rows by; it is emptied"));
     assert_eq!(place.count("SELECT count(*) FROM events"), 0);
 }
 

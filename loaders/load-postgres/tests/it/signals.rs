@@ -3,7 +3,7 @@
 use etl_testkit::load::{counts, many, printed};
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, events};
+use crate::support::{Place, events, items};
 
 #[test]
 fn a_signal_rolls_back_and_says_so() {
@@ -28,6 +28,27 @@ fn a_signal_rolls_back_and_says_so() {
 }
 
 #[test]
+fn a_server_does_not_work_on_for_a_client_that_is_gone() {
+    let place = Place::new().with_tables();
+    place.sql(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN PERFORM pg_sleep(600); RETURN new; END';
+         CREATE TRIGGER slow BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION slow()",
+    );
+    for signal in [Signal::TERM, Signal::KILL] {
+        let running = place.loader("--schema items.json").stdin(items("a", &[(1, "a")])).spawn();
+        let sleeps = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE {} AND wait_event = 'PgSleep'",
+            place.sessions()
+        );
+        place.space.wait_until(&sleeps, "1");
+        running.kill(signal);
+        running.finish();
+        place.wait_for_end();
+    }
+}
+
+#[test]
 fn a_signal_ends_a_load_that_waits_for_a_lock() {
     let place = Place::new().with_tables();
     let mut holder = place.space.connect();
@@ -40,7 +61,8 @@ fn a_signal_ends_a_load_that_waits_for_a_lock() {
     place.space.wait_until(&waits, "1");
     running.kill(Signal::TERM);
     running.finish().fails(143);
-    holder.batch_execute("ROLLBACK").expect("it is ours");
+    // The server does not go on waiting for a client that is gone.
     place.wait_for_end();
+    holder.batch_execute("ROLLBACK").expect("it is ours");
     assert_eq!(counts(&place.load("--schema events.json", events("a", [1])))[1], 1);
 }

@@ -52,6 +52,14 @@ fn columns_are_added_when_that_is_asked_for() {
     refused(&place.load("--schema events.json", &stream), 78, said);
     place.load("--schema events.json --evolve add-columns", &stream).ok();
     assert_eq!(place.rows("SELECT * FROM events ORDER BY n"), ["1|NULL", "2|x"]);
+    place.write(
+        "wide.json",
+        r#"{"properties":{"n":{"type":"integer"},"b":{"type":"number","description":"It's b.","x-unit":"kg"}}}"#,
+    );
+    place
+        .load("--schema wide.json --table events --evolve add-columns", sealed("b", &[r#"{"n":3,"b":1}"#]))
+        .ok();
+    assert_eq!(place.rows("SELECT col_description('events'::regclass, 3)"), ["It's b. [kg]"]);
     place.sql("DROP TABLE events; CREATE TABLE events (n bigint, \"Text\" text)");
     let said = "names are taken as written, and the table has Text";
     refused(&place.load("--schema events.json", &stream), 78, said);
@@ -100,6 +108,18 @@ fn the_tables_own_columns_are_a_schema() {
     for (line, said) in refusals {
         refused(&place.load("--table own --load-id x", sealed("c", &[line])), 3, said);
     }
+}
+
+#[test]
+fn a_domain_has_a_default_and_a_not_null_of_its_own() {
+    let place = Place::new();
+    place.sql("CREATE DOMAIN seven AS int NOT NULL DEFAULT 7; CREATE DOMAIN given AS int NOT NULL");
+    place.sql("CREATE TABLE own (k text PRIMARY KEY, n seven, s given)");
+    let ran = place.load("--table own", sealed("a", &[r#"{"k":"a","s":1}"#, r#"{"k":"b","n":1,"s":2}"#]));
+    assert_eq!(counts(&ran)[1], 2);
+    assert_eq!(place.rows("SELECT * FROM own ORDER BY k"), ["a|7|1", "b|1|2"]);
+    let ran = place.load("--table own", sealed("b", &[r#"{"k":"a"}"#]));
+    refused(&ran, 3, "line 2 (byte 41): field \"s\": required, but missing");
 }
 
 #[test]

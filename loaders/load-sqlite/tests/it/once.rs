@@ -19,7 +19,9 @@ fn the_same_load_id_loads_once() {
     let again = place.load(&args, &stream);
     assert_eq!(counts(&again), [0; 6]);
     assert!(
-        again.stderr.ends_with("t.db: events: nothing to do, this load was committed before\n"),
+        again.stderr.ends_with(
+            "t.db: events: nothing to do, this load was committed before (another --load-id loads it again)\n"
+        ),
         "{}",
         again.stderr
     );

@@ -29,7 +29,9 @@ fn what_the_server_refuses() {
     assert_eq!(fault.class(), Class::Denied);
     assert_eq!(
         fault.message(),
-        format!("{name}: invalid configuration: password missing (PGPASSWORD, or PGPASSFILE)")
+        format!(
+            "{name}: invalid configuration: password missing (PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)"
+        )
     );
     assert_eq!(
         fails(&space, &[("PGDATABASE", "nowhere")], Class::Config),
@@ -170,7 +172,10 @@ fn a_server_of_another_kind() {
     let said = fails(&space, &[("PGPORT", &port), ("PGSSLMODE", "disable")], Class::Protocol);
     assert!(said.ends_with("unexpected message from server"), "{said}");
     let said = fails(&space, &[("PGPORT", &port), ("PGSSLMODE", "require")], Class::Config);
-    assert!(said.ends_with("server does not support TLS"), "{said}");
+    assert!(
+        said.ends_with("server does not support TLS (sslmode require, and what is stricter, asks for it)"),
+        "{said}"
+    );
 }
 
 #[test]
