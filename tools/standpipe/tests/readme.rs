@@ -105,5 +105,5 @@ fn the_examples_of_the_contract_run_as_written() {
 
 #[test]
 fn the_examples_of_postgres_run_as_written() {
-    assert_eq!(run_examples("docs/postgres.md"), 2);
+    assert_eq!(run_examples("docs/postgres.md"), 3);
 }
