@@ -92,10 +92,8 @@ impl Rejects {
             let field = Some(violation.field.as_str()).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
             let reject = Reject { line: line.number, field, reason: &violation.reason, original: &original };
-            file.record(&reject).map_err(|fault| match fault.class() {
-                Class::Io => Fault::new(Class::Io, "cannot write the rejects").because(fault),
-                _ => fault,
-            })?;
+            let bug = |error| Fault::new(Class::Bug, "a reject that is no JSON").because(error);
+            file.line(&serde_json::to_vec(&reject).map_err(bug)?).map_err(write_fault)?;
         }
         if self.count <= self.limit {
             return Ok(());

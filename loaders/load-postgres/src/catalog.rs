@@ -44,7 +44,7 @@ pub(crate) struct Table {
     pub(crate) unique: Vec<Vec<(String, String)>>,
     /// The columns of the primary key.
     pub(crate) primary: Vec<String>,
-    /// The first privilege that is missing for each of INSERT, SELECT, UPDATE, DELETE.
+    /// Whether this role may INSERT, SELECT, UPDATE and DELETE.
     pub(crate) may: [bool; 4],
     /// Whether policies decide which rows can be written, which COPY does not do.
     pub(crate) policies: bool,
@@ -65,9 +65,9 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// Its type as SQL spells it, with modifiers.
     pub(crate) spelled: String,
-    /// The type without modifiers, to cast to: a cast to `bit(3)` would cut its value.
+    /// The type, of a domain the one it is over, without modifiers, to cast to: a cast to `bit(3)` would cut its value.
     pub(crate) bare: String,
-    /// What a domain is over.
+    /// What a domain is over, with modifiers.
     pub(crate) base: Option<String>,
     /// Its collation, if that is not its type's own.
     pub(crate) collation: Option<String>,
@@ -150,14 +150,15 @@ fn regclass(name: &Name) -> String {
 
 fn facts_sql(name: &Name) -> String {
     let (schema, class) = (quote_nullable(name.schema.as_deref()), regclass(name));
-    // LOCK TABLE goes by privileges on the table, so INSERT on columns does not do.
     let may = |privilege: &str| {
         format!(
             "has_table_privilege(c.oid, '{privilege}') OR has_any_column_privilege(c.oid, '{privilege}') AS may_{}",
             privilege.to_ascii_lowercase()
         )
     };
+    // LOCK TABLE goes by privileges on the table, so INSERT on columns does not do.
     let (select, update) = (may("SELECT"), may("UPDATE"));
+    let insert = "has_table_privilege(c.oid, 'INSERT') AS may_insert";
     let rules = |event: u32, name: &str| {
         format!(
             "EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '{event}') AS {name}"
@@ -180,13 +181,13 @@ fn facts_sql(name: &Name) -> String {
            {on_update}, {on_insert}, {on_delete}, {gated}, {held}, {keeps},
            c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
              WHERE f.relkind = 'f') AS \"foreign\",
-           {select}, {update}, has_table_privilege(c.oid, 'INSERT') AS may_insert,
-           has_table_privilege(c.oid, 'DELETE') AS may_delete,
+           {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
            has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
              AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
            has_schema_privilege(s.oid, 'CREATE') AS may_create,
            has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
-           getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database, quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
+           getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database,
+           quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
          FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
            LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN pg_namespace s ON s.nspname = coalesce(n.nspname, t.schema)
@@ -199,7 +200,7 @@ fn columns_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
         "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod) AS spelled,
-           format_type(a.atttypid, -1) AS bare,
+           format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END, -1) AS bare,
            CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
            a.attnotnull OR t.typnotnull AS attnotnull,
            CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN

@@ -92,8 +92,8 @@ impl Encoder {
             (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Internal) => {
                 return None;
             }
-            // A cast of a number may round it.
             (Type::Json | Type::Array(_), Kind::Other) => return None,
+            // A cast may round a number.
             (Type::Double | Type::Float | Type::Decimal { .. }, Kind::Other) => return None,
             (_, Kind::Other) => Encoder::Plain(None),
             (Type::Text { .. }, kind) => Encoder::Parsed(kind.clone()),

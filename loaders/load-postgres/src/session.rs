@@ -64,6 +64,12 @@ impl Session {
         Ok(results)
     }
 
+    /// Runs statements and gives back the count that the last one with rows selects.
+    pub(crate) fn number(&self, what: &str, sql: &str) -> Result<u64, Error> {
+        let rows = self.rows(what, sql)?;
+        Ok(rows.first().and_then(|row| row.get(0)?.parse().ok()).unwrap_or(0))
+    }
+
     /// Runs statements and says how many rows the last one was about.
     pub(crate) fn count(&self, what: &str, sql: &str) -> Result<u64, Error> {
         Ok(self.counts(what, sql)?.pop().unwrap_or(0))

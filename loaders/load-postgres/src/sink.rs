@@ -252,8 +252,7 @@ impl Sink for Postgres {
         }
         if replaces && now.is_some_and(|table| table.keeps) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
-            let left = self.session.rows(&what, &left).map_err(|error| self.failed(&what, &error))?;
-            if left.first().and_then(|row| row.get(0)) != Some("0") {
+            if self.session.number(&what, &left).map_err(|error| self.failed(&what, &error))? > 0 {
                 let message = format!("{what}: a trigger of the table keeps rows from being deleted");
                 return Err(Fault::data(message));
             }

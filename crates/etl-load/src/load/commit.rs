@@ -43,7 +43,10 @@ impl<S: Sink> Load<'_, S> {
             // A segment without a record is part of the whole, too, and leaves nothing in its table.
             (0..self.attempt.tables.len()).try_for_each(|table| self.ready(table).map(|_| ()))?;
             for table in self.attempt.tables.iter().filter(|table| table.records == table.rejected) {
-                log::warn!("{}: there are no records to replace its rows by; it is emptied", table.plan.name);
+                log::warn!(
+                    "{}: there are no records to replace its rows by, so the load empties it",
+                    table.plan.name
+                );
             }
         }
         let Attempt { tables, claims, state, .. } = &self.attempt;

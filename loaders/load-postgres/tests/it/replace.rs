@@ -85,7 +85,11 @@ fn a_replacement_that_fails_leaves_the_rows() {
     assert_eq!(counts(&place.load(&format!("{args} --seal off"), "{\"n\":1}\n"))[1], 1);
     assert_eq!(place.rows("SELECT * FROM events"), ["1|NULL"]);
     let ran = place.load(args, sealed("none", &[]));
-    assert!(ran.ok().stderr.contains(".events: there are no records to replace its rows by; it is emptied"));
+    assert!(
+        ran.ok()
+            .stderr
+            .contains(".events: there are no records to replace its rows by, so the load empties it")
+    );
     assert_eq!(place.count("SELECT count(*) FROM events"), 0);
 }
 
