@@ -63,7 +63,12 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     let Entry { target, load_id, digest, records, pipeline, state } = entry;
     let records = i64::try_from(*records).unwrap_or(i64::MAX);
     let values = params![target, load_id, digest, records, pipeline, state, now()];
-    database.connection.execute(update, values).map(|_| ()).map_err(|error| database.fault(error))
+    match database.connection.execute(update, values).map_err(|error| database.fault(error))? {
+        1 => Ok(()),
+        _ => Err(Fault::config(
+            "the ledger does not have the row of this load: a trigger of it keeps the row out",
+        )),
+    }
 }
 
 /// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state, nor one that is not

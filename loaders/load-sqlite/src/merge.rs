@@ -77,21 +77,38 @@ impl Stage {
                 new(row.get::<_, i64>(0).map_err(fault)?.unsigned_abs());
             }
         }
+        let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
+        // A trigger may answer RAISE(IGNORE), which leaves a row out or as it is, and tells nobody.
+        let triggers =
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE";
+        let triggers = database.connection.query_row(triggers, [&plan.name], |row| row.get::<_, i64>(0));
+        let triggers = triggers.map_err(fault)? > 0;
         // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
         let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
         let (inserted, updated, known) = match plan.mode {
             Mode::Append | Mode::Replace => (change(insert)?, 0, 0),
             Mode::Ignore => {
+                let known = if triggers { Some(count(there)?) } else { None };
                 let inserted = change(format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
-                (inserted, 0, staged.saturating_sub(inserted))
+                (inserted, 0, known.unwrap_or(staged.saturating_sub(inserted)))
             }
             Mode::Upsert => {
-                let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
                 let known = count(there.clone())?;
+                let differs = differs(plan, "old", "new").filter(|_| triggers);
+                let differing =
+                    differs.map(|differs| count(format!("{there} WHERE {differs}"))).transpose()?;
                 let update = do_update(plan, &table);
                 let changed = change(format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
                 let inserted = count(there)?.saturating_sub(known);
-                (inserted, changed.saturating_sub(inserted), known)
+                let updated = changed.saturating_sub(inserted);
+                if let Some(differing) = differing.filter(|differing| updated < *differing) {
+                    return Err(Fault::data(format!(
+                        "table {}: of {differing} rows that differ {updated} were updated: a trigger of the table keeps \
+                         rows as they are",
+                        plan.name
+                    )));
+                }
+                (inserted, updated, known)
             }
         };
         if inserted + known != staged || updated > known {
@@ -113,19 +130,21 @@ fn key_list(schema: &Schema) -> String {
 
 /// Rows that would not change are not written; they are counted as unchanged.
 fn do_update(plan: &Plan, table: &str) -> String {
-    let (schema, stored) = (&plan.schema, &plan.details.stored);
-    let written = (0..stored.columns.len()).filter(|column| !schema.key.contains(column));
-    let written: Vec<String> = written.map(|column| quote_ident(&stored.columns[column].name)).collect();
-    // The stamp's columns, which are the last ones, do not make a row another one.
-    let stamps = stored.columns.len() - schema.columns.len();
-    let others = &written[..written.len() - stamps];
-    if others.is_empty() {
-        return "DO NOTHING".to_owned();
-    }
-    let set: Vec<String> = written.iter().map(|c| format!("{c} = excluded.{c}")).collect();
-    // A column may compare without case; a change of case is a change all the same. Rows are compared as row values,
-    // for a chain of a thousand ORs is deeper than SQLite allows.
-    let (old, new): (Vec<String>, Vec<String>) =
-        others.iter().map(|c| (format!("{table}.{c} COLLATE BINARY"), format!("excluded.{c}"))).unzip();
-    format!("DO UPDATE SET {} WHERE ({}) IS NOT ({})", set.join(", "), old.join(", "), new.join(", "))
+    let Some(differs) = differs(plan, table, "excluded") else { return "DO NOTHING".to_owned() };
+    let columns = plan.details.stored.columns.iter().enumerate();
+    let written = columns.filter(|(column, _)| !plan.schema.key.contains(column));
+    let set = written.map(|(_, column)| quote_ident(&column.name)).map(|c| format!("{c} = excluded.{c}"));
+    format!("DO UPDATE SET {} WHERE {differs}", set.collect::<Vec<_>>().join(", "))
+}
+
+/// That two rows of one key are not the same; nothing if there are only keys. The stamp's columns do not make a row
+/// another one. A column may compare without case; a change of case is a change all the same. Rows are compared as row
+/// values, for a chain of a thousand ORs is deeper than SQLite allows.
+fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
+    let columns = plan.schema.columns.iter().enumerate();
+    let others = columns.filter(|(column, _)| !plan.schema.key.contains(column));
+    let others = others.map(|(_, column)| quote_ident(&column.name));
+    let (olds, news): (Vec<_>, Vec<_>) =
+        others.map(|c| (format!("{old}.{c} COLLATE BINARY"), format!("{new}.{c}"))).unzip();
+    (!olds.is_empty()).then(|| format!("({}) IS NOT ({})", olds.join(", "), news.join(", ")))
 }

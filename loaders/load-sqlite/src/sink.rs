@@ -148,7 +148,16 @@ impl<'c> Table<'c> {
             log::info!("table {} created in {}, once this is committed", plan.name, database.name);
         }
         if plan.mode == Mode::Replace {
-            database.batch(&format!("DELETE FROM {}", quote_ident(&plan.name)))?;
+            let table = quote_ident(&plan.name);
+            database.batch(&format!("DELETE FROM {table}"))?;
+            let left = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+            let left = database.connection.query_row(&left, [], |row| row.get::<_, bool>(0));
+            if left.map_err(|error| database::fault(&format!("table {}", plan.name), error))? {
+                let name = &plan.name;
+                return Err(Fault::data(format!(
+                    "table {name}: a trigger of the table keeps rows from being deleted"
+                )));
+            }
         }
         let stage = match plan.mode {
             Mode::Append => None,

@@ -63,6 +63,44 @@ fn a_trigger_that_keeps_rows_out_fails_the_load() {
 }
 
 #[test]
+fn a_trigger_that_keeps_rows_as_they_are_fails_the_load() {
+    let place = keyed();
+    place.sql(
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'one'), (2, 'two');
+         CREATE TRIGGER no BEFORE UPDATE ON t WHEN old.k = 1 BEGIN SELECT RAISE(IGNORE); END;
+         CREATE TRIGGER never BEFORE DELETE ON t WHEN old.k = 1 BEGIN SELECT RAISE(IGNORE); END;
+         CREATE TRIGGER out BEFORE INSERT ON t WHEN new.k = 9 BEGIN SELECT RAISE(IGNORE); END",
+    );
+    let lines = [r#"{"k":1,"v":"x"}"#, r#"{"k":2,"v":"y"}"#];
+    for emit in ["receipt", "new"] {
+        let ran = place.load(&format!("--schema t.json --table t --emit {emit}"), sealed("s", &lines));
+        refused(
+            &ran,
+            3,
+            "of 2 rows that differ 1 were updated: a trigger of the table keeps rows as they are",
+        );
+    }
+    let ran = place.load("--schema t.json --table t --mode replace", sealed("s", &lines));
+    refused(&ran, 3, "a trigger of the table keeps rows from being deleted");
+    let ran = place.load("--schema t.json --table t --mode ignore", sealed("s", &[lines[0], r#"{"k":9}"#]));
+    refused(&ran, 3, "a trigger of the table keeps rows out");
+    assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"one""#, r#"2|"two""#]);
+    // A row that is to stay as it is was not kept so by the trigger.
+    let lines = [r#"{"k":1,"v":"one"}"#, r#"{"k":2,"v":"y"}"#, r#"{"k":3,"v":"z"}"#];
+    assert_eq!(counts(&place.load("--schema t.json --table t", sealed("u", &lines))), [3, 1, 1, 1, 0, 0]);
+}
+
+#[test]
+fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
+    let place = keyed();
+    place.load("--schema t.json --table t", sealed("first", &[])).ok();
+    place.sql("CREATE TRIGGER no BEFORE INSERT ON etl_load BEGIN SELECT RAISE(IGNORE); END");
+    let ran = place.load("--schema t.json --table t", sealed("s", &[r#"{"k":1}"#]));
+    refused(&ran, 78, "the ledger does not have the row of this load: a trigger of it keeps the row out");
+    assert_eq!(place.count("SELECT count(*) FROM t"), 0);
+}
+
+#[test]
 fn a_key_is_compared_as_its_index_compares() {
     let place = Place::new();
     place.write("t.json", KEYED.replace("integer", "string"));
