@@ -6,7 +6,7 @@ use std::time::Duration;
 use etl_component::args::bytes;
 use etl_component::duration;
 
-/// Limits and options of the network; flatten it into a component's arguments.
+/// Limits of the network; flatten it into a component's arguments.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub struct HttpArgs {
@@ -37,6 +37,15 @@ pub struct HttpArgs {
     /// PEM file of certificate authorities to trust as well
     #[arg(long, value_name = "PATH", env = "SSL_CERT_FILE")]
     pub ca_file: Option<PathBuf>,
+}
+
+/// What an extractor has beside: where its replies come from, and whether a key may travel readable.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Network")]
+pub struct SourceArgs {
+    /// Limits of the network.
+    #[command(flatten)]
+    pub http: HttpArgs,
 
     /// Accept http:// also to hosts that are not loopback
     #[arg(long)]

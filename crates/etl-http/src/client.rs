@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use etl_component::{Class, Env, Fault, redact};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::args::HttpArgs;
+use crate::args::{HttpArgs, SourceArgs};
 use crate::cassette;
 use crate::policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 use crate::reply::Reply;
@@ -49,23 +49,37 @@ struct Attempt {
 }
 
 impl Client {
-    /// Prepares the client; sends nothing. `user_agent` is like `extract-openweather/0.1.0`.
+    /// Prepares the client; sends nothing. `user_agent` is like `extract-openweather/0.1.0`; with `allow_http` a redirect
+    /// may lead to `http://`.
     ///
     /// # Errors
     /// 78 if the CA file or a proxy variable is no use.
-    pub fn new(args: &HttpArgs, env: &Env, user_agent: &str) -> Result<Client, Fault> {
-        let source = match &args.replay {
-            Some(folder) => Source::Cassettes(folder.clone()),
-            None => Source::Network(Box::new(Transport::new(args, env, user_agent)?)),
+    pub fn new(args: &HttpArgs, allow_http: bool, env: &Env, user_agent: &str) -> Result<Client, Fault> {
+        let transport = Transport::new(args, allow_http, env, user_agent)?;
+        Ok(Client::of(Source::Network(Box::new(transport)), args))
+    }
+
+    /// Prepares the client of an extractor, which may record replies or replay them.
+    ///
+    /// # Errors
+    /// Those of [`Client::new`].
+    pub fn of_source(args: &SourceArgs, env: &Env, user_agent: &str) -> Result<Client, Fault> {
+        let client = match &args.replay {
+            Some(folder) => Client::of(Source::Cassettes(folder.clone()), &args.http),
+            None => Client::new(&args.http, args.allow_http, env, user_agent)?,
         };
-        Ok(Client {
+        Ok(Client { record: args.record.clone(), ..client })
+    }
+
+    fn of(source: Source, args: &HttpArgs) -> Client {
+        Client {
             source,
-            record: args.record.clone(),
+            record: None,
             retries: args.retries,
             deadline: args.deadline,
             spent: Cell::new(Duration::ZERO),
             pace: Pace { sleep: Box::new(thread::sleep), jitter: fastrand::f64 },
-        })
+        }
     }
 
     /// Whether replies come from cassettes: then neither key nor network is needed.

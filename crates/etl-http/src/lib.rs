@@ -4,7 +4,7 @@
 //! a redirect may lead, what is too large, and what may be printed. Secrets are marked on the [`Request`], so that no
 //! URL, error or cassette shows one.
 //!
-//! A [`Client`] can record every final reply into a directory and replay it without network or key.
+//! That of an extractor ([`SourceArgs`]) can record every final reply into a directory and replay it without network or key.
 
 mod args;
 mod cassette;
@@ -16,7 +16,7 @@ mod request;
 mod transport;
 mod url;
 
-pub use args::HttpArgs;
+pub use args::{HttpArgs, SourceArgs};
 pub use client::Client;
 pub use policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 pub use reply::Reply;

@@ -17,12 +17,12 @@ use clap::Parser;
 use etl_component::{Class, Env, Fault};
 use etl_testkit::http::{Script, Server};
 
-use crate::{BaseUrl, Client, HttpArgs, Reply, Request, base_url};
+use crate::{BaseUrl, Client, Reply, Request, SourceArgs, base_url};
 
 #[derive(Parser)]
 struct Flags {
     #[command(flatten)]
-    http: HttpArgs,
+    source: SourceArgs,
 }
 
 type Waits = Arc<Mutex<Vec<Duration>>>;
@@ -30,8 +30,8 @@ type Waits = Arc<Mutex<Vec<Duration>>>;
 /// A client with these flags and variables, without jitter, and the waits it would have slept.
 fn client(flags: &str, env: &[(&str, &str)]) -> (Client, Waits) {
     let flags = ["test"].into_iter().chain(flags.split_whitespace());
-    let args = Flags::try_parse_from(flags).unwrap().http;
-    let mut client = Client::new(&args, &Env::of(env), "test/1").unwrap();
+    let args = Flags::try_parse_from(flags).unwrap().source;
+    let mut client = Client::of_source(&args, &Env::of(env), "test/1").unwrap();
     let waits = Waits::default();
     client.pace.sleep = Box::new({
         let waits = Arc::clone(&waits);

@@ -42,7 +42,12 @@ impl Broken {
 }
 
 impl Transport {
-    pub(crate) fn new(args: &HttpArgs, env: &Env, user_agent: &str) -> Result<Transport, Fault> {
+    pub(crate) fn new(
+        args: &HttpArgs,
+        allow_http: bool,
+        env: &Env,
+        user_agent: &str,
+    ) -> Result<Transport, Fault> {
         let tls = TlsConfig::builder()
             .root_certs(roots(args)?)
             .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
@@ -65,7 +70,7 @@ impl Transport {
             proxies: Proxies::from_env(env)?,
             request_timeout: args.request_timeout,
             max_body_bytes: args.max_body_bytes,
-            allow_http: args.allow_http,
+            allow_http,
         })
     }
 

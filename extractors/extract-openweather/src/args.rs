@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use etl_component::{Class, Env, Fault, OutputArgs, Variable};
-use etl_http::{BaseUrl, HttpArgs, base_url};
+use etl_http::{BaseUrl, SourceArgs, base_url};
 
 use crate::endpoint::Endpoint;
 use crate::location::{Location, NO_CITIES};
@@ -100,7 +100,7 @@ struct Ask {
     )]
     base_url: String,
     #[command(flatten)]
-    http: HttpArgs,
+    source: SourceArgs,
 }
 
 /// What a run does, every value checked.
@@ -115,7 +115,7 @@ pub(crate) struct Settings {
     /// The parameters that every request has beside its place and the key.
     pub(crate) query: Vec<(&'static str, String)>,
     /// Limits of the network, and the cassettes.
-    pub(crate) http: HttpArgs,
+    pub(crate) source: SourceArgs,
     /// Where the records go.
     pub(crate) output: OutputArgs,
 }
@@ -136,8 +136,8 @@ impl TryFrom<(Cli, &Env)> for Settings {
         }
         query.extend(language.map(|lang| ("lang", lang)));
         query.extend(cnt.map(|cnt| ("cnt", cnt.to_string())));
-        let base_url = base_url(&ask.base_url, ask.http.allow_http)?;
-        Ok(Settings { endpoint, locations, base_url, query, http: ask.http, output: cli.output })
+        let base_url = base_url(&ask.base_url, ask.source.allow_http)?;
+        Ok(Settings { endpoint, locations, base_url, query, source: ask.source, output: cli.output })
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Service<'a> {
 impl<'a> Service<'a> {
     /// Reads the key; sends nothing. A replay needs none.
     pub(crate) fn new(settings: &'a Settings, env: &Env, user_agent: &str) -> Result<Service<'a>, Fault> {
-        let client = Client::new(&settings.http, env, user_agent)?;
+        let client = Client::of_source(&settings.source, env, user_agent)?;
         let key = if client.replaying() { None } else { Some(env.required_secret(&KEY)?) };
         Ok(Service { client, key, settings })
     }

@@ -61,8 +61,8 @@ fn a_ca_file_that_is_missing_or_no_pem_is_configuration() {
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "no certificate").unwrap();
     for path in [folder.path().join("missing.pem"), empty] {
-        let args = Flags::try_parse_from(["test", "--ca-file", path.to_str().unwrap()]).unwrap().http;
-        let fault = Client::new(&args, &Env::of(&[]), "test/1").unwrap_err();
+        let args = Flags::try_parse_from(["test", "--ca-file", path.to_str().unwrap()]).unwrap().source.http;
+        let fault = Client::new(&args, false, &Env::of(&[]), "test/1").unwrap_err();
         assert_eq!(fault.class(), Class::Config, "{fault}");
         assert!(
             fault.message().starts_with(&format!("--ca-file (SSL_CERT_FILE) {}: ", path.display())),
