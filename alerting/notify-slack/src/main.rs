@@ -1,26 +1,60 @@
-//! `notify-slack`: posts texts, records and failures to Slack.
+//! `notify-slack`: posts to Slack what a stream brought, why it failed, how a workflow ended, or a text.
+//!
+//! ```sh
+//! extract-openweather current --city Seattle | load-sqlite --db weather.db | notify-slack
+//! ```
+
+mod args;
+mod gather;
+mod list;
+mod message;
+mod relay;
+mod render;
+mod reply;
+mod slack;
+mod stream;
+mod template;
+mod text;
+mod workflow;
 
 use std::process::ExitCode;
 
 use etl_component::{Component, Context};
 
+use args::{Cli, Job, On, Settings};
+use message::Message;
+use slack::Slack;
+use workflow::Status;
+
 static COMPONENT: Component = Component {
-    name: "notify-slack",
+    name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    variables: &[],
+    variables: args::VARIABLES,
+    // Any, of which those of etl.receipt are told as sentences.
     reads: &[],
     writes: &[],
-    streams: |_| false,
+    streams: Settings::streams,
 };
 
-/// Post to Slack
-#[derive(clap::Parser)]
-struct Args {
-    /// The text
-    #[arg(long)]
-    text: String,
+fn main() -> ExitCode {
+    etl_component::main(&COMPONENT, run)
 }
 
-fn main() -> ExitCode {
-    etl_component::main(&COMPONENT, |args: Args, _: &Context| Ok(args.text))
+fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
+    let settings = Settings::try_from((cli, &context.env))?;
+    let mut slack = Slack::open(&settings.destination, context)?;
+    match &settings.job {
+        Job::Text(text) => tell(Message::new(None, text), &mut slack),
+        Job::Workflow(workflow) if settings.on == On::Failure && workflow.status == Status::Succeeded => {
+            Ok(format!("workflow {} succeeded, which is not posted with --on failure", workflow.name))
+        }
+        Job::Workflow(workflow) => tell(workflow.message(), &mut slack),
+        Job::Records(records) => stream::tell(records, settings.on, &mut slack, context),
+    }
+}
+
+/// Posts the one message of a run.
+fn tell(message: Option<Message>, slack: &mut Slack) -> anyhow::Result<String> {
+    message.iter().try_for_each(|message| slack.post(message))?;
+    Ok(format!("{} 1 message", slack.done()))
 }

@@ -1,0 +1,252 @@
+//! What was typed, and what it means.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{Parser, ValueEnum};
+use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable};
+use etl_http::HttpArgs;
+
+use crate::template::Templates;
+use crate::workflow::{Status, Workflow};
+
+/// The address of an incoming webhook.
+pub(crate) const WEBHOOK: Variable = Variable {
+    name: "SLACK_WEBHOOK_URL",
+    aliases: &["ALERT_WEBHOOK"],
+    secret: true,
+    required: false,
+    help: "the address of an incoming webhook; not needed with --channel or --dry-run",
+};
+/// The token for `chat.postMessage`.
+pub(crate) const BOT_TOKEN: Variable = Variable {
+    name: "SLACK_BOT_TOKEN",
+    aliases: &[],
+    secret: true,
+    required: false,
+    help: "a bot's token with the scope chat:write; needed with --channel, but not with --dry-run",
+};
+const NAME: Variable = workflow("WORKFLOW_NAME", "as --workflow-name");
+const STATUS: Variable = workflow("WORKFLOW_STATUS", "as --workflow-status");
+const FAILURES: Variable = workflow("WORKFLOW_FAILURES", "as --workflow-failures");
+
+/// Everything read from the environment, for `--describe`.
+pub(crate) const VARIABLES: &[Variable] = &[WEBHOOK, BOT_TOKEN, NAME, STATUS, FAILURES];
+
+const fn workflow(name: &'static str, help: &'static str) -> Variable {
+    Variable { name, aliases: &[], secret: false, required: false, help }
+}
+
+/// What only makes sense where records are read.
+const RECORDS: [&str; 10] = [
+    "when",
+    "template",
+    "digest",
+    "max_messages",
+    "emit",
+    "input",
+    "seal",
+    "max_line_bytes",
+    "allow_empty",
+    "output",
+];
+
+/// Post to Slack: a text, what a stream brought or why it failed, or how a workflow ended
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Messages go to the webhook in SLACK_WEBHOOK_URL, or with --channel by chat.postMessage with the token in \
+                  SLACK_BOT_TOKEN; each may also be in the file that the variable with _FILE behind its name names."
+)]
+pub(crate) struct Cli {
+    /// Post this text, in Slack's mrkdwn; stdin is not read
+    #[arg(long, value_name = "TEXT", conflicts_with_all = RECORDS)]
+    #[arg(conflicts_with_all = ["on", "workflow_name", "workflow_status", "workflow_failures"])]
+    text: Option<String>,
+
+    /// Only records for which this minijinja expression is true
+    #[arg(long, value_name = "EXPRESSION", help_heading = "Records")]
+    when: Option<String>,
+    /// The text of a record as a minijinja template
+    #[arg(long, value_name = "TEMPLATE", help_heading = "Records")]
+    template: Option<String>,
+    /// One message of all records
+    #[arg(long, help_heading = "Records")]
+    digest: bool,
+    /// The most messages of a run; the last one says how many more there are
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Records")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_messages: u32,
+    /// Pass the records on to stdout; their `end` comes once the messages were accepted
+    #[arg(long, value_enum, value_name = "records", conflicts_with = "dry_run", help_heading = "Records")]
+    emit: Option<Emit>,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Whether a success is posted, too: a stream that ended well, a workflow that succeeded
+    #[arg(long, value_enum, default_value_t = On::Always)]
+    on: On,
+
+    /// Post how this workflow ended; stdin is not read. WORKFLOW_NAME says the same
+    #[arg(long, value_name = "NAME", conflicts_with_all = RECORDS, help_heading = "Workflow")]
+    workflow_name: Option<String>,
+    /// How it ended. WORKFLOW_STATUS says the same
+    #[arg(long, value_enum, value_name = "STATUS", conflicts_with_all = RECORDS, help_heading = "Workflow")]
+    workflow_status: Option<Status>,
+    /// What failed, as Argo's {{workflow.failures}}. WORKFLOW_FAILURES says the same
+    #[arg(long, value_name = "JSON", conflicts_with_all = RECORDS, help_heading = "Workflow")]
+    workflow_failures: Option<String>,
+
+    /// Post to this channel (name or id) with a bot's token
+    #[arg(long, value_name = "CHANNEL", env = "SLACK_CHANNEL", help_heading = "Slack")]
+    channel: Option<String>,
+    /// The prefix of Slack's Web API
+    #[arg(long, value_name = "URL", default_value = "https://slack.com/api", help_heading = "Slack")]
+    api_url: String,
+    /// Print the payloads, one a line, instead of posting them; no credentials are needed
+    #[arg(long, help_heading = "Slack")]
+    dry_run: bool,
+    #[command(flatten)]
+    http: HttpArgs,
+    /// Accept http:// also to hosts that are not loopback
+    #[arg(long, help_heading = "Network")]
+    allow_http: bool,
+}
+
+/// What is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Emit {
+    /// The records as they were read.
+    Records,
+}
+
+/// When there is something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum On {
+    /// Only what failed is posted
+    Failure,
+    /// Success is posted, too
+    Always,
+}
+
+/// What a run does, every value checked.
+pub(crate) struct Settings {
+    /// What is posted.
+    pub(crate) job: Job,
+    /// Where to.
+    pub(crate) destination: Destination,
+    /// When.
+    pub(crate) on: On,
+}
+
+/// What is posted.
+pub(crate) enum Job {
+    /// A text as it stands.
+    Text(String),
+    /// The end of a workflow.
+    Workflow(Workflow),
+    /// What a stream brings.
+    Records(Box<Records>),
+}
+
+/// How a stream is read and told.
+pub(crate) struct Records {
+    /// Which records, and how each is told.
+    pub(crate) templates: Templates,
+    /// One message of all.
+    pub(crate) digest: bool,
+    /// The most messages.
+    pub(crate) max_messages: usize,
+    /// Where the stream comes from.
+    pub(crate) input: InputArgs,
+    /// Where it is passed on to.
+    pub(crate) emit: Option<OutputArgs>,
+}
+
+/// Where messages go.
+pub(crate) struct Destination {
+    /// The channel, which asks for `chat.postMessage`.
+    pub(crate) channel: Option<String>,
+    /// The prefix of the Web API.
+    pub(crate) api_url: String,
+    /// Nowhere: payloads are printed.
+    pub(crate) dry_run: bool,
+    /// Limits of the network.
+    pub(crate) http: HttpArgs,
+    /// Whether credentials may travel readable.
+    pub(crate) allow_http: bool,
+}
+
+impl Settings {
+    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
+    pub(crate) fn streams(args: &[OsString]) -> bool {
+        args.iter().any(|arg| arg == "--emit" || arg.to_string_lossy().starts_with("--emit="))
+    }
+}
+
+impl TryFrom<(Cli, &Env)> for Settings {
+    type Error = Fault;
+
+    fn try_from((cli, env): (Cli, &Env)) -> Result<Settings, Fault> {
+        let emits = cli.emit == Some(Emit::Records);
+        if cli.output.output != Path::new("-") && !emits {
+            return Err(Fault::usage("--output goes with --emit records: else there is no stream to write"));
+        }
+        let channel = cli.channel.as_deref().map(str::trim).map(str::to_owned);
+        if channel.as_deref() == Some("") {
+            return Err(Fault::config("--channel (SLACK_CHANNEL) is empty"));
+        }
+        let on = cli.on;
+        let destination = Destination {
+            channel,
+            api_url: cli.api_url.clone(),
+            dry_run: cli.dry_run,
+            http: cli.http.clone(),
+            allow_http: cli.allow_http,
+        };
+        Ok(Settings { job: job(cli, env, emits)?, destination, on })
+    }
+}
+
+fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
+    if let Some(text) = cli.text {
+        if text.trim().is_empty() {
+            return Err(Fault::usage("--text is empty"));
+        }
+        return Ok(Job::Text(text));
+    }
+    // A flag for records counts more than a variable, which may have been set for other programs as well.
+    let reads = cli.when.is_some()
+        || cli.template.is_some()
+        || cli.digest
+        || emits
+        || cli.input.input != Path::new("-");
+    let set = |variable: Variable| env.get(variable.name).filter(|value| !value.trim().is_empty() && !reads);
+    let flag =
+        cli.workflow_name.is_some() || cli.workflow_status.is_some() || cli.workflow_failures.is_some();
+    if flag || set(STATUS).is_some() {
+        let status = match (cli.workflow_status, set(STATUS)) {
+            (Some(status), _) => status,
+            (None, Some(text)) => Status::from_str(text.trim(), false).map_err(|_| {
+                Fault::config(format!("WORKFLOW_STATUS is {text:?}, not Succeeded, Failed or Error"))
+            })?,
+            (None, None) => {
+                return Err(Fault::usage("--workflow-status is missing (WORKFLOW_STATUS says the same)"));
+            }
+        };
+        let name = cli.workflow_name.or_else(|| set(NAME).map(str::to_owned));
+        let name = name.filter(|name| !name.trim().is_empty());
+        let name =
+            name.ok_or_else(|| Fault::usage("--workflow-name is missing (WORKFLOW_NAME says the same)"))?;
+        let failures = cli.workflow_failures.or_else(|| set(FAILURES).map(str::to_owned)).unwrap_or_default();
+        return Ok(Job::Workflow(Workflow { name, status, failures }));
+    }
+    Ok(Job::Records(Box::new(Records {
+        templates: Templates::compile(cli.when.as_deref(), cli.template.as_deref())?,
+        digest: cli.digest,
+        max_messages: cli.max_messages as usize,
+        input: cli.input,
+        emit: emits.then_some(cli.output),
+    })))
+}

@@ -1,0 +1,61 @@
+//! Many texts in one message, as many as fit.
+
+use crate::text::width;
+
+/// A list that keeps what fits into a message and counts the rest.
+#[derive(Debug)]
+pub(crate) struct List {
+    text: String,
+    room: usize,
+    rest: u64,
+}
+
+impl List {
+    /// An empty list of at most so many characters.
+    pub(crate) fn new(room: usize) -> List {
+        List { text: String::new(), room, rest: 0 }
+    }
+
+    /// Adds an entry. From the first one on that does not fit, entries are only counted, but the first of all is always
+    /// taken: what is too long is shortened later.
+    pub(crate) fn push(&mut self, entry: &str) {
+        let entry = entry.trim_matches(['\n', '\r']);
+        let needed = width(entry) + 1;
+        if self.text.is_empty() {
+            self.text = entry.to_owned();
+        } else if self.rest > 0 || needed > self.room {
+            self.rest += 1;
+            return;
+        } else {
+            self.text.push('\n');
+            self.text.push_str(entry);
+        }
+        self.room = self.room.saturating_sub(needed);
+    }
+
+    /// The whole text, and how many entries are not in it.
+    pub(crate) fn finish(self) -> (String, u64) {
+        (self.text, self.rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let list = |entries: &[&str]| {
+            let mut list = List::new(10);
+            entries.iter().for_each(|entry| list.push(entry));
+            list.finish()
+        };
+        let of = |text: &str, rest| (text.to_owned(), rest);
+        assert_eq!(list(&[]), of("", 0));
+        assert_eq!(list(&["1234", "12\n"]), of("1234\n12", 0));
+        assert_eq!(list(&["1234", "1234"]), of("1234\n1234", 0));
+        // Nothing follows what was left out, though it would fit.
+        assert_eq!(list(&["1234", "12345", "1", "2"]), of("1234", 3));
+        assert_eq!(list(&["123456789012345", "1"]), of("123456789012345", 1));
+    }
+}

@@ -1,0 +1,190 @@
+//! A message and its payload, within Slack's limits.
+//!
+//! ```json
+//! {"channel":"#alerts","text":"Title\nbody","blocks":[
+//!   {"type":"header","text":{"type":"plain_text","text":"Title"}},
+//!   {"type":"section","text":{"type":"mrkdwn","text":"body"}}],"unfurl_links":false,"unfurl_media":false}
+//! ```
+//!
+//! `text` is what notifications show (<https://api.slack.com/methods/chat.postMessage>), and all there is where Slack
+//! refuses the blocks.
+
+use serde::Serialize;
+
+use crate::text::{shorten, split, width};
+
+/// The longest text of a header.
+pub(crate) const HEADER: usize = 150;
+/// The longest text of a section.
+const SECTION: usize = 3000;
+/// The most blocks of a message.
+const BLOCKS: usize = 50;
+/// The longest texts of all blocks together. Slack documents no such limit and refuses about 13,000.
+const TOTAL: usize = 12_000;
+/// From here on Slack may split `text` into several messages.
+const FALLBACK: usize = 4000;
+/// What is kept free for the note.
+const NOTE: usize = 40;
+
+/// How much of a body is shown when it has no title.
+pub(crate) const BODY: usize = TOTAL - NOTE;
+
+/// What is said in one message. All texts are Slack's mrkdwn: data in them is escaped already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    title: Option<String>,
+    body: String,
+    fallback: String,
+    note: Option<String>,
+}
+
+impl Message {
+    /// A message, shortened to what Slack takes; nothing if there is nothing to say.
+    pub(crate) fn new(title: Option<&str>, body: &str) -> Option<Message> {
+        let body = body.trim_matches(['\n', '\r']);
+        let title = title.map(str::trim).filter(|title| !title.is_empty());
+        if title.is_none() && body.trim().is_empty() {
+            return None;
+        }
+        let title = title.map(|title| shorten(title, HEADER).into_owned());
+        let whole = match (&title, body.is_empty()) {
+            (Some(title), true) => title.clone(),
+            (Some(title), false) => format!("{title}\n{body}"),
+            (None, _) => body.to_owned(),
+        };
+        let room = BODY - title.as_deref().map_or(0, width);
+        Some(Message {
+            body: shorten(body, room).into_owned(),
+            fallback: shorten(&whole, FALLBACK - NOTE).into_owned(),
+            title,
+            note: None,
+        })
+    }
+
+    /// The message, which says at its end that there is more, if there is.
+    pub(crate) fn and_more(mut self, count: u64) -> Message {
+        self.note = (count > 0).then(|| format!("and {count} more"));
+        self
+    }
+
+    /// What is sent, to a channel where the transport does not know it; without blocks, only the fallback.
+    pub(crate) fn payload(&self, channel: Option<&str>, with_blocks: bool) -> String {
+        let with_note = |text: &str| match &self.note {
+            Some(note) => format!("{text}\n{note}"),
+            None => text.to_owned(),
+        };
+        let payload = Payload {
+            channel,
+            text: with_note(&self.fallback),
+            blocks: with_blocks.then(|| blocks(self.title.as_deref(), &with_note(&self.body))),
+            unfurl_links: false,
+            unfurl_media: false,
+        };
+        // A struct of texts serializes into memory without a way to fail.
+        serde_json::to_string(&payload).expect("a payload serializes")
+    }
+}
+
+/// The order of the fields is the order sent.
+#[derive(Serialize)]
+struct Payload<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocks: Option<Vec<Block>>,
+    unfurl_links: bool,
+    unfurl_media: bool,
+}
+
+#[derive(Serialize)]
+struct Block {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: Text,
+}
+
+#[derive(Serialize)]
+struct Text {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: String,
+}
+
+fn blocks(title: Option<&str>, body: &str) -> Vec<Block> {
+    let block =
+        |kind, text_kind, text: &str| Block { kind, text: Text { kind: text_kind, text: text.to_owned() } };
+    let header = title.map(|title| block("header", "plain_text", title));
+    let sections = split(body, SECTION).into_iter().map(|part| block("section", "mrkdwn", part));
+    header.into_iter().chain(sections).take(BLOCKS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn payload(message: &Message) -> Value {
+        serde_json::from_str(&message.payload(None, true)).unwrap()
+    }
+
+    fn texts(payload: &Value) -> Vec<&str> {
+        payload["blocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|block| block["text"]["text"].as_str().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_fields_have_a_fixed_order() {
+        let message = Message::new(Some("Title"), "a\nb").unwrap();
+        assert_eq!(
+            message.payload(Some("#c"), true),
+            "{\"channel\":\"#c\",\"text\":\"Title\\na\\nb\",\"blocks\":[{\"type\":\"header\",\"text\":{\"type\":\"plain_text\",\
+             \"text\":\"Title\"}},{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"a\\nb\"}}],\
+             \"unfurl_links\":false,\"unfurl_media\":false}"
+        );
+        assert_eq!(
+            message.payload(None, false),
+            "{\"text\":\"Title\\na\\nb\",\"unfurl_links\":false,\"unfurl_media\":false}"
+        );
+    }
+
+    #[test]
+    fn there_is_no_message_without_a_text() {
+        for (title, body) in [(None, ""), (None, " \n "), (Some(" "), "\n")] {
+            assert_eq!(Message::new(title, body), None);
+        }
+        assert_eq!(texts(&payload(&Message::new(Some("T"), "").unwrap())), ["T"]);
+    }
+
+    #[test]
+    fn a_long_body_becomes_sections() {
+        let line = "x".repeat(99);
+        let body = [line.as_str()].repeat(70).join("\n");
+        let payload = payload(&Message::new(None, &body).unwrap());
+        assert_eq!(texts(&payload).iter().map(|text| text.len()).collect::<Vec<_>>(), [2999, 2999, 999]);
+        assert_eq!(texts(&payload).join("\n"), body);
+    }
+
+    #[test]
+    fn no_message_is_longer_than_slack_takes() {
+        for unit in ["x", "&lt;", "😀", "line of text\n", "<https://example.org|link> "] {
+            let body = unit.repeat(20_000);
+            let message = Message::new(Some(&"T".repeat(200)), &body).unwrap().and_more(u64::MAX);
+            let payload = payload(&message);
+            let texts = texts(&payload);
+            assert!(texts[0].ends_with("T… (73 more characters)") && width(texts[0]) <= HEADER, "{unit}");
+            assert!(texts[1..].iter().all(|text| width(text) <= SECTION), "{unit}");
+            let total: usize = texts.iter().map(|text| width(text)).sum();
+            assert!(total <= TOTAL && total > 11_800, "{unit}: {total}");
+            let end = format!(" more characters)\nand {} more", u64::MAX);
+            assert!(texts.last().unwrap().ends_with(&end), "{unit}");
+            let text = payload["text"].as_str().unwrap();
+            assert!(width(text) <= FALLBACK && text.ends_with(&end), "{unit}");
+        }
+    }
+}

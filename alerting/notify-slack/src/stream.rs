@@ -1,0 +1,152 @@
+//! Reads the stream to its verified end, and tells what came of it.
+
+use anyhow::Error;
+use etl_component::{Class, Context, Fault, redact};
+use etl_stream::{Begin, Event, Reader, SchemaRef};
+
+use crate::args::{On, Records};
+use crate::gather::{Gather, Gathered};
+use crate::message::Message;
+use crate::relay::Relay;
+use crate::slack::Slack;
+use crate::text::{escape, shorten};
+
+/// How much of a cause is told, which leaves room for what follows it.
+const CAUSE: usize = 8000;
+
+/// Why a stream was not read to its end.
+enum Failure {
+    /// The stream failed, or what it brought: the first cause, which is posted.
+    Stream(Fault),
+    /// It could not be passed on, which is no fault of its own.
+    Output(Fault),
+}
+
+/// Posts what a stream brought, or why it failed.
+///
+/// # Errors
+/// Of a stream that failed its own class, whether that could be posted or not; else what posting came to.
+pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) -> Result<String, Error> {
+    let mut relay = Relay::open(how.emit.as_ref(), context.producer())?;
+    let mut gather = Gather::new(how, on);
+    let mut begun = None;
+    match read(how, &mut gather, &mut relay, &mut begun) {
+        Ok(()) => {
+            let gathered = gather.finish();
+            post(&gathered, slack)?;
+            relay.end()?;
+            Ok(format!("{} {}", slack.done(), summary(&gathered)))
+        }
+        Err(Failure::Output(fault)) => Err(fault.into()),
+        Err(Failure::Stream(fault)) => {
+            let class = fault.class();
+            let cause = format!("{:#}", Error::from(fault));
+            let told =
+                failure(class, &cause, begun.as_ref(), gather.progress()).map(|message| slack.post(&message));
+            match told.transpose() {
+                Ok(_) => Err(Fault::new(class, cause).into()),
+                Err(fault) => {
+                    let why = format!("{:#}", Error::from(fault));
+                    Err(Fault::new(class, format!("{cause}; posting this failed, too: {why}")).into())
+                }
+            }
+        }
+    }
+}
+
+fn read(
+    how: &Records,
+    gather: &mut Gather<'_>,
+    relay: &mut Relay,
+    begun: &mut Option<Begin>,
+) -> Result<(), Failure> {
+    let mut reader: Reader<_> = how.input.open().map_err(Failure::Stream)?;
+    loop {
+        if reader.is_drained() {
+            relay.flush().map_err(Failure::Output)?;
+        }
+        match reader.next().map_err(Failure::Stream)? {
+            Some(Event::Begin(begin)) => {
+                relay.begin(begin.schema.as_ref()).map_err(Failure::Output)?;
+                gather.begin(&begin);
+                *begun = Some(begin);
+            }
+            Some(Event::Record(line)) => {
+                gather.record(line).map_err(Failure::Stream)?;
+                relay.record(line).map_err(Failure::Output)?;
+            }
+            Some(Event::State(value)) => relay.state(value),
+            Some(Event::End(_)) => (),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn post(gathered: &Gathered, slack: &mut Slack) -> Result<(), Error> {
+    let count = gathered.messages.len();
+    for (done, message) in gathered.messages.iter().enumerate() {
+        let posted = slack.post(message).map_err(Error::from);
+        posted.map_err(|error| match done {
+            0 => error,
+            done => error.context(format!("{done} of {count} messages were posted")),
+        })?;
+    }
+    Ok(())
+}
+
+/// The message of a failure: the cause, what the exit code means, and how far it came.
+fn failure(class: Class, cause: &str, begun: Option<&Begin>, records: u64) -> Option<Message> {
+    let cause = redact(cause);
+    let mut body =
+        format!("{}\nExit code {}: {}", shorten(&escape(&cause), CAUSE), class.code(), class.meaning());
+    if let Some(begin) = begun {
+        let schema = match &begin.schema {
+            Some(SchemaRef::Name(name)) => format!(" of {}", escape(name)),
+            _ => String::new(),
+        };
+        let producer =
+            begin.producer.as_deref().map(|name| format!(" from {}", escape(name))).unwrap_or_default();
+        let plural = if records == 1 { "" } else { "s" };
+        body += &format!("\nRead before: {records} record{plural}{schema}{producer}");
+    }
+    Message::new(Some("Pipeline failed"), &body)
+}
+
+fn summary(gathered: &Gathered) -> String {
+    let plural = |count: u64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+    let messages = plural(gathered.messages.len() as u64, "message");
+    format!("{messages} for {} of {}", gathered.wanted, plural(gathered.records, "record"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(class: Class, cause: &str, begun: Option<&Begin>, records: u64) -> String {
+        let payload = failure(class, cause, begun, records).unwrap().payload(None, false);
+        serde_json::from_str::<serde_json::Value>(&payload).unwrap()["text"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_failure_says_its_cause_and_what_its_code_means() {
+        assert_eq!(
+            told(Class::NoInput, "no <file> & more", None, 0),
+            "Pipeline failed\nno &lt;file&gt; &amp; more\nExit code 66: an input file is missing or unreadable"
+        );
+        let begin = Begin {
+            id: "a".into(),
+            schema: Some(SchemaRef::Name("etl.receipt".into())),
+            producer: Some("load-sqlite/0.1.0".into()),
+        };
+        assert_eq!(
+            told(Class::Data, "x", Some(&begin), 1),
+            "Pipeline failed\nx\nExit code 3: the data is bad\nRead before: 1 record of etl.receipt from load-sqlite/0.1.0"
+        );
+    }
+
+    #[test]
+    fn a_long_cause_leaves_room_for_the_code() {
+        let payload = failure(Class::Data, &"<".repeat(20_000), None, 0).unwrap().payload(None, true);
+        assert!(payload.contains("more characters)\\nExit code 3: the data is bad"), "{payload}");
+    }
+}

@@ -1,0 +1,182 @@
+//! The end of a workflow, as Argo's exit handler knows it.
+//!
+//! `{{workflow.failures}}` is a JSON string that holds a JSON list, an object for each node that failed
+//! (<https://argo-workflows.readthedocs.io/en/latest/variables/>):
+//!
+//! ```json
+//! "[{\"displayName\":\"load\",\"message\":\"main: Error (exit code 3)\",\"templateName\":\"load\",\"phase\":\"Failed\",\"podName\":\"w-1\",\"finishedAt\":\"2026-11-23T02:00:00Z\"}]"
+//! ```
+
+use clap::ValueEnum;
+use etl_component::redact;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::list::List;
+use crate::message::{BODY, HEADER, Message};
+use crate::text::escape;
+
+/// How a workflow ended, in Argo's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Status {
+    /// All went well.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// The workflow itself could not be run.
+    Error,
+}
+
+/// A workflow that has ended.
+#[derive(Debug)]
+pub(crate) struct Workflow {
+    /// Its name.
+    pub(crate) name: String,
+    /// How it ended.
+    pub(crate) status: Status,
+    /// What failed, as Argo says it; empty if it does not.
+    pub(crate) failures: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Failure {
+    display_name: Option<String>,
+    message: Option<String>,
+    template_name: Option<String>,
+    phase: Option<String>,
+    pod_name: Option<String>,
+    finished_at: Option<String>,
+}
+
+impl Workflow {
+    /// What is told of it: which steps failed, and why.
+    pub(crate) fn message(&self) -> Option<Message> {
+        let title = match self.status {
+            Status::Succeeded => format!("Workflow {} succeeded", escape(&self.name)),
+            Status::Failed => format!("Workflow {} failed", escape(&self.name)),
+            Status::Error => format!("Workflow {} ended with an error", escape(&self.name)),
+        };
+        let mut list = List::new(BODY - HEADER);
+        match failures(&self.failures) {
+            Ok(failures) => failures.iter().for_each(|failure| list.push(&failure.sentence())),
+            Err(text) => {
+                log::warn!("WORKFLOW_FAILURES is no list of failures in JSON; it is shown as it stands");
+                list.push(&escape(&redact(text)));
+            }
+        }
+        let (body, rest) = list.finish();
+        Message::new(Some(&title), &body).map(|message| message.and_more(rest))
+    }
+}
+
+impl Failure {
+    fn sentence(&self) -> String {
+        let shown = |text: &Option<String>| {
+            text.as_deref()
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(|text| escape(&redact(text)).into_owned())
+        };
+        let (name, template) = (shown(&self.display_name), shown(&self.template_name));
+        let mut text =
+            format!("*{}*", name.clone().or_else(|| shown(&self.pod_name)).unwrap_or("a step".to_owned()));
+        if let Some(template) = template.filter(|template| Some(template) != name.as_ref()) {
+            text += &format!(" ({template})");
+        }
+        text += &format!(": {}", shown(&self.phase).unwrap_or("Failed".to_owned()));
+        if let Some(message) = shown(&self.message) {
+            text += &format!(": {message}");
+        }
+        let origin: Vec<String> =
+            name.and(shown(&self.pod_name)).into_iter().chain(shown(&self.finished_at)).collect();
+        if !origin.is_empty() {
+            text += &format!("\n        {}", origin.join(", "));
+        }
+        text
+    }
+}
+
+/// The failures, encoded twice, once or not at all; what is none of that comes back as it is.
+fn failures(text: &str) -> Result<Vec<Failure>, &str> {
+    let given = text.trim();
+    // Argo leaves a variable that it does not know as it stands.
+    if given.is_empty() || given.starts_with("{{") {
+        return Ok(Vec::new());
+    }
+    let mut value: Value = serde_json::from_str(given).map_err(|_| given)?;
+    for _ in 0..2 {
+        match &value {
+            Value::String(inner) if inner.trim().is_empty() => return Ok(Vec::new()),
+            Value::String(inner) => value = serde_json::from_str(inner).map_err(|_| given)?,
+            _ => break,
+        }
+    }
+    match value {
+        Value::Null => Ok(Vec::new()),
+        value => serde_json::from_value(value).map_err(|_| given),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(failures: &str) -> Vec<String> {
+        let workflow = Workflow { name: "w-<1>".into(), status: Status::Failed, failures: failures.into() };
+        let payload: Value = serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+        payload["text"].as_str().unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn failures_are_found_in_every_encoding() {
+        let list = r#"[{"displayName":"load<x>","templateName":"loader","phase":"Failed","podName":"w-1-2","message":"a & b","finishedAt":"2026-11-23T02:00:00Z"},{"displayName":"a","templateName":"a","phase":"Error"},{}]"#;
+        let once = Value::from(list).to_string();
+        let twice = Value::from(once.as_str()).to_string();
+        let expected = [
+            "Workflow w-&lt;1&gt; failed",
+            "*load&lt;x&gt;* (loader): Failed: a &amp; b",
+            "        w-1-2, 2026-11-23T02:00:00Z",
+            "*a*: Error",
+            "*a step*: Failed",
+        ];
+        for failures in [list, &once, &twice, &format!("  {once}\n")] {
+            assert_eq!(told(failures), expected, "{failures}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_failure() {
+        for failures in ["", " ", "null", "\"null\"", "\"\"", "[]", "\"[]\"", "{{workflow.failures}}"] {
+            assert_eq!(told(failures), ["Workflow w-&lt;1&gt; failed"], "{failures}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_shown() {
+        for (failures, shown) in [
+            ("disk <full>", "disk &lt;full&gt;"),
+            ("\"oops\"", "\"oops\""),
+            ("{\"a\":1}", "{\"a\":1}"),
+            ("[{\"displayName\":7}]", "[{\"displayName\":7}]"),
+            ("7", "7"),
+        ] {
+            assert_eq!(told(failures)[1..], [shown], "{failures}");
+        }
+    }
+
+    #[test]
+    fn too_many_failures_are_counted() {
+        let one = format!("{{\"displayName\":\"n\",\"message\":\"{}\"}}", "x".repeat(86));
+        let list = format!("[{}]", [one.as_str()].repeat(500).join(","));
+        let workflow = Workflow { name: "w".into(), status: Status::Error, failures: list };
+        let payload: Value = serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+        let blocks = payload["blocks"].as_array().unwrap();
+        assert_eq!(blocks[0]["text"]["text"], "Workflow w ended with an error");
+        assert!(
+            blocks.last().unwrap()["text"]["text"].as_str().unwrap().ends_with("\nand 381 more"),
+            "{payload}"
+        );
+    }
+}
