@@ -97,8 +97,10 @@ fn post(gathered: &Gathered, slack: &mut Slack) -> Result<(), Error> {
 /// The message of a failure: the cause, what the exit code means, and how far it came.
 fn failure(class: Class, cause: &str, begun: Option<&Begin>, records: u64) -> Option<Message> {
     let cause = redact(cause);
+    // Each stage of a pipe says so of the one before it.
+    let cause = cause.trim_start_matches("the producer failed: ");
     let mut body =
-        format!("{}\nExit code {}: {}", shorten(&escape(&cause), CAUSE), class.code(), class.meaning());
+        format!("{}\nExit code {}: {}", shorten(&escape(cause), CAUSE), class.code(), class.meaning());
     if let Some(begin) = begun {
         let schema = match &begin.schema {
             Some(SchemaRef::Name(name)) => format!(" of {}", escape(name)),

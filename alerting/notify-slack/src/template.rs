@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use etl_component::{Class, Fault};
 use minijinja::value::{Enumerator, Object, Serde, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, tests as builtin,
+};
 use serde_json::Map;
 
 use crate::text::escape;
@@ -17,6 +19,22 @@ const FUEL: u64 = 500_000;
 
 const WHEN: &str = "--when";
 const TEMPLATE: &str = "--template";
+
+/// minijinja's tests that take what is undefined for one more value that they are not true of.
+const TESTS: [(&str, fn(&Value) -> bool); 12] = [
+    ("none", builtin::is_none),
+    ("true", builtin::is_true),
+    ("false", builtin::is_false),
+    ("boolean", builtin::is_boolean),
+    ("number", builtin::is_number),
+    ("integer", builtin::is_integer),
+    ("int", builtin::is_integer),
+    ("float", builtin::is_float),
+    ("string", builtin::is_string),
+    ("sequence", builtin::is_sequence),
+    ("iterable", builtin::is_iterable),
+    ("mapping", builtin::is_mapping),
+];
 
 /// The compiled templates.
 pub(crate) struct Templates {
@@ -38,6 +56,9 @@ impl Templates {
         environment.set_fuel(Some(FUEL));
         // Without it, errors do not say which name is undefined.
         environment.set_debug(true);
+        for (name, test) in TESTS {
+            environment.add_test(name, move |value: &Value| defined(value).map(|()| test(value)));
+        }
         if let Some(when) = when {
             environment.compile_expression_owned(when).map_err(|error| no_template(WHEN, when, &error))?;
             // A statement, because the value of an expression may be undefined, which is no way to say no.
@@ -121,6 +142,14 @@ fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
     Ok(())
 }
 
+/// An error that names the expression, if the value is undefined.
+fn defined(value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        value.get_attr("")?;
+    }
+    Ok(())
+}
+
 fn no_template(flag: &str, source: &str, error: &Error) -> Fault {
     let at = error.range().map_or(source.len(), |range| range.start.min(source.len()));
     let before = &source[..source.floor_char_boundary(at)];
@@ -153,136 +182,5 @@ fn words(error: &Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RECORD: &str = r#"{"city":"<!channel> & co","temp":31.5,"n":3,"ok":true,"url":"https://x.example/?a=1&b=2","tags":["a","<b>"],"record":"own"}"#;
-
-    fn text(template: &str) -> Result<String, String> {
-        let templates = Templates::compile(None, Some(template)).map_err(|fault| fault.to_string())?;
-        let record = variables(RECORD.as_bytes(), &["gust".to_owned(), "temp".to_owned()])?;
-        templates.text(&record).map(Option::unwrap).map_err(|fault| fault.to_string())
-    }
-
-    fn wants(when: &str) -> Result<bool, String> {
-        let templates = Templates::compile(Some(when), None).map_err(|fault| fault.to_string())?;
-        let record = variables(RECORD.as_bytes(), &["gust".to_owned()])?;
-        templates.wants(&record).map_err(|fault| fault.to_string())
-    }
-
-    #[test]
-    fn values_are_escaped_and_the_template_is_not() {
-        for (template, expected) in [
-            ("<!here> {{ city }}", "<!here> &lt;!channel&gt; &amp; co"),
-            ("<{{ url | safe }}|open>", "<https://x.example/?a=1&b=2|open>"),
-            ("{{ temp }} {{ n }} {{ ok }} {{ gust }} {{ tags }}", "31.5 3 true null [\"a\",\"&lt;b&gt;\"]"),
-            ("{{ '<' ~ city }}", "&lt;&lt;!channel&gt; &amp; co"),
-            ("{{ '<b>' | safe ~ city }}", "<b>&lt;!channel&gt; &amp; co"),
-            ("{{ city | e }}", "&lt;!channel&gt; &amp; co"),
-            ("{{ city | upper }}", "&lt;!CHANNEL&gt; &amp; CO"),
-            ("{{ tags | join('<') }}", "a&lt;&lt;b&gt;"),
-            ("{% set x %}<{{ city }}>{% endset %}{{ x }}", "<&lt;!channel&gt; &amp; co>"),
-            ("{{ record.city }} {{ record['n'] }}", "&lt;!channel&gt; &amp; co 3"),
-            ("{{ record | length }}", "8"),
-            (
-                "{% for key, value in record | items %}{{ key }} {% endfor %}",
-                "city temp n ok url tags record gust ",
-            ),
-            ("{% if gust is none %}calm{% endif %}", "calm"),
-            ("{{ missing | default('-') }}", "-"),
-            ("{{ range(3) | list }}", "[0,1,2]"),
-            ("", ""),
-        ] {
-            assert_eq!(text(template).as_deref(), Ok(expected), "{template}");
-        }
-    }
-
-    #[test]
-    fn a_condition_is_true_or_false() {
-        for (when, expected) in [
-            ("temp > 30", true),
-            ("temp > 30 and n == 4", false),
-            ("city", true),
-            ("gust is none", true),
-            ("missing is defined", false),
-            ("'a' in tags", true),
-            ("record.temp >= 31.5", true),
-            ("true if n == 4", false),
-            ("\n  n\n  == 3\n", true),
-            ("'%}' == '%}'", true),
-        ] {
-            assert_eq!(wants(when), Ok(expected), "{when}");
-        }
-    }
-
-    #[test]
-    fn nothing_undefined_passes() {
-        for when in
-            ["tempp > 30", "tempp", "not tempp", "tempp == 1", "1 < tempp", "tempp in tags", "'a' in tempp"]
-        {
-            assert_eq!(
-                wants(when),
-                Err("--when: undefined value: `tempp` is undefined".to_owned()),
-                "{when}"
-            );
-        }
-        assert_eq!(
-            wants("record.tempp > 3"),
-            Err("--when: undefined value: `record.tempp` is undefined".to_owned())
-        );
-        for template in [
-            "{{ tempp }}",
-            "{{ tempp ~ 1 }}",
-            "{% if tempp %}{% endif %}",
-            "{% for x in tempp %}{% endfor %}",
-        ] {
-            assert_eq!(
-                text(template),
-                Err("--template: undefined value: `tempp` is undefined".to_owned()),
-                "{template}"
-            );
-        }
-        assert_eq!(
-            text("\n\n{{ tempp }}"),
-            Err("--template line 3: undefined value: `tempp` is undefined".to_owned())
-        );
-    }
-
-    #[test]
-    fn what_is_no_template_is_named_with_its_place() {
-        for (when, said) in [
-            ("temp >", "--when: column 6: syntax error: unexpected end of input, expected expression"),
-            ("temp > 1) or (true", "--when: column 9: syntax error: unexpected `)`, expected end of input"),
-            ("temp %} x", "--when: column 9: syntax error: unexpected end of input"),
-            ("temp +\n + *", "--when: line 2, column 4: syntax error: unexpected `*`"),
-        ] {
-            let error = wants(when).unwrap_err();
-            assert!(error.starts_with(said), "{when:?}: {error}");
-        }
-        for (template, said) in [
-            ("äöü {{ x", "--template: column 9: syntax error: unexpected end of input"),
-            ("{% if x %}", "--template: column 11: syntax error: unexpected end of input"),
-            ("{{ x }}\n{% fi %}", "--template: line 2, column 4: syntax error: unknown"),
-        ] {
-            let error = text(template).unwrap_err();
-            assert!(error.starts_with(said), "{template:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_template_ends() {
-        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
-        assert_eq!(text(endless), Err("--template: it does not come to an end".to_owned()));
-        assert_eq!(text("{{ 'x' * 999999999 }}"), Err("--template: it does not come to an end".to_owned()));
-    }
-
-    #[test]
-    fn what_no_record_makes_right_is_usage() {
-        let templates = Templates::compile(None, Some("{{ city | shout }}")).unwrap();
-        let fault = templates.text(&variables(RECORD.as_bytes(), &[]).unwrap()).unwrap_err();
-        assert_eq!(
-            (fault.class(), fault.message()),
-            (Class::Usage, "--template: unknown filter: filter shout is unknown")
-        );
-    }
-}
+#[path = "template_tests.rs"]
+mod tests;

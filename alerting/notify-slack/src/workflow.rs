@@ -175,7 +175,7 @@ mod tests {
         let blocks = payload["blocks"].as_array().unwrap();
         assert_eq!(blocks[0]["text"]["text"], "Workflow w ended with an error");
         assert!(
-            blocks.last().unwrap()["text"]["text"].as_str().unwrap().ends_with("\nand 381 more"),
+            blocks.last().unwrap()["text"]["text"].as_str().unwrap().ends_with("\nand 382 more"),
             "{payload}"
         );
     }

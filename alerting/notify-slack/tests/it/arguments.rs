@@ -1,0 +1,135 @@
+//! Flags and variables: what goes together, what is missing, and the card.
+
+use crate::support::{PATH, Slack, TOKEN, failed, no_secret_in, notify};
+
+const MISSING_WEBHOOK: &str = "SLACK_WEBHOOK_URL is not set (the address of an incoming webhook; not needed with --channel or \
+                               --dry-run); set it, or SLACK_WEBHOOK_URL_FILE to a file with it";
+const MISSING_TOKEN: &str = "SLACK_BOT_TOKEN is not set (a bot's token with the scope chat:write; needed with --channel, but \
+                             not with --dry-run); set it, or SLACK_BOT_TOKEN_FILE to a file with it";
+
+#[test]
+fn missing_credentials_are_named_before_anything_is_read() {
+    let slack = Slack::takes();
+    let with_token = format!("{MISSING_WEBHOOK}; SLACK_BOT_TOKEN is set, and needs --channel");
+    for (cmd, message) in [
+        (notify(&[]), MISSING_WEBHOOK),
+        (notify(&[]).env("SLACK_BOT_TOKEN", TOKEN), &with_token),
+        (notify(&["--channel", "#c"]), MISSING_TOKEN),
+        (notify(&["--channel", "#c"]).env("SLACK_WEBHOOK_URL", slack.webhook()), MISSING_TOKEN),
+        (notify(&[]).env("SLACK_CHANNEL", "#c"), MISSING_TOKEN),
+        (notify(&[]).env("SLACK_CHANNEL", ""), "--channel (SLACK_CHANNEL) is empty"),
+        (notify(&[]).env("SLACK_WEBHOOK_URL", ""), "SLACK_WEBHOOK_URL is set and empty"),
+        (notify(&[]).env("ALERT_WEBHOOK", "\n"), "ALERT_WEBHOOK is set and empty"),
+        (notify(&["--channel", "c"]).env("SLACK_BOT_TOKEN", ""), "SLACK_BOT_TOKEN is set and empty"),
+    ] {
+        failed(&cmd.stdin_open().spawn().wait(), 78, message);
+    }
+    assert_eq!(slack.requests(), []);
+}
+
+#[test]
+fn credentials_are_found_under_all_their_names() {
+    let slack = Slack::takes();
+    let folder = etl_testkit::run::temp_dir();
+    let path = folder.path().join("webhook");
+    std::fs::write(&path, format!("{}\n", slack.webhook())).expect("the folder is writable");
+    notify(&["--text", "a"]).env("ALERT_WEBHOOK", slack.webhook()).run().ok();
+    notify(&["--text", "b"]).env("SLACK_WEBHOOK_URL_FILE", &path).run().ok();
+    notify(&["--text", "c"]).env("ALERT_WEBHOOK_FILE", &path).run().ok();
+    // With both, the channel decides.
+    let both = slack.notify(&["--text", "d"]).env("SLACK_BOT_TOKEN", TOKEN).run();
+    both.ok();
+    assert_eq!(slack.texts(), ["a", "b", "c", "d"]);
+    assert!(slack.requests().iter().all(|request| request.target == PATH));
+    let api = Slack::answers(crate::support::recorded(200, "webapi_200_chat_postMessage.json"));
+    api.notify_channel(&["--text", "e"]).env("SLACK_WEBHOOK_URL", slack.webhook()).run().ok();
+    assert_eq!((api.requests().len(), slack.requests().len()), (1, 4));
+}
+
+#[test]
+fn addresses_that_are_refused() {
+    for (url, why) in [
+        (
+            format!("http://hooks.example{PATH}"),
+            "http:// is refused but to loopback, because keys would travel readable; --allow-http permits it",
+        ),
+        (format!("ftp://hooks.example{PATH}"), "it must start with https:// (or http://)"),
+        (format!("https://hooks.example{PATH}?x=1"), "it must have no query and no fragment"),
+        (PATH.to_owned(), "it must start with https:// (or http://)"),
+    ] {
+        let ran = notify(&["--text", "x"]).env("SLACK_WEBHOOK_URL", &url).run();
+        ran.fails(78);
+        let message = ran.last_error_line();
+        assert!(message.starts_with("the webhook's address in SLACK_WEBHOOK_URL: base URL"), "{message}");
+        assert!(message.ends_with(why), "{message}");
+        no_secret_in(&ran);
+    }
+    let ran = notify(&["--text", "x", "--channel", "c", "--api-url", "http://slack.example/api"])
+        .env("SLACK_BOT_TOKEN", TOKEN)
+        .run();
+    ran.fails(78);
+    assert!(
+        ran.last_error_line().starts_with("--api-url: base URL \"http://slack.example/api\""),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn flags_that_do_not_go_together() {
+    let slack = Slack::takes();
+    for args in [
+        &["--text", "x", "--digest"][..],
+        &["--text", "x", "--when", "n"],
+        &["--text", "x", "--template", "n"],
+        &["--text", "x", "--emit", "records"],
+        &["--text", "x", "--input", "in"],
+        &["--text", "x", "--allow-empty"],
+        &["--text", "x", "--max-messages", "3"],
+        &["--text", "x", "--on", "failure"],
+        &["--text", "x", "--workflow-name", "w"],
+        &["--text", " "],
+        &["--workflow-name", "w", "--workflow-status", "Failed", "--digest"],
+        &["--workflow-name", "w", "--workflow-status", "Failed", "--input", "in"],
+        &["--workflow-name", "w", "--workflow-status", "Failed", "--seal", "off"],
+        &["--dry-run", "--emit", "records"],
+        &["--max-messages", "0"],
+        &["--on", "success"],
+        &["--emit", "receipts"],
+        &["--output", "out"],
+    ] {
+        let ran = slack.notify(args).stdin("{\"n\":1}\n").run();
+        ran.fails(2);
+        no_secret_in(&ran);
+    }
+    assert_eq!(slack.requests(), []);
+}
+
+#[test]
+fn the_card_names_every_variable() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&["--describe"]).run();
+    no_secret_in(&ran);
+    let card = crate::support::printed(&ran.ok().stdout.replace('\n', "")).remove(0);
+    let variables: Vec<_> = card["variables"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|v| (v["name"].as_str(), v["secret"] == true))
+        .collect();
+    assert_eq!(
+        variables,
+        [
+            (Some("SLACK_WEBHOOK_URL"), true),
+            (Some("SLACK_BOT_TOKEN"), true),
+            (Some("WORKFLOW_NAME"), false),
+            (Some("WORKFLOW_STATUS"), false),
+            (Some("WORKFLOW_FAILURES"), false)
+        ]
+    );
+    assert_eq!(card["variables"][0]["aliases"], serde_json::json!(["ALERT_WEBHOOK"]));
+    assert_eq!(card["schemas"], serde_json::json!({ "in": [], "out": [] }));
+    let flags = card["flags"].as_array().expect("a list");
+    let channel = flags.iter().find(|flag| flag["name"] == "--channel").expect("the flag");
+    assert_eq!(channel["variable"], "SLACK_CHANNEL");
+}

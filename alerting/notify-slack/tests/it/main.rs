@@ -1,0 +1,12 @@
+//! Runs of the binary against a server that answers as Slack does, and what was sent to it.
+
+mod arguments;
+mod emit;
+mod failures;
+mod pipes;
+mod records;
+mod replies;
+mod secrets;
+mod support;
+mod templates;
+mod workflow;

@@ -1,0 +1,87 @@
+//! Whole pipes: what fails first is told once, and its code is that of the last stage.
+
+use std::io::pipe;
+use std::path::PathBuf;
+
+use etl_testkit::run::{Cmd, Ran, temp_dir};
+
+use crate::support::{Slack, no_secret_in};
+
+/// A folder of recorded replies of OpenWeather.
+fn replies() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../extractors/extract-openweather/demo")
+}
+
+/// Runs `extract-openweather … | load-sqlite … | notify-slack …`.
+fn run(slack: &Slack, extract: Cmd, load: &[&str], notify: &[&str]) -> [Ran; 3] {
+    let folder = temp_dir();
+    let (first_reader, first_writer) = pipe().expect("a pipe");
+    let (second_reader, second_writer) = pipe().expect("a pipe");
+    let load = Cmd::bin("load-sqlite").args(["--db", "w.db"]).args(load).in_folder(folder.path());
+    let extract = extract.stdout_to(first_writer).spawn();
+    let load = load.stdin_from(first_reader).stdout_to(second_writer).spawn();
+    let notify = slack.notify(notify).stdin_from(second_reader).spawn();
+    [extract.finish(), load.finish(), notify.finish()]
+}
+
+fn extract() -> Cmd {
+    Cmd::bin("extract-openweather").args(["current", "--city", "Paris", "--replay"])
+}
+
+#[test]
+fn a_load_is_told() {
+    let slack = Slack::takes();
+    let [extracted, loaded, notified] = run(&slack, extract().arg(replies()), &[], &["--seal", "required"]);
+    extracted.ok();
+    loaded.ok();
+    assert_eq!(notified.ok().stdout, "");
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].starts_with("Loaded *openweather_current*: 1 record, 1 inserted in "), "{texts:?}");
+}
+
+#[test]
+fn what_the_extractor_could_not_do_is_told_once() {
+    let slack = Slack::takes();
+    let [extracted, loaded, notified] = run(&slack, extract().arg("/nonexistent"), &[], &["--on", "failure"]);
+    for ran in [&extracted, &loaded, &notified] {
+        ran.fails(66);
+        no_secret_in(ran);
+    }
+    assert_eq!(notified.stdout, "");
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let cause = extracted.last_error_line().replace('&', "&amp;");
+    assert_eq!(
+        texts[0],
+        format!("Pipeline failed\n{cause}\nExit code 66: an input file is missing or unreadable")
+    );
+}
+
+#[test]
+fn what_the_loader_could_not_do_is_told_once() {
+    for (load, code) in
+        [(&["--table", "w", "--schema", "nobody.knows"][..], 78), (&["--schema", "openweather.forecast"], 3)]
+    {
+        let slack = Slack::takes();
+        let [_, loaded, notified] = run(&slack, extract().arg(replies()), load, &[]);
+        loaded.fails(code);
+        notified.fails(code);
+        no_secret_in(&notified);
+        assert_eq!(notified.last_error_line(), format!("the producer failed: {}", loaded.last_error_line()));
+        let texts = slack.texts();
+        assert_eq!(texts.len(), 1, "{texts:?}");
+        let cause = loaded.last_error_line().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        assert!(texts[0].contains(&cause), "{texts:?}");
+    }
+}
+
+#[test]
+fn slack_that_is_gone_leaves_the_pipelines_code() {
+    let slack = Slack::answers(etl_testkit::http::Reply::text(404, "no_service"));
+    let [extracted, _, notified] = run(&slack, extract().arg("/nonexistent"), &[], &[]);
+    notified.fails(66);
+    assert!(notified.last_error_line().contains(extracted.last_error_line()), "{}", notified.stderr);
+    assert!(notified.last_error_line().ends_with(": 404: no_service"), "{}", notified.stderr);
+    no_secret_in(&notified);
+}

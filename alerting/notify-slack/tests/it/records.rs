@@ -1,0 +1,139 @@
+//! What a stream brought, as it is told without a template.
+
+use crate::support::{Slack, notify, plain, sealed, sealed_as};
+
+const RECEIPT: &str = r#"{"target":"openweather_current","load_id":"l","mode":"upsert","records":3,"inserted":2,"updated":0,"unchanged":1,"superseded":0,"rejected":1,"dropped_fields":0,"sha256":"aa","seconds":0.051,"already_loaded":false,"pipeline":null,"state":null}"#;
+
+/// Records whose field `n` counts from 1.
+fn numbered(count: usize) -> Vec<u8> {
+    let lines: Vec<String> = (1..=count).map(|n| format!("{{\"n\":{n}}}")).collect();
+    sealed("numbered", &lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_receipt_is_a_sentence() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&["--seal", "required"]).stdin(sealed_as("etl.receipt", "r", &[RECEIPT])).run();
+    assert_eq!((ran.ok().stdout.as_str(), ran.stderr.as_str()), ("", "posted 1 message for 1 of 1 record\n"));
+    slack.sent("receipt.json");
+}
+
+#[test]
+fn other_records_are_their_fields() {
+    let slack = Slack::takes();
+    let lines = [
+        r#"{"city":"Seattle <!channel> & co","temp":8.40,"gust":null,"tags":["a","b"]}"#,
+        r#"{"<@U1>":"x\ny"}"#,
+    ];
+    slack.notify(&[]).stdin(sealed("a", &lines)).run().ok();
+    slack.sent("records.json");
+    assert!(
+        slack.payloads().iter().all(|payload| !payload.contains("<!channel>") && !payload.contains("<@U1>"))
+    );
+}
+
+#[test]
+fn a_digest_is_one_message() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&["--digest"]).stdin(numbered(3)).run();
+    assert_eq!(ran.ok().stderr, "posted 1 message for 3 of 3 records\n");
+    slack.sent("digest.json");
+}
+
+#[test]
+fn a_digest_of_too_many_says_how_many_more() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&["--digest", "--template", "{{ n }} {{ 'x' * 95 }}"]).stdin(numbered(5000)).run();
+    assert_eq!(ran.ok().stderr, "posted 1 message for 5000 of 5000 records\n");
+    let payload = crate::support::printed(&slack.payloads()[0]).remove(0);
+    let blocks: Vec<&str> = payload["blocks"]
+        .as_array()
+        .expect("blocks")
+        .iter()
+        .map(|b| b["text"]["text"].as_str().expect("a text"))
+        .collect();
+    let lines: Vec<&str> = blocks.iter().flat_map(|block| block.lines()).collect();
+    let (last, told) = lines.split_last().expect("lines");
+    assert_eq!(*last, format!("and {} more", 5000 - told.len()));
+    for (n, line) in told.iter().enumerate() {
+        assert_eq!(*line, format!("{} {}", n + 1, "x".repeat(95)));
+    }
+    assert!(blocks.iter().all(|block| block.len() <= 3000));
+    let total: usize = blocks.iter().map(|block| block.len()).sum();
+    assert!((11_800..=12_000).contains(&total), "{total}");
+}
+
+#[test]
+fn only_so_many_messages_are_posted() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&["--max-messages", "2"]).stdin(numbered(7)).run();
+    assert_eq!(ran.ok().stderr, "posted 2 messages for 7 of 7 records\n");
+    slack.sent("max_messages.json");
+
+    let slack = Slack::takes();
+    slack.notify(&[]).stdin(numbered(21)).run().ok();
+    let texts = slack.texts();
+    assert_eq!((texts.len(), texts[18].as_str(), texts[19].as_str()), (20, "*n*: 19", "*n*: 20\nand 1 more"));
+    let slack = Slack::takes();
+    slack.notify(&[]).stdin(numbered(20)).run().ok();
+    assert_eq!(slack.texts().last().map(String::as_str), Some("*n*: 20"));
+}
+
+#[test]
+fn a_success_without_records_or_with_on_failure_posts_nothing() {
+    let slack = Slack::takes();
+    for (args, stream, records) in [
+        (&["--on", "failure"][..], numbered(3), "3 records"),
+        (&["--on", "failure", "--when", "typo", "--digest"], numbered(1), "1 record"),
+        (&[], numbered(0), "0 records"),
+        (&["--digest"], numbered(0), "0 records"),
+        (&["--allow-empty"], Vec::new(), "0 records"),
+        (&["--when", "n > 5"], numbered(3), "3 records"),
+        (&["--template", "{% if n > 5 %}{{ n }}{% endif %}"], numbered(3), "3 records"),
+    ] {
+        let ran = slack.notify(args).stdin(stream).run();
+        let summary = format!("posted 0 messages for 0 of {records}\n");
+        assert_eq!((ran.ok().stdout.as_str(), &ran.stderr), ("", &summary), "{args:?}");
+    }
+    assert_eq!(slack.requests(), []);
+}
+
+#[test]
+fn a_plain_stream_is_told_too() {
+    let slack = Slack::takes();
+    let ran = slack.notify(&[]).stdin(plain(&[r#"{"n":1}"#, r#"{"n":2}"#])).run();
+    assert!(ran.ok().stderr.starts_with("warning: the input is not sealed"), "{}", ran.stderr);
+    assert_eq!(slack.texts(), ["*n*: 1", "*n*: 2"]);
+}
+
+#[test]
+fn a_long_record_is_shortened() {
+    let slack = Slack::takes();
+    let line = format!("{{\"text\":\"{}\"}}", "<".repeat(100_000));
+    slack.notify(&[]).stdin(sealed("a", &[&line])).run().ok();
+    let payload = crate::support::printed(&slack.payloads()[0]).remove(0);
+    let last = payload["blocks"].as_array().and_then(|blocks| blocks.last()).expect("a block");
+    let shown = last["text"]["text"].as_str().expect("a text");
+    assert!(shown.contains("&lt;… (") && shown.ends_with(" more characters)"), "{shown}");
+}
+
+#[test]
+fn a_message_in_the_middle_is_refused() {
+    use etl_testkit::http::{Reply, Script};
+    let slack =
+        Slack::answers(Script::new().then(Reply::text(200, "ok")).then(Reply::text(404, "no_service")));
+    let ran = slack.notify(&[]).stdin(numbered(3)).run();
+    crate::support::failed(&ran, 78, "1 of 3 messages were posted: HOST: 404: no_service");
+    assert_eq!(slack.texts(), ["*n*: 1", "*n*: 2"]);
+}
+
+#[test]
+fn a_dry_run_prints_what_would_be_posted() {
+    let slack = Slack::takes();
+    slack.notify(&[]).stdin(numbered(2)).run().ok();
+    let ran = notify(&["--dry-run"]).stdin(numbered(2)).run();
+    assert_eq!(ran.ok().lines(), slack.payloads());
+    assert_eq!(ran.stderr, "printed 2 messages for 2 of 2 records\n");
+    let ran = notify(&["--dry-run", "--channel", "#c", "--text", "x"]).run();
+    assert!(ran.ok().stdout.starts_with("{\"channel\":\"#c\",\"text\":\"x\",\"blocks\":["), "{}", ran.stdout);
+}
