@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Context, Fault, Output, Secret};
+use etl_component::{Context, Env, Fault, Output, Secret, Variable, redact};
 use etl_http::{BaseUrl, Client, Reply, Request, Verdict, base_url};
 use etl_stream::writer::io_fault;
 
@@ -52,6 +52,7 @@ impl Slack {
     /// # Errors
     /// 78, naming the variable or the flag that is missing or wrong; 74 if the output cannot be created.
     pub(crate) fn open(destination: &Destination, context: &Context) -> Result<Slack, Fault> {
+        register_webhooks(&context.env);
         let channel = destination.channel.clone();
         if destination.dry_run {
             return Ok(Slack::DryRun { output: Output::create(Path::new("-"))?, channel });
@@ -75,7 +76,7 @@ impl Slack {
     pub(crate) fn post(&mut self, message: &Message) -> Result<(), Fault> {
         match self {
             Slack::DryRun { output, channel } => {
-                let line = message.payload(channel.as_deref(), true) + "\n";
+                let line = redact(&message.payload(channel.as_deref(), true)) + "\n";
                 output.write_all(line.as_bytes()).map_err(io_fault)
             }
             Slack::Online { client, transport, channel } => {
@@ -115,7 +116,7 @@ impl Transport {
     }
 }
 
-/// The webhook's address. All of it that may be a secret is registered before anything can print it.
+/// The webhook's address.
 fn webhook(context: &Context, allow_http: bool) -> Result<BaseUrl, Fault> {
     let missing = || {
         let hint = match context.env.text(&BOT_TOKEN) {
@@ -128,9 +129,18 @@ fn webhook(context: &Context, allow_http: bool) -> Result<BaseUrl, Fault> {
         ))
     };
     let url = context.env.secret(&WEBHOOK)?.ok_or_else(missing)?;
-    register_parts(url.expose());
     base_url(url.expose(), allow_http)
         .map_err(|fault| Fault::config("the webhook's address in SLACK_WEBHOOK_URL").because(fault))
+}
+
+/// Registers what is secret in the addresses that are set, used or not: the cause of a failure may quote one.
+fn register_webhooks(env: &Env) {
+    for name in std::iter::once(WEBHOOK.name).chain(WEBHOOK.aliases.iter().copied()) {
+        let variable = Variable { name, aliases: &[], ..WEBHOOK };
+        if let Ok(Some(url)) = env.secret(&variable) {
+            register_parts(url.expose());
+        }
+    }
 }
 
 /// Registers the path of a webhook's address and what in it may be a secret by itself, for other programs quote parts.

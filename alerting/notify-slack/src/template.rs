@@ -20,8 +20,11 @@ const FUEL: u64 = 500_000;
 const WHEN: &str = "--when";
 const TEMPLATE: &str = "--template";
 
-/// minijinja's tests that take what is undefined for one more value that they are not true of.
-const TESTS: [(&str, fn(&Value) -> bool); 12] = [
+type Test = fn(&Value) -> bool;
+type Comparison = fn(&Value, &Value) -> bool;
+
+/// minijinja's tests to which what is undefined is one more value.
+const TESTS: [(&str, Test); 16] = [
     ("none", builtin::is_none),
     ("true", builtin::is_true),
     ("false", builtin::is_false),
@@ -34,6 +37,29 @@ const TESTS: [(&str, fn(&Value) -> bool); 12] = [
     ("sequence", builtin::is_sequence),
     ("iterable", builtin::is_iterable),
     ("mapping", builtin::is_mapping),
+    ("lower", builtin::is_lower),
+    ("upper", builtin::is_upper),
+    ("odd", |value| builtin::is_odd(value.clone())),
+    ("even", |value| builtin::is_even(value.clone())),
+];
+
+/// The same, of two values.
+const COMPARISONS: [(&str, Comparison); 15] = [
+    ("eq", builtin::is_eq),
+    ("equalto", builtin::is_eq),
+    ("==", builtin::is_eq),
+    ("ne", builtin::is_ne),
+    ("!=", builtin::is_ne),
+    ("lt", builtin::is_lt),
+    ("lessthan", builtin::is_lt),
+    ("<", builtin::is_lt),
+    ("le", builtin::is_le),
+    ("<=", builtin::is_le),
+    ("gt", builtin::is_gt),
+    ("greaterthan", builtin::is_gt),
+    (">", builtin::is_gt),
+    ("ge", builtin::is_ge),
+    (">=", builtin::is_ge),
 ];
 
 /// The compiled templates.
@@ -58,6 +84,10 @@ impl Templates {
         environment.set_debug(true);
         for (name, test) in TESTS {
             environment.add_test(name, move |value: &Value| defined(value).map(|()| test(value)));
+        }
+        for (name, test) in COMPARISONS {
+            let both = move |a: &Value, b: &Value| defined(a).and(defined(b)).map(|()| test(a, b));
+            environment.add_test(name, both);
         }
         if let Some(when) = when {
             environment.compile_expression_owned(when).map_err(|error| no_template(WHEN, when, &error))?;

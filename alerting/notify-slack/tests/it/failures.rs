@@ -3,7 +3,7 @@
 use etl_testkit::http::Reply;
 use etl_testkit::run::temp_dir;
 
-use crate::support::{Slack, failed, hide_address, no_secret_in, notify, plain, sealed, sealed_as};
+use crate::support::{PATH, Slack, failed, hide_address, no_secret_in, notify, plain, sealed, sealed_as};
 
 const RECORD: &str = r#"{"n":1}"#;
 
@@ -139,6 +139,14 @@ fn a_dry_run_prints_the_failure_and_ends_with_its_code() {
 
 #[test]
 fn a_secret_in_a_cause_is_not_passed_on() {
+    let quoted = abort(3, &format!("cannot POST hooks.example{PATH}"));
+    let ran = notify(&["--dry-run"])
+        .env("ALERT_WEBHOOK", format!("https://hooks.example{PATH}"))
+        .stdin(quoted)
+        .run();
+    ran.fails(3);
+    assert!(ran.stdout.contains("cannot POST hooks.example/[redacted]"), "{}", ran.stdout);
+    no_secret_in(&ran);
     let slack = Slack::takes();
     let ran = slack.notify(&[]).stdin(abort(3, &format!("cannot POST {}", slack.webhook()))).run();
     failed(&ran, 3, "the producer failed: cannot POST [redacted]");
