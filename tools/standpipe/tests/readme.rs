@@ -61,7 +61,7 @@ fn run_examples(document: &str) -> usize {
     let database = postgres::Server::shared().database();
     let binaries = workspace_binary("standpipe").parent().expect("a folder").to_owned();
     // Built along with standpipe.
-    for name in ["extract-openweather", "load-sqlite", "load-postgres"] {
+    for name in ["extract-openweather", "load-sqlite", "load-postgres", "notify-slack"] {
         workspace_binary(name);
     }
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
@@ -106,4 +106,9 @@ fn the_examples_of_the_contract_run_as_written() {
 #[test]
 fn the_examples_of_postgres_run_as_written() {
     assert_eq!(run_examples("docs/postgres.md"), 3);
+}
+
+#[test]
+fn the_examples_of_slack_run_as_written() {
+    assert_eq!(run_examples("docs/slack.md"), 2);
 }
