@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Parser, ValueEnum};
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable};
 use etl_http::HttpArgs;
+use etl_stream::Seal;
 
 use crate::template::Templates;
 use crate::workflow::{Status, Workflow};
@@ -217,11 +218,14 @@ fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
         return Ok(Job::Text(text));
     }
     // A flag for records counts more than a variable, which may have been set for other programs as well.
+    let input = &cli.input;
     let reads = cli.when.is_some()
         || cli.template.is_some()
         || cli.digest
         || emits
-        || cli.input.input != Path::new("-");
+        || input.input != Path::new("-")
+        || input.seal != Seal::default()
+        || input.allow_empty;
     let set = |variable: Variable| env.get(variable.name).filter(|value| !value.trim().is_empty() && !reads);
     let flag =
         cli.workflow_name.is_some() || cli.workflow_status.is_some() || cli.workflow_failures.is_some();

@@ -112,8 +112,8 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// What came of how much, for the message of a failure.
-    pub(crate) fn progress(&self) -> u64 {
+    /// How many records were read.
+    pub(crate) fn records(&self) -> u64 {
         self.records
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) 
             let class = fault.class();
             let cause = format!("{:#}", Error::from(fault));
             let told =
-                failure(class, &cause, begun.as_ref(), gather.progress()).map(|message| slack.post(&message));
+                failure(class, &cause, begun.as_ref(), gather.records()).map(|message| slack.post(&message));
             match told.transpose() {
                 Ok(_) => Err(Fault::new(class, cause).into()),
                 Err(fault) => {

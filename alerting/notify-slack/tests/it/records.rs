@@ -137,3 +137,18 @@ fn a_dry_run_prints_what_would_be_posted() {
     let ran = notify(&["--dry-run", "--channel", "#c", "--text", "x"]).run();
     assert!(ran.ok().stdout.starts_with("{\"channel\":\"#c\",\"text\":\"x\",\"blocks\":["), "{}", ran.stdout);
 }
+
+#[test]
+fn memory_does_not_grow_with_the_stream() {
+    let text = "x".repeat(1000);
+    let lines: String = (0..40_000).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}\n")).collect();
+    for args in [&["--digest", "--dry-run"][..], &["--dry-run", "--template", "{{ text }}"]] {
+        let mut running = notify(args).args(["--seal", "off"]).stdin_open().spawn();
+        running.write(&lines);
+        running.wait_until_it_reads();
+        let peak = running.memory_peak();
+        assert!(peak < 32 << 10, "{peak} KiB for {} bytes", lines.len());
+        running.close_stdin();
+        running.finish().ok();
+    }
+}

@@ -68,12 +68,15 @@ fn what_is_missing_or_wrong_is_named() {
 
 #[test]
 fn a_flag_for_records_counts_more_than_a_variable() {
-    let ran = notify(&["--digest", "--dry-run"])
-        .env("WORKFLOW_STATUS", "Failed")
-        .env("WORKFLOW_NAME", "w")
-        .stdin("{\"n\":1}\n")
-        .run();
-    assert!(ran.ok().stdout.starts_with("{\"text\":\"*n*: 1\""), "{}", ran.stdout);
+    for flags in [&["--digest"][..], &["--seal", "off"], &["--allow-empty"], &["--when", "true"]] {
+        let ran = notify(flags)
+            .arg("--dry-run")
+            .env("WORKFLOW_STATUS", "Failed")
+            .env("WORKFLOW_NAME", "w")
+            .stdin("{\"n\":1}\n")
+            .run();
+        assert!(ran.ok().stdout.starts_with("{\"text\":\"*n*: 1\""), "{}", ran.stdout);
+    }
     // A name alone is no end of a workflow.
     let ran = notify(&["--dry-run"]).env("WORKFLOW_NAME", "w").stdin("{\"n\":1}\n").run();
     assert!(ran.ok().stdout.starts_with("{\"text\":\"*n*: 1\""), "{}", ran.stdout);
