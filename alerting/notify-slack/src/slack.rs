@@ -63,7 +63,7 @@ impl Slack {
                 .map_err(|fault| Fault::config("--api-url").because(fault))?;
             Transport::Api(base, context.env.required_secret(&BOT_TOKEN)?)
         } else {
-            Transport::Webhook(webhook(context, allow_http)?)
+            Transport::Webhook(webhook(&context.env, allow_http)?)
         };
         let client = Client::new(&destination.http, allow_http, &context.env, &context.producer())?;
         Ok(Slack::Online { client, transport, channel })
@@ -117,20 +117,13 @@ impl Transport {
 }
 
 /// The webhook's address.
-fn webhook(context: &Context, allow_http: bool) -> Result<BaseUrl, Fault> {
-    let missing = || {
-        let hint = match context.env.text(&BOT_TOKEN) {
-            Some((name, _)) => format!("; {name} is set, and needs --channel"),
-            None => String::new(),
-        };
-        Fault::config(format!(
-            "{} is not set ({}); set it, or {}_FILE to a file with it{hint}",
-            WEBHOOK.name, WEBHOOK.help, WEBHOOK.name
-        ))
-    };
-    let url = context.env.secret(&WEBHOOK)?.ok_or_else(missing)?;
-    base_url(url.expose(), allow_http)
-        .map_err(|fault| Fault::config("the webhook's address in SLACK_WEBHOOK_URL").because(fault))
+fn webhook(env: &Env, allow_http: bool) -> Result<BaseUrl, Fault> {
+    let url = env.required_secret(&WEBHOOK).map_err(|fault| match env.text(&BOT_TOKEN) {
+        Some((name, _)) => Fault::config(format!("{fault}; {name} is set, and needs --channel")),
+        None => fault,
+    })?;
+    let name = env.text(&WEBHOOK).map_or(WEBHOOK.name, |(name, _)| name);
+    base_url(url.expose(), allow_http).map_err(|fault| Fault::config(name).because(fault))
 }
 
 /// Registers what is secret in the addresses that are set, used or not: the cause of a failure may quote one.

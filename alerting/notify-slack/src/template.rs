@@ -205,7 +205,7 @@ fn failed(flag: &str, error: &Error) -> Fault {
 
 fn words(error: &Error) -> String {
     match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => "it does not come to an end".to_owned(),
+        (ErrorKind::OutOfFuel, _) => "it takes too many steps or makes too long a text".to_owned(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     }

@@ -60,10 +60,12 @@ fn addresses_that_are_refused() {
         let ran = notify(&["--text", "x"]).env("SLACK_WEBHOOK_URL", &url).run();
         ran.fails(78);
         let message = ran.last_error_line();
-        assert!(message.starts_with("the webhook's address in SLACK_WEBHOOK_URL: base URL"), "{message}");
+        assert!(message.starts_with("SLACK_WEBHOOK_URL: base URL"), "{message}");
         assert!(message.ends_with(why), "{message}");
         no_secret_in(&ran);
     }
+    let ran = notify(&["--text", "x"]).env("ALERT_WEBHOOK", "nonsense").run();
+    failed(&ran, 78, "ALERT_WEBHOOK: base URL \"[redacted]\": it must start with https:// (or http://)");
     let ran = notify(&["--text", "x", "--channel", "c", "--api-url", "http://slack.example/api"])
         .env("SLACK_BOT_TOKEN", TOKEN)
         .run();
