@@ -241,8 +241,13 @@ fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
         };
         let name = cli.workflow_name.or_else(|| set(NAME).map(str::to_owned));
         let name = name.filter(|name| !name.trim().is_empty());
-        let name =
-            name.ok_or_else(|| Fault::usage("--workflow-name is missing (WORKFLOW_NAME says the same)"))?;
+        let name = name.ok_or_else(|| {
+            if flag {
+                Fault::usage("--workflow-name is missing (WORKFLOW_NAME says the same)")
+            } else {
+                Fault::config("WORKFLOW_STATUS is set and WORKFLOW_NAME is not")
+            }
+        })?;
         let failures = cli.workflow_failures.or_else(|| set(FAILURES).map(str::to_owned)).unwrap_or_default();
         return Ok(Job::Workflow(Workflow { name, status, failures }));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use etl_component::{Class, redact};
 use etl_http::{Reply, Verdict};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// Refusals of the message itself: the same text without blocks may pass.
 const PAYLOAD: [&str; 4] =
@@ -58,24 +58,6 @@ pub(crate) const PACE: Duration = Duration::from_secs(1);
 /// The longest text of an error that is told.
 const LONGEST_ERROR: usize = 500;
 
-/// The body of an answer of `chat.postMessage`, and of a webhook's 429.
-#[derive(Deserialize)]
-struct Body {
-    ok: bool,
-    error: Option<String>,
-    /// The scope that is missing.
-    needed: Option<String>,
-    retry_after: Option<u64>,
-    #[serde(default)]
-    response_metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    messages: Vec<String>,
-}
-
 /// What a webhook's answer means; a refusal of the payload is accepted here, for [`refused_payload`] to find.
 pub(crate) fn of_webhook(reply: &Reply) -> Option<Verdict> {
     match refused_payload(reply) {
@@ -105,7 +87,7 @@ pub(crate) fn of_api(reply: &Reply) -> Option<Verdict> {
 pub(crate) fn last_of_api(reply: &Reply) -> Option<Verdict> {
     match named(reply) {
         Some(verdict) => Some(verdict),
-        None if reply.status == 200 && body(reply).is_some_and(|body| body.ok) => Some(Verdict::Accept),
+        None if reply.status == 200 && body(reply)["ok"] == true => Some(Verdict::Accept),
         None => odd(reply, "JSON with `ok` is expected"),
     }
 }
@@ -119,7 +101,7 @@ pub(crate) fn refused_payload(reply: &Reply) -> Option<String> {
 fn named(reply: &Reply) -> Option<Verdict> {
     let name = name(reply)?;
     if LIMITED.contains(&name.as_str()) || reply.status == 429 {
-        let asked = body(reply).and_then(|body| body.retry_after).map(Duration::from_secs);
+        let asked = body(reply)["retry_after"].as_u64().map(Duration::from_secs);
         return Some(Verdict::Retry { min_wait: asked.unwrap_or(PACE) });
     }
     if reply.status >= 500 {
@@ -134,16 +116,18 @@ fn named(reply: &Reply) -> Option<Verdict> {
 
 /// The error that an answer names: in JSON any, in plain text one that Slack is known to name.
 fn name(reply: &Reply) -> Option<String> {
-    if let Some(body) = body(reply) {
-        return body.error.filter(|_| !body.ok);
+    let body = body(reply);
+    if body["ok"] == false {
+        return body["error"].as_str().map(str::to_owned);
     }
     let text = str::from_utf8(&reply.body).ok()?.trim();
     let known = [&PAYLOAD[..], &DENIED, &PASSING, &LIMITED, &REFUSED];
     known.into_iter().flatten().find(|name| **name == text).map(|name| (*name).to_owned())
 }
 
-fn body(reply: &Reply) -> Option<Body> {
-    serde_json::from_slice(&reply.body).ok()
+/// The body as JSON, null if it is none. Read leniently: an odd detail must not make a refusal of a message that is posted.
+fn body(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body).unwrap_or_default()
 }
 
 /// An answer of no documented shape: only its status says something, unless that says that all is well.
@@ -160,14 +144,15 @@ fn odd(reply: &Reply, expected: &str) -> Option<Verdict> {
 
 /// `404: no_service`, with what Slack says besides.
 fn told(reply: &Reply, name: &str) -> String {
+    let body = body(reply);
     let mut text = format!("{}: {name}", reply.status);
-    if let Some(body) = body(reply) {
-        if let Some(needed) = body.needed.filter(|needed| !needed.is_empty()) {
-            text += &format!(" (needed: {needed})");
-        }
-        if !body.response_metadata.messages.is_empty() {
-            text += &format!(" ({})", body.response_metadata.messages.join("; "));
-        }
+    if let Some(needed) = body["needed"].as_str().filter(|needed| !needed.is_empty()) {
+        text += &format!(" (needed: {needed})");
+    }
+    let messages = body["response_metadata"]["messages"].as_array();
+    let messages: Vec<&str> = messages.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !messages.is_empty() {
+        text += &format!(" ({})", messages.join("; "));
     }
     // Redacted before it is cut, or half a secret would be left.
     let text = redact(&text);

@@ -72,6 +72,12 @@ fn answers_of_the_web_api() {
     let odd = "200: \"ok\", where JSON with `ok` is expected";
     for (status, body, verdict) in [
         (200, r#"{"ok":true,"channel":"C1","ts":"0.0","needed":""}"#, Some(Verdict::Accept)),
+        (200, r#"{"ok":true,"response_metadata":null,"error":7,"needed":[]}"#, Some(Verdict::Accept)),
+        (
+            200,
+            r#"{"ok":false,"error":"is_archived","response_metadata":{"messages":"x"}}"#,
+            fail(Config, "200: is_archived"),
+        ),
         (200, r#"{"ok":false,"error":"invalid_auth"}"#, fail(Denied, "200: invalid_auth")),
         (200, r#"{"ok":false,"error":"not_authed"}"#, fail(Denied, "200: not_authed")),
         (200, r#"{"ok":false,"error":"token_revoked"}"#, fail(Denied, "200: token_revoked")),

@@ -63,6 +63,8 @@ fn what_is_missing_or_wrong_is_named() {
     slack.notify(&["--workflow-name", "w", "--workflow-status", "failed"]).run().fails(2);
     let ran = slack.notify(&[]).env("WORKFLOW_STATUS", "Running").run();
     failed(&ran, 78, "WORKFLOW_STATUS is \"Running\", not Succeeded, Failed or Error");
+    let ran = slack.notify(&[]).env("WORKFLOW_STATUS", "Failed").run();
+    failed(&ran, 78, "WORKFLOW_STATUS is set and WORKFLOW_NAME is not");
     assert_eq!(slack.requests(), []);
 }
 
