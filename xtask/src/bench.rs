@@ -1,5 +1,6 @@
 //! Whole processes beside each other: interleaved runs, medians, ratios within the run.
 
+mod influx;
 mod measure;
 mod postgres;
 mod sqlite;
@@ -29,17 +30,18 @@ impl Bench {
 
 /// Measures the parts and the loaders named, else everything, all on the same records.
 pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 3] = ["parts", "sqlite", "postgres"];
+    const ALL: [&str; 4] = ["parts", "sqlite", "postgres", "influx"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is none of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if wanted("postgres") {
+    if wanted("postgres") || wanted("influx") {
         need::servers()?;
     }
     eprintln!("building in release ...");
-    let packages = ["load-sqlite", "load-postgres", "standpipe", "xtask"].map(|package| ["-p", package]);
+    let packages =
+        ["load-sqlite", "load-postgres", "load-influx", "standpipe", "xtask"].map(|package| ["-p", package]);
     cargo::run(&[&["build", "--release", "--quiet"], packages.as_flattened()].concat())?;
     let binaries = cargo::built("release")?;
     let bench = Bench { folder: binaries.join("bench"), binaries };
@@ -59,6 +61,9 @@ pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("postgres") {
         report.extend(postgres::run(&bench)?);
+    }
+    if wanted("influx") {
+        report.extend(influx::run(&bench)?);
     }
     let path = bench.folder.join("bench.json");
     let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;

@@ -14,8 +14,8 @@ use etl_testkit::postgres::{Options, Server};
 const HELP: &str = "\
 cargo xtask demo    the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
 cargo xtask test    every test, with what it needs set up
-cargo xtask bench   parts, sqlite, postgres or all of them: rates of the parts, and the loaders beside the databases' own
-                    tools, in one run; as a table and as JSON";
+cargo xtask bench   parts, sqlite, postgres, influx or all of them: rates of the parts, and the loaders beside the
+                    databases' own tools, in one run; as a table and as JSON";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -12,9 +12,15 @@ pub(crate) const JQ: Program = ("jq", "jq");
 pub(crate) const SQLITE: Program = ("sqlite3", "sqlite3");
 pub(crate) const TIME: Program = ("/usr/bin/time", "time");
 
-/// PostgreSQL, and pgbouncer before it.
-const SERVERS: [Program; 3] =
-    [("psql", "postgresql-client"), ("initdb", "postgresql"), ("pgbouncer", "pgbouncer")];
+/// PostgreSQL, pgbouncer before it, InfluxDB and VictoriaMetrics, and what asks the last two.
+const SERVERS: [Program; 6] = [
+    ("psql", "postgresql-client"),
+    ("initdb", "postgresql"),
+    ("pgbouncer", "pgbouncer"),
+    ("influxd", "influxdb"),
+    ("victoria-metrics", "victoria-metrics"),
+    ("curl", "curl"),
+];
 
 /// Installs the servers that tests and benches start for themselves.
 pub(crate) fn servers() -> anyhow::Result<()> {

@@ -87,6 +87,11 @@ impl Client {
         matches!(self.source, Source::Cassettes(_))
     }
 
+    /// Starts the account of the deadline anew: whoever sends for as long as records come has one for each request.
+    pub fn renew_deadline(&self) {
+        self.spent.set(Duration::ZERO);
+    }
+
     /// Sends a request until there is a good reply, or no use in trying.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ impl Reply {
     }
 
     /// `404 Not Found`
-    pub(crate) fn status_line(&self) -> String {
+    pub fn status_line(&self) -> String {
         let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
         format!("{} {}", self.status, reason.unwrap_or_default()).trim_end().to_owned()
     }

@@ -80,54 +80,30 @@ enum Unknown {
     Drop,
 }
 
-/// The flags, as typed.
+/// The flags of every loader, as typed.
 #[derive(clap::Args, Clone, Debug)]
-pub struct LoadArgs {
+pub struct StreamArgs {
     /// Where the stream comes from and how it is read.
     #[command(flatten)]
-    pub input: InputArgs,
+    input: InputArgs,
     /// Where receipts or records go.
     #[command(flatten)]
-    pub output: OutputArgs,
+    output: OutputArgs,
     /// The table to load into; default: that of the schema
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
     /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, else the table's own columns
     #[arg(long, value_name = "NAME|PATH")]
     schema: Option<String>,
-    /// Create the table if it is missing
-    #[arg(long)]
-    create: bool,
-    /// What may be changed about a table that is there
-    #[arg(long, value_enum, default_value = "none")]
-    evolve: Evolve,
-    /// Add the columns _etl_load_id and _etl_loaded_at to every row
-    #[arg(long)]
-    stamp: bool,
-    /// How records meet the rows that are there; default: upsert if the schema has a key, else append
-    #[arg(long, value_enum)]
-    mode: Option<Mode>,
     /// Names the logical run: the first load of this id that commits wins [env: ETL_LOAD_ID]
     #[arg(long, value_name = "ID")]
     load_id: Option<String>,
-    /// What to do if the load id was used before, with other bytes
-    #[arg(long, value_enum, default_value = "refuse")]
-    if_loaded: IfLoaded,
     /// Name of the pipeline its state is kept under
     #[arg(long, value_name = "NAME")]
     pipeline: Option<String>,
     /// A file that the last state replaces after the commit
     #[arg(long, value_name = "FILE")]
     state_out: Option<PathBuf>,
-    /// How long the ledger remembers a load
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
-    ledger_keep: Duration,
-    /// Commit a load after so many records, at the end of a segment, and go on with the next
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    commit_every: Option<u64>,
-    /// Commit a load so long after its first record, at the end of a segment, and go on with the next
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    commit_interval: Option<Duration>,
     /// What to do with a field the schema does not know
     #[arg(long, value_enum, default_value = "error")]
     unknown_fields: Unknown,
@@ -141,10 +117,41 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "receipt")]
     emit: EmitKind,
     /// Print the DDL and how each column is stored, and touch nothing
-    #[arg(long, conflicts_with = "print_state")]
+    #[arg(long)]
     plan: bool,
+}
+
+/// The flags of a loader whose sink has tables, a ledger and transactions, as typed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LoadArgs {
+    #[command(flatten)]
+    stream: StreamArgs,
+    /// Create the table if it is missing
+    #[arg(long)]
+    create: bool,
+    /// What may be changed about a table that is there
+    #[arg(long, value_enum, default_value = "none")]
+    evolve: Evolve,
+    /// Add the columns _etl_load_id and _etl_loaded_at to every row
+    #[arg(long)]
+    stamp: bool,
+    /// How records meet the rows that are there; default: upsert if the schema has a key, else append
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// What to do if the load id was used before, with other bytes
+    #[arg(long, value_enum, default_value = "refuse")]
+    if_loaded: IfLoaded,
+    /// How long the ledger remembers a load
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
+    ledger_keep: Duration,
+    /// Commit a load after so many records, at the end of a segment, and go on with the next
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    commit_every: Option<u64>,
+    /// Commit a load so long after its first record, at the end of a segment, and go on with the next
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    commit_interval: Option<Duration>,
     /// Print the newest state of --pipeline, and load nothing
-    #[arg(long, requires = "pipeline")]
+    #[arg(long, requires = "pipeline", conflicts_with = "plan")]
     print_state: bool,
 }
 
@@ -162,6 +169,10 @@ pub enum Task {
 /// The flags, as meant.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `--input` and how it is read.
+    pub input: InputArgs,
+    /// `--output`.
+    pub output: OutputArgs,
     /// `--table`.
     pub table: Option<String>,
     /// `--schema`.
@@ -206,6 +217,35 @@ impl Settings {
     /// # Errors
     /// 2 if they contradict each other, 78 if `ETL_LOAD_ID` is empty.
     pub fn new(args: LoadArgs, env: &Env) -> Result<Settings, Fault> {
+        let cuts = Cuts { every: args.commit_every, interval: args.commit_interval };
+        let settings = Settings::of_stream(args.stream, cuts, env)?;
+        if cuts != Cuts::default() {
+            if settings.load_id.is_some() {
+                let what = "--commit-every and --commit-interval make many loads, and a load id (--load-id, ETL_LOAD_ID) names one";
+                return Err(Fault::usage(what));
+            }
+            if args.mode == Some(Mode::Replace) {
+                let what = "--mode replace puts a whole in place of a table; --commit-every and --commit-interval make parts";
+                return Err(Fault::usage(what));
+            }
+        }
+        Ok(Settings {
+            mode: args.mode,
+            if_loaded: args.if_loaded,
+            ledger_keep: args.ledger_keep,
+            create: args.create,
+            evolve: args.evolve,
+            stamp: args.stamp,
+            task: if args.print_state { Task::PrintState } else { settings.task },
+            ..settings
+        })
+    }
+
+    /// What the flags that every loader has mean; nothing else is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Settings::new`].
+    pub fn of_stream(args: StreamArgs, cuts: Cuts, env: &Env) -> Result<Settings, Fault> {
         let [variable] = VARIABLES;
         let load_id = match (args.load_id, env.text(&variable)) {
             (Some(id), _) if id.is_empty() => return Err(Fault::usage("--load-id is empty")),
@@ -218,29 +258,21 @@ impl Settings {
                 "--max-rejects needs --rejects FILE, or the rejected records would be lost",
             ));
         }
-        let cuts = Cuts { every: args.commit_every, interval: args.commit_interval };
-        if cuts != Cuts::default() {
-            if load_id.is_some() {
-                let what = "--commit-every and --commit-interval make many loads, and a load id (--load-id, ETL_LOAD_ID) names one";
-                return Err(Fault::usage(what));
-            }
-            if args.mode == Some(Mode::Replace) {
-                let what = "--mode replace puts a whole in place of a table; --commit-every and --commit-interval make parts";
-                return Err(Fault::usage(what));
-            }
-        }
         if args.table.as_deref() == Some("") {
             return Err(Fault::usage("--table is empty"));
         }
         Ok(Settings {
+            replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
+            input: args.input,
+            output: args.output,
             table: args.table,
             schema: args.schema,
-            mode: args.mode,
+            mode: None,
             load_id,
-            if_loaded: args.if_loaded,
+            if_loaded: IfLoaded::Refuse,
             pipeline: args.pipeline,
             state_out: args.state_out,
-            ledger_keep: args.ledger_keep,
+            ledger_keep: Duration::MAX,
             unknown_fields: match args.unknown_fields {
                 Unknown::Error => UnknownFields::Error,
                 Unknown::Drop => UnknownFields::Drop,
@@ -248,16 +280,11 @@ impl Settings {
             rejects: args.rejects,
             max_rejects: args.max_rejects,
             emit: args.emit,
-            create: args.create,
-            evolve: args.evolve,
-            stamp: args.stamp,
+            create: false,
+            evolve: Evolve::None,
+            stamp: false,
             cuts,
-            task: match (args.plan, args.print_state) {
-                (true, _) => Task::Plan,
-                (_, true) => Task::PrintState,
-                _ => Task::Load,
-            },
-            replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
+            task: if args.plan { Task::Plan } else { Task::Load },
         })
     }
 
@@ -285,11 +312,11 @@ impl Settings {
     ///
     /// # Errors
     /// 2, naming both flags.
-    pub fn check_paths(&self, input: &Path, output: &Path, database: Option<&Path>) -> Result<(), Fault> {
+    pub fn check_paths(&self, database: Option<&Path>) -> Result<(), Fault> {
         let files = [
             ("--db", database),
-            ("--input", Some(input)),
-            ("--output", Some(output)),
+            ("--input", Some(&self.input.input)),
+            ("--output", Some(&self.output.output)),
             ("--rejects", self.rejects.as_deref()),
             ("--state-out", self.state_out.as_deref()),
         ];

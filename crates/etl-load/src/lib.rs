@@ -25,7 +25,7 @@ pub mod state;
 pub mod target;
 mod tasks;
 
-pub use args::{Evolve, LoadArgs, Mode, Settings};
+pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use load::run;
 pub use sink::{Counts, Entry, Loaded, Plan, Refused, Sink};
 pub use target::Target;

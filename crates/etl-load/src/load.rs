@@ -12,7 +12,7 @@ use etl_stream::json::Scanner;
 use etl_stream::{Begin, Event, SchemaRef};
 
 use self::attempt::Attempt;
-use crate::args::{LoadArgs, Settings, Task};
+use crate::args::{Settings, Task};
 use crate::emit::{Emit, Receipt};
 use crate::front::{Cuts, Front};
 use crate::progress::Progress;
@@ -25,29 +25,27 @@ use crate::tasks;
 /// How many records pass between two looks at the progress line.
 const PROGRESS_EVERY: u64 = 1024;
 
-/// The `run` of a loader: does what the flags ask of the sink that `connect` opens, and gives back the summary.
+/// The `run` of a loader: does what the settings ask of the sink that `connect` opens, and gives back the summary.
 /// `database` is the file of an embedded sink.
 ///
 /// # Errors
 /// Those of the stream and of the sink.
 pub fn run<S: Sink>(
-    args: LoadArgs,
+    settings: Settings,
     context: &Context,
     database: Option<&Path>,
     connect: impl FnOnce(&Settings) -> Result<S, Fault>,
 ) -> anyhow::Result<String> {
-    let (input, output) = (args.input.clone(), args.output.clone());
-    let settings = Settings::new(args, &context.env)?;
-    settings.check_paths(&input.input, &output.output, database)?;
+    settings.check_paths(database)?;
     if settings.task != Task::Load {
-        let output = Output::create(&output.output)?;
-        return tasks::run(&mut connect(&settings)?, &settings, &input, output);
+        let output = Output::create(&settings.output.output)?;
+        return tasks::run(&mut connect(&settings)?, &settings, output);
     }
-    let emit = Emit::open(settings.emit, &output, context.producer())?;
+    let emit = Emit::open(settings.emit, &settings.output, context.producer())?;
     let sink = connect(&settings)?;
     let state_out = StateOut::create(settings.state_out.as_deref())?;
     let rejects = Rejects::create(&settings, context.producer())?;
-    let front = Front::new(input.open()?).cut(settings.cuts)?;
+    let front = Front::new(settings.input.open()?).cut(settings.cuts)?;
     let progress = Progress::new(sink.name());
     Load::new(sink, &settings, emit, state_out, rejects, progress).run(front)
 }
@@ -96,7 +94,7 @@ impl<'a, S: Sink> Load<'a, S> {
 
     /// Runs them to the last commit and returns the summary.
     fn run<R: Read>(mut self, mut front: Front<R>) -> anyhow::Result<String> {
-        let done = self.loads(&mut front);
+        let done = self.loads(&mut front).map_err(|fault| self.sink.give_up(fault));
         // The rejects are worth reading above all when the load failed; the load's own failure comes first. A load
         // that failed without any must not take the place of those of an earlier one.
         if done.is_err() && self.rejects.count() == 0 {
@@ -183,7 +181,7 @@ impl<'a, S: Sink> Load<'a, S> {
     }
 
     fn plan(&mut self, begin: Option<&Begin>) -> Result<Plan<S::Details>, Fault> {
-        let target = Target::resolve(self.settings, begin, S::table_name)?;
+        let target = Target::resolve(self.settings, begin, S::table_of)?;
         self.sink.plan(target, self.settings)
     }
 

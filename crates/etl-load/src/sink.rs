@@ -2,7 +2,8 @@
 //!
 //! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
 //! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
-//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them.
+//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. What a sink without
+//! transactions cannot do has a default: it does nothing there.
 
 use std::sync::Arc;
 
@@ -92,8 +93,8 @@ pub trait Sink {
     /// Where the load goes, for the summary.
     fn name(&self) -> String;
 
-    /// The table that `x-postgres.table` means here.
-    fn table_name(table: &str) -> String;
+    /// The table that a schema names for this sink, if it names one.
+    fn table_of(schema: &Schema) -> Option<String>;
 
     /// Compares a target with the database; nothing is touched.
     ///
@@ -104,12 +105,13 @@ pub trait Sink {
     /// The statements that would make the table fit, and how each column is stored (`--plan`).
     fn explain(&self, plan: &Plan<Self::Details>) -> String;
 
-    /// The newest state of a pipeline, as it was stored.
+    /// The newest state of a pipeline, as it was stored; nothing where states are not stored.
     ///
     /// # Errors
     /// Those of the database.
-    fn state(&mut self, target: Target, settings: &Settings, pipeline: &str)
-    -> Result<Option<String>, Fault>;
+    fn state(&mut self, _: Target, _: &Settings, _pipeline: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
 
     /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
     /// target that shows late.
@@ -124,13 +126,17 @@ pub trait Sink {
     ///
     /// # Errors
     /// Those of the database.
-    fn begin(&mut self) -> Result<(), Fault>;
+    fn begin(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 
-    /// Takes a load id for a table. `None`: it is ours; else it was loaded before.
+    /// Takes a load id for a table. `None`: it is ours; else it was loaded before. Without a ledger it is always ours.
     ///
     /// # Errors
     /// Those of the database.
-    fn claim(&mut self, plan: &Plan<Self::Details>, load_id: &str) -> Result<Option<Loaded>, Fault>;
+    fn claim(&mut self, _plan: &Plan<Self::Details>, _load_id: &str) -> Result<Option<Loaded>, Fault> {
+        Ok(None)
+    }
 
     /// Makes the table ready for records; tables are numbered from 0 in the order they are opened.
     ///
@@ -168,22 +174,28 @@ pub trait Sink {
     /// Those of the database.
     fn complete(
         &mut self,
-        plans: &[&Plan<Self::Details>],
-        entries: &[Entry<'_>],
-        settings: &Settings,
-    ) -> Result<(), Fault>;
+        _plans: &[&Plan<Self::Details>],
+        _entries: &[Entry<'_>],
+        _settings: &Settings,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Commits, in [`etl_component::signals::critical`]. If this fails, nothing is committed.
     ///
     /// # Errors
     /// Those of the database.
-    fn commit(&mut self) -> Result<(), Fault>;
+    fn commit(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Gives the transaction up.
     ///
     /// # Errors
     /// Those of the database.
-    fn rollback(&mut self) -> Result<(), Fault>;
+    fn rollback(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// After a failure, when the whole input can be given once more: makes another attempt possible, or gives the
     /// failure back. It may be one that has nothing to do with the sink, such as a record that is refused or an output
@@ -193,5 +205,10 @@ pub trait Sink {
     /// The failure, if another attempt would be as bad.
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
         Err(fault)
+    }
+
+    /// The failure that ends the run, with what a sink that cannot roll back has to say about it.
+    fn give_up(&mut self, fault: Fault) -> Fault {
+        fault
     }
 }

@@ -17,15 +17,15 @@ pub struct Target {
 
 impl Target {
     /// The target of a segment, or of a plain stream. The schema comes from the flag, else from the `begin` line, else
-    /// it is the table's own; the table from the flag, else from the schema: its `x-postgres.table` through
-    /// `table_name`, which makes it fit the sink, or its name with `_` for each dot.
+    /// it is the table's own; the table from the flag, else from the schema: what `table_of` says, or its name with
+    /// `_` for each dot.
     ///
     /// # Errors
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
     pub fn resolve(
         settings: &Settings,
         begin: Option<&Begin>,
-        table_name: fn(&str) -> String,
+        table_of: fn(&Schema) -> Option<String>,
     ) -> Result<Target, Fault> {
         let carried = begin.and_then(|begin| begin.schema.as_ref());
         let schema = match (&settings.schema, carried) {
@@ -34,10 +34,8 @@ impl Target {
             (None, Some(SchemaRef::Inline(document))) => Some(inline(document.get(), settings)?),
             (None, None) => None,
         };
-        let named = schema.as_ref().map(|schema| match &schema.table {
-            Some(table) => table_name(table),
-            None => schema.name.replace('.', "_"),
-        });
+        let named =
+            schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         match settings.table.clone().or(named) {
             Some(table) => Ok(Target { table, schema }),
             None => Err(Fault::config(

@@ -12,15 +12,10 @@ use crate::sink::{Plan, Sink};
 use crate::target::Target;
 
 /// Prints what was asked for and gives back the summary.
-pub(crate) fn run<S: Sink>(
-    sink: &mut S,
-    settings: &Settings,
-    input: &InputArgs,
-    mut output: Output,
-) -> anyhow::Result<String> {
+pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
-            let target = Target::resolve(settings, None, S::table_name)?;
+            let target = Target::resolve(settings, None, S::table_of)?;
             let table = target.table.clone();
             match sink.state(target, settings, pipeline)? {
                 Some(state) => (state + "\n", format!("the state of {pipeline} in {table}")),
@@ -28,7 +23,7 @@ pub(crate) fn run<S: Sink>(
             }
         }
         _ => {
-            let plan = plan(sink, settings, input)?;
+            let plan = plan(sink, settings)?;
             (sink.explain(&plan), format!("{}: {} was not touched", sink.name(), plan.name))
         }
     };
@@ -38,9 +33,9 @@ pub(crate) fn run<S: Sink>(
 }
 
 /// The plan by the flags; where they name no schema, by the beginning of the input.
-fn plan<S: Sink>(sink: &mut S, settings: &Settings, input: &InputArgs) -> Result<Plan<S::Details>, Fault> {
-    let begin = if settings.schema.is_none() { begin(input)? } else { None };
-    sink.plan(Target::resolve(settings, begin.as_ref(), S::table_name)?, settings)
+fn plan<S: Sink>(sink: &mut S, settings: &Settings) -> Result<Plan<S::Details>, Fault> {
+    let begin = if settings.schema.is_none() { begin(&settings.input)? } else { None };
+    sink.plan(Target::resolve(settings, begin.as_ref(), S::table_of)?, settings)
 }
 
 /// The first line of the input, if it opens a segment. There need not be any input.

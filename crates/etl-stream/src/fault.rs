@@ -127,6 +127,12 @@ impl Fault {
         self
     }
 
+    /// The same failure, with more to say about it.
+    pub fn adding(mut self, more: &str) -> Fault {
+        self.message += more;
+        self
+    }
+
     /// What kind of failure this is.
     pub fn class(&self) -> Class {
         self.class

@@ -3,6 +3,7 @@
 //! What is here panics when it cannot work: a test has no better answer.
 
 pub mod http;
+pub mod influx;
 pub mod load;
 pub mod pgbouncer;
 pub mod postgres;

@@ -60,7 +60,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
-    etl_load::run(args.load, context, None, |settings| {
+    let settings = etl_load::Settings::new(args.load, &context.env)?;
+    etl_load::run(settings, context, None, |settings| {
         Postgres::connect(settings::Settings::from_env(&context.env)?, settings.clone())
     })
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use etl_component::{Class, Fault, signals};
 use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
-use etl_schema::{Row, Value, Violation};
+use etl_schema::{Row, Schema, Value, Violation};
 use etl_stream::Line;
 use etl_stream::json::shorten;
 
@@ -148,8 +148,8 @@ impl Sink for Postgres {
         self.connection.name()
     }
 
-    fn table_name(table: &str) -> String {
-        table.to_owned()
+    fn table_of(schema: &Schema) -> Option<String> {
+        schema.table.clone()
     }
 
     fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {

@@ -39,8 +39,8 @@ impl Sink for Sqlite<'_> {
     }
 
     /// SQLite has one namespace, so `etl.weather` is `etl_weather` here.
-    fn table_name(table: &str) -> String {
-        table.replace('.', "_")
+    fn table_of(schema: &Schema) -> Option<String> {
+        schema.table.as_ref().map(|table| table.replace('.', "_"))
     }
 
     fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {

@@ -141,7 +141,7 @@ impl<S: Sink> Load<'_, S> {
         if let Some((_, table)) = self.attempt.routes.iter().find(|(schema, _)| *schema == carried) {
             return Ok(*table);
         }
-        let target = Target::resolve(self.settings, begin, S::table_name)?;
+        let target = Target::resolve(self.settings, begin, S::table_of)?;
         let name = target.table.clone();
         let planned = self.planned.iter().position(|(schema, _)| S::PLANS_LAST && *schema == carried);
         // A plan is used once, for in another attempt the database may be another.

@@ -82,12 +82,13 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
     }
 
     /// Two names that differ in case.
-    fn table_name(table: &str) -> String {
-        match table {
+    fn table_of(schema: &Schema) -> Option<String> {
+        let table = schema.table.clone()?;
+        Some(match table.as_str() {
             "etl_receipt" => "Logs".to_owned(),
             "etl_reject" => "logs".to_owned(),
-            other => other.to_owned(),
-        }
+            _ => table,
+        })
     }
 
     fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan<()>, Fault> {
@@ -249,7 +250,8 @@ impl Place {
         let args = format!("load --input %/in --output %/out {args}").replace('%', &self.path(""));
         let args = Args::try_parse_from(args.split_whitespace()).expect("arguments");
         let context = Context { component: &COMPONENT, env: Env::of(&[]) };
-        etl_load::run(args.load, &context, None, |_| {
+        let settings = Settings::new(args.load, &context.env)?;
+        etl_load::run(settings, &context, None, |_| {
             let (world, fails, fed) = (Rc::clone(&self.world), None, 0);
             Ok(Fake::<LAST, FOLDS> {
                 world,

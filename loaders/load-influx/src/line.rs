@@ -1,0 +1,270 @@
+//! Records as line protocol (<https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>): bytes out, no
+//! sockets.
+//!
+//! What has to be escaped the `influxdb-line-protocol` crate escapes: names once, when the encoder is made; a tag value or a
+//! string only if it has a character that needs it, for it takes one character at a time. A number is copied as the
+//! record has it, since JSON's numbers are line protocol's, and no digit is lost.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::Write as _;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use etl_schema::{InfluxType, Row, Schema, Value, Violation, format_uuid, time};
+use influxdb_line_protocol::LineProtocolBuilder;
+use influxdb_line_protocol::builder::FieldValue;
+
+use crate::plan::Mapping;
+use crate::settings::Precision;
+
+/// The earliest and latest nanosecond of a point (`models.MinNanoTime` and `models.MaxNanoTime` of InfluxDB).
+const TIMES: std::ops::RangeInclusive<i64> = i64::MIN + 2..=i64::MAX - 1;
+
+/// The most bytes of a measurement and its tags (`models.MaxKeyLength` of InfluxDB).
+const MAX_SERIES: usize = 65_535;
+
+/// Turns the rows of one schema into lines.
+pub(crate) struct Encoder {
+    mapping: Mapping,
+    precision: Precision,
+    whole_strings: bool,
+    names: Vec<String>,
+    /// The measurement, and before each tag and field what stands there in every line.
+    head: Vec<u8>,
+    tags: Vec<Vec<u8>>,
+    fields: Vec<Vec<u8>>,
+}
+
+impl Encoder {
+    /// An encoder for this mapping of the schema. With `whole_strings` the server reads a string to its closing quote;
+    /// else it ends a line at any newline, so that a text could smuggle points in.
+    pub(crate) fn new(
+        schema: &Schema,
+        mapping: Mapping,
+        precision: Precision,
+        whole_strings: bool,
+    ) -> Encoder {
+        let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
+        let head = pieces(&mapping.measurement, "t", "f").0;
+        let tags = mapping.tags.iter().map(|&tag| pieces("m", &names[tag], "f").1).collect();
+        let fields = mapping.fields.iter().map(|&(field, _)| pieces("m", "t", &names[field]).2).collect();
+        Encoder { mapping, precision, whole_strings, names, head, tags, fields }
+    }
+
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Writes the line of a row, with its newline, in place of what is in `line`; gives back a hash of series and time.
+    ///
+    /// # Errors
+    /// The row has something that no point can have; the field is named.
+    pub(crate) fn encode(&self, row: &Row<'_>, line: &mut Vec<u8>) -> Result<u64, Violation> {
+        line.clear();
+        line.extend_from_slice(&self.head);
+        for (&column, key) in self.mapping.tags.iter().zip(&self.tags) {
+            tag(key, row.get(column), line).map_err(|reason| self.refuse(column, reason))?;
+            if line.len() > MAX_SERIES {
+                let reason = format!("measurement and tags are longer than InfluxDB's {MAX_SERIES} bytes");
+                return Err(self.refuse(column, &reason));
+            }
+        }
+        let series = line.len();
+        let mut separator = b' ';
+        for (&(column, ty), key) in self.mapping.fields.iter().zip(&self.fields) {
+            let value = row.get(column);
+            if value == Value::Null {
+                continue;
+            }
+            line.push(separator);
+            separator = b',';
+            line.extend_from_slice(key);
+            let source = row.source(column).map(|source| source.text).unwrap_or_default();
+            self.field(value, source, ty, line).map_err(|reason| self.refuse(column, reason))?;
+        }
+        if separator == b' ' {
+            let reason = "is null or absent, as every other field is: there is no point without a field";
+            return Err(self.refuse(self.mapping.fields[0].0, reason));
+        }
+        let time = self.time(row.get(self.mapping.time))?;
+        let _ = writeln!(line, " {time}");
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&line[..series]);
+        hasher.write_i64(time);
+        Ok(hasher.finish())
+    }
+
+    fn refuse(&self, column: usize, reason: &str) -> Violation {
+        Violation { field: self.names[column].clone(), reason: reason.to_owned() }
+    }
+
+    fn field(
+        &self,
+        value: Value<'_>,
+        source: &str,
+        ty: InfluxType,
+        line: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
+        match (value, ty) {
+            (Value::Integer(value), InfluxType::Integer) => put(line, value),
+            (Value::Integer(value), InfluxType::Unsigned) => match u64::try_from(value) {
+                Ok(value) => put(line, value),
+                Err(_) => return Err("is negative, and the field is unsigned"),
+            },
+            (Value::Integer(value), InfluxType::Float) => {
+                let _ = write!(line, "{value}");
+            }
+            (Value::Decimal(text), InfluxType::Float) => line.extend_from_slice(text.as_bytes()),
+            (Value::Double(_), _) => line.extend_from_slice(source.as_bytes()),
+            (Value::Boolean(value), _) => put(line, value),
+            (Value::Text(text) | Value::Json(text) | Value::Array(text, _), _) => {
+                if !self.whole_strings && text.contains('\n') {
+                    return Err("has a newline, at which this server would end the point");
+                }
+                string(text, line);
+            }
+            (value, _) => {
+                line.push(b'"');
+                plain(value, line);
+                line.push(b'"');
+            }
+        }
+        Ok(())
+    }
+
+    /// The time of a point, in the unit of the timestamps.
+    fn time(&self, value: Value<'_>) -> Result<i64, Violation> {
+        const DAY: i64 = 86_400_000_000;
+        let refuse = |reason: &str| Err(self.refuse(self.mapping.time, reason));
+        let micros = match value {
+            Value::TimestampTz(micros) | Value::Timestamp(micros) => micros,
+            Value::Date(days) => i64::from(days) * DAY,
+            _ => return refuse("is null or absent, and it is the time of the point"),
+        };
+        let nanos = micros.checked_mul(1000).filter(|nanos| TIMES.contains(nanos));
+        let (Some(nanos), per_unit) = (
+            nanos,
+            match self.precision {
+                Precision::Ns | Precision::Us => 1,
+                Precision::Ms => 1000,
+                Precision::S => 1_000_000,
+            },
+        ) else {
+            return refuse("is outside of InfluxDB's times, 1677-09-21 to 2262-04-11");
+        };
+        match self.precision {
+            Precision::Ns => Ok(nanos),
+            _ if micros % per_unit == 0 => Ok(micros / per_unit),
+            _ => refuse(&format!("is finer than --precision {}", unit(self.precision))),
+        }
+    }
+}
+
+/// The unit of timestamps as `--precision` names it.
+pub(crate) fn unit(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Ns => "ns",
+        Precision::Us => "us",
+        Precision::Ms => "ms",
+        Precision::S => "s",
+    }
+}
+
+/// The measurement, `,KEY=` of a tag and `KEY=` of a field, escaped.
+fn pieces(measurement: &str, tag: &str, field: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let build = |measurement, tag, field| {
+        LineProtocolBuilder::new()
+            .measurement(measurement)
+            .tag(tag, "")
+            .field(field, true)
+            .close_line()
+            .build()
+    };
+    let line = build(measurement, tag, field);
+    let (short, medium) = (build("", tag, field), build("", "", field));
+    let tag_at = line.len() - short.len();
+    let field_at = tag_at + short.len() - medium.len() + ",= ".len();
+    (
+        line[..tag_at].to_vec(),
+        line[tag_at..field_at - " ".len()].to_vec(),
+        line[field_at..line.len() - "true\n".len()].to_vec(),
+    )
+}
+
+/// `,KEY=VALUE`; nothing for what is null or empty.
+fn tag(key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(), &'static str> {
+    match value {
+        Value::Null | Value::Text("") => return Ok(()),
+        Value::Text(text) => {
+            if text.bytes().any(|byte| matches!(byte, b'\n' | b'\\')) {
+                return Err("has a newline or a backslash, which line protocol cannot represent in a tag");
+            }
+            line.extend_from_slice(key);
+            if text.bytes().any(|byte| matches!(byte, b',' | b'=' | b' ')) {
+                let escaped = LineProtocolBuilder::new().measurement("").tag("", text).field("", true);
+                let escaped = escaped.close_line().build();
+                line.extend_from_slice(&escaped[",=".len()..escaped.len() - " =true\n".len()]);
+            } else {
+                line.extend_from_slice(text.as_bytes());
+            }
+        }
+        value => {
+            line.extend_from_slice(key);
+            plain(value, line);
+        }
+    }
+    Ok(())
+}
+
+/// A value whose text needs no escape.
+fn plain(value: Value<'_>, line: &mut Vec<u8>) {
+    match value {
+        Value::Integer(value) => {
+            let _ = write!(line, "{value}");
+        }
+        Value::Double(value) => {
+            let _ = write!(line, "{value}");
+        }
+        Value::Boolean(value) => {
+            let _ = write!(line, "{value}");
+        }
+        Value::Decimal(text) | Value::Text(text) | Value::Json(text) | Value::Array(text, _) => {
+            line.extend_from_slice(text.as_bytes());
+        }
+        Value::Bytes(bytes) => line.extend_from_slice(BASE64_STANDARD.encode(bytes).as_bytes()),
+        Value::Date(days) => time::format_date(days, line),
+        Value::Timestamp(micros) => time::format_timestamp(micros, line),
+        Value::TimestampTz(micros) => time::format_timestamptz(micros, line),
+        Value::Uuid(uuid) => format_uuid(&uuid, line),
+        Value::Null => (),
+    }
+}
+
+fn string(text: &str, line: &mut Vec<u8>) {
+    if text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
+        put(line, text);
+    } else {
+        line.push(b'"');
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'"');
+    }
+}
+
+/// Writes a value as the crate does.
+fn put(line: &mut Vec<u8>, value: impl FieldValue) {
+    struct Shown<F>(F);
+    impl<F: FieldValue> fmt::Display for Shown<F> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+    let _ = write!(line, "{}", Shown(value));
+}
+
+#[cfg(test)]
+mod tests;

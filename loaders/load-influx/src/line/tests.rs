@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use etl_load::Target;
+use etl_schema::{Checker, Schema, UnknownFields};
+use etl_stream::json::Scanner;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::plan;
+
+const PLAIN: &str = r#"{"x-time": "at", "x-key": ["site", "at"], "required": ["site", "at"], "properties": {
+    "site": {"type": "string"}, "at": {"type": "string", "format": "date-time"}, "area": {"type": ["string", "null"], "x-influx": {"role": "tag"}},
+    "v": {"type": ["number", "null"]}, "n": {"type": "integer"}, "f": {"type": "integer", "x-influx": {"type": "float"}},
+    "u": {"type": "integer", "x-influx": {"type": "unsigned"}}, "on": {"type": "boolean"}, "s": {"type": "string"},
+    "d": {"type": "number", "x-postgres": {"type": "numeric(30,10)"}},
+    "dt": {"type": "string", "x-postgres": {"type": "numeric(30,10)"}},
+    "ds": {"type": "number", "x-postgres": {"type": "numeric(30,10)"}, "x-influx": {"type": "string"}},
+    "day": {"type": "string", "format": "date"}, "seen_at": {"type": "string", "format": "date-time"},
+    "uuid": {"type": "string", "format": "uuid"}, "bytes": {"type": "string", "contentEncoding": "base64"},
+    "any": {"x-postgres": {"type": "jsonb"}}, "list": {"type": "array", "items": {"type": "integer"}, "x-postgres": {"type": "bigint[]"}}}}"#;
+
+/// The line of a record, or what is wrong with it.
+fn encode(schema: &str, record: &str, precision: Precision, whole_strings: bool) -> Result<String, String> {
+    let schema = Schema::from_json("s", &serde_json::from_str(schema).expect("JSON")).expect("a schema");
+    let target = Target { table: "m".to_owned(), schema: Some(schema) };
+    let plan = plan::plan(target, precision, whole_strings).expect("a plan");
+    let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+    let mut scanner = Scanner::new();
+    let record = scanner.scan(record.as_bytes()).expect("a record");
+    let row = checker.check(&record).map_err(|violation| violation.to_string())?;
+    let mut line = b"what was there".to_vec();
+    plan.details.encode(&row, &mut line).map_err(|violation| violation.to_string())?;
+    Ok(String::from_utf8(line).expect("UTF-8"))
+}
+
+fn plain(fields: &str) -> Result<String, String> {
+    encode(PLAIN, &format!(r#"{{"site":"a","at":"2023-11-14T22:13:20Z"{fields}}}"#), Precision::Ns, true)
+}
+
+#[test]
+fn a_fields_type_is_the_columns_and_its_digits_are_the_records() {
+    for (field, expected) in [
+        (r#","v":42"#, "v=42"),
+        (r#","v":-0.0"#, "v=-0.0"),
+        (r#","v":1E+300"#, "v=1E+300"),
+        (r#","v":0.1000000000000000055511151231257827"#, "v=0.1000000000000000055511151231257827"),
+        (r#","n":42.0"#, "n=42i"),
+        (r#","n":-9223372036854775808"#, "n=-9223372036854775808i"),
+        (r#","f":42.0"#, "f=42"),
+        (r#","u":4.2e1"#, "u=42u"),
+        (r#","on":true"#, "on=true"),
+        (r#","on":false"#, "on=false"),
+        (r#","s":"""#, r#"s="""#),
+        (r#","s":"a \"b\" \\ c,d=e""#, r#"s="a \"b\" \\ c,d=e""#),
+        (r#","s":"é\nü\ttab""#, "s=\"é\nü\ttab\""),
+        (r#","d":12345678901234567890.0123456789"#, "d=12345678901234567890.0123456789"),
+        (r#","dt":"12.50""#, "dt=12.50"),
+        (r#","ds":12.50"#, r#"ds="12.50""#),
+        (r#","day":"2026-11-26""#, r#"day="2026-11-26""#),
+        (r#","seen_at":"2026-11-26T03:00:00.5+02:00""#, r#"seen_at="2026-11-26T01:00:00.5Z""#),
+        (
+            r#","uuid":"6F1C0000-0000-0000-0000-00000000000A""#,
+            r#"uuid="6f1c0000-0000-0000-0000-00000000000a""#,
+        ),
+        (r#","bytes":"AP8=""#, r#"bytes="AP8=""#),
+        (r#","any":{"k": "a\"b"}"#, r#"any="{\"k\": \"a\\\"b\"}""#),
+        (r#","list":[1, 2]"#, r#"list="[1, 2]""#),
+        (r#","v":null,"n":1"#, "n=1i"),
+    ] {
+        assert_eq!(plain(field), Ok(format!("m,site=a {expected} 1700000000000000000\n")), "{field}");
+    }
+}
+
+#[test]
+fn several_parts_stand_in_their_order() {
+    let line = plain(r#","area":"north","v":1,"n":2,"on":true"#).unwrap();
+    assert_eq!(line, "m,area=north,site=a v=1,n=2i,on=true 1700000000000000000\n");
+}
+
+#[test]
+fn tags_are_escaped_left_out_or_refused() {
+    for (area, expected) in [
+        ("a b,c=d", r"area=a\ b\,c\=d,"),
+        ("\\\"quoted\\\"", "area=\"quoted\","),
+        ("tab\\there", "area=tab\there,"),
+        ("", ""),
+        ("#é", "area=#é,"),
+    ] {
+        let line = plain(&format!(r#","v":1,"area":"{area}""#)).unwrap();
+        assert_eq!(line, format!("m,{expected}site=a v=1 1700000000000000000\n"), "{area}");
+    }
+    let line = plain(r#","v":1,"area":null"#).unwrap();
+    assert_eq!(line, "m,site=a v=1 1700000000000000000\n");
+    for area in ["a\\nb", "a\\\\", "\\u005cn"] {
+        let reason = "has a newline or a backslash, which line protocol cannot represent in a tag";
+        assert_eq!(
+            plain(&format!(r#","v":1,"area":"{area}""#)),
+            Err(format!("field \"area\": {reason}")),
+            "{area}"
+        );
+    }
+    let long = "x".repeat(MAX_SERIES - "m,area=,site=a".len());
+    assert!(plain(&format!(r#","v":1,"area":"{long}""#)).is_ok());
+    assert_eq!(
+        plain(&format!(r#","v":1,"area":"{long}x""#)),
+        Err("field \"site\": measurement and tags are longer than InfluxDB's 65535 bytes".to_owned())
+    );
+}
+
+#[test]
+fn names_are_escaped() {
+    let document = json!({"x-time": "at", "required": ["at"], "properties": {
+        "at": {"type": "string", "format": "date-time"},
+        "a tag,of=all": {"type": "string", "x-influx": {"role": "tag"}}, "a field,of=\"all\"": {"type": "number"}}});
+    let schema = Schema::from_json("s", &document).unwrap();
+    let target = Target { table: "a measure,of=all".to_owned(), schema: Some(schema) };
+    let plan = plan::plan(target, Precision::Ns, true).unwrap();
+    let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+    let mut scanner = Scanner::new();
+    let record: Json = json!({"at": "1970-01-01T00:00:00Z", "a tag,of=all": "t", "a field,of=\"all\"": 1.5});
+    let record = record.to_string();
+    let record = scanner.scan(record.as_bytes()).unwrap();
+    let row = checker.check(&record).unwrap();
+    let mut line = Vec::new();
+    plan.details.encode(&row, &mut line).unwrap();
+    assert_eq!(
+        String::from_utf8(line).unwrap(),
+        "a\\ measure\\,of=all,a\\ tag\\,of\\=all=t a\\ field\\,of\\=\"all\"=1.5 0\n"
+    );
+}
+
+#[test]
+fn what_no_point_can_have_is_refused() {
+    let at = |time: &str, precision| {
+        encode(PLAIN, &format!(r#"{{"site":"a","at":"{time}","v":1}}"#), precision, true)
+    };
+    for (result, said) in [
+        (
+            plain(""),
+            "field \"v\": is null or absent, as every other field is: there is no point without a field",
+        ),
+        (plain(r#","u":-1"#), "field \"u\": is negative, and the field is unsigned"),
+        (
+            encode(PLAIN, r#"{"site":"a","at":"2023-11-14T22:13:20Z","s":"x\nm v=1"}"#, Precision::Ns, false),
+            "field \"s\": has a newline, at which this server would end the point",
+        ),
+        (
+            at("1677-09-21T00:12:43.145224Z", Precision::Ns),
+            "field \"at\": is outside of InfluxDB's times, 1677-09-21 to 2262-04-11",
+        ),
+        (
+            at("2262-04-11T23:47:16.854776Z", Precision::S),
+            "field \"at\": is outside of InfluxDB's times, 1677-09-21 to 2262-04-11",
+        ),
+        (at("2023-11-14T22:13:20.000001Z", Precision::Ms), "field \"at\": is finer than --precision ms"),
+        (at("2023-11-14T22:13:20.5Z", Precision::S), "field \"at\": is finer than --precision s"),
+    ] {
+        assert_eq!(result, Err(said.to_owned()));
+    }
+    for (time, precision, expected) in [
+        ("1677-09-21T00:12:43.145225Z", Precision::Ns, "-9223372036854775000"),
+        ("2262-04-11T23:47:16.854775Z", Precision::Us, "9223372036854775"),
+        ("1969-12-31T23:59:59.999Z", Precision::Ms, "-1"),
+        ("1969-12-31T23:59:59Z", Precision::S, "-1"),
+        ("2023-11-14T23:13:20+01:00", Precision::S, "1700000000"),
+    ] {
+        assert_eq!(at(time, precision), Ok(format!("m,site=a v=1 {expected}\n")), "{time}");
+    }
+}
+
+#[test]
+fn series_and_time_tell_points_apart() {
+    let key = |record: &str| {
+        let schema = Schema::from_json("s", &serde_json::from_str(PLAIN).unwrap()).unwrap();
+        let target = Target { table: "m".to_owned(), schema: Some(schema) };
+        let plan = plan::plan(target, Precision::Ns, true).unwrap();
+        let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+        let mut scanner = Scanner::new();
+        let record = scanner.scan(record.as_bytes()).unwrap();
+        plan.details.encode(&checker.check(&record).unwrap(), &mut Vec::new()).unwrap()
+    };
+    let one = key(r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1}"#);
+    assert_eq!(one, key(r#"{"at":"2023-11-14T23:13:20+01:00","v":2,"n":1,"site":"a"}"#));
+    assert_ne!(one, key(r#"{"site":"b","at":"2023-11-14T22:13:20Z","v":1}"#));
+    assert_ne!(one, key(r#"{"site":"a","at":"2023-11-14T22:13:21Z","v":1}"#));
+    assert_ne!(one, key(r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1,"area":"x"}"#));
+}

@@ -1,0 +1,40 @@
+//! `load-influx`: loads a verified stream into InfluxDB, or into what speaks its line protocol.
+//!
+//! ```sh
+//! extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather
+//! ```
+
+mod batch;
+mod flight;
+mod line;
+mod plan;
+mod reply;
+mod send;
+mod settings;
+mod sink;
+mod spool;
+
+use std::process::ExitCode;
+
+use etl_component::{Component, Context};
+
+use crate::settings::Args;
+use crate::sink::Influx;
+
+static COMPONENT: Component = Component {
+    name: "load-influx",
+    version: env!("CARGO_PKG_VERSION"),
+    variables: &settings::VARIABLES,
+    reads: &[],
+    writes: &["etl.receipt", "etl.reject"],
+    streams: etl_load::Settings::streams,
+};
+
+fn main() -> ExitCode {
+    etl_component::main(&COMPONENT, run)
+}
+
+fn run(args: Args, context: &Context) -> anyhow::Result<String> {
+    let (load, database) = args.settings(context)?;
+    etl_load::run(load, context, None, |load| Influx::connect(database, load))
+}

@@ -1,0 +1,85 @@
+//! What the replies to a write mean.
+//!
+//! InfluxDB 1: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint>; 2:
+//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may be of the whole request or of some
+//! of its points, of which it names one; how many there were is in `dropped=`, but for those it could not read.
+
+use etl_component::{Class, redact};
+use etl_http::{Reply, Verdict};
+use serde_json::Value;
+
+/// What became of the points of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// All are there.
+    Stored,
+    /// The request is too large.
+    TooLarge(String),
+    /// Some are refused, and the others are there.
+    Partial {
+        /// Why, in the server's words, of one of them.
+        reason: String,
+        /// How many are refused, where that can be relied on.
+        dropped: Option<usize>,
+    },
+    /// Some are refused, or all. The others need not be there.
+    Refused(String),
+}
+
+/// Lets through what [`answer`] understands, and names what else is wrong; retries are left to the common rules.
+pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
+    let fail = |class, message| Some(Verdict::Fail { class, message });
+    match reply.status {
+        204 | 400 | 413 | 422 if !reply.is_html() => Some(Verdict::Accept),
+        200 if reply.body.trim_ascii().is_empty() => Some(Verdict::Accept),
+        401 | 403 => fail(Class::Denied, format!("{}: {}", reply.status_line(), said(reply))),
+        404 => fail(Class::Config, format!("{}: {}", reply.status_line(), said(reply))),
+        status if status < 400 || reply.is_html() && status < 500 => {
+            let what = if reply.is_html() { "HTML" } else { "another reply" };
+            let message = format!("{what} where a write is answered with 204 ({})", reply.status_line());
+            fail(Class::Protocol, message)
+        }
+        _ => None,
+    }
+}
+
+/// Reads a reply that [`classify`] let through.
+pub(crate) fn answer(reply: &Reply) -> Answer {
+    let reason = said(reply);
+    match reply.status {
+        413 => Answer::TooLarge(reason),
+        400 | 422 if reason.contains("partial write") => {
+            let dropped = reason.rsplit_once("dropped=").and_then(|(_, count)| count.trim().parse().ok());
+            // Lines that cannot be read are not counted.
+            let dropped = dropped.filter(|&dropped| dropped > 0 && !reason.contains("unable to parse"));
+            Answer::Partial { reason, dropped }
+        }
+        400 | 422 => Answer::Refused(reason),
+        _ => Answer::Stored,
+    }
+}
+
+/// The message of an error: `error` in version 1, `message` in version 2.
+fn said(reply: &Reply) -> String {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    match body["message"].as_str().or_else(|| body["error"].as_str()) {
+        // A message may quote a whole line, and a line may be long.
+        Some(message) => {
+            let message: String = redact(message).split_whitespace().collect::<Vec<_>>().join(" ");
+            let (start, end): (String, Vec<char>) =
+                (message.chars().take(160).collect(), message.chars().rev().take(160).collect());
+            if message.chars().count() <= 320 {
+                message
+            } else {
+                format!("{start} … {}", end.into_iter().rev().collect::<String>())
+            }
+        }
+        None => reply.excerpt(),
+    }
+}
+
+/// The reason without what is the same in all of them.
+pub(crate) fn core(reason: &str) -> &str {
+    let reason = reason.rsplit_once("partial write: ").map_or(reason, |(_, rest)| rest);
+    reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason)
+}

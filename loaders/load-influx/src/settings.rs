@@ -1,0 +1,262 @@
+//! What was typed and what the environment says: where points go, and how.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use clap::ValueEnum;
+use etl_component::args::bytes;
+use etl_component::{Context, Env, Fault, Secret, Variable, duration};
+use etl_http::{BaseUrl, Client, HttpArgs, base_url};
+use etl_load::StreamArgs;
+use etl_load::args::{EmitKind, VARIABLES as COMMON};
+use etl_load::front::Cuts;
+
+const URL: Variable = text("INFLUX_URL", &[], "the server, if --url does not give it");
+const DATABASE: Variable = text("INFLUX_DATABASE", &[], "the database of API v1, if --db does not give it");
+const USERNAME: Variable = text("INFLUX_USERNAME", &[], "the user of API v1");
+const PASSWORD: Variable = secret("INFLUX_PASSWORD", &[], "the user's password");
+const BUCKET: Variable = text("INFLUX_BUCKET", &[], "the bucket of API v2, if --bucket does not give it");
+const EITHER: Variable = text("BUCKET", &[], "the bucket if there is a token, else the database");
+const ORG: Variable = text("INFLUX_ORG", &[], "the organization of API v2, if --org does not give it");
+const TOKEN: Variable = secret("INFLUX_TOKEN", &["INFLUX_KEY"], "the token of API v2");
+
+/// Everything read from the environment, for `--describe`.
+pub(crate) static VARIABLES: [Variable; 9] =
+    [COMMON[0], URL, DATABASE, USERNAME, PASSWORD, BUCKET, EITHER, ORG, TOKEN];
+
+const fn text(name: &'static str, aliases: &'static [&'static str], help: &'static str) -> Variable {
+    Variable { name, aliases, secret: false, required: false, help }
+}
+
+const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'static str) -> Variable {
+    Variable { name, aliases, secret: true, required: false, help }
+}
+
+/// Load a stream of records as points into InfluxDB 1 or 2, or what speaks the same (VictoriaMetrics, Telegraf, InfluxDB
+/// 3). A point that is sent again takes the place of the same one, so a load can be repeated
+#[derive(clap::Parser)]
+#[command(
+    mut_arg("table", |arg| arg.visible_alias("measurement").value_name("MEASUREMENT")
+        .help("The measurement to load into; default: that of the schema")),
+    mut_arg("schema", |arg| arg.help("The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream")),
+    mut_arg("load_id", |arg| arg.help("Names the logical run, in the receipt only: points are not kept in a ledger [env: ETL_LOAD_ID]")),
+    mut_arg("pipeline", |arg| arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state")),
+    mut_arg("plan", |arg| arg.help("Print what each field becomes, and touch nothing")),
+    mut_arg("retries", |arg| arg.default_value("100")),
+    after_help = "A short stream is verified before its first point is sent; one of more than 8 MiB is sent as it is read, unless --spool is given.\n\
+                  Secrets come from INFLUX_TOKEN, or INFLUX_USERNAME and INFLUX_PASSWORD, or from files named by INFLUX_TOKEN_FILE and INFLUX_PASSWORD_FILE."
+)]
+pub(crate) struct Args {
+    /// The server: http://HOST:8086, with a path if it has one [env: INFLUX_URL]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The write API, InfluxDB 3 has that of v2; default: v2 with a bucket, else v1
+    #[arg(long, value_enum)]
+    api: Option<Api>,
+    /// The database of API v1 [env: INFLUX_DATABASE]
+    #[arg(long, value_name = "NAME")]
+    db: Option<String>,
+    /// The bucket of API v2 [env: INFLUX_BUCKET]
+    #[arg(long, value_name = "NAME")]
+    bucket: Option<String>,
+    /// The organization of API v2 [env: INFLUX_ORG]
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
+    /// Create the database of API v1 if it is missing
+    #[arg(long)]
+    create: bool,
+    /// Unit of the timestamps sent; a time that is finer is refused
+    #[arg(long, value_enum, default_value = "ns")]
+    precision: Precision,
+    /// Most points of one request
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_lines: u32,
+    /// Most bytes of one request, before compression
+    #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = bytes)]
+    batch_bytes: usize,
+    /// Send what an endless input has brought so long after its first record, at the end of a segment, and go on
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    flush_interval: Option<Duration>,
+    /// Compress requests
+    #[arg(long)]
+    gzip: bool,
+    /// Keep all points in a temporary file of this folder until the stream has ended, verified
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+}
+
+/// Which of the write APIs is spoken: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or
+/// <https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Api {
+    /// POST /write?db=
+    V1,
+    /// POST /api/v2/write?org=&bucket=
+    V2,
+}
+
+/// The unit of timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// Nanoseconds
+    Ns,
+    /// Microseconds
+    Us,
+    /// Milliseconds
+    Ms,
+    /// Seconds
+    S,
+}
+
+impl Precision {
+    /// Its name in a request: API v1 calls microseconds `u`.
+    fn name(self, api: Api) -> &'static str {
+        match (self, api) {
+            (Precision::Ns, _) => "ns",
+            (Precision::Us, Api::V1) => "u",
+            (Precision::Us, Api::V2) => "us",
+            (Precision::Ms, _) => "ms",
+            (Precision::S, _) => "s",
+        }
+    }
+}
+
+/// Where points go, and how.
+pub(crate) struct Database {
+    pub(crate) base: BaseUrl,
+    pub(crate) api: Api,
+    /// The database or bucket.
+    pub(crate) name: String,
+    /// The parameters of a write.
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// The value of `Authorization`: its scheme, with a blank, and the secret.
+    pub(crate) authorization: Option<(&'static str, Secret)>,
+    pub(crate) create: bool,
+    pub(crate) precision: Precision,
+    pub(crate) batch_lines: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) gzip: bool,
+    pub(crate) spool: Option<PathBuf>,
+    http: HttpArgs,
+    env: Env,
+    user_agent: String,
+}
+
+impl Args {
+    /// What these flags mean in this environment.
+    ///
+    /// # Errors
+    /// 2 if flags contradict each other, 78 if it is not said where points go, or a variable is empty.
+    pub(crate) fn settings(self, context: &Context) -> Result<(etl_load::Settings, Database), Fault> {
+        let env = &context.env;
+        let cuts = Cuts { every: None, interval: self.flush_interval };
+        let load = etl_load::Settings::of_stream(self.stream, cuts, env)?;
+        if load.emit == EmitKind::New {
+            return Err(Fault::usage("--emit new: InfluxDB does not tell which points are new"));
+        }
+        let known = |flag: Option<String>, variable: &Variable| match (flag, env.text(variable)) {
+            (Some(flag), _) => Ok(Some(flag)),
+            (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set and empty"))),
+            (None, found) => Ok(found.map(|(_, value)| value.to_owned())),
+        };
+        let url = known(self.url, &URL)?.ok_or_else(|| {
+            Fault::config("INFLUX_URL is not set, and --url does not say where the server is")
+        })?;
+        let (db, bucket) = (known(self.db, &DATABASE)?, known(self.bucket, &BUCKET)?);
+        let (either, org) = (known(None, &EITHER)?, known(self.org, &ORG)?);
+        let (token, password) = (env.secret(&TOKEN)?, env.secret(&PASSWORD)?);
+        let username = known(None, &USERNAME)?;
+
+        let api = match (self.api, &db, &bucket) {
+            (Some(api), ..) => api,
+            (None, Some(_), Some(_)) => {
+                return Err(Fault::usage(
+                    "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; \
+                     --api v1 or v2 says which counts",
+                ));
+            }
+            (None, Some(_), None) => Api::V1,
+            (None, None, Some(_)) => Api::V2,
+            (None, None, None) => {
+                if token.is_some() {
+                    Api::V2
+                } else {
+                    Api::V1
+                }
+            }
+        };
+        let (own, what) = match api {
+            Api::V1 => (
+                db,
+                "no database is given: set INFLUX_DATABASE or --db (API v1), or INFLUX_BUCKET or --bucket (API v2)",
+            ),
+            Api::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
+        };
+        let name = own.or(either).ok_or_else(|| Fault::config(what))?;
+        if self.create && api == Api::V2 {
+            return Err(Fault::usage(
+                "--create makes a database of API v1; a bucket of API v2 must be there",
+            ));
+        }
+        let precision = ("precision", self.precision.name(api).to_owned());
+        let query = match api {
+            Api::V1 => vec![("db", name.clone()), precision],
+            Api::V2 => {
+                org.map(|org| ("org", org)).into_iter().chain([("bucket", name.clone()), precision]).collect()
+            }
+        };
+        let authorization = match (username, password, token) {
+            (Some(user), Some(password), _) if api == Api::V1 => {
+                let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+                Some(("Basic ", Secret::new(pair)))
+            }
+            (Some(_), None, _) if api == Api::V1 => {
+                return Err(Fault::config("INFLUX_USERNAME is set, and INFLUX_PASSWORD is not"));
+            }
+            // InfluxDB 2 takes its token for API v1, too.
+            (_, _, token) => token.map(|token| ("Token ", token)),
+        };
+        let base = base_url(&url, true)?;
+        if authorization.is_some() && base_url(&url, false).is_err() {
+            log::warn!("{}: credentials travel readable over http://", base.host());
+        }
+        let database = Database {
+            base,
+            api,
+            name,
+            query,
+            authorization,
+            create: self.create,
+            precision: self.precision,
+            batch_lines: self.batch_lines as usize,
+            batch_bytes: self.batch_bytes,
+            gzip: self.gzip,
+            spool: self.spool,
+            http: self.http,
+            env: env.clone(),
+            user_agent: context.producer(),
+        };
+        Ok((load, database))
+    }
+}
+
+impl Database {
+    /// A client of its own, for a thread; sends nothing.
+    ///
+    /// # Errors
+    /// 78 if the CA file or a proxy variable is no use.
+    pub(crate) fn client(&self) -> Result<Client, Fault> {
+        Client::new(&self.http, true, &self.env, &self.user_agent)
+    }
+
+    /// The address for people: `influx:8086/weather`.
+    pub(crate) fn address(&self) -> String {
+        format!("{}/{}", self.base.host(), self.name)
+    }
+}

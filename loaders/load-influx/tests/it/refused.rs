@@ -1,0 +1,161 @@
+//! Points that the server refuses, requests that are too large for it.
+
+use etl_testkit::http::{Reply, Script};
+use etl_testkit::influx::{Influx, Options};
+use etl_testkit::load::{counts, refused};
+
+use crate::support::{Place, many, plain, scripted, sealed, site};
+
+const V2: &str = "--api v2 --bucket b --org o";
+
+/// The recorded replies.
+fn reply(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/tests/replies/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a reply")
+}
+
+fn good() -> Script {
+    Script::new().then(Reply::status(204))
+}
+
+#[test]
+fn twenty_refused_points_are_named_and_the_others_are_there() {
+    let place = Place::new();
+    // Here the field is a string.
+    place.database.write("sites,site=other n=\"text\" 1699999200000000000");
+    let mut records = many(3000);
+    let without = |record: &String| record.replace("\"n\"", "\"v\"").replace(",\"v\":", ",\"n\":null,\"v\":");
+    for (position, record) in records.iter_mut().enumerate() {
+        if position % 100 != 7 {
+            *record = without(record).replacen("\"v\"", "\"s\"", 1);
+            let end = record.find("\"s\":").expect("a field");
+            *record = format!("{}\"v\":{position}}}", &record[..end]);
+        }
+    }
+    let ran = place.load("--batch-lines 700", sealed(&records));
+    refused(&ran, 3, "refused 30 points, the other 2970 sent are there: ");
+    let message = ran.last_error_line();
+    let lines: Vec<usize> = message
+        .split_once("lines ")
+        .and_then(|(_, rest)| rest.split_once(": "))
+        .map(|(list, _)| list.split(", ").map(|line| line.parse().expect("a line")).collect())
+        .unwrap_or_default();
+    assert_eq!(lines.len(), 20, "{message}");
+    // Line 1 is `begin`.
+    assert!(lines.iter().all(|line| (line - 2) % 100 == 7) && lines.is_sorted(), "{message}");
+    let reason = "field type conflict: input field \"n\" on measurement \"sites\" is type integer, already exists as type string";
+    assert!(message.ends_with(&format!("{reason}; and 10 more")), "{message}");
+    assert_eq!(place.database.count("sites", "v"), 2970);
+    assert_eq!(place.database.count("sites", "n"), 1);
+}
+
+#[test]
+fn all_points_of_a_batch_may_be_refused() {
+    let place = Place::new();
+    place.database.write("sites,site=other n=\"text\" 1699999200000000000");
+    let ran = place.load("--batch-lines 100", plain(&many(250)));
+    refused(&ran, 3, "refused 250 points, the other 0 sent are there: lines ");
+    assert!(ran.last_error_line().ends_with("already exists as type string; and 230 more"));
+    assert_eq!(place.database.count("sites", "v"), 0);
+}
+
+#[test]
+fn a_few_are_named_by_reason_in_their_order() {
+    let place = Place::new();
+    place.database.write("sites,site=other n=\"text\",v=true 1699999200000000000");
+    let records = [
+        site("a", 0, r#""s":"x""#),
+        site("b", 0, r#""n":1"#),
+        site("c", 0, r#""v":1"#),
+        site("d", 0, r#""n":2"#),
+        site("e", 0, r#""s":"y""#),
+    ];
+    let ran = place.load("", plain(&records));
+    let (n, v) = (
+        "input field \"n\" on measurement \"sites\" is type integer, already exists as type string",
+        "input field \"v\" on measurement \"sites\" is type float, already exists as type boolean",
+    );
+    let expected = format!(
+        "refused 3 points, the other 2 sent are there: lines 2, 4: field type conflict: {n}; line 3: field type conflict: {v}"
+    );
+    refused(&ran, 3, &expected);
+    assert_eq!(place.database.rows("SELECT s FROM sites GROUP BY site").len(), 2);
+}
+
+#[test]
+fn a_partial_write_of_version_2_is_halved_until_it_is_found() {
+    let partial = |dropped: u32| {
+        let message = format!(
+            "failure writing points to database: partial write: field type conflict: input field \"n\" on measurement \"sites\" is type integer, already exists as type float dropped={dropped}"
+        );
+        Reply::json(422, &serde_json::json!({"code": "unprocessable entity", "message": message}).to_string())
+    };
+    // Four points, of which the second is refused; the second half need not be sent again.
+    let script = good().then(partial(1)).then(partial(1)).then(Reply::status(204)).then(partial(1));
+    let records: Vec<String> = (0..4).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let (ran, posted) = scripted(script, V2, plain(&records));
+    refused(
+        &ran,
+        3,
+        "refused 1 points, the other 3 sent are there: line 2: field type conflict: input field \"n\"",
+    );
+    let line = |n: u64| format!("sites,site=a n={n}i {}\n", 1_699_999_200_000_000_000 + n * 1_000_000_000);
+    let expected = [line(0) + &line(1) + &line(2) + &line(3), line(0) + &line(1), line(0), line(1)];
+    assert_eq!(posted, expected);
+}
+
+#[test]
+fn a_request_that_is_refused_as_a_whole_is_sent_in_parts() {
+    // As recorded: InfluxDB 2 stores none of it.
+    let parse_error = || Reply::json(400, &reply("v2_400_parse_error.json"));
+    let script = good()
+        .then(parse_error())
+        .then(Reply::status(204))
+        .then(parse_error())
+        .then(Reply::status(204))
+        .then(parse_error());
+    let records: Vec<String> = (0..4).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let (ran, posted) = scripted(script, V2, plain(&records));
+    refused(
+        &ran,
+        3,
+        "refused 1 points, the other 3 sent are there: line 4: unable to parse 'cpu value': invalid field format",
+    );
+    assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [4, 2, 2, 1, 1]);
+    // The recorded reply of version 1 has no count.
+    let partial = || Reply::json(400, &reply("v1_400_partial_write.json"));
+    let script = good().then(partial()).then(partial()).then(Reply::status(204));
+    let (ran, posted) = scripted(script, "--db d", plain(&records[..2]));
+    refused(&ran, 3, "refused 1 points, the other 1 sent are there: line 1: field type conflict:");
+    assert_eq!(posted.len(), 3);
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_not_asked_a_thousand_times() {
+    let script = good().then(Reply::json(400, &reply("v2_400_parse_error.json")));
+    let (ran, posted) = scripted(script, V2, plain(&many(1000)));
+    refused(&ran, 3, "refuses one point after the other: lines ");
+    assert!(posted.len() < 60, "{} requests", posted.len());
+}
+
+#[test]
+fn what_is_too_large_is_halved() {
+    let too_large = || Reply::json(413, r#"{"error":"Request Entity Too Large"}"#);
+    let script = good().then(too_large()).then(Reply::status(204));
+    let records: Vec<String> = (0..6).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let (ran, posted) = scripted(script, "--db d --batch-lines 4", plain(&records));
+    assert_eq!(counts(&ran), [6, 6, 0, 0, 0, 0]);
+    let mut sizes: Vec<usize> = posted.iter().map(|body| body.lines().count()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [2, 2, 2, 4]);
+    // One point alone that is too large is refused.
+    let (ran, _) = scripted(good().then(too_large()), "--db d", plain(&records[..2]));
+    refused(&ran, 3, "refused 2 points, the other 0 sent are there: lines 1, 2: Request Entity Too Large");
+}
+
+#[test]
+fn a_server_with_a_small_limit_gets_small_requests() {
+    let server = Influx::start(&Options { http: "max-body-size = 20000".to_owned() });
+    let place = Place::of(server.database());
+    assert_eq!(counts(&place.load("", plain(&many(5000)))), [5000, 5000, 0, 0, 0, 0]);
+    assert_eq!(place.database.count("sites", "n"), 5000);
+}

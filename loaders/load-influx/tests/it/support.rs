@@ -1,0 +1,108 @@
+//! A database, a folder, and streams to load.
+
+use std::fs;
+use std::path::PathBuf;
+
+use etl_testkit::http::{Script, Server};
+use etl_testkit::influx::{Database, Influx};
+use etl_testkit::run::{Cmd, Ran, temp_dir};
+use tempfile::TempDir;
+
+/// Sites with a number, a text and a time; the sites are tags.
+pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-influx": {"measurement": "sites"},
+    "required": ["site", "at"], "properties": {"site": {"type": "string"}, "at": {"type": "string", "format": "date-time"},
+    "v": {"type": ["number", "null"]}, "n": {"type": ["integer", "null"]}, "s": {"type": ["string", "null"]}}}"#;
+
+/// A place of a test's own: a database of the shared server, and a folder with `sites.json`.
+pub(crate) struct Place {
+    pub(crate) database: Database,
+    folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place::of(Influx::shared().database())
+    }
+
+    pub(crate) fn of(database: Database) -> Place {
+        let place = Place { database, folder: temp_dir() };
+        place.write("sites.json", SITES);
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).expect("the folder is writable");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+
+    /// The loader, with these arguments, separated by blanks, and no address.
+    pub(crate) fn bare(&self, args: &str) -> Cmd {
+        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-influx")).in_folder(self.folder.path());
+        cmd.args(args.split_whitespace())
+    }
+
+    /// The loader with this database and the schema of the sites.
+    pub(crate) fn loader(&self, args: &str) -> Cmd {
+        let database = &self.database;
+        let cmd = self.bare(args).env("INFLUX_URL", database.url()).env("INFLUX_DATABASE", database.name());
+        if args.contains("--schema") { cmd } else { cmd.args(["--schema", "sites.json"]) }
+    }
+
+    /// Loads these bytes through a pipe.
+    pub(crate) fn load(&self, args: &str, stream: impl AsRef<[u8]>) -> Ran {
+        self.loader(args).stdin(stream).run()
+    }
+}
+
+/// Loads these bytes into a server that answers as told; the first reply is to the check before the load. Gives back
+/// what was posted after it.
+pub(crate) fn scripted(script: Script, args: &str, stream: impl AsRef<[u8]>) -> (Ran, Vec<String>) {
+    let (server, folder) = (Server::start(script), temp_dir());
+    fs::write(folder.path().join("sites.json"), SITES).expect("the folder is writable");
+    let ran = Cmd::new(env!("CARGO_BIN_EXE_load-influx"))
+        .in_folder(folder.path())
+        .args(["--schema", "sites.json", "--url", &server.url()])
+        .args(args.split_whitespace())
+        .stdin(stream)
+        .run();
+    let posted = server.requests().into_iter().skip(1).map(|request| {
+        assert_eq!(request.method, "POST");
+        String::from_utf8(request.body).expect("UTF-8")
+    });
+    (ran, posted.collect())
+}
+
+/// A record of a site, so many seconds after a time.
+pub(crate) fn site(site: &str, seconds: u64, fields: &str) -> String {
+    let at = etl_time(seconds);
+    format!(r#"{{"site":"{site}","at":"{at}",{fields}}}"#)
+}
+
+/// So many seconds after 2023-11-14T22:00:00Z, less than a day.
+fn etl_time(seconds: u64) -> String {
+    let (hours, minutes) = (22 + seconds / 3600, seconds / 60 % 60);
+    format!("2023-11-{:02}T{:02}:{minutes:02}:{:02}Z", 14 + hours / 24, hours % 24, seconds % 60)
+}
+
+/// A plain stream of these records.
+pub(crate) fn plain(records: &[String]) -> String {
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+/// A sealed stream of these records.
+pub(crate) fn sealed(records: &[String]) -> Vec<u8> {
+    let lines: Vec<&str> = records.iter().map(String::as_str).collect();
+    etl_testkit::load::sealed_as("", "a", &lines)
+}
+
+/// So many records, each a point of its own, `n` from 0.
+pub(crate) fn many(count: u64) -> Vec<String> {
+    (0..count).map(|n| site(&format!("site-{}", n % 50), n / 50, &format!(r#""n":{n},"v":{n}.5"#))).collect()
+}

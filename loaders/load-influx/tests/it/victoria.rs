@@ -1,0 +1,46 @@
+//! The same points in VictoriaMetrics, which keeps numbers and milliseconds.
+
+use etl_testkit::influx::Victoria;
+use etl_testkit::load::{counts, refused};
+
+use crate::support::{Place, plain, site};
+
+#[test]
+fn numbers_are_there_once_also_when_they_are_sent_twice() {
+    let (server, place) = (Victoria::shared(), Place::new());
+    let records = plain(&[
+        site("a b,c=d", 0, r#""v":1.5,"n":-7"#),
+        site("a b,c=d", 1, r#""v":2.25"#),
+        site("e\\\"f", 0, r#""v":1e3"#),
+    ]);
+    for api in ["--api v1 --db kept", "--api v2 --bucket kept"] {
+        let args = format!("{api} --measurement once --precision ms --url {}", server.url());
+        let ran = place.bare(&format!("{args} --schema sites.json")).stdin(&records).run();
+        assert_eq!(counts(&ran), [3, 3, 0, 0, 0, 0]);
+        assert!(ran.stderr.contains("only with its -dedup.minScrapeInterval"), "{}", ran.stderr);
+    }
+    // The write of API v1 adds the database as a label.
+    let points = server.points("once_.*");
+    let series = |db: &str| {
+        [
+            format!(r#"{{"__name__":"once_n",{db}"site":"a b,c=d"}} [1699999200000] [-7]"#),
+            format!(
+                r#"{{"__name__":"once_v",{db}"site":"a b,c=d"}} [1699999200000,1699999201000] [1.5,2.25]"#
+            ),
+            format!(r#"{{"__name__":"once_v",{db}"site":"e\"f"}} [1699999200000] [1000]"#),
+        ]
+    };
+    let mut expected = [series(r#""db":"kept","#), series("")].concat();
+    expected.sort();
+    assert_eq!(points, expected);
+}
+
+#[test]
+fn a_text_cannot_smuggle_a_point_in() {
+    let (server, place) = (Victoria::shared(), Place::new());
+    let text = r#""n":1,"s":"x\nsmuggled n=7 1699999200000\nq""#;
+    let args = format!("--db x --schema sites.json --measurement text --precision ms --url {}", server.url());
+    let ran = place.bare(&args).stdin(plain(&[site("a", 0, text)])).run();
+    refused(&ran, 3, "line 1 (byte 0): field \"s\": has a newline, at which this server would end the point");
+    assert_eq!(server.points("smuggled.*|text.*"), [""; 0]);
+}

@@ -1,0 +1,135 @@
+//! load-influx beside curl, which posts the same lines, ready-made, in the same batches and as many at a time.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+
+use anyhow::{Context, ensure};
+use etl_testkit::influx::{Influx, Options, Victoria};
+
+use super::Bench;
+use super::measure::{Contender, Group};
+use crate::records;
+
+const RUNS: usize = 5;
+const BATCH: usize = 5000;
+/// Requests in flight, as many as load-influx has.
+const IN_FLIGHT: &str = "2";
+
+pub(super) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+    let points = lines(bench)?;
+    let influx = Influx::start(&Options::default());
+    let database = influx.database();
+    let fresh = || {
+        database.ask(&format!("DROP DATABASE {}", database.name()));
+        database.ask(&format!("CREATE DATABASE {}", database.name()));
+        Ok(())
+    };
+    let url = format!("{}/write?db={}&precision=ns", influx.url(), database.name());
+    let first = group(bench, "InfluxDB: a million points", &url, &influx.url(), database.name(), &fresh)?;
+    let stored = database.count("records", "id");
+    ensure!(stored == points, "{stored} points are there, and {points} were sent");
+    drop(influx);
+    let victoria = Victoria::start();
+    let url = format!("{}/write?db=bench&precision=ns", victoria.url());
+    let second =
+        group(bench, "VictoriaMetrics: a million points", &url, &victoria.url(), "bench", &|| Ok(()))?;
+    Ok(vec![first, second])
+}
+
+fn group(
+    bench: &Bench,
+    title: &str,
+    write: &str,
+    url: &str,
+    database: &str,
+    fresh: &dyn Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<Group> {
+    curl_config(bench, write)?;
+    let load = ["--url", url, "--db", database, "--table", "records", "--schema", "points.json"];
+    let load = [&load[..], &["--input", "records.ndjson", "--emit", "none"]].concat();
+    let curl = ["--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "--config", "curl.txt"];
+    let contenders = [
+        Contender::new("curl, ready-made lines, two in flight", "curl", &curl).before(fresh),
+        Contender::new("load-influx", &bench.binary("load-influx"), &load).before(fresh),
+    ];
+    Group::measure(title, records::COUNT, RUNS, &bench.folder, &contenders)
+}
+
+/// Writes the records as lines, a file a batch, and the schema that makes load-influx write the same; gives back how
+/// many of the points differ in station or time.
+fn lines(bench: &Bench) -> anyhow::Result<u64> {
+    let schema = records::SCHEMA
+        .replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1)
+        .replacen(
+            r#""station":{"type":"string"}"#,
+            r#""station":{"type":"string","x-influx":{"role":"tag"}}"#,
+            1,
+        );
+    fs::write(bench.folder.join("points.json"), schema)?;
+    let records = BufReader::new(fs::File::open(bench.folder.join("records.ndjson"))?);
+    let mut lines = Vec::new();
+    let (mut batches, mut points) = (0, HashSet::new());
+    for line in records.lines() {
+        let line = line?;
+        if line.starts_with("{\"_etl\":") {
+            continue;
+        }
+        lines.push(point(&serde_json::from_str(&line)?, &mut points)?);
+        if lines.len() == BATCH {
+            write_batch(bench, batches, &lines)?;
+            batches += 1;
+            lines.clear();
+        }
+    }
+    ensure!(lines.is_empty(), "the records are no whole number of batches");
+    Ok(points.len() as u64)
+}
+
+fn point(record: &serde_json::Value, points: &mut HashSet<(String, i64)>) -> anyhow::Result<String> {
+    let station = record["station"].as_str().context("a station")?.to_owned();
+    let at = record["observed_at"].as_str().context("a time")?;
+    let micros = etl_schema::time::parse_timestamptz(at).map_err(anyhow::Error::msg)?;
+    let mut line = format!("records,station={station}");
+    let mut separator = ' ';
+    for field in [
+        "id",
+        "temp",
+        "humidity",
+        "pressure",
+        "wind_speed",
+        "clouds",
+        "raining",
+        "price",
+        "description",
+        "note",
+    ] {
+        let value = &record[field];
+        if value.is_null() {
+            continue;
+        }
+        let suffix = if matches!(field, "id" | "clouds") { "i" } else { "" };
+        line += &format!("{separator}{field}={value}{suffix}");
+        separator = ',';
+    }
+    points.insert((station, micros));
+    Ok(format!("{line} {}\n", micros * 1000))
+}
+
+fn write_batch(bench: &Bench, number: usize, lines: &[String]) -> anyhow::Result<()> {
+    let mut file = BufWriter::new(fs::File::create(bench.folder.join(format!("batch-{number:03}.lp")))?);
+    lines.iter().try_for_each(|line| file.write_all(line.as_bytes()))?;
+    Ok(file.flush()?)
+}
+
+/// One request for each batch, all in one curl.
+fn curl_config(bench: &Bench, write: &str) -> anyhow::Result<()> {
+    let batches = records::COUNT as usize / BATCH;
+    let request = |number| {
+        format!(
+            "url = \"{write}\"\ndata-binary = \"@batch-{number:03}.lp\"\nsilent\nshow-error\nfail\noutput = \"/dev/null\"\n"
+        )
+    };
+    let requests: Vec<String> = (0..batches).map(request).collect();
+    Ok(fs::write(bench.folder.join("curl.txt"), requests.join("next\n"))?)
+}
