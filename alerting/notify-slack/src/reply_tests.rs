@@ -59,7 +59,9 @@ fn answers_of_a_webhook() {
         (500, "<html>oops</html>", None),
         (503, "no_service", None),
         (429, "slow down", None),
-        (404, "<html>not here</html>", None),
+        (404, "<html>not here</html>", fail(Protocol, "404: a page of HTML, where `ok` is expected")),
+        (400, "some_other_thing", fail(Protocol, "400: \"some_other_thing\", where `ok` is expected")),
+        (401, "who are you", None),
     ] {
         assert_eq!(of_webhook(&reply(status, body)), verdict, "{status} {body}");
         assert_eq!(last_of_webhook(&reply(status, body)), verdict, "{status} {body}");
@@ -112,7 +114,7 @@ fn answers_of_the_web_api() {
         (200, "[]", fail(Protocol, "200: \"[]\", where JSON with `ok` is expected")),
         (200, "not_in_channel", fail(Config, "200: not_in_channel")),
         (500, r#"{"ok":false,"error":"channel_not_found"}"#, None),
-        (403, "<html>proxy</html>", None),
+        (403, "<html>proxy</html>", fail(Protocol, "403: a page of HTML, where JSON with `ok` is expected")),
     ] {
         assert_eq!(of_api(&reply(status, body)), verdict, "{status} {body}");
     }

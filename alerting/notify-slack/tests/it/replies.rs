@@ -89,7 +89,7 @@ fn a_webhook_refuses() {
         (403, "invalid_token", 77, "HOST: 403: invalid_token"),
         (403, "action_prohibited", 78, "HOST: 403: action_prohibited"),
         (404, "no_service", 78, "HOST: 404: no_service"),
-        (404, "never heard of it", 78, "HOST: 404 Not Found: never heard of it"),
+        (404, "never heard of it", 76, "HOST: 404: \"never heard of it\", where `ok` is expected"),
         (410, "channel_is_archived", 78, "HOST: 410: channel_is_archived"),
     ] {
         let slack = Slack::answers(Reply::text(status, body));

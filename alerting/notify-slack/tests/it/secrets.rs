@@ -9,7 +9,7 @@ use crate::support::{PATH, Slack, TOKEN, no_secret_in, sealed};
 fn an_answer_that_quotes_the_address_is_redacted() {
     for body in [format!("no such hook: {PATH}"), PATH.split('/').next_back().unwrap_or_default().to_owned()]
     {
-        for (status, code) in [(200, 76), (404, 78), (500, 75)] {
+        for (status, code) in [(200, 76), (404, 76), (500, 75)] {
             let slack = Slack::answers(Reply::text(status, &body));
             for format in ["text", "logfmt", "json"] {
                 let args = ["--text", "x", "--retries", "0", "--log-format", format, "--log-level", "trace"];

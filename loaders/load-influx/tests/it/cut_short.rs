@@ -34,7 +34,7 @@ fn a_long_one_says_how_many_were_sent() {
     let ran = place.load("", &stream[..stream.len() - 20]);
     refused(&ran, 75, "the input ends");
     let stored = place.database.count("sites", "n");
-    assert!(stored >= 50_000 && stored < 150_000, "{stored}");
+    assert!((50_000..150_000).contains(&stored), "{stored}");
     let sent =
         format!("; {stored} points were sent and stay (--spool DIR keeps them until the stream has ended)");
     assert!(ran.last_error_line().ends_with(&sent), "{}", ran.last_error_line());
