@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use etl_testkit::http::{Reply, Script, Server};
+use etl_testkit::influx::Influx;
 use etl_testkit::postgres;
 use etl_testkit::run::{Cmd, temp_dir, workspace_binary};
 
@@ -61,7 +62,7 @@ fn run_examples(document: &str) -> usize {
     let database = postgres::Server::shared().database();
     let binaries = workspace_binary("standpipe").parent().expect("a folder").to_owned();
     // Built along with standpipe.
-    for name in ["extract-openweather", "load-sqlite", "load-postgres", "notify-slack"] {
+    for name in ["extract-openweather", "load-sqlite", "load-postgres", "load-influx", "notify-slack"] {
         workspace_binary(name);
     }
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
@@ -74,7 +75,8 @@ fn run_examples(document: &str) -> usize {
                     .in_folder(folder.path())
                     .env("PATH", &path)
                     .env("OPENWEATHER_API_KEY", "k3y")
-                    .env("OPENWEATHER_BASE_URL", server.url());
+                    .env("OPENWEATHER_BASE_URL", server.url())
+                    .env("INFLUX_URL", Influx::shared().url());
                 let ran =
                     database.env().into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run();
                 assert_eq!(ran.code, 0, "{document}:\n{text}\n{}", ran.stderr);
@@ -95,7 +97,7 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 9);
+    assert_eq!(run_examples("README.md"), 10);
 }
 
 #[test]
@@ -106,6 +108,11 @@ fn the_examples_of_the_contract_run_as_written() {
 #[test]
 fn the_examples_of_postgres_run_as_written() {
     assert_eq!(run_examples("docs/postgres.md"), 3);
+}
+
+#[test]
+fn the_examples_of_influx_run_as_written() {
+    assert_eq!(run_examples("docs/influx.md"), 1);
 }
 
 #[test]
