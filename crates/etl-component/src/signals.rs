@@ -20,6 +20,7 @@ use crate::{io, logs};
 static CRITICAL: Mutex<Committed> =
     Mutex::new(Committed { all: false, some: false, told: true, more: false });
 static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
+static SENT: Mutex<(u64, &str)> = Mutex::new((0, ""));
 /// Set by the signal handlers themselves, so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
@@ -72,6 +73,12 @@ pub fn go_on() {
     while ARRIVED.load(Ordering::SeqCst) {
         thread::park();
     }
+}
+
+/// Counts what was sent and cannot be taken back, such as `points`: a signal that ends the process says so.
+pub fn sent(count: u64, what: &'static str) {
+    let mut sent = lock(&SENT);
+    *sent = (sent.0 + count, what);
 }
 
 /// Starts a child process that receives the signals that this one does, until [`child_ended`].
@@ -150,8 +157,11 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     end_child(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
-    let what =
-        if committed.some { "what was not committed yet is rolled back" } else { "nothing was committed" };
+    let what = match *lock(&SENT) {
+        (0, _) if committed.some => "what was not committed yet is rolled back".to_owned(),
+        (0, _) => "nothing was committed".to_owned(),
+        (count, what) => format!("{count} {what} were sent and stay"),
+    };
     let message = format!("ended by {name}, {what}");
     abort_briefly(class, message.clone());
     io::remove_temporaries();

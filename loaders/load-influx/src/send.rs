@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::{Class, Fault};
+use etl_component::{Class, Fault, signals};
 use etl_http::{Client, Reply, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -33,6 +33,11 @@ pub(crate) struct Tally {
 impl Tally {
     fn is_full(&self) -> bool {
         self.named.values().map(Vec::len).sum::<usize>() >= NAMED
+    }
+
+    fn store(&mut self, points: usize) {
+        self.stored += points as u64;
+        signals::sent(points as u64, "points");
     }
 
     fn refuse(&mut self, line: u64, reason: &str) {
@@ -142,7 +147,7 @@ impl Sender {
         }
         match reply::answer(&self.post(text)?) {
             Answer::Stored => {
-                self.tally().stored += count as u64;
+                self.tally().store(count);
                 Ok(0)
             }
             Answer::TooLarge(_) if count > 1 => {
@@ -159,7 +164,7 @@ impl Sender {
             Answer::Partial { dropped: Some(dropped), .. } if self.tally().is_full() => {
                 let mut tally = self.tally();
                 tally.refused += dropped as u64;
-                tally.stored += (count - dropped) as u64;
+                tally.store(count - dropped);
                 Ok(dropped)
             }
             Answer::Partial { dropped: Some(dropped), .. } if count > 1 => {
@@ -169,7 +174,7 @@ impl Sender {
                     return Ok(found + self.part(batch, middle..points.end)?);
                 }
                 // All of them are in the first half, so the second is there.
-                self.tally().stored += (points.end - middle) as u64;
+                self.tally().store(points.end - middle);
                 Ok(found)
             }
             Answer::Partial { .. } | Answer::Refused(_) if count > 1 => self.halves(batch, points),

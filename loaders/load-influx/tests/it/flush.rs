@@ -16,7 +16,13 @@ fn points_are_sent_although_nothing_more_comes() {
     running.wait_until_stdout_contains("\"records\":2");
     assert_eq!(place.database.count("sites", "n"), 2);
     running.kill(Signal::TERM);
-    running.wait().fails(143);
+    let ran = running.wait();
+    ran.fails(143);
+    assert!(
+        ran.last_error_line().ends_with("ended by SIGTERM, 3 points were sent and stay"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
