@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,6 +26,8 @@ pub struct Client {
     deadline: Duration,
     /// Requests and waits so far; the time between them belongs to whoever reads our output.
     spent: Cell<Duration>,
+    /// Set once no reply is wanted any more.
+    stop: Arc<AtomicBool>,
     pub(crate) pace: Pace,
 }
 
@@ -78,6 +82,7 @@ impl Client {
             retries: args.retries,
             deadline: args.deadline,
             spent: Cell::new(Duration::ZERO),
+            stop: Arc::default(),
             pace: Pace { sleep: Box::new(thread::sleep), jitter: fastrand::f64 },
         }
     }
@@ -90,6 +95,11 @@ impl Client {
     /// Starts the account of the deadline anew: whoever sends for as long as records come has one for each request.
     pub fn renew_deadline(&self) {
         self.spent.set(Duration::ZERO);
+    }
+
+    /// Nothing is tried again once this is set, by another thread.
+    pub fn stopped_by(self, stop: &Arc<AtomicBool>) -> Client {
+        Client { stop: Arc::clone(stop), ..self }
     }
 
     /// Sends a request until there is a good reply, or no use in trying.
@@ -162,7 +172,8 @@ impl Client {
             Err(broken) => Outcome::Failed(broken.kind),
         };
         // A cassette will not change by waiting.
-        let retries = if self.replaying() { 0 } else { self.retries };
+        let useless = self.replaying() || self.stop.load(Ordering::Relaxed);
+        let retries = if useless { 0 } else { self.retries };
         let terms = Terms { retries, deadline: self.deadline, min_wait_429: request.min_wait_429 };
         let jitter = (self.pace.jitter)();
         decide(&terms, attempt.number, outcome, attempt.verdict.as_ref(), self.spent.get(), jitter)

@@ -25,6 +25,7 @@ pub struct Request {
     pub(crate) body: Vec<u8>,
     pub(crate) classify: Option<fn(&Reply) -> Option<Verdict>>,
     pub(crate) min_wait_429: Duration,
+    pub(crate) whole_errors: bool,
 }
 
 #[derive(Clone)]
@@ -57,6 +58,7 @@ impl Request {
             body: Vec::new(),
             classify: None,
             min_wait_429: Duration::ZERO,
+            whole_errors: false,
         }
     }
 
@@ -94,6 +96,12 @@ impl Request {
     /// The shortest wait after a 429 that has no readable `Retry-After`.
     pub fn min_wait_429(mut self, wait: Duration) -> Request {
         self.min_wait_429 = wait;
+        self
+    }
+
+    /// An error reply that breaks off is no reply, for its body decides more than its status does.
+    pub fn whole_errors(mut self) -> Request {
+        self.whole_errors = true;
         self
     }
 

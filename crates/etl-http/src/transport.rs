@@ -20,6 +20,9 @@ use crate::url::Url;
 
 const MAX_REDIRECTS: usize = 10;
 
+/// How much is read of the page of an error, in bytes.
+const LONGEST_ERROR: u64 = 64 << 10;
+
 pub(crate) struct Transport {
     agent: Agent,
     proxies: Proxies,
@@ -80,7 +83,9 @@ impl Transport {
         let (mut method, mut body) = (request.method, request.body.as_slice());
         for _ in 0..=MAX_REDIRECTS {
             let response = self.exchange(request, method, &url, body, left().min(self.request_timeout))?;
-            let Some(location) = location(&response)? else { return self.read(response, &url) };
+            let Some(location) = location(&response)? else {
+                return self.read(response, &url, request.whole_errors);
+            };
             let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
             self.check_redirect(request, &url, &next)?;
             // RFC 9110, section 15.4: only these two repeat a POST.
@@ -146,15 +151,15 @@ impl Transport {
         })
     }
 
-    fn read(&self, response: http::Response<Body>, url: &Url) -> Result<Reply, Broken> {
+    fn read(&self, response: http::Response<Body>, url: &Url, whole: bool) -> Result<Reply, Broken> {
         let (head, body) = response.into_parts();
         let status = head.status.as_u16();
         let mut bytes = Vec::new();
         // One byte more than allowed tells too long from just fitting.
-        let read =
-            body.into_reader().take((self.max_body_bytes as u64).saturating_add(1)).read_to_end(&mut bytes);
-        if status < 400 {
-            // An error status is known without the rest of its page.
+        let most = if status < 400 { (self.max_body_bytes as u64).saturating_add(1) } else { LONGEST_ERROR };
+        let read = body.into_reader().take(most).read_to_end(&mut bytes);
+        if status < 400 || whole {
+            // Else an error status is known without the rest of its page.
             read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
             if bytes.len() > self.max_body_bytes {
                 let cause =

@@ -1,5 +1,7 @@
 //! Requests in flight: two at a time, but never two that write the same point, for the later one has to win.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender as Channel, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -7,8 +9,9 @@ use std::thread::{self, JoinHandle};
 use etl_component::{Class, Fault};
 
 use crate::batch::Batch;
-use crate::send::{Sender, Tally};
+use crate::send::Sender;
 use crate::settings::Database;
+use crate::tally::Tally;
 
 /// How many requests are in flight. A server of one core gains nothing from more than two.
 const IN_FLIGHT: usize = 2;
@@ -32,13 +35,13 @@ impl Flight {
     /// 78 if the CA file or a proxy variable is no use, 74 if there can be no thread.
     pub(crate) fn new(database: &Arc<Database>, tally: &Arc<Mutex<Tally>>) -> Result<Flight, Fault> {
         let (finished, done) = channel();
-        let (mut jobs, mut threads) = (Vec::new(), Vec::new());
+        let (mut jobs, mut threads, stop) = (Vec::new(), Vec::new(), Arc::default());
         for number in 0..IN_FLIGHT {
-            let sender = Sender::new(database, tally)?;
+            let sender = Sender::new(database, tally, &stop)?;
             let (give, take) = sync_channel(1);
-            let finished = finished.clone();
+            let (finished, stop) = (finished.clone(), Arc::clone(&stop));
             let thread = thread::Builder::new().name(format!("send-{number}"));
-            let thread = thread.spawn(move || work(number, &sender, &take, &finished));
+            let thread = thread.spawn(move || work(number, &sender, &take, &finished, &stop));
             threads
                 .push(thread.map_err(|error| Fault::new(Class::Io, "cannot start a thread").because(error))?);
             jobs.push(give);
@@ -101,11 +104,18 @@ fn work(
     sender: &Sender,
     jobs: &Receiver<Batch>,
     done: &Channel<(usize, Batch, Result<(), Fault>)>,
+    stop: &AtomicBool,
 ) {
     while let Ok(batch) = jobs.recv() {
-        let result = sender.send(&batch);
+        let result = catch_unwind(AssertUnwindSafe(|| sender.send(&batch)));
+        let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Bug, "a panic while sending")));
+        let failed = result.is_err();
         if done.send((number, batch, result)).is_err() {
             return;
+        }
+        // After its own failure was told, which the other's must not come before.
+        if failed {
+            stop.store(true, Ordering::Relaxed);
         }
     }
 }

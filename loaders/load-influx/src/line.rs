@@ -91,7 +91,7 @@ impl Encoder {
             let reason = "is null or absent, as every other field is: there is no point without a field";
             return Err(self.refuse(self.mapping.fields[0].0, reason));
         }
-        let time = self.time(row.get(self.mapping.time))?;
+        let time = self.time(row)?;
         let _ = writeln!(line, " {time}");
         let mut hasher = DefaultHasher::new();
         hasher.write(&line[..series]);
@@ -119,7 +119,12 @@ impl Encoder {
             (Value::Integer(value), InfluxType::Float) => {
                 let _ = write!(line, "{value}");
             }
-            (Value::Decimal(text), InfluxType::Float) => line.extend_from_slice(text.as_bytes()),
+            (Value::Decimal(text), InfluxType::Float) => {
+                if !is_double(text) {
+                    return Err("is out of the range of a double");
+                }
+                line.extend_from_slice(text.as_bytes());
+            }
             (Value::Double(_), _) => line.extend_from_slice(source.as_bytes()),
             (Value::Boolean(value), _) => put(line, value),
             (Value::Text(text) | Value::Json(text) | Value::Array(text, _), _) => {
@@ -138,31 +143,54 @@ impl Encoder {
     }
 
     /// The time of a point, in the unit of the timestamps.
-    fn time(&self, value: Value<'_>) -> Result<i64, Violation> {
+    fn time(&self, row: &Row<'_>) -> Result<i64, Violation> {
         const DAY: i64 = 86_400_000_000;
-        let refuse = |reason: &str| Err(self.refuse(self.mapping.time, reason));
-        let micros = match value {
-            Value::TimestampTz(micros) | Value::Timestamp(micros) => micros,
-            Value::Date(days) => i64::from(days) * DAY,
+        let column = self.mapping.time;
+        let refuse = |reason: &str| Err(self.refuse(column, reason));
+        let (micros, fraction) = match row.get(column) {
+            Value::TimestampTz(micros) | Value::Timestamp(micros) => {
+                (micros, row.source(column).map_or("", |source| fraction(source.text)))
+            }
+            Value::Date(days) => (i64::from(days) * DAY, ""),
             _ => return refuse("is null or absent, and it is the time of the point"),
         };
-        let nanos = micros.checked_mul(1000).filter(|nanos| TIMES.contains(nanos));
-        let (Some(nanos), per_unit) = (
-            nanos,
-            match self.precision {
-                Precision::Ns | Precision::Us => 1,
-                Precision::Ms => 1000,
-                Precision::S => 1_000_000,
-            },
-        ) else {
+        let Some(nanos) = nanos(micros, fraction) else { return refuse("is finer than a nanosecond") };
+        let Some(nanos) = nanos.filter(|nanos| TIMES.contains(nanos)) else {
             return refuse("is outside of InfluxDB's times, 1677-09-21 to 2262-04-11");
         };
-        match self.precision {
-            Precision::Ns => Ok(nanos),
-            _ if micros % per_unit == 0 => Ok(micros / per_unit),
-            _ => refuse(&format!("is finer than --precision {}", unit(self.precision))),
+        let per_unit = match self.precision {
+            Precision::Ns => 1,
+            Precision::Us => 1000,
+            Precision::Ms => 1_000_000,
+            Precision::S => 1_000_000_000,
+        };
+        if nanos % per_unit != 0 {
+            return refuse(&format!("is finer than --precision {}", unit(self.precision)));
         }
+        Ok(nanos / per_unit)
     }
+}
+
+/// The digits of a second's fraction in a time as it was written.
+fn fraction(time: &str) -> &str {
+    let digits = time.split_once('.').map_or("", |(_, rest)| rest);
+    &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()]
+}
+
+/// The nanoseconds of a time that was rounded to microseconds, by the digits it was written with. The outer nothing: they
+/// are too fine; the inner one: it does not fit.
+fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
+    let Some((six, rest)) = fraction.split_at_checked(6) else { return Some(micros.checked_mul(1000)) };
+    let (three, finer) = rest.split_at_checked(3).unwrap_or((rest, ""));
+    if finer.bytes().any(|digit| digit != b'0') {
+        return None;
+    }
+    let (six, mut three): (i64, i64) = (six.parse().ok()?, format!("{three:0<3}").parse().ok()?);
+    // It may have been rounded up.
+    if micros.rem_euclid(1_000_000) != six {
+        three -= 1000;
+    }
+    Some(micros.checked_mul(1000).and_then(|nanos| nanos.checked_add(three)))
 }
 
 /// The unit of timestamps as `--precision` names it.
@@ -253,6 +281,13 @@ fn string(text: &str, line: &mut Vec<u8>) {
         line.extend_from_slice(text.as_bytes());
         line.push(b'"');
     }
+}
+
+/// Whether a decimal has a nearest double that is neither infinite nor, unless the decimal is, zero.
+fn is_double(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    text.parse::<f64>().is_ok_and(|double| double.is_finite() && (double != 0.0 || is_zero))
 }
 
 /// Writes a value as the crate does.

@@ -13,6 +13,7 @@ mod send;
 mod settings;
 mod sink;
 mod spool;
+mod tally;
 
 use std::process::ExitCode;
 

@@ -38,8 +38,8 @@ pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) ->
              (`standpipe schema list` shows them) or --schema PATH",
         )
     })?);
-    let mapping =
-        map(&schema, measurement).map_err(|what| Fault::config(format!("schema {}: {what}", schema.name)))?;
+    let mapping = map(&schema, measurement, whole_strings)
+        .map_err(|what| Fault::config(format!("schema {}: {what}", schema.name)))?;
     Ok(Plan {
         name: mapping.measurement.clone(),
         // A point takes the place of the one of the same series and time.
@@ -49,7 +49,7 @@ pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) ->
     })
 }
 
-fn map(schema: &Schema, measurement: String) -> Result<Mapping, String> {
+fn map(schema: &Schema, measurement: String, whole_strings: bool) -> Result<Mapping, String> {
     let mut mapping = Mapping { measurement, ..Mapping::default() };
     // Such a line would be a comment.
     if mapping.measurement.starts_with('#') {
@@ -68,6 +68,12 @@ fn map(schema: &Schema, measurement: String) -> Result<Mapping, String> {
             }
             Role::Field => {
                 check_column("field", column)?;
+                if !whole_strings && column.name.contains('"') {
+                    return Err(format!(
+                        "field {:?}: this server would take the quote for that of a string",
+                        column.name
+                    ));
+                }
                 mapping.fields.push((position, field_type(column)?));
             }
         }
@@ -115,12 +121,13 @@ fn check_column(what: &str, column: &Column) -> Result<(), String> {
     check_name(what, name)
 }
 
-/// The schema lets no control character into a name.
 fn check_name(what: &str, name: &str) -> Result<(), String> {
-    if name.contains('\\') {
-        return Err(format!("{what} {name:?}: line protocol cannot represent a backslash in a name"));
-    }
-    Ok(())
+    let why = match name {
+        _ if name.contains('\\') => "a backslash",
+        _ if name.contains(char::is_control) => "a control character",
+        _ => return Ok(()),
+    };
+    Err(format!("{what} {name:?}: line protocol cannot represent {why} in a name"))
 }
 
 fn check_tag(column: &Column) -> Result<(), String> {
@@ -273,8 +280,15 @@ ignored      note
             let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}})).unwrap();
             Target { table: name.to_owned(), schema: Some(schema) }
         };
-        for name in ["#m", "a\\b"] {
+        for name in ["#m", "a\\b", "a\nb", "\t#m"] {
             assert!(plan(target(name), Precision::Ns, true).is_err(), "{name}");
         }
+        let quoted = json!({"at": at, "5\"": v});
+        assert!(of(quoted.clone(), json!({})).is_ok());
+        let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
+        let fault = plan(Target { table: "m".into(), schema: Some(schema) }, Precision::Ns, false)
+            .err()
+            .expect("refused");
+        assert!(fault.message().contains("would take the quote for that of a string"), "{fault}");
     }
 }

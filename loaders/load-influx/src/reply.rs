@@ -2,7 +2,7 @@
 //!
 //! InfluxDB 1: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint>; 2:
 //! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may be of the whole request or of some
-//! of its points, of which it names one; how many there were is in `dropped=`, but for those it could not read.
+//! of its points, of which it names one.
 
 use etl_component::{Class, redact};
 use etl_http::{Reply, Verdict};
@@ -19,8 +19,8 @@ pub(crate) enum Answer {
     Partial {
         /// Why, in the server's words, of one of them.
         reason: String,
-        /// How many are refused, where that can be relied on.
-        dropped: Option<usize>,
+        /// How many are refused at the least: points of other shards, and lines that cannot be read, need not be counted.
+        dropped: usize,
     },
     /// Some are refused, or all. The others need not be there.
     Refused(String),
@@ -29,12 +29,14 @@ pub(crate) enum Answer {
 /// Lets through what [`answer`] understands, and names what else is wrong; retries are left to the common rules.
 pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
     let fail = |class, message| Some(Verdict::Fail { class, message });
+    let told = |reply: &Reply| format!("{}: {}", reply.status_line(), said(reply));
     match reply.status {
-        204 | 400 | 413 | 422 if !reply.is_html() => Some(Verdict::Accept),
+        204 | 413 => Some(Verdict::Accept),
         200 if reply.body.trim_ascii().is_empty() => Some(Verdict::Accept),
-        401 | 403 => fail(Class::Denied, format!("{}: {}", reply.status_line(), said(reply))),
-        404 => fail(Class::Config, format!("{}: {}", reply.status_line(), said(reply))),
-        status if status < 400 || reply.is_html() && status < 500 => {
+        400 | 422 if !reply.is_html() => Some(Verdict::Accept),
+        401 | 403 => fail(Class::Denied, told(reply)),
+        404 => fail(Class::Config, told(reply)),
+        0..=399 | 400 | 422 => {
             let what = if reply.is_html() { "HTML" } else { "another reply" };
             let message = format!("{what} where a write is answered with 204 ({})", reply.status_line());
             fail(Class::Protocol, message)
@@ -50,9 +52,7 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
         413 => Answer::TooLarge(reason),
         400 | 422 if reason.contains("partial write") => {
             let dropped = reason.rsplit_once("dropped=").and_then(|(_, count)| count.trim().parse().ok());
-            // Lines that cannot be read are not counted.
-            let dropped = dropped.filter(|&dropped| dropped > 0 && !reason.contains("unable to parse"));
-            Answer::Partial { reason, dropped }
+            Answer::Partial { reason, dropped: dropped.unwrap_or(0) }
         }
         400 | 422 => Answer::Refused(reason),
         _ => Answer::Stored,
@@ -63,19 +63,21 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
 fn said(reply: &Reply) -> String {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     match body["message"].as_str().or_else(|| body["error"].as_str()) {
-        // A message may quote a whole line, and a line may be long.
-        Some(message) => {
-            let message: String = redact(message).split_whitespace().collect::<Vec<_>>().join(" ");
-            let (start, end): (String, Vec<char>) =
-                (message.chars().take(160).collect(), message.chars().rev().take(160).collect());
-            if message.chars().count() <= 320 {
-                message
-            } else {
-                format!("{start} … {}", end.into_iter().rev().collect::<String>())
-            }
-        }
+        Some(message) => shortened(&redact(message).split_whitespace().collect::<Vec<_>>().join(" ")),
         None => reply.excerpt(),
     }
+}
+
+/// Both ends of a message, which may quote a whole line; the count is at its end.
+fn shortened(message: &str) -> String {
+    const HALF: usize = 160;
+    let count = message.chars().count();
+    if count <= 2 * HALF {
+        return message.to_owned();
+    }
+    let (start, end): (String, String) =
+        (message.chars().take(HALF).collect(), message.chars().skip(count - HALF).collect());
+    format!("{start} … {end}")
 }
 
 /// The reason without what is the same in all of them.

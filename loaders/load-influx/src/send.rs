@@ -1,11 +1,11 @@
 //! Batches over HTTP: what is refused is halved until it stands alone.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::{Class, Fault, signals};
+use etl_component::{Class, Fault};
 use etl_http::{Client, Reply, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,87 +13,48 @@ use flate2::write::GzEncoder;
 use crate::batch::Batch;
 use crate::reply::{self, Answer};
 use crate::settings::{Api, Database};
+use crate::tally::Tally;
 
-/// How many refused points are named.
-const NAMED: usize = 20;
-
-/// What became of the points of a load, for all who send.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// Points that are there.
-    pub(crate) stored: u64,
-    /// Points that the server refused.
-    pub(crate) refused: u64,
-    /// Lines of some of them by the server's reason.
-    named: BTreeMap<String, Vec<u64>>,
-    /// The size, in bytes, that was too large for the server.
-    too_large: Option<usize>,
-}
-
-impl Tally {
-    fn is_full(&self) -> bool {
-        self.named.values().map(Vec::len).sum::<usize>() >= NAMED
-    }
-
-    fn store(&mut self, points: usize) {
-        self.stored += points as u64;
-        signals::sent(points as u64, "points");
-    }
-
-    fn refuse(&mut self, line: u64, reason: &str) {
-        self.refused += 1;
-        if !self.is_full() {
-            self.named.entry(reply::core(reason).to_owned()).or_default().push(line);
-        }
-    }
-
-    /// `line 3: reason; lines 4, 5: reason; and 7 more`, in the order of the stream.
-    pub(crate) fn sentence(&self) -> String {
-        let mut groups: Vec<(Vec<u64>, &str)> = Vec::new();
-        for (reason, lines) in &self.named {
-            let mut lines = lines.clone();
-            lines.sort_unstable();
-            groups.push((lines, reason));
-        }
-        groups.sort();
-        let mut named = 0;
-        let mut parts = Vec::new();
-        for (lines, reason) in &groups {
-            named += lines.len() as u64;
-            let list: Vec<String> = lines.iter().map(ToString::to_string).collect();
-            parts.push(format!(
-                "line{} {}: {reason}",
-                if lines.len() > 1 { "s" } else { "" },
-                list.join(", ")
-            ));
-        }
-        if self.refused > named {
-            parts.push(format!("and {} more", self.refused - named));
-        }
-        parts.join("; ")
-    }
-}
+/// From this size on a request asks first whether it may be sent, so that one that is too large is answered before the
+/// server closes the connection in the middle of it.
+const ASK_FIRST: usize = 1 << 20;
 
 /// One who sends; each thread has its own.
 pub(crate) struct Sender {
     client: Client,
     database: Arc<Database>,
     tally: Arc<Mutex<Tally>>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What a server is like.
+pub(crate) struct Server {
+    /// It is known to read a string to its closing quote, also where that is on another line.
+    pub(crate) whole_strings: bool,
+    /// It is VictoriaMetrics.
+    pub(crate) victoria: bool,
 }
 
 impl Sender {
+    /// One that stops halving and trying again once `stop` is set.
+    ///
     /// # Errors
     /// 78 if the CA file or a proxy variable is no use.
-    pub(crate) fn new(database: &Arc<Database>, tally: &Arc<Mutex<Tally>>) -> Result<Sender, Fault> {
-        Ok(Sender { client: database.client()?, database: Arc::clone(database), tally: Arc::clone(tally) })
+    pub(crate) fn new(
+        database: &Arc<Database>,
+        tally: &Arc<Mutex<Tally>>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Sender, Fault> {
+        let client = database.client()?.stopped_by(stop);
+        let (database, tally, stop) = (Arc::clone(database), Arc::clone(tally), Arc::clone(stop));
+        Ok(Sender { client, database, tally, stop })
     }
 
-    /// Asks whether a write would be taken, before there is anything to write; gives back whether the server reads strings to
-    /// their closing quote.
+    /// Asks whether a write would be taken, before there is anything to write.
     ///
     /// # Errors
     /// 77 and 78 as for any write, 75 if the server cannot be reached.
-    pub(crate) fn check(&self) -> Result<bool, Fault> {
+    pub(crate) fn check(&self) -> Result<Server, Fault> {
         if self.database.create {
             self.create()?;
         }
@@ -105,7 +66,11 @@ impl Sender {
                 Err(Fault::config(format!("{}: {reason}", self.database.address())))
             }
             // Version 2 says 400 to a write without a point, once it has found the bucket and looked at the token.
-            _ => Ok(reply.header("x-server-hostname").is_none()),
+            _ => Ok(Server {
+                // InfluxDB 1 and 2 say what build they are; who else says its version does not.
+                whole_strings: reply.header("x-influxdb-build").is_some(),
+                victoria: reply.header("x-server-hostname").is_some(),
+            }),
         }
     }
 
@@ -131,72 +96,67 @@ impl Sender {
     /// # Errors
     /// What no point is to blame for.
     pub(crate) fn send(&self, batch: &Batch) -> Result<(), Fault> {
-        self.part(batch, 0..batch.points.len()).map(|_| ())
+        self.part(batch, 0..batch.points.len())
     }
 
-    /// Sends a part of a batch, gives back how many of its points are refused.
-    fn part(&self, batch: &Batch, points: Range<usize>) -> Result<usize, Fault> {
-        let count = points.len();
-        if count == 0 {
-            return Ok(0);
+    /// Sends a part of a batch. Its halves are sent in their order, both of them: a point of the first half would else
+    /// take the place of the same one in the second.
+    fn part(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Fault::new(Class::Transient, "another request has failed"));
         }
-        let text = batch.text(points.clone());
-        let lines = batch.points[points.clone()].iter().map(|point| point.line);
+        let (count, text) = (points.len(), batch.text(points.clone()));
         if count > 1 && self.tally().too_large.is_some_and(|limit| text.len() >= limit) {
             return self.halves(batch, points);
         }
-        match reply::answer(&self.post(text)?) {
-            Answer::Stored => {
-                self.tally().store(count);
-                Ok(0)
+        let reply = self.post(text).inspect_err(|fault| {
+            if fault.class() == Class::Transient {
+                self.tally().unanswered += count as u64;
+            }
+        })?;
+        let mut tally = self.tally();
+        let refuse = |tally: &mut Tally, reason: &str| {
+            batch.points[points.clone()].iter().for_each(|point| tally.refuse(point.line, reason));
+        };
+        match reply::answer(&reply) {
+            Answer::Stored => tally.store(count),
+            Answer::Partial { reason, dropped } => {
+                tally.takes_points();
+                if dropped >= count || count == 1 {
+                    refuse(&mut tally, &reason);
+                } else if tally.may_search() {
+                    drop(tally);
+                    return self.halves(batch, points);
+                } else {
+                    tally.count(count, dropped.max(1));
+                }
             }
             Answer::TooLarge(_) if count > 1 => {
-                let mut tally = self.tally();
-                tally.too_large = Some(tally.too_large.map_or(text.len(), |limit| limit.min(text.len())));
+                tally.limit(text.len());
                 drop(tally);
-                self.halves(batch, points)
+                return self.halves(batch, points);
             }
-            Answer::Partial { reason, dropped } if dropped.is_some_and(|dropped| dropped >= count) => {
-                let mut tally = self.tally();
-                lines.for_each(|line| tally.refuse(line, &reason));
-                Ok(count)
+            Answer::Refused(_) if count > 1 && tally.may_search() => {
+                drop(tally);
+                return self.halves(batch, points);
             }
-            Answer::Partial { dropped: Some(dropped), .. } if self.tally().is_full() => {
-                let mut tally = self.tally();
-                tally.refused += dropped as u64;
-                tally.store(count - dropped);
-                Ok(dropped)
-            }
-            Answer::Partial { dropped: Some(dropped), .. } if count > 1 => {
-                let middle = points.start + count / 2;
-                let found = self.part(batch, points.start..middle)?;
-                if found < dropped {
-                    return Ok(found + self.part(batch, middle..points.end)?);
+            Answer::Refused(reason) | Answer::TooLarge(reason) => {
+                refuse(&mut tally, &reason);
+                if tally.is_hopeless() {
+                    return Err(Fault::data(format!(
+                        "{}: no point is taken, so no more are sent",
+                        self.database.address()
+                    )));
                 }
-                // All of them are in the first half, so the second is there.
-                self.tally().store(points.end - middle);
-                Ok(found)
-            }
-            Answer::Partial { .. } | Answer::Refused(_) if count > 1 => self.halves(batch, points),
-            Answer::Partial { reason, .. } | Answer::Refused(reason) | Answer::TooLarge(reason) => {
-                let mut tally = self.tally();
-                lines.for_each(|line| tally.refuse(line, &reason));
-                if tally.is_full() && tally.stored == 0 {
-                    let what = format!(
-                        "{} refuses one point after the other: {}",
-                        self.database.address(),
-                        tally.sentence()
-                    );
-                    return Err(Fault::data(what));
-                }
-                Ok(1)
             }
         }
+        Ok(())
     }
 
-    fn halves(&self, batch: &Batch, points: Range<usize>) -> Result<usize, Fault> {
+    fn halves(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
         let middle = points.start + points.len() / 2;
-        Ok(self.part(batch, points.start..middle)? + self.part(batch, middle..points.end)?)
+        self.part(batch, points.start..middle)?;
+        self.part(batch, middle..points.end)
     }
 
     fn post(&self, text: &[u8]) -> Result<Reply, Fault> {
@@ -207,13 +167,17 @@ impl Sender {
             Api::V1 => "write",
             Api::V2 => "api/v2/write",
         };
-        let mut request =
-            Request::post(base, path, "text/plain; charset=utf-8", body).classify(reply::classify);
+        let mut request = Request::post(base, path, "text/plain; charset=utf-8", body)
+            .classify(reply::classify)
+            .whole_errors();
         for (name, value) in query {
             request = request.query(name, value);
         }
         if compress {
             request = request.header("Content-Encoding", "gzip");
+        }
+        if text.len() > ASK_FIRST {
+            request = request.header("Expect", "100-continue");
         }
         self.client.renew_deadline();
         self.client.send(&self.authorized(request)).map_err(|fault| match fault.class() {

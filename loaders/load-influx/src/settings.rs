@@ -45,6 +45,7 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
     mut_arg("pipeline", |arg| arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state")),
     mut_arg("plan", |arg| arg.help("Print what each field becomes, and touch nothing")),
     mut_arg("retries", |arg| arg.default_value("100")),
+    mut_arg("deadline", |arg| arg.help("Time for one request and all its retries and waits")),
     after_help = "A short stream is verified before its first point is sent; one of more than 8 MiB is sent as it is read, unless --spool is given.\n\
                   Secrets come from INFLUX_TOKEN, or INFLUX_USERNAME and INFLUX_PASSWORD, or from files named by INFLUX_TOKEN_FILE and INFLUX_PASSWORD_FILE."
 )]
@@ -211,16 +212,20 @@ impl Args {
                 org.map(|org| ("org", org)).into_iter().chain([("bucket", name.clone()), precision]).collect()
             }
         };
-        let authorization = match (username, password, token) {
-            (Some(user), Some(password), _) if api == Api::V1 => {
+        let authorization = match (api, username, password, token) {
+            (Api::V1, Some(user), Some(password), _) => {
                 let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
                 Some(("Basic ", Secret::new(pair)))
             }
-            (Some(_), None, _) if api == Api::V1 => {
+            // InfluxDB 2 takes its token for API v1, too.
+            (.., Some(token)) => Some(("Token ", token)),
+            (Api::V1, Some(_), None, None) => {
                 return Err(Fault::config("INFLUX_USERNAME is set, and INFLUX_PASSWORD is not"));
             }
-            // InfluxDB 2 takes its token for API v1, too.
-            (_, _, token) => token.map(|token| ("Token ", token)),
+            (Api::V1, None, Some(_), None) => {
+                return Err(Fault::config("INFLUX_PASSWORD is set, and INFLUX_USERNAME is not"));
+            }
+            (.., None) => None,
         };
         let base = base_url(&url, true)?;
         if authorization.is_some() && base_url(&url, false).is_err() {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::Fault;
+use etl_component::{Fault, signals};
 use etl_load::args::Task;
 use etl_load::{Counts, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema};
@@ -12,9 +12,10 @@ use crate::batch::Batch;
 use crate::flight::Flight;
 use crate::line::Encoder;
 use crate::plan::{self, Plan};
-use crate::send::{Sender, Tally};
+use crate::send::Sender;
 use crate::settings::Database;
 use crate::spool::Spool;
+use crate::tally::Tally;
 
 /// How many points that overwrite others are told one by one.
 const TOLD: u64 = 3;
@@ -47,17 +48,18 @@ impl Influx {
     /// 77 for credentials it refuses, 78 for a database that is missing, 75 if it cannot be reached.
     pub(crate) fn connect(database: Database, settings: &Settings) -> Result<Influx, Fault> {
         let (database, tally) = (Arc::new(database), Arc::default());
-        let mut whole_strings = true;
-        let spool = database.spool.as_deref().map(Spool::create).transpose()?;
+        let (mut whole_strings, mut spool) = (true, None);
         if settings.task == Task::Load {
-            whole_strings = Sender::new(&database, &tally)?.check()?;
-        }
-        if !whole_strings {
-            log::info!(
-                "{}: VictoriaMetrics keeps numbers and milliseconds; a point sent again is there once only with its \
-                 -dedup.minScrapeInterval",
-                database.address()
-            );
+            spool = database.spool.as_deref().map(Spool::create).transpose()?;
+            let server = Sender::new(&database, &tally, &Arc::default())?.check()?;
+            if server.victoria {
+                log::info!(
+                    "{}: VictoriaMetrics keeps numbers and milliseconds; a point sent again is there once only with \
+                     its -dedup.minScrapeInterval",
+                    database.address()
+                );
+            }
+            whole_strings = server.whole_strings;
         }
         let flight = Flight::new(&database, &tally)?;
         let (batch, line, tables, told) = Default::default();
@@ -89,17 +91,10 @@ impl Influx {
         let refused = self.tally().refused > 0;
         self.told = refused;
         if refused {
-            Err(Fault::data(format!("{}: {}", self.database.address(), self.refusals())))
+            Err(Fault::data(format!("{}: {}", self.database.address(), self.tally().refusals())))
         } else {
             Ok(())
         }
-    }
-
-    /// What points were refused, and what became of the others.
-    fn refusals(&self) -> String {
-        let tally = self.tally();
-        let Tally { stored, refused, .. } = *tally;
-        format!("refused {refused} points, the other {stored} sent are there: {}", tally.sentence())
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -168,20 +163,29 @@ impl Sink for Influx {
         Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
     }
 
+    /// Nothing is left to do: a signal that comes now finds the load a success.
+    fn commit(&mut self) -> Result<(), Fault> {
+        signals::critical(|| Ok(()))
+    }
+
     fn give_up(&mut self, fault: Fault) -> Fault {
-        // What is in flight is counted, too.
-        let late = self.flight.land();
-        if let Err(late) = late {
-            log::warn!("{late}");
-        }
-        let Tally { stored, refused, .. } = *self.tally();
-        if self.told || stored + refused == 0 {
+        // What is in flight is counted, too; its failure is not the first one.
+        let _ = self.flight.land();
+        if self.told {
             return fault;
         }
-        let hint =
-            if self.spool.is_none() { " (--spool DIR keeps them until the stream has ended)" } else { "" };
-        let more =
-            if refused > 0 { self.refusals() } else { format!("{stored} points were sent and stay{hint}") };
-        fault.adding(&format!("; {more}"))
+        let tally = self.tally();
+        let mut more = Vec::new();
+        if tally.refused > 0 {
+            more.push(tally.refusals());
+        } else if tally.stored > 0 {
+            let hint = " (--spool DIR keeps them until the stream has ended)";
+            let hint = if self.spool.is_none() { hint } else { "" };
+            more.push(format!("{} points were sent and stay{hint}", tally.stored));
+        }
+        if tally.unanswered > 0 {
+            more.push(format!("{} more were sent without an answer and may be there", tally.unanswered));
+        }
+        more.iter().fold(fault, |fault, more| fault.adding(&format!("; {more}")))
     }
 }

@@ -19,6 +19,10 @@ const PLAIN: &str = r#"{"x-time": "at", "x-key": ["site", "at"], "required": ["s
     "uuid": {"type": "string", "format": "uuid"}, "bytes": {"type": "string", "contentEncoding": "base64"},
     "any": {"x-postgres": {"type": "jsonb"}}, "list": {"type": "array", "items": {"type": "integer"}, "x-postgres": {"type": "bigint[]"}}}}"#;
 
+/// A decimal of any size.
+const ANY: &str = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"},
+    "d": {"type": "number", "x-postgres": {"type": "numeric"}}}}"#;
+
 /// The line of a record, or what is wrong with it.
 fn encode(schema: &str, record: &str, precision: Precision, whole_strings: bool) -> Result<String, String> {
     let schema = Schema::from_json("s", &serde_json::from_str(schema).expect("JSON")).expect("a schema");
@@ -55,6 +59,7 @@ fn a_fields_type_is_the_columns_and_its_digits_are_the_records() {
         (r#","s":"é\nü\ttab""#, "s=\"é\nü\ttab\""),
         (r#","d":12345678901234567890.0123456789"#, "d=12345678901234567890.0123456789"),
         (r#","dt":"12.50""#, "dt=12.50"),
+        (r#","d":0.0e-9"#, "d=0.0e-9"),
         (r#","ds":12.50"#, r#"ds="12.50""#),
         (r#","day":"2026-11-26""#, r#"day="2026-11-26""#),
         (r#","seen_at":"2026-11-26T03:00:00.5+02:00""#, r#"seen_at="2026-11-26T01:00:00.5Z""#),
@@ -139,6 +144,14 @@ fn what_no_point_can_have_is_refused() {
             plain(""),
             "field \"v\": is null or absent, as every other field is: there is no point without a field",
         ),
+        (
+            encode(ANY, r#"{"at":"2023-11-14T22:13:20Z","d":1e400}"#, Precision::Ns, true),
+            "field \"d\": is out of the range of a double",
+        ),
+        (
+            encode(ANY, r#"{"at":"2023-11-14T22:13:20Z","d":1e-400}"#, Precision::Ns, true),
+            "field \"d\": is out of the range of a double",
+        ),
         (plain(r#","u":-1"#), "field \"u\": is negative, and the field is unsigned"),
         (
             encode(PLAIN, r#"{"site":"a","at":"2023-11-14T22:13:20Z","s":"x\nm v=1"}"#, Precision::Ns, false),
@@ -160,6 +173,11 @@ fn what_no_point_can_have_is_refused() {
     for (time, precision, expected) in [
         ("1677-09-21T00:12:43.145225Z", Precision::Ns, "-9223372036854775000"),
         ("2262-04-11T23:47:16.854775Z", Precision::Us, "9223372036854775"),
+        ("2023-11-14T22:13:20.123456789Z", Precision::Ns, "1700000000123456789"),
+        ("2023-11-14T22:13:20.1234564Z", Precision::Ns, "1700000000123456400"),
+        ("2023-11-14T22:13:20.9999999990Z", Precision::Ns, "1700000000999999999"),
+        ("2023-11-14T22:13:20.123000000000Z", Precision::Ms, "1700000000123"),
+        ("1969-12-31T23:59:59.999999999Z", Precision::Ns, "-1"),
         ("1969-12-31T23:59:59.999Z", Precision::Ms, "-1"),
         ("1969-12-31T23:59:59Z", Precision::S, "-1"),
         ("2023-11-14T23:13:20+01:00", Precision::S, "1700000000"),

@@ -1,6 +1,6 @@
 //! What is in InfluxDB after a load.
 
-use etl_testkit::load::{counts, receipts};
+use etl_testkit::load::{counts, receipts, refused};
 use etl_testkit::run::Cmd;
 
 use crate::support::{Place, plain, sealed, site};
@@ -98,9 +98,16 @@ fn timestamps_have_the_unit_of_precision() {
     let place = Place::new();
     let record = r#"{"site":"a","at":"2023-11-14T22:13:20.000001Z","n":1}"#;
     let ran = place.load("--precision ms", format!("{record}\n"));
-    etl_testkit::load::refused(&ran, 3, "line 1 (byte 0): field \"at\": is finer than --precision ms");
+    refused(&ran, 3, "line 1 (byte 0): field \"at\": is finer than --precision ms");
     place.load("--precision us", format!("{record}\n")).ok();
     assert_eq!(place.database.rows("SELECT n FROM sites"), ["1700000000000001000|1"]);
+    let at = |digits: &str, n: u32| format!(r#"{{"site":"a","at":"2023-11-14T22:13:21.{digits}Z","n":{n}}}"#);
+    place.load("", plain(&[at("000000100", 2), at("0000002", 3), at("999999999", 4)])).ok();
+    assert_eq!(
+        place.database.rows("SELECT n FROM sites WHERE n > 1"),
+        ["1700000001000000100|2", "1700000001000000200|3", "1700000001999999999|4"]
+    );
+    refused(&place.load("", plain(&[at("0000000001", 5)])), 3, "field \"at\": is finer than a nanosecond");
 }
 
 #[test]

@@ -94,6 +94,12 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
         (&[("INFLUX_TOKEN", "")], "--bucket b", 78, "INFLUX_TOKEN is set and empty"),
         (&[("INFLUX_DATABASE", "")], "", 78, "INFLUX_DATABASE is set and empty"),
         (&[("INFLUX_USERNAME", "u")], "--db d", 78, "INFLUX_USERNAME is set, and INFLUX_PASSWORD is not"),
+        (
+            &[("INFLUX_PASSWORD", "sesame")],
+            "--db d",
+            78,
+            "INFLUX_PASSWORD is set, and INFLUX_USERNAME is not",
+        ),
         (&[], "--db d --bucket b", 2, "--api v1 or v2 says which counts"),
         (
             &[],

@@ -1,9 +1,10 @@
 //! The same points in VictoriaMetrics, which keeps numbers and milliseconds.
 
+use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::Victoria;
 use etl_testkit::load::{counts, refused};
 
-use crate::support::{Place, plain, site};
+use crate::support::{Place, plain, scripted, site};
 
 #[test]
 fn numbers_are_there_once_also_when_they_are_sent_twice() {
@@ -43,4 +44,25 @@ fn a_text_cannot_smuggle_a_point_in() {
     let ran = place.bare(&args).stdin(plain(&[site("a", 0, text)])).run();
     refused(&ran, 3, "line 1 (byte 0): field \"s\": has a newline, at which this server would end the point");
     assert_eq!(server.points("smuggled.*|text.*"), [""; 0]);
+}
+
+#[test]
+fn a_proxy_that_hides_the_server_opens_no_door() {
+    // Nothing in the reply says that a string may have a newline.
+    let text = r#""n":1,"s":"x\nsmuggled n=7""#;
+    let script = Script::new().then(Reply::status(204));
+    let (ran, posted) = scripted(script, "--db d", plain(&[site("a", 0, text)]));
+    refused(&ran, 3, "field \"s\": has a newline, at which this server would end the point");
+    assert_eq!(posted, [""; 0]);
+}
+
+#[test]
+fn a_quote_in_a_fields_name_would_be_misread() {
+    let (server, place) = (Victoria::shared(), Place::new());
+    let schema = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"}, "5\"": {"type": "number"}}}"#;
+    place.write("quoted.json", schema);
+    let args =
+        format!("--db x --schema quoted.json --measurement quoted --precision ms --url {}", server.url());
+    let ran = place.bare(&args).stdin("{\"at\":\"2023-11-14T22:00:00Z\",\"5\\\"\":7}\n").run();
+    refused(&ran, 78, "this server would take the quote for that of a string");
 }
