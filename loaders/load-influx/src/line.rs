@@ -68,7 +68,8 @@ impl Encoder {
         line.clear();
         line.extend_from_slice(&self.head);
         for (&column, key) in self.mapping.tags.iter().zip(&self.tags) {
-            tag(key, row.get(column), line).map_err(|reason| self.refuse(column, reason))?;
+            tag(&self.names[column], key, row.get(column), line)
+                .map_err(|reason| self.refuse(column, reason))?;
             if line.len() > MAX_SERIES {
                 let reason = format!("measurement and tags are longer than InfluxDB's {MAX_SERIES} bytes");
                 return Err(self.refuse(column, &reason));
@@ -181,11 +182,12 @@ fn fraction(time: &str) -> &str {
 /// are too fine; the inner one: it does not fit.
 fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
     let Some((six, rest)) = fraction.split_at_checked(6) else { return Some(micros.checked_mul(1000)) };
-    let (three, finer) = rest.split_at_checked(3).unwrap_or((rest, ""));
-    if finer.bytes().any(|digit| digit != b'0') {
+    if rest.bytes().skip(3).any(|digit| digit != b'0') {
         return None;
     }
-    let (six, mut three): (i64, i64) = (six.parse().ok()?, format!("{three:0<3}").parse().ok()?);
+    let six: i64 = six.parse().ok()?;
+    let digits = rest.bytes().map(|digit| i64::from(digit - b'0')).chain(std::iter::repeat(0));
+    let mut three = digits.take(3).fold(0, |three, digit| 10 * three + digit);
     // It may have been rounded up.
     if micros.rem_euclid(1_000_000) != six {
         three -= 1000;
@@ -224,20 +226,18 @@ fn pieces(measurement: &str, tag: &str, field: &str) -> (Vec<u8>, Vec<u8>, Vec<u
     )
 }
 
-/// `,KEY=VALUE`; nothing for what is null or empty.
-fn tag(key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(), &'static str> {
+/// `,KEY=VALUE`, where `key` is `,KEY=` with the name escaped; nothing for what is null or empty.
+fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(), &'static str> {
     match value {
         Value::Null | Value::Text("") => return Ok(()),
         Value::Text(text) => {
             if text.bytes().any(|byte| matches!(byte, b'\n' | b'\\')) {
                 return Err("has a newline or a backslash, which line protocol cannot represent in a tag");
             }
-            line.extend_from_slice(key);
             if text.bytes().any(|byte| matches!(byte, b',' | b'=' | b' ')) {
-                let escaped = LineProtocolBuilder::new().measurement("").tag("", text).field("", true);
-                let escaped = escaped.close_line().build();
-                line.extend_from_slice(&escaped[",=".len()..escaped.len() - " =true\n".len()]);
+                let _ = LineProtocolBuilder::new_with(line).measurement("").tag(name, text);
             } else {
+                line.extend_from_slice(key);
                 line.extend_from_slice(text.as_bytes());
             }
         }

@@ -124,7 +124,9 @@ impl Sink for Influx {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        *self.tally() = Tally::default();
+        let mut tally = self.tally();
+        *tally = Tally { too_large: tally.too_large, ..Tally::default() };
+        drop(tally);
         self.batch.clear();
         self.tables.clear();
         self.spool.as_mut().map_or(Ok(()), Spool::clear)
