@@ -124,9 +124,7 @@ impl Sink for Influx {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        let mut tally = self.tally();
-        *tally = Tally { too_large: tally.too_large, ..Tally::default() };
-        drop(tally);
+        self.tally().clear();
         self.batch.clear();
         self.tables.clear();
         self.spool.as_mut().map_or(Ok(()), Spool::clear)

@@ -36,6 +36,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Another load begins; what the server is like stays.
+    pub(crate) fn clear(&mut self) {
+        *self = Tally { too_large: self.too_large, ..Tally::default() };
+    }
+
     /// Points are there.
     pub(crate) fn store(&mut self, points: usize) {
         self.takes = true;
