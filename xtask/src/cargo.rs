@@ -26,7 +26,13 @@ pub(crate) fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<
 
 /// Where binaries of a profile (`debug`, `release`) are: beside the folder that this program runs from.
 pub(crate) fn built(profile: &str) -> anyhow::Result<PathBuf> {
+    Ok(target()?.join(profile))
+}
+
+/// The target folder, which this program runs from; a test of it lies a folder deeper.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe().context("cannot tell where this program is")?;
-    let target = here.parent().and_then(Path::parent).context("this program is in no target folder")?;
-    Ok(target.join(profile))
+    let folder = here.parent().filter(|folder| !folder.ends_with("deps")).or(here.ancestors().nth(2));
+    let target = folder.and_then(Path::parent).context("this program is in no target folder")?;
+    Ok(target.to_owned())
 }

@@ -11,6 +11,8 @@ pub(crate) const PYTHON: Program = ("python3", "python3");
 pub(crate) const JQ: Program = ("jq", "jq");
 pub(crate) const SQLITE: Program = ("sqlite3", "sqlite3");
 pub(crate) const TIME: Program = ("/usr/bin/time", "time");
+pub(crate) const MMDEBSTRAP: Program = ("mmdebstrap", "mmdebstrap");
+pub(crate) const COMPOSE: Program = ("docker-compose", "docker-compose");
 
 /// PostgreSQL, pgbouncer before it, InfluxDB and VictoriaMetrics, and what asks the last two.
 const SERVERS: [Program; 6] = [

@@ -2,6 +2,7 @@
 //!
 //! What is here panics when it cannot work: a test has no better answer.
 
+pub mod docker;
 pub mod http;
 pub mod influx;
 pub mod load;

@@ -26,6 +26,15 @@ pub use wire::Received;
 
 use script::Ending;
 
+/// Any free port that other machines cannot reach.
+const LOOPBACK: &str = "127.0.0.1:0";
+
+/// Where the replies come from.
+enum Answers {
+    Script(Mutex<Script>),
+    By(Box<dyn Fn(&Received) -> Reply + Send + Sync>),
+}
+
 /// A running server. Dropping it ends every connection and every thread it has.
 pub struct Server {
     address: SocketAddr,
@@ -35,7 +44,7 @@ pub struct Server {
 }
 
 struct Shared {
-    script: Mutex<Script>,
+    answers: Answers,
     received: Mutex<Vec<Received>>,
     /// A handle of each open connection, so that drop can end the threads that read or wait on one.
     open: Mutex<HashMap<u64, TcpStream>>,
@@ -46,22 +55,31 @@ struct Shared {
 impl Server {
     /// Starts a plain HTTP server that follows the script.
     pub fn start(script: impl Into<Script>) -> Server {
-        Server::listen(script.into(), None)
+        Server::listen(LOOPBACK, Answers::Script(Mutex::new(script.into())), None)
+    }
+
+    /// Starts a plain HTTP server on this address, such as `0.0.0.0:8080`, that asks `answer` for every reply.
+    ///
+    /// # Panics
+    /// If the address cannot be listened on.
+    pub fn answering(address: &str, answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Server {
+        Server::listen(address, Answers::By(Box::new(answer)), None)
     }
 
     /// Starts an HTTPS server; returns with it the PEM of the authority that signed its certificate (for
     /// [`TlsCert::SelfSigned`], of one that did not).
     pub fn start_tls(script: impl Into<Script>, certificate: TlsCert) -> (Server, String) {
         let (config, authority) = tls::server_config(certificate);
-        (Server::listen(script.into(), Some(config)), authority)
+        (Server::listen(LOOPBACK, Answers::Script(Mutex::new(script.into())), Some(config)), authority)
     }
 
-    fn listen(script: Script, tls: Option<Arc<ServerConfig>>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    fn listen(address: &str, answers: Answers, tls: Option<Arc<ServerConfig>>) -> Server {
+        let listener =
+            TcpListener::bind(address).unwrap_or_else(|error| panic!("listening on {address}: {error}"));
         let address = listener.local_addr().expect("a bound listener has an address");
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Arc::new(Shared {
-            script: Mutex::new(script),
+            answers,
             received: Mutex::default(),
             open: Mutex::default(),
             next: AtomicU64::new(0),
@@ -146,7 +164,10 @@ impl Shared {
                 stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
                 continue;
             }
-            let reply = lock(&self.script).next(&request.target);
+            let reply = match &self.answers {
+                Answers::Script(script) => lock(script).next(&request.target),
+                Answers::By(answer) => answer(&request),
+            };
             lock(&self.received).push(request);
             if !self.answer(&mut stream, socket, &reply)? {
                 return Ok(());

@@ -1,0 +1,44 @@
+//! `stand-in`: what the compose run and the tests of the images have in the place of OpenWeather and Slack, and the step
+//! that looks at what came of it.
+
+mod compare;
+mod replies;
+mod slack;
+
+use std::net::TcpStream;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+stand-in replies ADDRESS FOLDER   serves the recorded replies in the folder, to whoever has a key
+stand-in slack ADDRESS            takes messages as an incoming webhook does; GET /messages gives them back
+stand-in ready ADDRESS            says by its exit code whether something listens there
+stand-in compare FILE             compares what is stored with what the file expects; POSTGRES_URL, INFLUX_URL and
+                                  SLACK_URL say where, {NAME} in the file is the variable NAME";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["replies", address, folder] => replies::serve(address, folder.as_ref()),
+        ["slack", address] => slack::serve(address),
+        ["ready", address] => TcpStream::connect(address).map(drop).map_err(anyhow::Error::from),
+        ["compare", file] => compare::run(file.as_ref()),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Lets the threads of a server work until a signal ends the process.
+fn forever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}

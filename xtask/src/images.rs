@@ -1,0 +1,126 @@
+//! Container images of the components: one static binary and Mozilla's roots each, from nothing.
+
+mod build;
+mod context;
+mod made;
+pub(crate) mod services;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use etl_testkit::docker;
+
+use crate::cargo;
+use crate::components::{self, Component};
+use build::Size;
+use context::Context;
+pub(crate) use made::Made;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What the image of one component may have, in bytes, as a registry keeps and sends it.
+const LIMIT: u64 = 5_000_000;
+
+/// The image with all components, in which `/entrypoint` is `standpipe`.
+const ALL: &str = "all";
+
+/// The servers that stand in for the world outside, for the compose run and tests only.
+const STAND_IN: &str = "stand-in";
+
+/// The tag of what is released.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The name of an image.
+pub(crate) fn name(image: &str, tag: &str) -> String {
+    format!("standpipe/{image}:{tag}")
+}
+
+/// Fails if no engine answers.
+pub(crate) fn engine() -> anyhow::Result<()> {
+    docker::engine().map(drop).map_err(|error| anyhow::anyhow!("no Docker Engine answers: {error}"))
+}
+
+/// Builds the image of every component and the one with all of them, prints their sizes and fails if one is too big.
+pub(crate) fn components(tag: &str) -> anyhow::Result<()> {
+    make(tag, false)
+}
+
+/// The same, and the image of the stand-ins.
+pub(crate) fn with_stand_in(tag: &str) -> anyhow::Result<()> {
+    make(tag, true)
+}
+
+fn make(tag: &str, with_stand_in: bool) -> anyhow::Result<()> {
+    engine()?;
+    let components = components::all()?;
+    let binaries = binaries(&components)?;
+    let mut images = vec![all(&components, &binaries)?];
+    if with_stand_in {
+        images.push(stand_in(&binaries)?);
+    }
+    for component in components {
+        let mut context = Context::new(&component.name)?;
+        context.binary(&binaries, &component.name)?;
+        context.entrypoint(&component.name)?;
+        images.push((component, context));
+    }
+    // A builder mostly waits for disks.
+    let sizes = std::thread::scope(|scope| {
+        let builds = images.iter().map(|(what, context)| scope.spawn(|| build::run(context, what, tag)));
+        let builds: Vec<_> = builds.collect();
+        let sizes =
+            builds.into_iter().map(|build| build.join().unwrap_or_else(|_| bail!("a build panicked")));
+        sizes.collect::<anyhow::Result<Vec<Size>>>()
+    })?;
+    println!("{:<48} {:>14} {:>12}", "image", "compressed", "unpacked");
+    let mut big = Vec::new();
+    for ((what, _), size) in images.iter().zip(sizes) {
+        println!("{:<48} {:>14} {:>12}", name(&what.name, tag), size.compressed, size.unpacked);
+        if size.compressed > LIMIT && ![ALL, STAND_IN].contains(&what.name.as_str()) {
+            big.push(what.name.as_str());
+        }
+    }
+    ensure!(big.is_empty(), "over {LIMIT} bytes, compressed: {}", big.join(", "));
+    Ok(())
+}
+
+fn all(components: &[Component], binaries: &Path) -> anyhow::Result<(Component, Context)> {
+    let mut context = Context::new(ALL)?;
+    for component in components {
+        context.binary(binaries, &component.name)?;
+    }
+    context.entrypoint("standpipe")?;
+    let description = "All components of Standpipe".to_owned();
+    Ok((Component { name: ALL.to_owned(), description }, context))
+}
+
+/// With the recorded replies and what is expected of them.
+fn stand_in(binaries: &Path) -> anyhow::Result<(Component, Context)> {
+    let mut context = Context::new(STAND_IN)?;
+    context.binary(binaries, STAND_IN)?;
+    context.entrypoint(STAND_IN)?;
+    context.folder("extractors/extract-openweather/demo", "replies")?;
+    context.folder("compose/expected", "expected")?;
+    let description = "Stand-ins for the compose run of Standpipe; for tests only".to_owned();
+    Ok((Component { name: STAND_IN.to_owned(), description }, context))
+}
+
+/// Builds the static binaries of these components, and the stand-in with them: what is built together shares what it
+/// depends on, and is the same in every command here. Gives back their folder.
+///
+/// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
+/// those and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
+fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
+    eprintln!("building static binaries ...");
+    let folder = cargo::target()?.join("images");
+    let folder = folder.to_str().context("the path of the target folder is no UTF-8")?;
+    let build = ["build", "--quiet", "--profile", "image", "--locked", "--bins"];
+    let place = ["--target", TARGET, "--target-dir", folder];
+    // With --target these flags are not those of build scripts and macros, which cannot be static. Cargo forgets the
+    // profile's `strip` for a package that the profile has a level of its own for.
+    let flags = ("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols".to_owned());
+    let packages = components.iter().map(|component| component.name.as_str()).chain([STAND_IN]);
+    let packages: Vec<&str> = packages.flat_map(|name| ["--package", name]).collect();
+    cargo::run_with(&[flags], &[&build[..], &place, &packages].concat())?;
+    Ok([folder, TARGET, "image"].iter().collect())
+}

@@ -1,0 +1,58 @@
+//! Images that a test makes and removes.
+
+use anyhow::bail;
+use etl_testkit::docker;
+
+use super::services;
+use crate::signals::Interrupted;
+
+/// All images under a tag of this process, and the servers' under the same unless it was there to stay. Dropping it
+/// removes what has the tag: others may test beside.
+pub(crate) struct Made {
+    tag: String,
+    services: String,
+    interrupted: Interrupted,
+}
+
+impl Made {
+    /// Builds what compose and the tests of the images need.
+    pub(crate) fn build() -> anyhow::Result<Made> {
+        let tag = format!("test-{}", std::process::id());
+        let (own, lasting) = (super::name("services", &tag), services::exists());
+        let services = if lasting { services::name() } else { own };
+        let made = Made { tag, services, interrupted: Interrupted::watch()? };
+        // One waits for packages and disks, the other takes the processors.
+        std::thread::scope(|scope| {
+            let services = scope.spawn(|| if lasting { Ok(()) } else { services::build(&made.services) });
+            super::with_stand_in(&made.tag)?;
+            services.join().unwrap_or_else(|_| bail!("making the servers' image panicked"))
+        })?;
+        made.interrupted.check()?;
+        Ok(made)
+    }
+
+    /// Whether a signal came since they were begun.
+    pub(crate) fn interrupted(&self) -> Interrupted {
+        self.interrupted.clone()
+    }
+
+    /// The tag.
+    pub(crate) fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The name of the image with the servers.
+    pub(crate) fn services(&self) -> &str {
+        &self.services
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let images = docker::docker(["images", "--format", "{{.Repository}}:{{.Tag}}"]).stdout;
+        let ending = format!(":{}", self.tag);
+        for image in images.lines().filter(|name| name.starts_with("standpipe/") && name.ends_with(&ending)) {
+            docker::docker(["rmi", "-f", image]);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Signals that end what runs, but not before what it has made is removed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::ensure;
+
+/// From its making on INT and TERM do not end this program; the programs that it runs get them from the terminal, too.
+#[derive(Clone)]
+pub(crate) struct Interrupted(Arc<AtomicBool>);
+
+impl Interrupted {
+    /// Begins to hold signals back.
+    pub(crate) fn watch() -> anyhow::Result<Interrupted> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Interrupted(flag))
+    }
+
+    /// Fails once a signal came.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.0.load(Ordering::SeqCst), "interrupted");
+        Ok(())
+    }
+}
