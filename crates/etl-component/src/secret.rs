@@ -6,7 +6,18 @@
 use std::fmt;
 use std::sync::Mutex;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 static KNOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A secret in a query string is encoded in all but RFC 3986's unreserved characters.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// A part of an address that is at least so long may be a secret by itself,
+const SHORTEST_PART: usize = 8;
+/// and so may the last segment of its path from here on,
+const SHORTEST_LAST: usize = 4;
+/// unless it is one of these, which would be blotted out wherever they stand.
+const WORDS: [&str; 8] = ["api", "hook", "hooks", "services", "triggers", "webhook", "webhooks", "workflows"];
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -36,13 +47,18 @@ impl fmt::Debug for Secret {
 }
 
 fn register(value: &str) {
-    if value.is_empty() {
+    let trimmed = value.trim();
+    if trimmed.is_empty() {
         return;
     }
-    let json = serde_json::Value::from(value).to_string();
-    let forms = [value.to_owned(), percent_encode(value), json[1..json.len() - 1].to_owned()];
+    // As it is, as it is used, and as it is quoted on one line.
+    let mut values = vec![value.to_owned(), trimmed.to_owned(), one_line(trimmed)];
+    values.extend(parts(trimmed).into_iter().flat_map(|part| {
+        let decoded = percent_decode_str(part).decode_utf8_lossy().into_owned();
+        [part.to_owned(), decoded]
+    }));
     let mut known = KNOWN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    for form in forms {
+    for form in values.iter().flat_map(|value| forms(value)) {
         if !known.contains(&form) {
             known.push(form);
         }
@@ -51,21 +67,41 @@ fn register(value: &str) {
     known.sort_by_key(|form| std::cmp::Reverse(form.len()));
 }
 
-/// The form of a value in a query string (RFC 3986: everything but the unreserved characters encoded).
-fn percent_encode(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    value.bytes().fold(String::new(), |mut out, byte| {
-        if plain(byte) {
-            out.push(byte.into())
-        } else {
-            out.push_str(&format!("%{byte:02X}"))
-        }
-        out
-    })
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The text with every registered secret, also percent-encoded, escaped as JSON or in other case (as a host is written),
-/// replaced by `[redacted]`.
+/// A value as it stands in a text, a query string, JSON and HTML.
+fn forms(value: &str) -> [String; 4] {
+    let json = serde_json::Value::from(value).to_string();
+    let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    [
+        value.to_owned(),
+        utf8_percent_encode(value, QUERY).to_string(),
+        json[1..json.len() - 1].to_owned(),
+        html,
+    ]
+}
+
+/// What is secret in a web address that is a secret, as a webhook's is: its path, and what in it may be a secret by
+/// itself, for other programs quote parts.
+fn parts(url: &str) -> Vec<&str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
+    let Some((_, target)) = rest.split_once('/') else { return Vec::new() };
+    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        return Vec::new();
+    }
+    let path = target.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let long = target.split(['/', '?', '&', '=', '#', '@']).chain([target.trim_matches('/'), path]);
+    let long = long.filter(|part| part.len() >= SHORTEST_PART);
+    long.chain((last.len() >= SHORTEST_LAST).then_some(last))
+        .filter(|part| !WORDS.contains(&part.to_ascii_lowercase().as_str()))
+        .collect()
+}
+
+/// The text with every registered secret, also percent-encoded, escaped as JSON or HTML or in other case (as a host is
+/// written), replaced by `[redacted]`. Of a secret that is a web address, its path and the parts of that are secret, too.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     known.iter().fold(text.to_owned(), |text, secret| replace(text, &secret.to_ascii_lowercase()))
@@ -109,5 +145,56 @@ mod tests {
         Secret::new("abcd1234");
         Secret::new("abcd1234-and-more");
         assert_eq!(redact("x=abcd1234-and-more"), "x=[redacted]");
+    }
+
+    #[test]
+    fn white_space_around_a_secret_hides_nothing() {
+        for (value, printed) in [
+            ("blank-sesame-1\n\n", "blank-sesame-1"),
+            ("\t blank-sesame-2 \t", "blank-sesame-2"),
+            (" blank  sesame\n3 ", "blank  sesame\n3"),
+            (" blank  sesame\n4 ", "blank sesame 4"),
+        ] {
+            Secret::new(value);
+            assert_eq!(redact(&format!("<{printed}>")), "<[redacted]>", "{value:?}");
+        }
+        Secret::new(" \n");
+        assert_eq!(redact("a \n b"), "a \n b");
+    }
+
+    #[test]
+    fn what_is_secret_in_an_address() {
+        for (url, secret) in [
+            (
+                "https://hooks.example/services/T0AAAAAAA/B0/XXXXXXXX",
+                &["T0AAAAAAA", "XXXXXXXX", "services/T0AAAAAAA/B0/XXXXXXXX"][..],
+            ),
+            ("HTTPS://hooks.example/workflows/abcd/", &["workflows/abcd", "abcd"]),
+            ("https://hooks.example/Services/abc/hook", &["Services/abc/hook"]),
+            ("https://hooks.example/services/abc", &["services/abc"]),
+            ("https://hooks.example/secretword/v1", &["secretword", "secretword/v1"]),
+            ("https://h/x?token=abcdefgh", &["abcdefgh", "x?token=abcdefgh"]),
+            ("https://hooks.example/webhooks", &[]),
+            ("https://hooks.example", &[]),
+            ("postgres://host/database", &[]),
+            ("no/address/whatever", &[]),
+        ] {
+            let mut found = parts(url);
+            found.sort_unstable();
+            found.dedup();
+            let mut expected = secret.to_vec();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn parts_of_an_address_are_replaced_decoded_too() {
+        Secret::new("https://h.example/services/T7/a%2Bsesame%26b \n");
+        for text in ["/services/T7/a%2Bsesame%26b", "/services/T7/a+sesame&b", "/services/T7/a+sesame&amp;b"]
+        {
+            assert_eq!(redact(text), "/[redacted]");
+        }
+        assert_eq!(redact("key A+SESAME&B, a%2bsesame%26b"), "key [redacted], [redacted]");
     }
 }
