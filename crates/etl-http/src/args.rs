@@ -26,7 +26,7 @@ pub struct HttpArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub request_timeout: Duration,
 
-    /// How often a failed request is tried again
+    /// How often a failed request is tried again; a wait that a limit asks for counts against --deadline only
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub retries: u32,
 

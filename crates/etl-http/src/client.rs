@@ -46,6 +46,8 @@ enum Source {
 /// An attempt with what the policy made of it.
 struct Attempt {
     number: u32,
+    /// How many before it cost no retry.
+    free: u32,
     result: Result<Reply, Broken>,
     verdict: Option<Verdict>,
     /// Spent on this request, its waits included.
@@ -108,7 +110,7 @@ impl Client {
     /// As [`decide`] says, with host, status and cause; 66 for a missing cassette, 74 if one cannot be written.
     pub fn send(&self, request: &Request) -> Result<Reply, Fault> {
         let began = self.spent.get();
-        let mut number = 1;
+        let (mut number, mut free) = (1, 0);
         loop {
             let result = match &self.source {
                 Source::Network(transport) => self.timed(|left| transport.attempt(request, left)),
@@ -117,13 +119,14 @@ impl Client {
             let verdict =
                 result.as_ref().ok().and_then(|reply| request.classify.and_then(|classify| classify(reply)));
             let took = self.spent.get().saturating_sub(began);
-            let attempt = Attempt { number, result, verdict, took };
+            let attempt = Attempt { number, free, result, verdict, took };
             match self.decide(request, &attempt) {
-                Decision::Retry { wait } => {
+                Decision::Retry { wait, free: is_free } => {
                     log::warn!("{}; trying again in {wait:.1?}", redact(&attempt.words(request)));
                     (self.pace.sleep)(wait);
                     self.spent.set(self.spent.get().saturating_add(wait));
                     number += 1;
+                    free += u32::from(is_free);
                 }
                 Decision::Done => {
                     self.record(request, &attempt)?;
@@ -173,10 +176,11 @@ impl Client {
         };
         // A cassette will not change by waiting.
         let useless = self.replaying() || self.stop.load(Ordering::Relaxed);
-        let retries = if useless { 0 } else { self.retries };
-        let terms = Terms { retries, deadline: self.deadline, min_wait_429: request.min_wait_429 };
+        let deadline = if useless { Duration::ZERO } else { self.deadline };
+        let terms = Terms { retries: self.retries, deadline, min_wait_429: request.min_wait_429 };
         let jitter = (self.pace.jitter)();
-        decide(&terms, attempt.number, outcome, attempt.verdict.as_ref(), self.spent.get(), jitter)
+        let verdict = attempt.verdict.as_ref();
+        decide(&terms, attempt.number, attempt.free, outcome, verdict, self.spent.get(), jitter)
     }
 }
 

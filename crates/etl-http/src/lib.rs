@@ -21,7 +21,7 @@ pub use client::Client;
 pub use policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 pub use reply::Reply;
 pub use request::Request;
-pub use url::{BaseUrl, base_url};
+pub use url::{BaseUrl, base_url, secret_url};
 
 #[cfg(test)]
 mod tests;

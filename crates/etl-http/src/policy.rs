@@ -10,6 +10,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// "At once" for a server that said 0 or a time in the past.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// A limit that asks for a wait from here on costs no retry. Shorter ones do, or a server that says 0 had no end.
+const FREE_WAIT: Duration = Duration::from_secs(1);
 
 /// What an API knows about a reply that its status does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ pub enum Outcome {
 /// What a request may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Attempts after the first.
+    /// Attempts after the first, besides those that a limit asked to wait for.
     pub retries: u32,
     /// For all requests and waits of the run together.
     pub deadline: Duration,
@@ -87,6 +89,8 @@ pub enum Decision {
     Retry {
         /// The wait.
         wait: Duration,
+        /// Whether a limit asked for it, so that only the deadline bounds it.
+        free: bool,
     },
     /// Give up.
     Fail {
@@ -103,10 +107,12 @@ enum Sort {
     Bad(Class),
 }
 
-/// Decides after the `attempt`th attempt (from 1), when `spent` of the deadline is gone. `jitter` is from 0 to 1.
+/// Decides after the `attempt`th attempt (from 1), of which `free` cost no retry, when `spent` of the deadline is gone.
+/// `jitter` is from 0 to 1.
 pub fn decide(
     terms: &Terms,
     attempt: u32,
+    free: u32,
     outcome: Outcome,
     verdict: Option<&Verdict>,
     spent: Duration,
@@ -123,11 +129,13 @@ pub fn decide(
     };
     // Obeyed as it stands: a server that names a time knows more than our floor or backoff.
     let wait = asked.map_or(backoff(attempt, jitter).max(min_wait), |asked| asked.max(SHORTEST_WAIT));
-    if attempt > terms.retries || wait >= terms.deadline.saturating_sub(spent) {
+    let is_limit = matches!(outcome, Outcome::Reply { status: 429, .. }) || !min_wait.is_zero();
+    let is_free = is_limit && asked.unwrap_or(min_wait) >= FREE_WAIT;
+    if !is_free && attempt - free > terms.retries || wait >= terms.deadline.saturating_sub(spent) {
         let retry_in = asked.or((!min_wait.is_zero()).then_some(wait));
         return Decision::Fail { class: Class::Transient, retry_in };
     }
-    Decision::Retry { wait }
+    Decision::Retry { wait, free: is_free }
 }
 
 fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {

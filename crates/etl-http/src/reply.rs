@@ -50,10 +50,18 @@ impl Reply {
 
     /// The start of the body for a message: redacted, on one line, at most 200 characters.
     pub fn excerpt(&self) -> String {
-        // Redacted before it is cut, or half a secret would be left; 64 KiB are more than 200 characters can need.
-        let start = &self.body[..self.body.len().min(64 * 1024)];
-        let text = redact(&String::from_utf8_lossy(start));
-        let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Redacted before it is cut, or half a secret would be left; 64 KiB on one line are more than 200 characters
+        // can need.
+        let text = String::from_utf8_lossy(&self.body);
+        let mut line = String::new();
+        for word in text.split_whitespace() {
+            if line.len() > 64 * 1024 {
+                break;
+            }
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+        let line = redact(&line);
         let mut shown: String =
             line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect();
         if shown.len() < line.len() {

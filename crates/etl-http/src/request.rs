@@ -107,8 +107,9 @@ impl Request {
 
     /// Whether anything of it must stay with the origin it was made for.
     pub(crate) fn carries_secret(&self) -> bool {
-        self.query.iter().chain(&self.headers).any(|pair| pair.secret)
-            // A secret may also be a part of the path, as in Slack's webhooks, or of the body.
+        self.base.secret
+            || self.query.iter().chain(&self.headers).any(|pair| pair.secret)
+            // A secret may also be a part of the path or of the body.
             || redact(&self.base.path) != self.base.path
             || redact(&self.path) != self.path
             || redact(&String::from_utf8_lossy(&self.body)) != String::from_utf8_lossy(&self.body)

@@ -80,17 +80,16 @@ impl Transport {
     /// One attempt, in at most `left` or the request timeout for each hop.
     pub(crate) fn attempt(&self, request: &Request, left: impl Fn() -> Duration) -> Result<Reply, Broken> {
         let mut url = request.url();
-        let (mut method, mut body) = (request.method, request.body.as_slice());
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.exchange(request, method, &url, body, left().min(self.request_timeout))?;
+            let response = self.exchange(request, &url, left().min(self.request_timeout))?;
             let Some(location) = location(&response)? else {
                 return self.read(response, &url, request.whole_errors);
             };
             let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
             self.check_redirect(request, &url, &next)?;
-            // RFC 9110, section 15.4: only these two repeat a POST.
-            if !matches!(response.status().as_u16(), 307 | 308) {
-                (method, body) = ("GET", &[]);
+            // RFC 9110, section 15.4: the others ask for a GET without the body, whose answer would pass for a success.
+            if request.method != "GET" && !matches!(response.status().as_u16(), 307 | 308) {
+                return Err(refused("would drop what is sent"));
             }
             url = next;
         }
@@ -112,17 +111,12 @@ impl Transport {
     fn exchange(
         &self,
         request: &Request,
-        method: &str,
         url: &Url,
-        body: &[u8],
         timeout: Duration,
     ) -> Result<http::Response<Body>, Broken> {
-        let mut builder =
-            http::Request::builder().method(method).uri(format!("{}{}", url.origin.url(), url.target));
+        let uri = format!("{}{}", url.origin.url(), url.target);
+        let mut builder = http::Request::builder().method(request.method).uri(uri);
         for header in &request.headers {
-            if body.is_empty() && header.name.eq_ignore_ascii_case("content-type") {
-                continue;
-            }
             let mut value = HeaderValue::from_str(&header.value).map_err(|_| {
                 Broken::new(Failure::Invalid, format!("the value of header {} cannot be sent", header.name))
             })?;
@@ -131,13 +125,13 @@ impl Transport {
         }
         let proxy = self.proxies.of(&url.origin);
         let proxied = proxy.is_some();
-        let result = if method == "GET" {
+        let result = if request.method == "GET" {
             let request = builder.body(()).map_err(invalid)?;
             let request =
                 self.agent.configure_request(request).proxy(proxy).timeout_global(Some(timeout)).build();
             self.agent.run(request)
         } else {
-            let request = builder.body(body).map_err(invalid)?;
+            let request = builder.body(request.body.as_slice()).map_err(invalid)?;
             let request =
                 self.agent.configure_request(request).proxy(proxy).timeout_global(Some(timeout)).build();
             self.agent.run(request)

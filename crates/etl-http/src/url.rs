@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use etl_component::{Fault, redact};
+use etl_component::{Fault, Secret, redact};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
@@ -77,8 +77,10 @@ pub(crate) fn port(authority: &Authority) -> Option<&str> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     pub(crate) origin: Origin,
-    /// Without trailing slash; empty for a bare host.
+    /// Without trailing slash, unless it is the whole address; empty for a bare host.
     pub(crate) path: String,
+    /// Whether nothing that is sent there may go anywhere else.
+    pub(crate) secret: bool,
 }
 
 impl BaseUrl {
@@ -97,18 +99,38 @@ pub fn base_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
     let text = text.trim();
     // What follows an @ or ? may be a secret that nobody registered.
     let shown = if text.contains('@') { "" } else { text.split('?').next().unwrap_or_default() };
-    let refuse = |why: &str| Fault::config(redact(&format!("base URL {shown:?}: {why}")));
+    let (origin, path) = check(text, allow_http)
+        .map_err(|why| Fault::config(redact(&format!("base URL {shown:?}: {why}"))))?;
+    Ok(BaseUrl { origin, path: path.trim_end_matches('/').to_owned(), secret: false })
+}
+
+/// Checks a whole address that is a secret, as a webhook's is: it is requested as it stands, never printed, and a redirect
+/// to another origin is refused.
+///
+/// # Errors
+/// As [`base_url`], without the address.
+pub fn secret_url(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> {
+    let (origin, path) = check(address.expose().trim(), allow_http).map_err(Fault::config)?;
+    Ok(BaseUrl { origin, path, secret: true })
+}
+
+fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     if text.contains(['?', '#']) {
-        return Err(refuse("it must have no query and no fragment"));
+        return Err("it must have no query and no fragment".to_owned());
     }
-    let uri: Uri = text.parse().map_err(|error| refuse(&format!("{error}")))?;
-    let origin = Origin::of(&uri).map_err(|why| refuse(&why))?;
+    // http::Uri takes more than a request may carry (RFC 3986, section 2).
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("invalid uri character".to_owned());
+    }
+    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let origin = Origin::of(&uri)?;
     if !origin.is_allowed(allow_http) {
-        return Err(refuse(
-            "http:// is refused but to loopback, because keys would travel readable; --allow-http permits it",
-        ));
+        return Err(
+            "http:// is refused but to loopback, because keys would travel readable; --allow-http permits it"
+                .to_owned(),
+        );
     }
-    Ok(BaseUrl { origin, path: uri.path().trim_end_matches('/').to_owned() })
+    Ok((origin, uri.path().to_owned()))
 }
 
 /// One address that is requested.
@@ -219,11 +241,25 @@ mod tests {
             "http://128.0.0.1",
             "http://[::2]",
             "https://a b",
+            "https://api.example/é",
+            "https://api.example/a\u{7f}",
         ] {
             let fault = base_url(text, false).unwrap_err();
             assert_eq!(fault.class(), Class::Config, "{text}");
             assert!(!fault.message().contains("sesame"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_secret_address_stays_as_it_is_and_is_not_shown() {
+        let url = secret_url(&Secret::new(" https://hooks.example/url-sesame/ \n"), false).unwrap();
+        assert_eq!(
+            (url.host().as_str(), url.path.as_str(), url.secret),
+            ("hooks.example", "/url-sesame/", true)
+        );
+        let message = |text: &str| secret_url(&Secret::new(text), false).unwrap_err().message().to_owned();
+        assert_eq!(message("https://h.example/ur l-sesame"), "invalid uri character");
+        assert_eq!(message("https://h.example/x?url-sesame"), "it must have no query and no fragment");
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn a_recorded_limit_fails_at_once_with_the_recorded_time() {
     let folder = tempfile::tempdir().unwrap();
     let limited = Answer::status(429).header("Retry-After", "60");
     let server = Server::start(limited);
-    let (recorder, _) = client(&format!("--retries 0 --record {}", folder.path().display()), &[]);
+    let (recorder, _) = client(&format!("--deadline 60s --record {}", folder.path().display()), &[]);
     let request = Request::get(&base(&server), "weather");
     let live = recorder.send(&request).unwrap_err();
     let (replayer, waits) = client(&format!("--replay {}", folder.path().display()), &[]);

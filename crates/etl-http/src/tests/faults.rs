@@ -147,6 +147,17 @@ fn an_echoed_key_is_redacted() {
 }
 
 #[test]
+fn a_secret_far_behind_white_space_is_redacted_whole() {
+    for gap in [0, 64 * 1024 - 4, 64 * 1024] {
+        Secret::new("cut-sesame-far");
+        let body = format!("key{}cut-sesame-far", " ".repeat(gap + 1));
+        let (result, ..) = get(Answer::text(400, &body), "");
+        let message = result.unwrap_err().message().to_owned();
+        assert!(message.ends_with("400 Bad Request: key [redacted]"), "{gap}: {message}");
+    }
+}
+
+#[test]
 fn a_proxy_from_the_environment_carries_the_request() {
     let proxy = Server::start(Answer::text(200, "through"));
     let (client, _) = client("--allow-http", &[("HTTP_PROXY", &proxy.url()), ("NO_PROXY", "direct.invalid")]);

@@ -26,7 +26,7 @@ const fn fail(class: Class) -> Decision {
 
 #[test]
 fn every_outcome_of_a_first_attempt() {
-    let again = Retry { wait: Duration::from_millis(500) };
+    let again = Retry { wait: Duration::from_millis(500), free: false };
     for (outcome, expected) in [
         (status(200), Done),
         (status(204), Done),
@@ -62,7 +62,7 @@ fn every_outcome_of_a_first_attempt() {
         (Failed(Failure::ProxyDenied), fail(Class::Denied)),
         (Failed(Failure::Invalid), fail(Class::Config)),
     ] {
-        assert_eq!(decide(&TERMS, 1, outcome, None, s(0), 1.0), expected, "{outcome:?}");
+        assert_eq!(decide(&TERMS, 1, 0, outcome, None, s(0), 1.0), expected, "{outcome:?}");
     }
 }
 
@@ -79,51 +79,79 @@ fn backoff_doubles_up_to_its_cap_and_jitter_takes_half() {
         (99, 0.0, 15_000),
     ] {
         let wait = Duration::from_millis(millis);
-        assert_eq!(decide(&many, attempt, status(503), None, s(0), jitter), Retry { wait }, "{attempt}");
+        let expected = Retry { wait, free: false };
+        assert_eq!(decide(&many, attempt, 0, status(503), None, s(0), jitter), expected, "{attempt}");
     }
 }
 
 #[test]
 fn a_wait_asked_for_is_obeyed_or_ends_the_run() {
-    let again = |wait| Retry { wait };
+    let again = |wait| Retry { wait, free: false };
+    let free = |wait| Retry { wait, free: true };
     let later = |wait| Fail { class: Class::Transient, retry_in: Some(wait) };
     let shortest = Duration::from_millis(100);
     let api = Terms { min_wait_429: s(60), ..TERMS };
     for (terms, attempt, outcome, spent, expected) in [
-        (TERMS, 1, asking(429, s(7)), s(0), again(s(7))),
+        (TERMS, 1, asking(429, s(7)), s(0), free(s(7))),
         (TERMS, 1, asking(503, s(7)), s(0), again(s(7))),
         (TERMS, 1, asking(503, s(0)), s(0), again(shortest)),
-        (TERMS, 1, asking(429, s(299)), s(0), again(s(299))),
+        (TERMS, 1, asking(429, s(299)), s(0), free(s(299))),
         (TERMS, 1, asking(429, s(300)), s(0), later(s(300))),
         (TERMS, 1, asking(429, s(7)), s(293), later(s(7))),
         (TERMS, 1, asking(429, Duration::MAX), s(0), later(Duration::MAX)),
-        (TERMS, 6, asking(429, s(7)), s(0), later(s(7))),
+        // Only the deadline bounds a limit's wait, unless it is so short that there would be no end.
+        (TERMS, 6, asking(429, s(7)), s(0), free(s(7))),
+        (TERMS, 99, asking(429, s(1)), s(298), free(s(1))),
+        (TERMS, 99, asking(429, s(1)), s(299), later(s(1))),
+        (TERMS, 6, asking(429, s(0)), s(0), later(s(0))),
+        (TERMS, 6, asking(503, s(7)), s(0), later(s(7))),
+        (TERMS, 6, status(429), s(0), fail(Class::Transient)),
+        (api, 6, status(429), s(0), free(s(60))),
         (TERMS, 6, status(503), s(0), fail(Class::Transient)),
         (TERMS, 1, status(503), s(300), fail(Class::Transient)),
         (TERMS, 1, Failed(Failure::Timeout), s(301), fail(Class::Transient)),
-        (api, 1, status(429), s(0), again(s(60))),
+        (api, 1, status(429), s(0), free(s(60))),
         (api, 1, status(429), s(250), later(s(60))),
-        (api, 1, asking(429, s(1)), s(250), again(s(1))),
+        (api, 1, asking(429, s(1)), s(250), free(s(1))),
         (api, 1, status(503), s(250), again(Duration::from_millis(500))),
     ] {
-        assert_eq!(decide(&terms, attempt, outcome, None, spent, 1.0), expected, "{outcome:?} {spent:?}");
+        assert_eq!(decide(&terms, attempt, 0, outcome, None, spent, 1.0), expected, "{outcome:?} {spent:?}");
     }
 }
 
 #[test]
 fn the_api_judges_first() {
     let busy = Verdict::Retry { min_wait: s(60) };
+    let passing = Verdict::Retry { min_wait: s(0) };
     let broke = Verdict::Fail { class: Class::Transient, message: String::new() };
     let denied = Verdict::Fail { class: Class::Denied, message: String::new() };
     for (outcome, verdict, expected) in [
         (status(404), &Verdict::Accept, Done),
-        (status(403), &busy, Retry { wait: s(60) }),
-        (asking(403, s(2)), &busy, Retry { wait: s(2) }),
-        (status(200), &busy, Retry { wait: s(60) }),
+        (status(403), &busy, Retry { wait: s(60), free: true }),
+        (asking(403, s(2)), &busy, Retry { wait: s(2), free: true }),
+        (asking(403, s(0)), &busy, Retry { wait: Duration::from_millis(100), free: false }),
+        (status(200), &busy, Retry { wait: s(60), free: true }),
+        (status(200), &passing, Retry { wait: Duration::from_millis(500), free: false }),
         (status(200), &denied, fail(Class::Denied)),
         (asking(429, s(1)), &broke, fail(Class::Transient)),
     ] {
-        assert_eq!(decide(&TERMS, 1, outcome, Some(verdict), s(0), 1.0), expected, "{outcome:?} {verdict:?}");
+        assert_eq!(
+            decide(&TERMS, 1, 0, outcome, Some(verdict), s(0), 1.0),
+            expected,
+            "{outcome:?} {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn attempts_that_cost_no_retry_are_not_counted() {
+    let wait = Duration::from_secs(30);
+    for (attempt, free, expected) in [
+        (8, 3, Retry { wait, free: false }),
+        (9, 3, fail(Class::Transient)),
+        (9, 8, Retry { wait, free: false }),
+    ] {
+        assert_eq!(decide(&TERMS, attempt, free, status(503), None, s(0), 1.0), expected, "{attempt} {free}");
     }
 }
 

@@ -2,7 +2,7 @@ use etl_component::{Class, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
 use super::{base, client, fails, get};
-use crate::{Request, base_url};
+use crate::{Request, base_url, secret_url};
 
 fn paths(server: &Server) -> Vec<String> {
     server.requests().into_iter().map(|request| format!("{} {}", request.method, request.target)).collect()
@@ -88,17 +88,41 @@ fn https_never_becomes_http() {
 
 #[test]
 fn only_307_and_308_repeat_a_post() {
-    for (status, expected) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
+    for status in [301, 302, 303, 307, 308] {
         let script =
             Script::new().at("/a", Answer::redirect(status, "/b")).at("/b", Answer::text(200, "done"));
         let server = Server::start(script);
         let (client, _) = client("", &[]);
-        client.send(&Request::post(&base(&server), "a", "text/plain", b"body".to_vec())).unwrap();
-        let last = &server.requests()[1];
-        let body: &[u8] = if expected == "POST" { b"body" } else { b"" };
-        assert_eq!((last.method.as_str(), last.body.as_slice()), (expected, body), "{status}");
-        assert_eq!(last.header("content-type").is_some(), expected == "POST", "{status}");
+        let result = client.send(&Request::post(&base(&server), "a", "text/plain", b"body".to_vec()));
+        if status < 307 {
+            let fault = result.unwrap_err();
+            assert_eq!((fault.class(), paths(&server)), (Class::Protocol, vec!["POST /a".to_owned()]));
+            assert!(fault.message().ends_with(": the redirect would drop what is sent"), "{fault}");
+        } else {
+            assert_eq!(result.unwrap().body, b"done");
+            let last = &server.requests()[1];
+            assert_eq!((last.method.as_str(), last.body.as_slice()), ("POST", &b"body"[..]), "{status}");
+            assert_eq!(last.header("content-type"), Some("text/plain"), "{status}");
+        }
     }
+}
+
+#[test]
+fn a_secret_address_is_requested_as_it_is_and_never_elsewhere() {
+    let other = Server::start(Answer::text(200, "there"));
+    let script = Script::new()
+        .at("/h/", Answer::redirect(307, "/h/2"))
+        .at("/h/2", Answer::redirect(307, &other.url()));
+    let server = Server::start(script);
+    let (client, _) = client("", &[]);
+    // Nothing in it is long enough to be known by itself.
+    let address = secret_url(&Secret::new(format!("{}/h/", server.url())), false).unwrap();
+    let fault = client.send(&Request::post(&address, "", "text/plain", b"body".to_vec())).unwrap_err();
+    assert!(fault.message().ends_with("is not followed: the request carries a secret"), "{fault}");
+    assert_eq!(
+        (paths(&server), other.requests()),
+        (vec!["POST /h/".to_owned(), "POST /h/2".to_owned()], vec![])
+    );
 }
 
 #[test]

@@ -63,6 +63,23 @@ fn waits_add_up_to_the_deadline() {
 }
 
 #[test]
+fn what_a_limit_asks_for_costs_no_retry() {
+    let limited = || Answer::status(429).header("Retry-After", "2");
+    let script = (0..9).fold(Script::new(), |script, _| script.then(limited()));
+    let script = script.then(Answer::status(503)).then(limited()).then(Answer::json(200, GOOD));
+    let (result, waits, server) = get(script, "--retries 1");
+    assert_eq!(result.unwrap().body, GOOD.as_bytes());
+    assert_eq!((waits.iter().sum::<u128>(), server.requests().len()), (10 * 2000 + 30_000, 12));
+
+    let (class, message, waits, requests) = fails(limited(), "--retries 1 --deadline 9s");
+    assert_eq!((class, waits, requests), (Class::Transient, vec![2000; 4], 5));
+    assert!(message.contains(" after 5 attempts in 8 s; retry_at "), "{message}");
+    // One that says 0 would be asked without end.
+    let (class, _, waits, requests) = fails(Answer::status(429).header("Retry-After", "0"), "--retries 2");
+    assert_eq!((class, waits, requests), (Class::Transient, vec![100; 2], 3));
+}
+
+#[test]
 fn other_statuses_end_at_once_with_their_class() {
     for (status, class) in [
         (400, Class::Config),
