@@ -23,7 +23,7 @@ pub(crate) struct Gather<'a> {
     scanner: Scanner,
     /// Of the open segment.
     schema: Option<String>,
-    columns: Vec<String>,
+    optional: Vec<String>,
     messages: Vec<Message>,
     list: List,
     records: u64,
@@ -48,7 +48,7 @@ impl<'a> Gather<'a> {
             tells: on == On::Always,
             scanner: Scanner::new(),
             schema: None,
-            columns: Vec::new(),
+            optional: Vec::new(),
             messages: Vec::new(),
             list: List::new(BODY),
             records: 0,
@@ -65,8 +65,8 @@ impl<'a> Gather<'a> {
                 .and_then(|document| Schema::from_json("inline", &document).ok()),
             None => None,
         };
-        self.columns =
-            schema.into_iter().flat_map(|schema| schema.columns).map(|column| column.name).collect();
+        let columns = schema.into_iter().flat_map(|schema| schema.columns);
+        self.optional = columns.filter(|column| !column.required).map(|column| column.name).collect();
         self.schema = match &begin.schema {
             Some(SchemaRef::Name(name)) => Some(name.clone()),
             _ => None,
@@ -88,7 +88,7 @@ impl<'a> Gather<'a> {
         let text = if self.how.templates.is_empty() {
             plain(self.schema.as_deref(), &record, self.how.digest)
         } else {
-            let variables = variables(line.bytes, &self.columns).map_err(|why| Fault::data(at(&why)))?;
+            let variables = variables(line.bytes, &self.optional).map_err(|why| Fault::data(at(&why)))?;
             let named = |fault: Fault| Fault::new(fault.class(), at(fault.message()));
             if !self.how.templates.wants(&variables).map_err(named)? {
                 return Ok(());

@@ -3,19 +3,23 @@
 //! Nothing undefined passes for false or for an empty text: a name that is misspelt in a condition would never alert. What a
 //! value becomes in a template is escaped for Slack; the template's own text is not, nor is what `| safe` marks.
 
+use std::io;
 use std::sync::Arc;
 
 use etl_component::{Class, Fault};
-use minijinja::value::{Enumerator, Object, Serde, Value};
+use minijinja::value::{Enumerator, Object, Value, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, tests as builtin,
 };
-use serde_json::Map;
 
 use crate::text::escape;
 
 /// Steps of one evaluation, each also worth 64 bytes that it makes: a second or so of work, and 32 MiB.
 const FUEL: u64 = 500_000;
+/// The longest JSON of a value, in bytes; a list that is repeated costs no fuel until it is printed.
+const LONGEST_JSON: usize = 1 << 20;
+/// The longest source, in bytes, which bounds how deep it can be.
+const LONGEST_SOURCE: usize = 16 << 10;
 
 const WHEN: &str = "--when";
 const TEMPLATE: &str = "--template";
@@ -24,7 +28,7 @@ type Test = fn(&Value) -> bool;
 type Comparison = fn(&Value, &Value) -> bool;
 
 /// minijinja's tests to which what is undefined is one more value.
-const TESTS: [(&str, Test); 16] = [
+const TESTS: [(&str, Test); 18] = [
     ("none", builtin::is_none),
     ("true", builtin::is_true),
     ("false", builtin::is_false),
@@ -39,12 +43,14 @@ const TESTS: [(&str, Test); 16] = [
     ("mapping", builtin::is_mapping),
     ("lower", builtin::is_lower),
     ("upper", builtin::is_upper),
+    ("safe", builtin::is_safe),
+    ("escaped", builtin::is_safe),
     ("odd", |value| builtin::is_odd(value.clone())),
     ("even", |value| builtin::is_even(value.clone())),
 ];
 
 /// The same, of two values.
-const COMPARISONS: [(&str, Comparison); 15] = [
+const COMPARISONS: [(&str, Comparison); 17] = [
     ("eq", builtin::is_eq),
     ("equalto", builtin::is_eq),
     ("==", builtin::is_eq),
@@ -60,6 +66,8 @@ const COMPARISONS: [(&str, Comparison); 15] = [
     (">", builtin::is_gt),
     ("ge", builtin::is_ge),
     (">=", builtin::is_ge),
+    ("sameas", builtin::is_sameas),
+    ("divisibleby", builtin::is_divisibleby),
 ];
 
 /// The compiled templates.
@@ -73,8 +81,13 @@ impl Templates {
     /// Compiles what was given.
     ///
     /// # Errors
-    /// 2, naming flag, line and column, if it is no template.
+    /// 2, naming flag, line and column, if it is no template, or is too long for one.
     pub(crate) fn compile(when: Option<&str>, template: Option<&str>) -> Result<Templates, Fault> {
+        for (flag, source) in [(WHEN, when), (TEMPLATE, template)] {
+            if source.is_some_and(|source| source.len() > LONGEST_SOURCE) {
+                return Err(Fault::usage(format!("{flag}: longer than {LONGEST_SOURCE} bytes")));
+            }
+        }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("slack".into()));
@@ -89,6 +102,10 @@ impl Templates {
             let both = move |a: &Value, b: &Value| defined(a).and(defined(b)).map(|()| test(a, b));
             environment.add_test(name, both);
         }
+        environment.add_test("in", |state: &State<'_, '_>, a: &Value, b: &Value| {
+            defined(a).and_then(|()| builtin::is_in(state, a, b))
+        });
+        environment.add_filter("tojson", json);
         if let Some(when) = when {
             environment.compile_expression_owned(when).map_err(|error| no_template(WHEN, when, &error))?;
             // A statement, because the value of an expression may be undefined, which is no way to say no.
@@ -126,19 +143,24 @@ impl Templates {
     }
 }
 
-/// The variables of a record: its fields, those that its schema has besides as none, and `record`, the whole of both.
+/// The variables of a record: its fields, those that its schema makes optional as none where they are absent, and
+/// `record`, the whole of both. Integers up to 64 bits are exact, other numbers are doubles.
 ///
 /// # Errors
 /// A sentence, if the line has a number that is in no double's range.
-pub(crate) fn variables(line: &[u8], columns: &[String]) -> Result<Value, String> {
-    let mut fields: Map<String, serde_json::Value> = serde_json::from_slice(line)
+pub(crate) fn variables(line: &[u8], optional: &[String]) -> Result<Value, String> {
+    // Not by way of serde_json's own values, which take a key of its own in the data for an order.
+    let mut fields: Value = serde_json::from_slice(line)
         .map_err(|error| format!("--when and --template cannot take it: {error}"))?;
-    for column in columns {
-        if !fields.contains_key(column) {
-            fields.insert(column.clone(), serde_json::Value::Null);
-        }
+    let absent = |name: &&String| fields.get_attr(name).is_ok_and(|value| value.is_undefined());
+    let absent: Vec<&String> = optional.iter().filter(absent).collect();
+    if !absent.is_empty() {
+        let names = fields.try_iter().into_iter().flatten();
+        let present = names.map(|name| (name.clone(), fields.get_item(&name).unwrap_or_default()));
+        let none = absent.into_iter().map(|name| (Value::from(name.as_str()), Value::from(())));
+        fields = Value::from_pairs(present.chain(none));
     }
-    Ok(Value::from_object(Variables(Value::from(Serde(&fields)))))
+    Ok(Value::from_object(Variables(fields)))
 }
 
 #[derive(Debug)]
@@ -157,19 +179,63 @@ impl Object for Variables {
     }
 }
 
-/// Prints a value into a text for Slack: texts escaped, anything else as the JSON it came from.
+/// Prints a value into a text for Slack: texts escaped, anything else as JSON.
 fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    let text = match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => serde_json::to_string(value)
-            .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?,
-    };
+    // Only what `a if b` without an `else` leaves comes here undefined.
+    if value.is_undefined() {
+        return Ok(());
+    }
+    let text = value.as_str().map_or_else(|| json(value), |text| Ok(text.to_owned()))?;
     if value.is_safe() || matches!(state.auto_escape(), AutoEscape::None) {
         out.write_str(&text)?;
     } else {
         out.write_str(&escape(&text))?;
     }
     Ok(())
+}
+
+/// A value as JSON, if it has one that is not too long.
+fn json(value: &Value) -> Result<String, Error> {
+    let mut out = Limited(Vec::new());
+    serde_json::to_writer(&mut out, value).map_err(|error| match error.is_io() {
+        true => Error::from(ErrorKind::OutOfFuel),
+        false => Error::new(ErrorKind::BadSerialization, error.to_string()),
+    })?;
+    let text = String::from_utf8_lossy(&out.0).into_owned();
+    // serde_json prints null for what it cannot print.
+    if text.contains("null") {
+        printable(value)?;
+    }
+    Ok(text)
+}
+
+/// An error, if anything in the value is undefined or no number.
+fn printable(value: &Value) -> Result<(), Error> {
+    defined(value)?;
+    match value.kind() {
+        ValueKind::Number if f64::try_from(value.clone()).is_ok_and(|number| !number.is_finite()) => {
+            Err(Error::new(ErrorKind::InvalidOperation, format!("{value} is no number that can be printed")))
+        }
+        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.try_for_each(|item| printable(&item)),
+        ValueKind::Map => value.try_iter()?.try_for_each(|key| printable(&value.get_item(&key)?)),
+        _ => Ok(()),
+    }
+}
+
+/// A buffer that takes so much and no more.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST_JSON {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An error that names the expression, if the value is undefined.

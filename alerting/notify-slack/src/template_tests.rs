@@ -1,4 +1,4 @@
-use super::{Class, Templates, variables};
+use super::{Class, LONGEST_SOURCE, Templates, variables};
 
 const RECORD: &str = r#"{"city":"<!channel> & co","temp":31.5,"n":3,"ok":true,"url":"https://x.example/?a=1&b=2","tags":["a","<b>"],"record":"own"}"#;
 
@@ -35,6 +35,10 @@ fn values_are_escaped_and_the_template_is_not() {
         ("{% if gust is none %}calm{% endif %}", "calm"),
         ("{{ missing | default('-') }}", "-"),
         ("{{ range(3) | list }}", "[0,1,2]"),
+        ("a{{ 'x' if n == 4 }}{{ 'y' if n == 3 }}b", "ayb"),
+        ("{{ url | tojson }} {{ gust | tojson }}", "\"https://x.example/?a=1&amp;b=2\" null"),
+        ("{{ url | urlencode }}", "https%3A//x.example/%3Fa%3D1%26b%3D2"),
+        ("{{ 'null' }} {{ ['null', none] }}", "null [\"null\",null]"),
         ("", ""),
     ] {
         assert_eq!(text(template).as_deref(), Ok(expected), "{template}");
@@ -50,6 +54,9 @@ fn a_condition_is_true_or_false() {
         ("gust is none", true),
         ("gust is not none and gust > 3", false),
         // As minijinja orders them; docs/slack.md warns.
+        ("'31.5' < 50", false),
+        ("'31.5' | float < 50", true),
+        ("gust | float < 50", true),
         ("gust > 3", false),
         ("gust < 3", true),
         ("n is odd and n is gt(2) and city is string", true),
@@ -84,16 +91,33 @@ fn nothing_undefined_passes() {
         "tempp | string",
         "tempp is odd",
         "tempp is gt(3)",
+        "tempp is in [1, 2]",
+        "1 is in tempp",
+        "tempp is divisibleby 3",
+        "n is divisibleby tempp",
+        "tempp is sameas none",
+        "tempp is safe",
+        "tempp is escaped",
+        "tempp is startingwith 'a'",
         "tempp | default(none) is none and tempp is none",
     ] {
         let error = wants(when).expect_err(when);
         assert!(error.starts_with("--when: ") && error.contains("`tempp` is undefined"), "{when}: {error}");
     }
+    assert_eq!(
+        wants("[record] | selectattr('tempp', 'gt', 3) | list"),
+        Err("--when: undefined value".to_owned())
+    );
     let said = |flag: &str, name: &str| Err(format!("{flag}: undefined value: `{name}` is undefined"));
     assert_eq!(wants("record.tempp > 3"), said("--when", "record.tempp").map(|()| true));
-    for template in
-        ["{{ tempp }}", "{{ tempp ~ 1 }}", "{% if tempp %}{% endif %}", "{% for x in tempp %}{% endfor %}"]
-    {
+    for template in [
+        "{{ tempp }}",
+        "{{ tempp ~ 1 }}",
+        "{% if tempp %}{% endif %}",
+        "{% for x in tempp %}{% endfor %}",
+        "{{ [tempp] }}",
+        "{{ {'a': [tempp]} | tojson }}",
+    ] {
         assert_eq!(text(template), said("--template", "tempp").map(|()| String::new()), "{template}");
     }
     assert_eq!(
@@ -131,6 +155,59 @@ fn a_template_ends() {
         text("{{ 'x' * 999999999 }}"),
         Err("--template: it takes too many steps or makes too long a text".to_owned())
     );
+}
+
+#[test]
+fn what_is_no_number_is_not_printed() {
+    for (template, number) in [
+        ("{{ 1e308 * 10 }}", "inf"),
+        ("{{ [none, {'a': -1e308 * 10}] }}", "-inf"),
+        ("{{ 'nan' | float | tojson }}", "NaN"),
+    ] {
+        let said = format!("--template: invalid operation: {number} is no number that can be printed");
+        assert_eq!(text(template), Err(said), "{template}");
+    }
+}
+
+#[test]
+fn a_value_is_printed_up_to_a_mebibyte() {
+    let length = |template: &str| text(template).map(|text| text.len());
+    let too_long = Err("--template: it takes too many steps or makes too long a text".to_owned());
+    assert_eq!(length("{{ [1] * 524287 }}"), Ok((1 << 20) - 1));
+    assert_eq!(length("{{ [1] * 524288 }}"), too_long);
+    assert_eq!(length("{{ (range(100000) | list) * 300 }}"), too_long);
+    assert_eq!(length("{{ ((range(100000) | list) * 300) | tojson | length }}"), too_long);
+}
+
+#[test]
+fn a_source_is_not_deeper_than_the_stack() {
+    let whens = || {
+        let after = [".a", "+1", "|e", "[0]", "==1", " and n", " if n else n"];
+        let after = after.map(|unit| format!("n{}", unit.repeat((LONGEST_SOURCE - 1) / unit.len())));
+        let before = ["not ", "-", "(", "[", "{'a':", "f("];
+        let before = before.map(|unit| format!("{}n", unit.repeat((LONGEST_SOURCE - 1) / unit.len())));
+        for when in after.into_iter().chain(before) {
+            // Whatever it means, it comes to an end.
+            let ended = wants(&when);
+            assert!(ended.as_ref().map_or_else(|error| error.starts_with("--when: "), |_| true), "{ended:?}");
+        }
+    };
+    // As deep as that of the main thread.
+    std::thread::Builder::new().stack_size(8 << 20).spawn(whens).unwrap().join().unwrap();
+    let said = |flag| Err(format!("{flag}: longer than 16384 bytes"));
+    assert_eq!(text(&"x".repeat(LONGEST_SOURCE)), Ok("x".repeat(LONGEST_SOURCE)));
+    assert_eq!(text(&"x".repeat(LONGEST_SOURCE + 1)), said("--template"));
+    assert_eq!(wants(&"1".repeat(LONGEST_SOURCE + 1)), said("--when").map(|_: String| true));
+}
+
+#[test]
+fn data_is_data_whatever_its_keys() {
+    let line = br#"{"a":{"$serde_json::private::RawValue":"{\"b\":1}"},"$serde_json::private::RawValue":"[]","i":9007199254740993,"u":18446744073709551615,"f":0.1234567890123456789}"#;
+    let templates =
+        Templates::compile(None, Some("{{ a }} {{ record | length }} {{ i }} {{ u }} {{ f }}")).unwrap();
+    let text = templates.text(&variables(line, &[]).unwrap()).unwrap().unwrap();
+    let expected = r#"{"$serde_json::private::RawValue":"{\"b\":1}"} 5 9007199254740993 18446744073709551615 0.12345678901234568"#;
+    assert_eq!(text, expected);
 }
 
 #[test]

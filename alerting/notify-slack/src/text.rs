@@ -4,10 +4,13 @@
 
 use std::borrow::Cow;
 
-/// A link or mention up to this many bytes is not cut; a longer `<` is taken for a plain character.
-const LONGEST_LINK: usize = 1000;
-/// How many joined characters stay together; a "letter" of a thousand accents is cut all the same.
-const LONGEST_CLUSTER: usize = 32;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A link or mention up to this many bytes is not cut, so that it fits into a section; the `<` of a longer one is taken for
+/// a plain character.
+const LONGEST_LINK: usize = 3000;
+/// How many bytes of joined characters stay together; a "letter" of a thousand accents is cut all the same.
+const LONGEST_CLUSTER: usize = 128;
 
 /// Escapes what has a meaning in data, and nothing else: `&`, `<` and `>`
 /// (<https://api.slack.com/reference/surfaces/formatting>). `<!channel>` in a value then calls nobody.
@@ -100,29 +103,13 @@ fn unit(text: &str) -> &str {
     }
     if text.starts_with('<')
         && let Some(end) = text[1..].find(['<', '>', '\n'])
-        && end < LONGEST_LINK
+        && end + 2 <= LONGEST_LINK
         && text[1 + end..].starts_with('>')
     {
         return &text[..end + 2];
     }
-    let mut end = 0;
-    let mut joined = true;
-    for c in text.chars().take(LONGEST_CLUSTER) {
-        if !joined && !joins(c) {
-            break;
-        }
-        joined = c == ZERO_WIDTH_JOINER;
-        end += c.len_utf8();
-    }
-    &text[..end]
-}
-
-const ZERO_WIDTH_JOINER: char = '\u{200d}';
-
-/// Whether a character belongs to the one before it: combining marks, variation selectors, skin tones, joiners.
-fn joins(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}' | '\u{1f3fb}'..='\u{1f3ff}' | ZERO_WIDTH_JOINER)
+    let start = &text[..text.floor_char_boundary(LONGEST_CLUSTER)];
+    start.graphemes(true).next().unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -161,8 +148,16 @@ mod tests {
     #[test]
     fn nothing_that_belongs_together_is_cut() {
         // Each is 30 times the same unit, and the limit falls within one of them.
-        for (unit, kept) in [("&lt;", 6), ("😀", 13), ("e\u{301}", 13), ("<!here>", 3), ("👩\u{200d}🔬", 5)]
-        {
+        for (unit, kept) in [
+            ("&lt;", 6),
+            ("😀", 13),
+            ("e\u{301}", 13),
+            ("<!here>", 3),
+            ("👩\u{200d}🔬", 5),
+            ("🇵🇹", 6),
+            ("\u{1100}\u{1161}\u{11a8}", 9),
+            ("நி", 13),
+        ] {
             let text = unit.repeat(30);
             let rest = if unit.starts_with('<') { (30 - kept) * unit.len() } else { 30 - kept };
             let digits = text.len().to_string().len();
@@ -192,5 +187,14 @@ mod tests {
     fn what_fits_nowhere_is_cut_between_characters() {
         assert_eq!(split("&amp;&", 3), ["&", "amp", ";&"]);
         assert_eq!(split("a€", 0), ["a", "€"]);
+        let letter = format!("e{}", "\u{301}".repeat(100));
+        assert_eq!(split(&letter, 64), [&letter[..127], &letter[127..]]);
+    }
+
+    #[test]
+    fn a_link_that_fits_into_a_section_is_not_cut() {
+        let link = |length: usize| format!("<{}>", "x".repeat(length - 2));
+        assert_eq!(split(&format!("see {}.", link(3000)), 3000), ["see ", &link(3000), "."]);
+        assert_eq!(split(&link(3001), 3000), [&link(3001)[..3000], ">"]);
     }
 }

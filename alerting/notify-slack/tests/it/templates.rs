@@ -69,6 +69,16 @@ fn what_a_known_schema_makes_optional_is_none() {
     slack.notify(&args).stdin(sealed_as("etl.receipt", "r", &[r#"{"target":"t","rejected":2}"#])).run().ok();
     assert_eq!(slack.texts(), ["t null 2"]);
 
+    // What the schema requires must be there.
+    let slack = Slack::takes();
+    let ran =
+        slack.notify(&["--when", "city is none"]).stdin(sealed_as(inline, "a", &[r#"{"temp":1}"#])).run();
+    assert!(
+        ran.fails(3).last_error_line().ends_with("undefined value: `city` is undefined"),
+        "{}",
+        ran.stderr
+    );
+
     // A misspelt name stays one, and a schema that nobody knows makes nothing optional.
     let slack = Slack::takes();
     let ran = slack.notify(&["--when", "gusts > 1"]).stdin(sealed_as(inline, "a", &LINES)).run();
