@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable};
 use etl_http::HttpArgs;
-use etl_stream::Seal;
 
 use crate::template::Templates;
 use crate::workflow::{Status, Workflow};
@@ -58,17 +58,17 @@ const RECORDS: [&str; 10] = [
     after_help = "Messages go to the webhook in SLACK_WEBHOOK_URL, or with --channel by chat.postMessage with the token in \
                   SLACK_BOT_TOKEN; each may also be in the file that the variable with _FILE behind its name names."
 )]
-pub(crate) struct Cli {
+struct Cli {
     /// Post this text, in Slack's mrkdwn; stdin is not read
-    #[arg(long, value_name = "TEXT", conflicts_with_all = RECORDS)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = RECORDS)]
     #[arg(conflicts_with_all = ["on", "workflow_name", "workflow_status", "workflow_failures"])]
     text: Option<String>,
 
     /// Only records for which this minijinja expression is true
-    #[arg(long, value_name = "EXPRESSION", help_heading = "Records")]
+    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true, help_heading = "Records")]
     when: Option<String>,
     /// The text of a record as a minijinja template
-    #[arg(long, value_name = "TEMPLATE", help_heading = "Records")]
+    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true, help_heading = "Records")]
     template: Option<String>,
     /// One message of all records
     #[arg(long, help_heading = "Records")]
@@ -113,6 +113,36 @@ pub(crate) struct Cli {
     /// Accept http:// also to hosts that are not loopback
     #[arg(long, help_heading = "Network")]
     allow_http: bool,
+}
+
+/// What was typed, and whether a flag for records was, be it with its default.
+pub(crate) struct Invocation {
+    cli: Cli,
+    reads: bool,
+}
+
+impl Parser for Invocation {}
+
+impl CommandFactory for Invocation {
+    fn command() -> Command {
+        Cli::command()
+    }
+
+    fn command_for_update() -> Command {
+        Cli::command_for_update()
+    }
+}
+
+impl FromArgMatches for Invocation {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Invocation, clap::Error> {
+        let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        Ok(Invocation { cli: Cli::from_arg_matches(matches)?, reads: RECORDS.into_iter().any(typed) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Invocation::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// What is passed on.
@@ -186,10 +216,10 @@ impl Settings {
     }
 }
 
-impl TryFrom<(Cli, &Env)> for Settings {
+impl TryFrom<(Invocation, &Env)> for Settings {
     type Error = Fault;
 
-    fn try_from((cli, env): (Cli, &Env)) -> Result<Settings, Fault> {
+    fn try_from((Invocation { cli, reads }, env): (Invocation, &Env)) -> Result<Settings, Fault> {
         let emits = cli.emit == Some(Emit::Records);
         if cli.output.output != Path::new("-") && !emits {
             return Err(Fault::usage("--output goes with --emit records: else there is no stream to write"));
@@ -206,11 +236,11 @@ impl TryFrom<(Cli, &Env)> for Settings {
             http: cli.http.clone(),
             allow_http: cli.allow_http,
         };
-        Ok(Settings { job: job(cli, env, emits)?, destination, on })
+        Ok(Settings { job: job(cli, env, reads)?, destination, on })
     }
 }
 
-fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
+fn job(cli: Cli, env: &Env, reads: bool) -> Result<Job, Fault> {
     if let Some(text) = cli.text {
         if text.trim().is_empty() {
             return Err(Fault::usage("--text is empty"));
@@ -218,14 +248,6 @@ fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
         return Ok(Job::Text(text));
     }
     // A flag for records counts more than a variable, which may have been set for other programs as well.
-    let input = &cli.input;
-    let reads = cli.when.is_some()
-        || cli.template.is_some()
-        || cli.digest
-        || emits
-        || input.input != Path::new("-")
-        || input.seal != Seal::default()
-        || input.allow_empty;
     let set = |variable: Variable| env.get(variable.name).filter(|value| !value.trim().is_empty() && !reads);
     let flag =
         cli.workflow_name.is_some() || cli.workflow_status.is_some() || cli.workflow_failures.is_some();
@@ -256,6 +278,6 @@ fn job(cli: Cli, env: &Env, emits: bool) -> Result<Job, Fault> {
         digest: cli.digest,
         max_messages: cli.max_messages as usize,
         input: cli.input,
-        emit: emits.then_some(cli.output),
+        emit: cli.emit.map(|Emit::Records| cli.output),
     })))
 }

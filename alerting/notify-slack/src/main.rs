@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use etl_component::{Component, Context};
 
-use args::{Cli, Job, On, Settings};
+use args::{Invocation, Job, On, Settings};
 use message::Message;
 use slack::Slack;
 use workflow::Status;
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     etl_component::main(&COMPONENT, run)
 }
 
-fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
-    let settings = Settings::try_from((cli, &context.env))?;
+fn run(invocation: Invocation, context: &Context) -> anyhow::Result<String> {
+    let settings = Settings::try_from((invocation, &context.env))?;
     let mut slack = Slack::open(&settings.destination, context)?;
     match &settings.job {
         Job::Text(text) => tell(Message::new(None, text), &mut slack),

@@ -9,6 +9,7 @@
 //! `text` is what notifications show (<https://api.slack.com/methods/chat.postMessage>), and all there is where Slack
 //! refuses the blocks.
 
+use etl_component::redact;
 use serde::Serialize;
 
 use crate::text::{shorten, split, width};
@@ -39,10 +40,12 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// A message, shortened to what Slack takes; nothing if there is nothing to say.
+    /// A message without secrets, shortened to what Slack takes; nothing if there is nothing to say.
     pub(crate) fn new(title: Option<&str>, body: &str) -> Option<Message> {
+        // Redacted before anything is cut, or half a secret would be left.
+        let (title, body) = (title.map(redact), redact(body));
         let body = body.trim_matches(['\n', '\r']);
-        let title = title.map(str::trim).filter(|title| !title.is_empty());
+        let title = title.as_deref().map(str::trim).filter(|title| !title.is_empty());
         if title.is_none() && body.trim().is_empty() {
             return None;
         }
@@ -159,6 +162,18 @@ mod tests {
             assert_eq!(Message::new(title, body), None);
         }
         assert_eq!(texts(&payload(&Message::new(Some("T"), "").unwrap())), ["T"]);
+    }
+
+    #[test]
+    fn a_secret_is_in_no_text_and_no_name_is_taken_for_one() {
+        etl_component::Secret::new("unfurl_media");
+        etl_component::Secret::new("message&sesame");
+        let message = Message::new(Some("a unfurl_media"), "b message&amp;sesame").unwrap();
+        assert_eq!(
+            message.payload(None, false),
+            "{\"text\":\"a [redacted]\\nb [redacted]\",\"unfurl_links\":false,\"unfurl_media\":false}"
+        );
+        assert_eq!(texts(&payload(&message)), ["a [redacted]", "b [redacted]"]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ const DENIED: [&str; 9] = [
 ];
 /// Slack's own trouble, which passes.
 const PASSING: [&str; 4] = ["fatal_error", "internal_error", "rollup_error", "service_unavailable"];
+const PASSES: Verdict = Verdict::Retry { min_wait: Duration::ZERO };
 const LIMITED: [&str; 2] = ["rate_limited", "ratelimited"];
 /// What a webhook may say besides.
 const REFUSED: [&str; 22] = [
@@ -105,10 +106,10 @@ fn named(reply: &Reply) -> Option<Verdict> {
         return Some(Verdict::Retry { min_wait: asked.unwrap_or(PACE) });
     }
     if reply.status >= 500 {
-        return None;
+        return Some(PASSES);
     }
     if PASSING.contains(&name.as_str()) {
-        return Some(Verdict::Retry { min_wait: Duration::ZERO });
+        return Some(PASSES);
     }
     let class = if DENIED.contains(&name.as_str()) { Class::Denied } else { Class::Config };
     Some(Verdict::Fail { class, message: told(reply, &name) })
@@ -134,7 +135,9 @@ fn body(reply: &Reply) -> Value {
 /// credentials, mean what they always do.
 fn odd(reply: &Reply, expected: &str) -> Option<Verdict> {
     match reply.status {
-        408 | 425 | 429 | 500.. => return None,
+        // Behind Slack's balancers 501 and 505 pass like the rest.
+        500.. => return Some(PASSES),
+        408 | 425 | 429 => return None,
         401 | 403 | 407 if !reply.is_html() => return None,
         _ => (),
     }

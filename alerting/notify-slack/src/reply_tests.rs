@@ -54,10 +54,12 @@ fn answers_of_a_webhook() {
         (429, "rate_limited", wait(1)),
         (200, r#"{"ok":false,"error":"rate_limited"}"#, wait(1)),
         (200, "rollup_error", wait(0)),
+        (500, "rollup_error", wait(0)),
+        (500, "<html>oops</html>", wait(0)),
+        (501, "not implemented", wait(0)),
+        (503, "no_service", wait(0)),
+        (505, "", wait(0)),
         // The common rules know these: retried, and refused by their status.
-        (500, "rollup_error", None),
-        (500, "<html>oops</html>", None),
-        (503, "no_service", None),
         (429, "slow down", None),
         (404, "<html>not here</html>", fail(Protocol, "404: a page of HTML, where `ok` is expected")),
         (400, "some_other_thing", fail(Protocol, "400: \"some_other_thing\", where `ok` is expected")),
@@ -113,7 +115,7 @@ fn answers_of_the_web_api() {
         (200, "<html>", fail(Protocol, "200: a page of HTML, where JSON with `ok` is expected")),
         (200, "[]", fail(Protocol, "200: \"[]\", where JSON with `ok` is expected")),
         (200, "not_in_channel", fail(Config, "200: not_in_channel")),
-        (500, r#"{"ok":false,"error":"channel_not_found"}"#, None),
+        (500, r#"{"ok":false,"error":"channel_not_found"}"#, wait(0)),
         (403, "<html>proxy</html>", fail(Protocol, "403: a page of HTML, where JSON with `ok` is expected")),
     ] {
         assert_eq!(of_api(&reply(status, body)), verdict, "{status} {body}");

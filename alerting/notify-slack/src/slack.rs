@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Context, Env, Fault, Output, Secret, Variable, redact};
-use etl_http::{BaseUrl, Client, Reply, Request, Verdict, base_url};
+use etl_component::{Context, Env, Fault, Output, Secret};
+use etl_http::{BaseUrl, Client, Reply, Request, Verdict, base_url, secret_url};
 use etl_stream::writer::io_fault;
 
 use crate::args::{BOT_TOKEN, Destination, WEBHOOK};
@@ -12,8 +12,6 @@ use crate::message::Message;
 use crate::reply;
 
 const JSON: &str = "application/json; charset=utf-8";
-/// A part of a webhook's path that is at least so long may be a secret.
-const SHORTEST_SECRET: usize = 8;
 
 /// Where messages go.
 pub(crate) enum Slack {
@@ -52,7 +50,6 @@ impl Slack {
     /// # Errors
     /// 78, naming the variable or the flag that is missing or wrong; 74 if the output cannot be created.
     pub(crate) fn open(destination: &Destination, context: &Context) -> Result<Slack, Fault> {
-        register_webhooks(&context.env);
         let channel = destination.channel.clone();
         if destination.dry_run {
             return Ok(Slack::DryRun { output: Output::create(Path::new("-"))?, channel });
@@ -61,7 +58,7 @@ impl Slack {
         let transport = if channel.is_some() {
             let base = base_url(&destination.api_url, allow_http)
                 .map_err(|fault| Fault::config("--api-url").because(fault))?;
-            Transport::Api(base, context.env.required_secret(&BOT_TOKEN)?)
+            Transport::Api(base, token(&context.env)?)
         } else {
             Transport::Webhook(webhook(&context.env, allow_http)?)
         };
@@ -76,7 +73,7 @@ impl Slack {
     pub(crate) fn post(&mut self, message: &Message) -> Result<(), Fault> {
         match self {
             Slack::DryRun { output, channel } => {
-                let line = redact(&message.payload(channel.as_deref(), true)) + "\n";
+                let line = message.payload(channel.as_deref(), true) + "\n";
                 output.write_all(line.as_bytes()).map_err(io_fault)
             }
             Slack::Online { client, transport, channel } => {
@@ -123,56 +120,14 @@ fn webhook(env: &Env, allow_http: bool) -> Result<BaseUrl, Fault> {
         None => fault,
     })?;
     let name = env.text(&WEBHOOK).map_or(WEBHOOK.name, |(name, _)| name);
-    base_url(url.expose(), allow_http).map_err(|fault| Fault::config(name).because(fault))
+    secret_url(&url, allow_http).map_err(|fault| Fault::config(name).because(fault))
 }
 
-/// Registers what is secret in the addresses that are set, used or not: the cause of a failure may quote one.
-fn register_webhooks(env: &Env) {
-    for name in std::iter::once(WEBHOOK.name).chain(WEBHOOK.aliases.iter().copied()) {
-        let variable = Variable { name, aliases: &[], ..WEBHOOK };
-        if let Ok(Some(url)) = env.secret(&variable) {
-            register_parts(url.expose());
-        }
+/// The bot's token, which travels in a header.
+fn token(env: &Env) -> Result<Secret, Fault> {
+    let token = env.required_secret(&BOT_TOKEN)?;
+    if token.expose().chars().any(|c| !matches!(c, '\t' | ' '..='~')) {
+        return Err(Fault::config(format!("{} has a character that no header can carry", BOT_TOKEN.name)));
     }
-}
-
-/// Registers the path of a webhook's address and what in it may be a secret by itself, for other programs quote parts.
-fn register_parts(url: &str) {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let Some((_, path)) = after_scheme.split_once('/') else { return };
-    for part in path.split(['/', '?', '&', '=', '#', '@']).filter(|part| may_be_secret(part)) {
-        Secret::new(part);
-    }
-    let path = path.trim_matches('/');
-    if path.len() >= SHORTEST_SECRET {
-        Secret::new(path);
-    }
-}
-
-/// Words such as `services` and `workflows` are not: they would be blotted out wherever they stand.
-fn may_be_secret(part: &str) -> bool {
-    let is_word = part.len() < 20 && part.chars().all(|c| c.is_ascii_lowercase());
-    part.len() >= SHORTEST_SECRET && !is_word
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_a_secret_in_an_address() {
-        for (part, secret) in [
-            ("T00000000", true),
-            ("B0AAAAAAA1", true),
-            ("XXXXXXXXXXXXXXXXXXXXXXXX", true),
-            ("abcdefghijklmnopqrstuvwxyz", true),
-            ("services", false),
-            ("workflows", false),
-            ("hooks", false),
-            ("v1", false),
-            ("", false),
-        ] {
-            assert_eq!(may_be_secret(part), secret, "{part}");
-        }
-    }
+    Ok(token)
 }

@@ -16,10 +16,10 @@ const CAUSE: usize = 8000;
 
 /// Why a stream was not read to its end.
 enum Failure {
-    /// The stream failed, or what it brought: the first cause, which is posted.
-    Stream(Fault),
-    /// It could not be passed on, which is no fault of its own.
-    Output(Fault),
+    /// The stream failed, or what it brought, or it could not be passed on: the first cause, which is posted.
+    Told(Fault),
+    /// Whoever reads the output went away, which is no failure.
+    Closed(Fault),
 }
 
 /// Posts what a stream brought, or why it failed.
@@ -27,57 +27,63 @@ enum Failure {
 /// # Errors
 /// Of a stream that failed its own class, whether that could be posted or not; else what posting came to.
 pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) -> Result<String, Error> {
-    let mut relay = Relay::open(how.emit.as_ref(), context.producer())?;
     let mut gather = Gather::new(how, on);
     let mut begun = None;
-    match read(how, &mut gather, &mut relay, &mut begun) {
-        Ok(()) => {
+    let opened = Relay::open(how.emit.as_ref(), context.producer()).map_err(output);
+    let relayed = opened.and_then(|relay| read(how, &mut gather, relay, &mut begun));
+    let records = gather.records();
+    let ended = match relayed {
+        Ok(relay) => {
             let gathered = gather.finish();
             post(&gathered, slack)?;
-            relay.end()?;
-            Ok(format!("{} {}", slack.done(), summary(&gathered)))
+            let summary = format!("{} {}", slack.done(), summary(&gathered));
+            relay.end().map_err(output).map(|()| summary)
         }
-        Err(Failure::Output(fault)) => Err(fault.into()),
-        Err(Failure::Stream(fault)) => {
-            let class = fault.class();
-            let cause = format!("{:#}", Error::from(fault));
-            let told =
-                failure(class, &cause, begun.as_ref(), gather.records()).map(|message| slack.post(&message));
-            match told.transpose() {
-                Ok(_) => Err(Fault::new(class, cause).into()),
-                Err(fault) => {
-                    let why = format!("{:#}", Error::from(fault));
-                    Err(Fault::new(class, format!("{cause}; posting this failed, too: {why}")).into())
-                }
-            }
-        }
-    }
+        Err(failure) => Err(failure),
+    };
+    let fault = match ended {
+        Ok(summary) => return Ok(summary),
+        Err(Failure::Closed(fault)) => return Err(fault.into()),
+        Err(Failure::Told(fault)) => fault,
+    };
+    let class = fault.class();
+    let cause = format!("{:#}", Error::from(fault));
+    let told = failure(class, &cause, begun.as_ref(), records).map(|message| slack.post(&message));
+    let cause = match told.transpose() {
+        Ok(_) => cause,
+        Err(fault) => format!("{cause}; posting this failed, too: {:#}", Error::from(fault)),
+    };
+    Err(Fault::new(class, cause).into())
+}
+
+fn output(fault: Fault) -> Failure {
+    if fault.class() == Class::Closed { Failure::Closed(fault) } else { Failure::Told(fault) }
 }
 
 fn read(
     how: &Records,
     gather: &mut Gather<'_>,
-    relay: &mut Relay,
+    mut relay: Relay,
     begun: &mut Option<Begin>,
-) -> Result<(), Failure> {
-    let mut reader: Reader<_> = how.input.open().map_err(Failure::Stream)?;
+) -> Result<Relay, Failure> {
+    let mut reader: Reader<_> = how.input.open().map_err(Failure::Told)?;
     loop {
         if reader.is_drained() {
-            relay.flush().map_err(Failure::Output)?;
+            relay.flush().map_err(output)?;
         }
-        match reader.next().map_err(Failure::Stream)? {
+        match reader.next().map_err(Failure::Told)? {
             Some(Event::Begin(begin)) => {
-                relay.begin(begin.schema.as_ref()).map_err(Failure::Output)?;
+                relay.begin(begin.schema.as_ref()).map_err(output)?;
                 gather.begin(&begin);
                 *begun = Some(begin);
             }
             Some(Event::Record(line)) => {
-                gather.record(line).map_err(Failure::Stream)?;
-                relay.record(line).map_err(Failure::Output)?;
+                gather.record(line).map_err(Failure::Told)?;
+                relay.record(line).map_err(output)?;
             }
             Some(Event::State(value)) => relay.state(value),
             Some(Event::End(_)) => (),
-            None => return Ok(()),
+            None => return Ok(relay),
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::list::List;
 use crate::message::{BODY, HEADER, Message};
-use crate::text::escape;
+use crate::text::{escape, shorten};
 
 /// How a workflow ended, in Argo's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,11 +53,14 @@ struct Failure {
 impl Workflow {
     /// What is told of it: which steps failed, and why.
     pub(crate) fn message(&self) -> Option<Message> {
-        let title = match self.status {
-            Status::Succeeded => format!("Workflow {} succeeded", escape(&self.name)),
-            Status::Failed => format!("Workflow {} failed", escape(&self.name)),
-            Status::Error => format!("Workflow {} ended with an error", escape(&self.name)),
+        let ended = match self.status {
+            Status::Succeeded => "succeeded",
+            Status::Failed => "failed",
+            Status::Error => "ended with an error",
         };
+        // However long the name, the status is seen.
+        let room = HEADER - "Workflow  ".len() - ended.len();
+        let title = format!("Workflow {} {ended}", shorten(&escape(&redact(&self.name)), room));
         let mut list = List::new(BODY - HEADER);
         match failures(&self.failures) {
             Ok(failures) => failures.iter().for_each(|failure| list.push(&failure.sentence())),
@@ -163,6 +166,18 @@ mod tests {
             ("7", "7"),
         ] {
             assert_eq!(told(failures)[1..], [shown], "{failures}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_status() {
+        for (status, ended) in [(Status::Failed, "failed"), (Status::Error, "ended with an error")] {
+            let workflow = Workflow { name: "é".repeat(300), status, failures: String::new() };
+            let payload: Value =
+                serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+            let title = payload["blocks"][0]["text"]["text"].as_str().unwrap();
+            assert!(title.ends_with(&format!(" more characters) {ended}")), "{title}");
+            assert!((140..=HEADER).contains(&title.chars().count()), "{title}");
         }
     }
 

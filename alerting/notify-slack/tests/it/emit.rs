@@ -81,8 +81,36 @@ fn empty_plain_and_several_segments_become_one() {
         assert_eq!(segments(&run(stream, &on_failure).ok().stdout), [lines]);
     }
     let ran = run([sealed_as("a.a", "a", &[]), sealed_as("b.b", "b", &[])].concat(), &[]);
-    assert_eq!(ran.fails(2).last_error_line(), "--emit records cannot pass on segments of different schemas");
-    assert_eq!(slack.requests(), []);
+    let message = "--emit records cannot pass on segments of different schemas";
+    assert_eq!(ran.fails(2).last_error_line(), message);
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].starts_with(&format!("Pipeline failed\n{message}\nExit code 2: ")), "{texts:?}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+    let folder = temp_dir();
+    let missing = folder.path().join("missing/out.ndjson");
+    let run = |slack: &Slack| slack.notify(&EMIT).stdin(sealed("a", &LINES));
+    for (to, cause) in
+        [(None, "No space left on device"), (Some(&missing), "missing/out.ndjson: No such file or directory")]
+    {
+        let slack = Slack::takes();
+        let cmd = run(&slack);
+        let ran = match to {
+            None => cmd.stdout_to(full()).run(),
+            Some(path) => cmd.arg("--output").arg(path).run(),
+        };
+        ran.fails(74);
+        assert!(ran.last_error_line().contains(cause), "{}", ran.stderr);
+        let texts = slack.texts();
+        let last = texts.last().expect("a message");
+        let expected = format!("Pipeline failed\n{}\nExit code 74: ", ran.last_error_line());
+        assert!(last.starts_with(&expected), "{texts:?}");
+        assert_eq!(texts.iter().filter(|text| text.starts_with("Pipeline failed")).count(), 1, "{texts:?}");
+    }
 }
 
 #[test]

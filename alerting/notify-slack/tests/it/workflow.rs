@@ -70,7 +70,17 @@ fn what_is_missing_or_wrong_is_named() {
 
 #[test]
 fn a_flag_for_records_counts_more_than_a_variable() {
-    for flags in [&["--digest"][..], &["--seal", "off"], &["--allow-empty"], &["--when", "true"]] {
+    for flags in [
+        &["--digest"][..],
+        &["--seal", "off"],
+        &["--allow-empty"],
+        &["--when", "true"],
+        // Be it with its default.
+        &["--seal", "auto"],
+        &["--input", "-"],
+        &["--max-messages", "20"],
+        &["--max-line-bytes", "16M"],
+    ] {
         let ran = notify(flags)
             .arg("--dry-run")
             .env("WORKFLOW_STATUS", "Failed")
