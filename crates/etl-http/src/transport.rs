@@ -21,7 +21,7 @@ use crate::url::Url;
 const MAX_REDIRECTS: usize = 10;
 
 /// How much is read of the page of an error, in bytes.
-const LONGEST_ERROR: u64 = 64 << 10;
+const LONGEST_ERROR: usize = 1 << 20;
 
 pub(crate) struct Transport {
     agent: Agent,
@@ -150,8 +150,12 @@ impl Transport {
         let status = head.status.as_u16();
         let mut bytes = Vec::new();
         // One byte more than allowed tells too long from just fitting.
-        let most = if status < 400 { (self.max_body_bytes as u64).saturating_add(1) } else { LONGEST_ERROR };
-        let read = body.into_reader().take(most).read_to_end(&mut bytes);
+        let most = if status < 400 { self.max_body_bytes.saturating_add(1) } else { LONGEST_ERROR };
+        let read = body.into_reader().take(most as u64).read_to_end(&mut bytes);
+        if status >= 400 && bytes.len() == most {
+            // The last word was cut, and half a secret is none that would be known.
+            bytes.truncate(bytes.iter().rposition(u8::is_ascii_whitespace).unwrap_or(0));
+        }
         if status < 400 || whole {
             // Else an error status is known without the rest of its page.
             read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
