@@ -235,6 +235,20 @@ impl Victoria {
         url(self.port)
     }
 
+    /// Waits until what was written lies still on the disk.
+    ///
+    /// # Panics
+    /// If it does not within a minute.
+    pub fn settle(&self) {
+        curl(&[&format!("{}/internal/force_flush", self.url())]);
+        let metrics = format!("{}/metrics", self.url());
+        poll("a server that merges nothing", || {
+            let metrics = curl(&[&metrics]);
+            let mut merges = metrics.lines().filter(|line| line.starts_with("vm_active_merges{"));
+            merges.all(|line| line.ends_with(" 0"))
+        });
+    }
+
     /// All points whose measurement and field, `MEASUREMENT_FIELD`, match this regular expression: a line each series,
     /// with its labels, times in milliseconds and values, sorted.
     ///

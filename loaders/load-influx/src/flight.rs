@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender as Channel, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use etl_component::{Class, Fault};
@@ -16,12 +16,19 @@ use crate::tally::Tally;
 /// How many requests are in flight. A server of one core gains nothing from more than two.
 const IN_FLIGHT: usize = 2;
 
+/// How many batches are under way: those in flight, and one for the thread that is free next.
+const UNDER_WAY: usize = IN_FLIGHT + 1;
+
+/// What came of a batch, with its number.
+type Done = (u64, Batch, Result<(), Fault>);
+
 /// Sends batches on threads of its own.
 pub(crate) struct Flight {
-    jobs: Vec<SyncSender<Batch>>,
-    done: Receiver<(usize, Batch, Result<(), Fault>)>,
-    /// Of each thread the keys of the batch that it has.
-    busy: [Option<Vec<u64>>; IN_FLIGHT],
+    jobs: Option<SyncSender<(u64, Batch)>>,
+    done: Receiver<Done>,
+    /// The batches under way by their number, with their keys.
+    under_way: Vec<(u64, Vec<u64>)>,
+    next: u64,
     spare: Vec<Batch>,
     /// The first failure; nothing is sent after it.
     failed: Option<Fault>,
@@ -34,45 +41,47 @@ impl Flight {
     /// # Errors
     /// 78 if the CA file or a proxy variable is no use, 74 if there can be no thread.
     pub(crate) fn new(database: &Arc<Database>, tally: &Arc<Mutex<Tally>>) -> Result<Flight, Fault> {
+        let (jobs, queue) = sync_channel(UNDER_WAY);
         let (finished, done) = channel();
-        let (mut jobs, mut threads, stop) = (Vec::new(), Vec::new(), Arc::default());
+        let (queue, stop, mut threads) = (Arc::new(Mutex::new(queue)), Arc::default(), Vec::new());
         for number in 0..IN_FLIGHT {
             let sender = Sender::new(database, tally, &stop)?;
-            let (give, take) = sync_channel(1);
-            let (finished, stop) = (finished.clone(), Arc::clone(&stop));
+            let (queue, finished, stop) = (Arc::clone(&queue), finished.clone(), Arc::clone(&stop));
             let thread = thread::Builder::new().name(format!("send-{number}"));
-            let thread = thread.spawn(move || work(number, &sender, &take, &finished, &stop));
+            let thread = thread.spawn(move || work(&sender, &queue, &finished, &stop));
             threads
                 .push(thread.map_err(|error| Fault::new(Class::Io, "cannot start a thread").because(error))?);
-            jobs.push(give);
         }
-        Ok(Flight { jobs, done, busy: Default::default(), spare: Vec::new(), failed: None, threads })
+        let (under_way, spare) = (Vec::new(), Vec::new());
+        Ok(Flight { jobs: Some(jobs), done, under_way, next: 0, spare, failed: None, threads })
     }
 
-    /// Sends a batch once a thread is free and no request under way writes one of its points; gives back an empty one.
+    /// Sends a batch once there is room for it and none under way writes one of its points; gives back an empty one.
     ///
     /// # Errors
     /// What an earlier batch has failed with.
     pub(crate) fn send(&mut self, batch: Batch) -> Result<Batch, Fault> {
-        let free = loop {
+        loop {
             self.failed.take().map_or(Ok(()), Err)?;
-            let meets = self.busy.iter().flatten().any(|keys| batch.meets(keys));
-            match self.busy.iter().position(Option::is_none) {
-                Some(free) if !meets => break free,
-                _ => self.wait()?,
+            let meets = self.under_way.iter().any(|(_, keys)| batch.meets(keys));
+            if !meets && self.under_way.len() < UNDER_WAY {
+                break;
             }
-        };
-        self.busy[free] = Some(batch.points.iter().map(|point| point.key).collect());
-        self.jobs[free].send(batch).map_err(|_| gone())?;
+            self.wait()?;
+        }
+        self.under_way.push((self.next, batch.points.iter().map(|point| point.key).collect()));
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send((self.next, batch)).map_err(|_| gone())?;
+        self.next += 1;
         Ok(self.spare.pop().unwrap_or_default())
     }
 
-    /// Waits until nothing is in flight.
+    /// Waits until nothing is under way.
     ///
     /// # Errors
     /// What a batch has failed with.
     pub(crate) fn land(&mut self) -> Result<(), Fault> {
-        while self.busy.iter().any(Option::is_some) {
+        while !self.under_way.is_empty() {
             self.wait()?;
         }
         self.failed.take().map_or(Ok(()), Err)
@@ -80,7 +89,7 @@ impl Flight {
 
     fn wait(&mut self) -> Result<(), Fault> {
         let (number, mut batch, result) = self.done.recv().map_err(|_| gone())?;
-        self.busy[number] = None;
+        self.under_way.retain(|(known, _)| *known != number);
         batch.clear();
         self.spare.push(batch);
         if let Err(fault) = result {
@@ -92,21 +101,16 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.jobs.clear();
+        self.jobs = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-fn work(
-    number: usize,
-    sender: &Sender,
-    jobs: &Receiver<Batch>,
-    done: &Channel<(usize, Batch, Result<(), Fault>)>,
-    stop: &AtomicBool,
-) {
-    while let Ok(batch) = jobs.recv() {
+fn work(sender: &Sender, queue: &Mutex<Receiver<(u64, Batch)>>, done: &Channel<Done>, stop: &AtomicBool) {
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok((number, batch)) = next() {
         let result = catch_unwind(AssertUnwindSafe(|| sender.send(&batch)));
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Bug, "a panic while sending")));
         let failed = result.is_err();
