@@ -19,7 +19,7 @@ pub enum Class {
     Bug,
     /// 74: local input or output failed, such as a full disk.
     Io,
-    /// 75: transient, retries used up or a quota gone until later; the only one of these worth another run.
+    /// 75: transient: retries used up, a quota gone until later, or a producer that died; the only one of these worth another run.
     Transient,
     /// 76: the remote broke its protocol.
     Protocol,
@@ -80,7 +80,7 @@ impl Class {
             Class::NoInput => "an input file is missing or unreadable",
             Class::Bug => "a bug: a panic or a broken invariant",
             Class::Io => "local I/O: disk full, read error",
-            Class::Transient => "transient: retries used up or a quota gone until later",
+            Class::Transient => "transient: retries used up, a quota gone until later, or the producer died",
             Class::Protocol => "the remote broke its protocol",
             Class::Denied => "credentials refused or no permission",
             Class::Config => "configuration",

@@ -44,6 +44,41 @@ pub fn temp_dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
+/// A folder of a test's own with its files, removed when dropped.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[allow(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Folder {
+        Folder(temp_dir())
+    }
+
+    /// The path of a file in it; of the folder itself for an empty name.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).expect("the folder is writable");
+    }
+
+    /// The text of a file.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+}
+
 /// Compares a text with the file that keeps it; `UPDATE_GOLDEN=1` writes the file instead.
 ///
 /// # Panics

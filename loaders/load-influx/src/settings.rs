@@ -10,7 +10,7 @@ use etl_component::args::bytes;
 use etl_component::{Context, Env, Fault, Secret, Variable, duration};
 use etl_http::{BaseUrl, Client, HttpArgs, base_url};
 use etl_load::StreamArgs;
-use etl_load::args::{EmitKind, VARIABLES as COMMON};
+use etl_load::args::{EmitKind, Task, VARIABLES as COMMON};
 use etl_load::front::Cuts;
 
 const URL: Variable = text("INFLUX_URL", &[], "the server, if --url does not give it");
@@ -166,7 +166,9 @@ impl Args {
             (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set and empty"))),
             (None, found) => Ok(found.map(|(_, value)| value.to_owned())),
         };
-        let url = known(self.url, &URL)?.ok_or_else(|| {
+        // Nobody is asked for a plan, so it does not matter who would be.
+        let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
+        let url = known(self.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
             Fault::config("INFLUX_URL is not set, and --url does not say where the server is")
         })?;
         let (db, bucket) = (known(self.db, &DATABASE)?, known(self.bucket, &BUCKET)?);
@@ -199,7 +201,7 @@ impl Args {
             ),
             Api::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
         };
-        let name = own.or(either).ok_or_else(|| Fault::config(what))?;
+        let name = own.or(either).or_else(|| planned("…")).ok_or_else(|| Fault::config(what))?;
         if self.create && api == Api::V2 {
             return Err(Fault::usage(
                 "--create makes a database of API v1; a bucket of API v2 must be there",

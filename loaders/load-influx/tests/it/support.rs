@@ -1,12 +1,10 @@
 //! A database, a folder, and streams to load.
 
-use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 
 use etl_testkit::http::{Script, Server};
 use etl_testkit::influx::{Database, Influx};
-use etl_testkit::run::{Cmd, Ran, temp_dir};
-use tempfile::TempDir;
+use etl_testkit::run::{Cmd, Folder, Ran};
 
 /// Sites with a number, a text and a time; the sites are tags.
 pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-influx": {"measurement": "sites"},
@@ -16,7 +14,15 @@ pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-i
 /// A place of a test's own: a database of the shared server, and a folder with `sites.json`.
 pub(crate) struct Place {
     pub(crate) database: Database,
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for Place {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Place {
@@ -25,26 +31,14 @@ impl Place {
     }
 
     pub(crate) fn of(database: Database) -> Place {
-        let place = Place { database, folder: temp_dir() };
+        let place = Place { database, folder: Folder::new() };
         place.write("sites.json", SITES);
         place
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).expect("the folder is writable");
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("the file is there")
-    }
-
     /// The loader, with these arguments, separated by blanks, and no address.
     pub(crate) fn bare(&self, args: &str) -> Cmd {
-        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-influx")).in_folder(self.folder.path());
+        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-influx")).in_folder(self.folder.path(""));
         cmd.args(args.split_whitespace())
     }
 
@@ -64,10 +58,10 @@ impl Place {
 /// Loads these bytes into a server that answers as told; the first reply is to the check before the load. Gives back
 /// what was posted after it.
 pub(crate) fn scripted(script: Script, args: &str, stream: impl AsRef<[u8]>) -> (Ran, Vec<String>) {
-    let (server, folder) = (Server::start(script), temp_dir());
-    fs::write(folder.path().join("sites.json"), SITES).expect("the folder is writable");
+    let (server, folder) = (Server::start(script), Folder::new());
+    folder.write("sites.json", SITES);
     let ran = Cmd::new(env!("CARGO_BIN_EXE_load-influx"))
-        .in_folder(folder.path())
+        .in_folder(folder.path(""))
         .args(["--schema", "sites.json", "--url", &server.url()])
         .args(args.split_whitespace())
         .stdin(stream)

@@ -1,12 +1,10 @@
 //! A schema of the shared server, a folder, and streams to load.
 
-use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 
 use etl_testkit::load::{EVENTS, ITEMS};
 use etl_testkit::postgres::{Server, Space};
-use etl_testkit::run::{Cmd, Ran, Running, temp_dir};
-use tempfile::TempDir;
+use etl_testkit::run::{Cmd, Folder, Ran, Running};
 
 /// The events in their order.
 pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
@@ -14,9 +12,17 @@ pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
 /// A place of a test's own: a schema of the server, and a folder with `items.json` and `events.json`.
 pub(crate) struct Place {
     pub(crate) space: Space,
-    folder: TempDir,
+    folder: Folder,
     /// What the loader finds in its environment.
     pub(crate) env: Vec<(String, String)>,
+}
+
+impl Deref for Place {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Place {
@@ -28,7 +34,7 @@ impl Place {
     pub(crate) fn of(space: Space) -> Place {
         let mut env = space.env();
         env.push(("PGAPPNAME".to_owned(), format!("{}.{}", space.database(), space.schema())));
-        let place = Place { env, space, folder: temp_dir() };
+        let place = Place { env, space, folder: Folder::new() };
         place.write("items.json", ITEMS);
         place.write("events.json", EVENTS);
         place
@@ -46,21 +52,9 @@ impl Place {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).expect("the folder is writable");
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("the file is there")
-    }
-
     /// The loader with these arguments, separated by blanks.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
-        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-postgres")).in_folder(self.folder.path());
+        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-postgres")).in_folder(self.folder.path(""));
         self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).args(args.split_whitespace())
     }
 

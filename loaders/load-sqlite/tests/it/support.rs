@@ -1,43 +1,38 @@
 //! A folder with a database, and streams to load into it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use etl_testkit::run::{Cmd, Ran, Running, temp_dir};
+use etl_testkit::run::{Cmd, Folder, Ran, Running};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use tempfile::TempDir;
 
 pub(crate) use etl_testkit::load::*;
 
 /// A folder of a test's own, with `items.json`, `events.json` and the database `t.db`.
 pub(crate) struct Place {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for Place {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Place {
     pub(crate) fn new() -> Place {
-        let place = Place { folder: temp_dir() };
+        let place = Place { folder: Folder::new() };
         place.write("items.json", ITEMS);
         place.write("events.json", EVENTS);
         place
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).expect("the folder is writable");
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("the file is there")
-    }
-
     /// The names of all files but those of the database and the schemas.
     pub(crate) fn others(&self) -> Vec<String> {
-        let files = fs::read_dir(self.folder.path()).expect("the folder is there");
+        let files = fs::read_dir(self.folder.path("")).expect("the folder is there");
         let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
         let mut names: Vec<String> =
             names.filter(|name| !name.starts_with("t.db") && !name.ends_with(".json")).collect();
@@ -47,7 +42,7 @@ impl Place {
 
     /// The loader, with this database and these arguments, separated by blanks.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
-        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-sqlite")).in_folder(self.folder.path());
+        let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-sqlite")).in_folder(self.folder.path(""));
         cmd.args(["--db", "t.db"]).args(args.split_whitespace())
     }
 
