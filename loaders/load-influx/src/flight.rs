@@ -32,6 +32,8 @@ pub(crate) struct Flight {
     spare: Vec<Batch>,
     /// The first failure; nothing is sent after it.
     failed: Option<Fault>,
+    /// Tells the threads to try nothing again.
+    stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -43,7 +45,8 @@ impl Flight {
     pub(crate) fn new(database: &Arc<Database>, tally: &Arc<Mutex<Tally>>) -> Result<Flight, Fault> {
         let (jobs, queue) = sync_channel(UNDER_WAY);
         let (finished, done) = channel();
-        let (queue, stop, mut threads) = (Arc::new(Mutex::new(queue)), Arc::default(), Vec::new());
+        let (queue, mut threads) = (Arc::new(Mutex::new(queue)), Vec::new());
+        let stop: Arc<AtomicBool> = Arc::default();
         for number in 0..IN_FLIGHT {
             let sender = Sender::new(database, tally, &stop)?;
             let (queue, finished, stop) = (Arc::clone(&queue), finished.clone(), Arc::clone(&stop));
@@ -53,7 +56,7 @@ impl Flight {
                 .push(thread.map_err(|error| Fault::new(Class::Io, "cannot start a thread").because(error))?);
         }
         let (under_way, spare) = (Vec::new(), Vec::new());
-        Ok(Flight { jobs: Some(jobs), done, under_way, next: 0, spare, failed: None, threads })
+        Ok(Flight { jobs: Some(jobs), done, under_way, next: 0, spare, failed: None, stop, threads })
     }
 
     /// Sends a batch once there is room for it and none under way writes one of its points; gives back an empty one.
@@ -85,6 +88,13 @@ impl Flight {
             self.wait()?;
         }
         self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits for the answers to what was sent, and no longer: the load has failed.
+    pub(crate) fn give_up(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // The first failure is told already.
+        let _ = self.land();
     }
 
     fn wait(&mut self) -> Result<(), Fault> {

@@ -169,8 +169,7 @@ impl Sink for Influx {
     }
 
     fn give_up(&mut self, fault: Fault) -> Fault {
-        // What is in flight is counted, too; its failure is not the first one.
-        let _ = self.flight.land();
+        self.flight.give_up();
         if self.told {
             return fault;
         }
