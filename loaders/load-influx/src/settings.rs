@@ -176,23 +176,9 @@ impl Args {
         let (token, password) = (env.secret(&TOKEN)?, env.secret(&PASSWORD)?);
         let username = known(None, &USERNAME)?;
 
-        let api = match (self.api, &db, &bucket) {
-            (Some(api), ..) => api,
-            (None, Some(_), Some(_)) => {
-                return Err(Fault::usage(
-                    "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; \
-                     --api v1 or v2 says which counts",
-                ));
-            }
-            (None, Some(_), None) => Api::V1,
-            (None, None, Some(_)) => Api::V2,
-            (None, None, None) => {
-                if token.is_some() {
-                    Api::V2
-                } else {
-                    Api::V1
-                }
-            }
+        let api = match self.api {
+            Some(api) => api,
+            None => api(db.is_some(), bucket.is_some(), token.is_some())?,
         };
         let (own, what) = match api {
             Api::V1 => (
@@ -214,21 +200,7 @@ impl Args {
                 org.map(|org| ("org", org)).into_iter().chain([("bucket", name.clone()), precision]).collect()
             }
         };
-        let authorization = match (api, username, password, token) {
-            (Api::V1, Some(user), Some(password), _) => {
-                let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-                Some(("Basic ", Secret::new(pair)))
-            }
-            // InfluxDB 2 takes its token for API v1, too.
-            (.., Some(token)) => Some(("Token ", token)),
-            (Api::V1, Some(_), None, None) => {
-                return Err(Fault::config("INFLUX_USERNAME is set, and INFLUX_PASSWORD is not"));
-            }
-            (Api::V1, None, Some(_), None) => {
-                return Err(Fault::config("INFLUX_PASSWORD is set, and INFLUX_USERNAME is not"));
-            }
-            (.., None) => None,
-        };
+        let authorization = authorization(api, username, password, token)?;
         let base = base_url(&url, true)?;
         if authorization.is_some() && base_url(&url, false).is_err() {
             log::warn!("{}: credentials travel readable over http://", base.host());
@@ -250,6 +222,40 @@ impl Args {
             user_agent: context.producer(),
         };
         Ok((load, database))
+    }
+}
+
+/// The API that follows from what is given.
+fn api(db: bool, bucket: bool, token: bool) -> Result<Api, Fault> {
+    match (db, bucket) {
+        (true, true) => Err(Fault::usage(
+            "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; --api v1 or v2 says \
+             which counts",
+        )),
+        (true, false) => Ok(Api::V1),
+        (false, true) => Ok(Api::V2),
+        (false, false) => Ok(if token { Api::V2 } else { Api::V1 }),
+    }
+}
+
+/// The value of `Authorization`: its scheme, with a blank, and the secret.
+fn authorization(
+    api: Api,
+    username: Option<String>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+) -> Result<Option<(&'static str, Secret)>, Fault> {
+    let lacks = |set: &str, unset: &str| Err(Fault::config(format!("{set} is set, and {unset} is not")));
+    match (api, username, password, token) {
+        (Api::V1, Some(user), Some(password), _) => {
+            let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+            Ok(Some(("Basic ", Secret::new(pair))))
+        }
+        // InfluxDB 2 takes its token for API v1, too.
+        (.., Some(token)) => Ok(Some(("Token ", token))),
+        (Api::V1, Some(_), None, None) => lacks(USERNAME.name, PASSWORD.name),
+        (Api::V1, None, Some(_), None) => lacks(PASSWORD.name, USERNAME.name),
+        (.., None) => Ok(None),
     }
 }
 
