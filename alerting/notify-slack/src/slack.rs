@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Context, Env, Fault, Output, Secret};
+use etl_component::{Context, Env, Fault, Output, Secret, signals};
 use etl_http::{BaseUrl, Client, Reply, Request, Verdict, base_url, secret_url};
 use etl_stream::writer::io_fault;
 
@@ -83,9 +83,12 @@ impl Slack {
                     Transport::Api(..) => (reply::of_api, reply::last_of_api),
                 };
                 let answer = client.send(&transport.request(payload(true)).classify(judge))?;
-                let Some(refusal) = reply::refused_payload(&answer) else { return Ok(()) };
-                log::warn!("{}: {refusal}; posting the message as plain text", answer.host);
-                client.send(&transport.request(payload(false)).classify(last)).map(|_| ())
+                if let Some(refusal) = reply::refused_payload(&answer) {
+                    log::warn!("{}: {refusal}; posting the message as plain text", answer.host);
+                    client.send(&transport.request(payload(false)).classify(last))?;
+                }
+                signals::sent(1, "message");
+                Ok(())
             }
         }
     }

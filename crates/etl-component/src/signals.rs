@@ -75,7 +75,7 @@ pub fn go_on() {
     }
 }
 
-/// Counts what was sent and cannot be taken back, such as `points`: a signal that ends the process says so.
+/// Counts what was sent and cannot be taken back, such as each `point`: a signal that ends the process says so.
 pub fn sent(count: u64, what: &'static str) {
     let mut sent = lock(&SENT);
     *sent = (sent.0 + count, what);
@@ -160,7 +160,8 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     let what = match *lock(&SENT) {
         (0, _) if committed.some => "what was not committed yet is rolled back".to_owned(),
         (0, _) => "nothing was committed".to_owned(),
-        (count, what) => format!("{count} {what} were sent and stay"),
+        (1, what) => format!("1 {what} was sent and stays"),
+        (count, what) => format!("{count} {what}s were sent and stay"),
     };
     let message = format!("ended by {name}, {what}");
     abort_briefly(class, message.clone());

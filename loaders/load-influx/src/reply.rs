@@ -37,7 +37,7 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
         401 | 403 => fail(Class::Denied, told(reply)),
         404 if reply.body.starts_with(b"{") => fail(Class::Config, told(reply)),
         404 => fail(Class::Config, told(reply) + " (--url and --api say where the API is, and which)"),
-        0..=399 | 400 | 422 => {
+        0..=400 | 422 => {
             let what = if reply.is_html() { "a page of HTML" } else { "what no InfluxDB says" };
             let message = format!("{}: {what}, where a write is answered with 204", reply.status_line());
             fail(Class::Protocol, message)

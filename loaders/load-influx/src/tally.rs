@@ -45,7 +45,7 @@ impl Tally {
     pub(crate) fn store(&mut self, points: usize) {
         self.takes = true;
         self.stored += points as u64;
-        signals::sent(points as u64, "points");
+        signals::sent(points as u64, "point");
     }
 
     /// The point of this line is refused.

@@ -1,5 +1,8 @@
 //! What a stream brought, as it is told without a template.
 
+use etl_testkit::http::{Reply, Script};
+use etl_testkit::run::Signal;
+
 use crate::support::{Slack, notify, plain, sealed, sealed_as};
 
 const RECEIPT: &str = r#"{"target":"openweather_current","load_id":"l","mode":"upsert","records":3,"inserted":2,"updated":0,"unchanged":1,"superseded":0,"rejected":1,"dropped_fields":0,"sha256":"aa","seconds":0.051,"already_loaded":false,"pipeline":null,"state":null}"#;
@@ -119,12 +122,23 @@ fn a_long_record_is_shortened() {
 
 #[test]
 fn a_message_in_the_middle_is_refused() {
-    use etl_testkit::http::{Reply, Script};
     let slack =
         Slack::answers(Script::new().then(Reply::text(200, "ok")).then(Reply::text(404, "no_service")));
     let ran = slack.notify(&[]).stdin(numbered(3)).run();
     crate::support::failed(&ran, 78, "1 of 3 messages were posted: HOST: 404: no_service");
     assert_eq!(slack.texts(), ["*n*: 1", "*n*: 2"]);
+}
+
+#[test]
+fn a_signal_says_what_was_posted() {
+    let busy = Reply::status(429).header("Retry-After", "60");
+    let slack = Slack::answers(Script::new().then(Reply::text(200, "ok")).then(busy));
+    let running = slack.notify(&[]).stdin(numbered(3)).spawn();
+    running.wait_until_stderr_contains("trying again");
+    running.kill(Signal::TERM);
+    let ran = running.wait();
+    ran.fails(143);
+    assert_eq!(ran.last_error_line(), "ended by SIGTERM, 1 message was sent and stays");
 }
 
 #[test]
