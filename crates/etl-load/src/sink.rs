@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use etl_component::Fault;
+use etl_component::{Fault, signals};
 use etl_schema::{Row, Schema, Violation};
 use etl_stream::Line;
 
@@ -181,12 +181,13 @@ pub trait Sink {
         Ok(())
     }
 
-    /// Commits, in [`etl_component::signals::critical`]. If this fails, nothing is committed.
+    /// Commits, in [`signals::critical`]. If this fails, nothing is committed. Where there is nothing to commit, a signal
+    /// that comes from here on still finds the load a success.
     ///
     /// # Errors
     /// Those of the database.
     fn commit(&mut self) -> Result<(), Fault> {
-        Ok(())
+        signals::critical(|| Ok(()))
     }
 
     /// Gives the transaction up.
