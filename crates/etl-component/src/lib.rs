@@ -9,13 +9,17 @@ mod describe;
 pub mod env;
 pub mod io;
 pub mod logs;
+mod relay;
 mod runner;
 pub mod secret;
 pub mod signals;
+mod spool;
 
 pub use args::{duration, random_id};
 pub use env::{Env, Variable};
 pub use etl_stream::{Class, Fault};
 pub use io::{InputArgs, Output, OutputArgs};
+pub use relay::Relay;
 pub use runner::{Component, Context, main};
 pub use secret::{Secret, redact};
+pub use spool::Spool;

@@ -92,18 +92,40 @@ impl Class {
 
 /// A failure with its [`Class`], a message for people, and what caused it.
 ///
-/// Components pass errors up as `anyhow::Error`; the first `Fault` in the chain decides the exit code.
+/// Components pass errors up as `anyhow::Error`; the first `Fault` in the chain decides the exit code. The class is for
+/// the orchestrator; code that has to tell failures apart asks a predicate such as [`Fault::is_cut`].
 #[derive(Debug)]
 pub struct Fault {
     class: Class,
+    kind: Kind,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What code may ask of a failure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Other,
+    /// The input ended too early.
+    Cut,
+    /// The reader of the output went away.
+    Closed,
 }
 
 impl Fault {
     /// A failure of this class, described by `message`.
     pub fn new(class: Class, message: impl Into<String>) -> Fault {
-        Fault { class, message: message.into(), source: None }
+        Fault { class, kind: Kind::Other, message: message.into(), source: None }
+    }
+
+    /// An input that ended too early. The class says whether it is worth another run; see [`crate::Origin::cut`].
+    pub(crate) fn cut(class: Class, message: impl Into<String>) -> Fault {
+        Fault { kind: Kind::Cut, ..Fault::new(class, message) }
+    }
+
+    /// The reader of the output went away (exit code 141).
+    pub(crate) fn closed() -> Fault {
+        Fault { kind: Kind::Closed, ..Fault::new(Class::Closed, "the reader of the output went away") }
     }
 
     /// Bad data (exit code 3).
@@ -133,7 +155,23 @@ impl Fault {
         self
     }
 
-    /// What kind of failure this is.
+    /// The same failure, described by `message`, with the description so far as its cause.
+    pub fn within(self, message: impl Into<String>) -> Fault {
+        let (class, kind) = (self.class, self.kind);
+        Fault { kind, ..Fault::new(class, message).because(self) }
+    }
+
+    /// Whether the input ended too early, so that it is its producer that failed.
+    pub fn is_cut(&self) -> bool {
+        self.kind == Kind::Cut
+    }
+
+    /// Whether the reader of the output went away.
+    pub fn is_closed(&self) -> bool {
+        self.kind == Kind::Closed
+    }
+
+    /// The exit code this failure ends a component with.
     pub fn class(&self) -> Class {
         self.class
     }
@@ -159,6 +197,16 @@ impl Error for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_description_around_a_failure_keeps_what_it_is() {
+        let fault = Fault::cut(Class::Transient, "cut").within("the output of `x`");
+        assert!(fault.is_cut() && !fault.is_closed());
+        assert_eq!((fault.class(), fault.message()), (Class::Transient, "the output of `x`"));
+        assert_eq!(fault.source().map(ToString::to_string).as_deref(), Some("cut"));
+        assert!(Fault::closed().within("stdout").is_closed());
+        assert!(!Fault::new(Class::Closed, "an abort of 141").is_closed());
+    }
 
     #[test]
     fn codes_round_trip() {

@@ -6,17 +6,20 @@
 //! Every failure is a [`Fault`] that names the line (counted from 1, blank and control lines included) and the
 //! position of its first byte in the stream (counted from 0).
 
+mod lines;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
 use serde_json::value::RawValue;
 
+use self::lines::Lines;
 use crate::control::{self, Abort, Begin, Control, End};
-use crate::digest::{Digest, Hasher, Segments};
+use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault};
-
-/// How much is read at a time.
-const BUFFER: usize = 256 * 1024;
+use crate::json::{Record, Scanner};
 
 /// What is asked of the seal (`--seal`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,8 +86,27 @@ pub struct Line<'a> {
     pub number: u64,
     /// The position of its first byte in the stream, from 0.
     pub offset: u64,
-    /// Its text, without the line end. Not checked beyond that it is no control line.
+    /// Its text, without the line end. Not checked beyond that it is not a control line.
     pub bytes: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// Scans it as a record.
+    ///
+    /// # Errors
+    /// 3, naming the line and the byte in the stream, if it is not one.
+    #[inline]
+    pub fn scan(self, scanner: &'a mut Scanner) -> Result<Record<'a>, Fault> {
+        scanner.scan(self.bytes).map_err(|error| {
+            let at = place(self.number, self.offset + error.offset as u64);
+            Fault::data(format!("{at}: {}", error.message))
+        })
+    }
+
+    /// How messages name it: by its number, and the position of its first byte.
+    pub fn place(self) -> String {
+        place(self.number, self.offset)
+    }
 }
 
 /// A verified segment.
@@ -145,19 +167,8 @@ struct Open {
 
 /// Reads a stream from any `Read`; the source needs no buffer of its own.
 pub struct Reader<R> {
-    source: R,
+    lines: Lines<R>,
     options: Options,
-    buf: Vec<u8>,
-    /// `buf[start..end]` was read and not yet consumed.
-    start: usize,
-    end: usize,
-    /// `buf[..searched]` from `start` on is known to have no newline.
-    searched: usize,
-    /// `buf[hashed..start]` was consumed and is not yet in the digest.
-    hashed: usize,
-    /// The stream position of `buf[0]`.
-    base: u64,
-    hasher: Hasher,
     kind: Kind,
     open: Option<Open>,
     seen: HashSet<String>,
@@ -169,15 +180,8 @@ impl<R: Read> Reader<R> {
     /// A reader of this source.
     pub fn new(source: R, options: Options) -> Reader<R> {
         Reader {
-            source,
+            lines: Lines::new(source, options),
             options,
-            buf: Vec::new(),
-            start: 0,
-            end: 0,
-            searched: 0,
-            hashed: 0,
-            base: 0,
-            hasher: Hasher::default(),
             kind: Kind::Undecided,
             open: None,
             seen: HashSet::new(),
@@ -187,23 +191,30 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next event; `None` once the stream has ended and was found complete.
+    ///
+    /// # Errors
+    /// 3 for a line that is not what it has to be there, 74 if the source cannot be read, the class of an `abort`;
+    /// for a stream that ends too early that of its [`Origin`].
     #[allow(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Fault> {
         loop {
-            let Some((from, to)) = self.line()? else {
+            let found = self.lines.next();
+            self.totals.lines = self.lines.number();
+            let Some((from, to)) = found? else {
                 self.finish()?;
                 return Ok(None);
             };
-            let line = self.buf[from..to].trim_ascii_end();
+            self.totals.bytes = self.lines.position();
+            let line = self.lines.text(from, to).trim_ascii_end();
             if line.is_empty() {
                 self.totals.blank_lines += 1;
             } else if control::is_control(line) {
                 return self.control(from, to).map(Some);
             } else {
                 self.record(from)?;
-                let (number, offset) = (self.totals.lines, self.base + from as u64);
+                let (number, offset) = (self.totals.lines, self.lines.offset(from));
                 // Trailing white space belongs to no record: this is what makes `\r\n` the same as `\n`.
-                let bytes = self.buf[from..to].trim_ascii_end();
+                let bytes = self.lines.text(from, to).trim_ascii_end();
                 return Ok(Some(Event::Record(Line { number, offset, bytes })));
             }
         }
@@ -211,8 +222,7 @@ impl<R: Read> Reader<R> {
 
     /// Whether the next call of [`Reader::next`] has to wait for the source: the moment to pass on what was written.
     pub fn is_drained(&self) -> bool {
-        let rest = &self.buf[self.start..self.end];
-        rest.len() <= self.options.max_line_bytes && memchr::memchr(b'\n', rest).is_none()
+        self.lines.is_drained()
     }
 
     /// Reads once from the source, which need not complete a line; false at its end. For those who wait on the source
@@ -221,12 +231,12 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// 74 if it cannot be read.
     pub fn read_more(&mut self) -> Result<bool, Fault> {
-        self.fill()
+        self.lines.fill()
     }
 
     /// What it reads from.
     pub fn source(&self) -> &R {
-        &self.source
+        self.lines.source()
     }
 
     /// What was read up to here.
@@ -243,91 +253,8 @@ impl<R: Read> Reader<R> {
                 self.seen.clear();
                 std::mem::take(&mut self.digests).digest()
             }
-            Kind::Plain | Kind::Undecided => {
-                self.hash_up_to(self.start);
-                self.hasher.finish()
-            }
+            Kind::Plain | Kind::Undecided => self.lines.digest().1,
         }
-    }
-
-    /// Finds the next line: where it starts and ends in the buffer, without its newline. Consumes it.
-    fn line(&mut self) -> Result<Option<(usize, usize)>, Fault> {
-        loop {
-            let from = self.start.max(self.searched);
-            if let Some(at) = memchr::memchr(b'\n', &self.buf[from..self.end]) {
-                let (from, to) = (self.start, from + at);
-                self.totals.lines += 1;
-                self.check_length(to - from, from)?;
-                self.start = to + 1;
-                self.totals.bytes = self.base + self.start as u64;
-                return Ok(Some((self.skip_bom(from, to), to)));
-            }
-            self.searched = self.end;
-            if self.end - self.start > self.options.max_line_bytes {
-                self.totals.lines += 1;
-                self.check_length(self.end - self.start, self.start)?;
-            }
-            if !self.fill()? {
-                return if self.start == self.end { Ok(None) } else { Err(self.cut_line()) };
-            }
-        }
-    }
-
-    fn check_length(&self, length: usize, from: usize) -> Result<(), Fault> {
-        if length <= self.options.max_line_bytes {
-            return Ok(());
-        }
-        let limit = self.options.max_line_bytes;
-        Err(Fault::data(format!(
-            "{}: the line is longer than {limit} bytes (--max-line-bytes)",
-            place(self.totals.lines, self.base + from as u64)
-        )))
-    }
-
-    /// A byte order mark is tolerated where editors put it, before the first line.
-    fn skip_bom(&self, from: usize, to: usize) -> usize {
-        if self.totals.lines == 1 && self.buf[from..to].starts_with(b"\xEF\xBB\xBF") {
-            (self.options.warn)("the input starts with a byte order mark, which is skipped");
-            return from + 3;
-        }
-        from
-    }
-
-    /// Reads more into the buffer; false at the end of the source.
-    fn fill(&mut self) -> Result<bool, Fault> {
-        self.hash_up_to(self.start);
-        if self.start > 0 {
-            self.buf.copy_within(self.start..self.end, 0);
-            self.base += self.start as u64;
-            self.end -= self.start;
-            self.searched = self.searched.saturating_sub(self.start);
-            (self.start, self.hashed) = (0, 0);
-        }
-        if self.end == self.buf.len() {
-            let room = (self.buf.len() * 2).clamp(BUFFER, self.options.max_line_bytes.saturating_add(BUFFER));
-            self.buf.resize(room, 0);
-        }
-        loop {
-            match self.source.read(&mut self.buf[self.end..]) {
-                Ok(0) => return Ok(false),
-                Ok(n) => {
-                    self.end += n;
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => (),
-                Err(error) => {
-                    let at = place(self.totals.lines + 1, self.base + self.end as u64);
-                    return Err(
-                        Fault::new(Class::Io, format!("{at}: reading the input failed")).because(error)
-                    );
-                }
-            }
-        }
-    }
-
-    fn hash_up_to(&mut self, to: usize) {
-        self.hasher.update(&self.buf[self.hashed..to]);
-        self.hashed = to;
     }
 
     fn record(&mut self, from: usize) -> Result<(), Fault> {
@@ -356,7 +283,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn control(&mut self, from: usize, to: usize) -> Result<Event<'_>, Fault> {
-        let control = control::parse(&self.buf[from..to]).map_err(|reason| self.bad(from, reason))?;
+        let control = control::parse(self.lines.text(from, to)).map_err(|reason| self.bad(from, reason))?;
         if let (Control::Abort(abort), true) = (&control, self.options.seal != Seal::Off) {
             return Err(aborted(abort));
         }
@@ -384,8 +311,7 @@ impl<R: Read> Reader<R> {
             return Err(self.bad(from, format!("segment {} is there a second time", begin.id)));
         }
         self.kind = Kind::Sealed;
-        self.hasher = Hasher::default();
-        self.hashed = self.start;
+        self.lines.start_digest();
         self.open = Some(Open { id: begin.id.clone(), line: self.totals.lines, records: 0 });
         Ok(Event::Begin(begin))
     }
@@ -395,8 +321,7 @@ impl<R: Read> Reader<R> {
             return Err(self.bad(from, "an `end` without `begin`"));
         };
         // A byte order mark can only stand before the first line, so `from` is where the line really starts.
-        self.hash_up_to(from);
-        let (bytes, digest) = (self.hasher.bytes(), self.hasher.finish());
+        let (bytes, digest) = self.lines.digest_before(from);
         let wrong = if end.id != open.id {
             Some(format!("the end of segment {}, but segment {} is open", end.id, open.id))
         } else if end.records != open.records {
@@ -421,9 +346,8 @@ impl<R: Read> Reader<R> {
     }
 
     fn finish(&mut self) -> Result<(), Fault> {
-        self.hash_up_to(self.start);
         if let Some(open) = &self.open {
-            return Err(Fault::new(
+            return Err(Fault::cut(
                 self.options.origin.cut(),
                 format!(
                     "line {}: the input ends inside segment {} (begun on line {}) after {} records, without its \
@@ -436,29 +360,19 @@ impl<R: Read> Reader<R> {
             let what =
                 if self.totals.lines == 0 { "the input is empty" } else { "the input has only blank lines" };
             let message = format!("{what}: the producer did not finish (--allow-empty accepts it)");
-            return Err(Fault::new(self.options.origin.cut(), message));
+            return Err(Fault::cut(self.options.origin.cut(), message));
         }
         self.totals.sealed = self.kind != Kind::Plain;
         Ok(())
     }
 
-    fn cut_line(&self) -> Fault {
-        let at = place(self.totals.lines + 1, self.base + self.start as u64);
-        Fault::new(
-            self.options.origin.cut(),
-            format!(
-                "{at}: the input ends in the middle of a line: it was cut (a stream ends with a newline)"
-            ),
-        )
-    }
-
     fn bad(&self, from: usize, reason: impl Into<String>) -> Fault {
-        Fault::data(format!("{}: {}", place(self.totals.lines, self.base + from as u64), reason.into()))
+        Fault::data(format!("{}: {}", place(self.totals.lines, self.lines.offset(from)), reason.into()))
     }
 }
 
-/// How messages name a line: its number from 1 and the position of its first byte from 0.
-pub fn place(line: u64, offset: u64) -> String {
+/// How messages name a line: its number from 1 and a position in the stream from 0.
+fn place(line: u64, offset: u64) -> String {
     format!("line {line} (byte {offset})")
 }
 
@@ -469,7 +383,3 @@ fn aborted(abort: &Abort) -> Fault {
     };
     Fault::new(abort.class(), format!("the producer failed: {}{odd}", abort.message))
 }
-
-#[cfg(test)]
-#[path = "reader_tests.rs"]
-mod tests;

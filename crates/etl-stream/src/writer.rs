@@ -17,8 +17,12 @@ use crate::reader::Segment;
 const BUFFER: usize = 64 * 1024;
 
 /// Writes sealed segments into any `Write`; the target needs no buffer of its own.
+///
+/// What cannot be written is 74, or 141 if the reader of the output went away.
 pub struct Writer<W> {
     target: W,
+    /// What the target is to whoever reads a message, if it is not the component's output.
+    name: Option<&'static str>,
     buf: Vec<u8>,
     /// `buf[..hashed]` is in the digest already, or belongs to no segment.
     hashed: usize,
@@ -31,6 +35,7 @@ impl<W: Write> Writer<W> {
     pub fn new(target: W) -> Writer<W> {
         Writer {
             target,
+            name: None,
             buf: Vec::with_capacity(BUFFER + 4096),
             hashed: 0,
             hasher: Hasher::default(),
@@ -38,11 +43,20 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    /// A writer into what messages call by this name, such as `the rejects`. It is not the component's output, so that a
+    /// reader of it that goes away is a failure like any other (74).
+    pub fn named(name: &'static str, target: W) -> Writer<W> {
+        Writer { name: Some(name), ..Writer::new(target) }
+    }
+
     /// Opens a segment and shows it to the reader at once, which can then prepare itself.
+    ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
     ///
     /// # Panics
     /// If a segment is open.
-    pub fn begin(&mut self, begin: &Begin) -> io::Result<()> {
+    pub fn begin(&mut self, begin: &Begin) -> Result<(), Fault> {
         assert!(self.open.is_none(), "a segment is open already");
         control::write_begin(&mut self.buf, begin);
         self.hashed = self.buf.len();
@@ -56,34 +70,38 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// 70 if it does not serialize to an object without the key `_etl` in front; else as [`Writer::line`].
     pub fn record(&mut self, record: &impl Serialize) -> Result<(), Fault> {
-        let from = self.buf.len();
-        let bug = |reason: String| Fault::new(Class::Bug, format!("a record that is none: {reason}"));
-        serde_json::to_writer(&mut self.buf, record).map_err(|error| bug(error.to_string()))?;
-        if self.buf.get(from) != Some(&b'{') || control::is_control(&self.buf[from..]) {
-            self.buf.truncate(from);
-            return Err(bug("it is no object, or starts with `_etl`".to_owned()));
-        }
-        self.count().and_then(|()| self.finish_line()).map_err(io_fault)
+        to_line(record, &mut self.buf)?;
+        self.count()?;
+        self.finish_line()
     }
 
     /// Writes a record that is JSON already: one object, without its newline.
-    pub fn line(&mut self, record: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// 70 outside a segment; 141 or 74, see [`Writer`].
+    pub fn line(&mut self, record: &[u8]) -> Result<(), Fault> {
         self.count()?;
         self.buf.extend_from_slice(record);
         self.finish_line()
     }
 
     /// Writes a cursor that covers the records before it.
-    pub fn state(&mut self, value: &RawValue) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
+    pub fn state(&mut self, value: &RawValue) -> Result<(), Fault> {
         control::write_state(&mut self.buf, value);
         self.drain_if_full()
     }
 
     /// Closes the segment: the source is complete. Flushes.
     ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
+    ///
     /// # Panics
     /// If no segment is open.
-    pub fn end(&mut self) -> io::Result<Segment> {
+    pub fn end(&mut self) -> Result<Segment, Fault> {
         let (id, records) = self.open.take().expect("a segment is open");
         self.hash();
         let (bytes, digest) = (self.hasher.bytes(), self.hasher.finish());
@@ -95,16 +113,22 @@ impl<W: Write> Writer<W> {
     }
 
     /// Says that the source failed, in the place of `end` or before any `begin`. Flushes.
-    pub fn abort(&mut self, class: Class, message: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
+    pub fn abort(&mut self, class: Class, message: &str) -> Result<(), Fault> {
         self.open = None;
         control::write_abort(&mut self.buf, class, message);
         self.flush()
     }
 
     /// Passes on what was gathered.
-    pub fn flush(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
+    pub fn flush(&mut self) -> Result<(), Fault> {
         self.drain()?;
-        self.target.flush()
+        self.target.flush().map_err(|error| self.fault(error))
     }
 
     /// Whether a segment is open.
@@ -117,30 +141,37 @@ impl<W: Write> Writer<W> {
         self.target
     }
 
-    fn count(&mut self) -> io::Result<()> {
+    fn count(&mut self) -> Result<(), Fault> {
         match &mut self.open {
             Some((_, records)) => *records += 1,
-            None => return Err(io::Error::other("a record outside a segment")),
+            None => return Err(Fault::new(Class::Bug, "a record outside a segment")),
         }
         Ok(())
     }
 
-    fn finish_line(&mut self) -> io::Result<()> {
+    fn finish_line(&mut self) -> Result<(), Fault> {
         self.buf.push(b'\n');
         self.drain_if_full()
     }
 
-    fn drain_if_full(&mut self) -> io::Result<()> {
+    fn drain_if_full(&mut self) -> Result<(), Fault> {
         if self.buf.len() >= BUFFER { self.drain() } else { Ok(()) }
     }
 
-    fn drain(&mut self) -> io::Result<()> {
+    fn drain(&mut self) -> Result<(), Fault> {
         self.hash();
         let result = self.target.write_all(&self.buf);
         // Also after an error: half a buffer written twice would be worse than one that is cut.
         self.buf.clear();
         self.hashed = 0;
-        result
+        result.map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, error: io::Error) -> Fault {
+        match self.name {
+            Some(name) => Fault::new(Class::Io, format!("cannot write {name}")).because(error),
+            None => io_fault(error),
+        }
     }
 
     fn hash(&mut self) {
@@ -151,10 +182,28 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A failed read or write as a fault: a reader that went away is 141, anything else 74.
+/// Appends a record to `out`, without its newline.
+///
+/// # Errors
+/// 70 if it does not serialize to an object without the key `_etl` in front; `out` is then as it was.
+pub fn to_line(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let from = out.len();
+    let written = serde_json::to_writer(&mut *out, record);
+    let reason = match written {
+        Err(error) => error.to_string(),
+        Ok(()) if out.get(from) != Some(&b'{') || control::is_control(&out[from..]) => {
+            "it is not an object, or starts with `_etl`".to_owned()
+        }
+        Ok(()) => return Ok(()),
+    };
+    out.truncate(from);
+    Err(Fault::new(Class::Bug, format!("not a record: {reason}")))
+}
+
+/// A failed write to the component's output as a fault: a reader that went away is 141, anything else 74.
 pub fn io_fault(error: io::Error) -> Fault {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Fault::new(Class::Closed, "the reader of the output went away"),
+        io::ErrorKind::BrokenPipe => Fault::closed(),
         _ => Fault::new(Class::Io, "writing the output failed").because(error),
     }
 }
@@ -187,8 +236,40 @@ mod tests {
         assert_eq!(read, Some(written));
     }
 
+    /// A target that fails every write.
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn what_is_no_record_is_refused() {
+    fn what_cannot_be_written_is_said_of_the_target() {
+        let begin = |mut writer: Writer<Failing>| writer.begin(&Begin::default()).unwrap_err();
+        let gone = begin(Writer::new(Failing(io::ErrorKind::BrokenPipe)));
+        assert!(gone.is_closed());
+        assert_eq!(gone.class(), Class::Closed);
+        let full = begin(Writer::new(Failing(io::ErrorKind::StorageFull)));
+        assert_eq!((full.class(), full.message()), (Class::Io, "writing the output failed"));
+        let gone = begin(Writer::named("the rejects", Failing(io::ErrorKind::BrokenPipe)));
+        assert_eq!((gone.class(), gone.message()), (Class::Io, "cannot write the rejects"));
+        assert!(!gone.is_closed());
+    }
+
+    #[test]
+    fn a_record_outside_a_segment_is_a_bug() {
+        let fault = Writer::new(Vec::new()).line(b"{}").unwrap_err();
+        assert_eq!((fault.class(), fault.message()), (Class::Bug, "a record outside a segment"));
+    }
+
+    #[test]
+    fn what_is_not_a_record_is_refused() {
         let mut writer = Writer::new(Vec::new());
         writer.begin(&Begin { id: "one".into(), ..Begin::default() }).unwrap();
         for bad in [serde_json::json!([1]), serde_json::json!({ "_etl": 1 })] {

@@ -185,7 +185,7 @@ fn an_endless_line_is_refused_in_bounded_memory() {
     let mut reader = Reader::new(io::repeat(b'x').take(1 << 30), options);
     let fault = reader.next().map(|_| ()).unwrap_err();
     assert_eq!(fault.message(), "line 1 (byte 0): the line is longer than 1000 bytes (--max-line-bytes)");
-    assert!(reader.buf.len() <= BUFFER + 1000);
+    assert!(reader.lines.buffered() <= lines::BUFFER + 1000);
     let exact = [b"{}\n".as_slice(), &[b' '; 998], b"{}\n"].concat();
     assert_eq!(read(&exact, options).unwrap().0.len(), 2);
     let over = [b"{}\n".as_slice(), &[b' '; 999], b"{}\n"].concat();

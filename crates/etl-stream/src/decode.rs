@@ -1,0 +1,159 @@
+//! What the events of an input say: the encoding on top of the seal.
+//!
+//! The seal covers raw lines ([`crate::reader`]); here a line becomes a message. In a loader this stands behind the
+//! hold-back, so that raw lines can be given once more and are decoded anew. An encoding decides which stream a record belongs
+//! to and where that stream's schema comes from; whoever takes the messages keeps what it needs for each stream.
+//!
+//! NDJSON has one stream open at a time, that of the segment, and a line of it is a record: decoding costs a branch.
+
+use serde_json::value::RawValue;
+
+use crate::control::{Begin, SchemaRef};
+use crate::reader::{Event, Line, Segment};
+
+/// A stream among those of an input. They are numbered from 0 in the order they are first seen, so that whoever reads the same
+/// events gets the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamId(usize);
+
+impl StreamId {
+    /// Its number, to index a list with.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What an event says.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// A segment of the seal opens, and with it this stream.
+    Begin(Begin, StreamId),
+    /// A record of a stream; the first of a stream that no message before it has opened opens it.
+    Record(StreamId, Line<'a>),
+    /// A cursor: of one stream, or of the whole input. It takes the place of the one before it of the same.
+    State(Option<StreamId>, Box<RawValue>),
+    /// The open segment is complete and verified.
+    End(Segment),
+}
+
+/// Turns the events of an input into messages.
+#[derive(Default)]
+pub struct Decoder {
+    /// The schema of each stream, which is what tells the streams of NDJSON apart.
+    schemas: Vec<Option<SchemaRef>>,
+    /// The stream of the records that come now.
+    current: Option<StreamId>,
+}
+
+impl Decoder {
+    /// The stream that an event opens or belongs to, for whoever looks ahead.
+    #[inline]
+    pub fn stream(&mut self, event: &Event<'_>) -> Option<StreamId> {
+        match event {
+            Event::Record(_) => Some(self.current()),
+            Event::Begin(begin) => Some(self.open(begin.schema.as_ref())),
+            Event::State(_) => None,
+            Event::End(_) => {
+                self.current = None;
+                None
+            }
+        }
+    }
+
+    /// What an event says.
+    #[inline]
+    pub fn decode<'a>(&mut self, event: Event<'a>) -> Message<'a> {
+        match event {
+            Event::Record(line) => Message::Record(self.current(), line),
+            Event::Begin(begin) => {
+                let stream = self.open(begin.schema.as_ref());
+                Message::Begin(begin, stream)
+            }
+            Event::State(value) => Message::State(None, value),
+            Event::End(segment) => {
+                self.current = None;
+                Message::End(segment)
+            }
+        }
+    }
+
+    /// The schema that the input gives a stream.
+    pub fn schema(&self, stream: StreamId) -> Option<&SchemaRef> {
+        self.schemas.get(stream.0).and_then(Option::as_ref)
+    }
+
+    #[inline]
+    fn current(&mut self) -> StreamId {
+        match self.current {
+            Some(stream) => stream,
+            None => self.open(None),
+        }
+    }
+
+    #[cold]
+    fn open(&mut self, schema: Option<&SchemaRef>) -> StreamId {
+        let known = self.schemas.iter().position(|known| known.as_ref() == schema);
+        let stream = StreamId(known.unwrap_or_else(|| {
+            self.schemas.push(schema.cloned());
+            self.schemas.len() - 1
+        }));
+        self.current = Some(stream);
+        stream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::{Options, Reader};
+
+    /// The messages of an input, in short.
+    fn messages(input: &str) -> Vec<String> {
+        let mut reader = Reader::new(input.as_bytes(), Options::default());
+        let mut decoder = Decoder::default();
+        let mut messages = Vec::new();
+        while let Some(event) = reader.next().unwrap() {
+            messages.push(match decoder.decode(event) {
+                Message::Begin(begin, stream) => format!("{} opens {}", begin.id, stream.index()),
+                Message::Record(stream, line) => {
+                    format!("{}: {}", stream.index(), String::from_utf8_lossy(line.bytes))
+                }
+                Message::State(stream, value) => format!("{stream:?} at {value}"),
+                Message::End(segment) => format!("{} ends", segment.id),
+            });
+        }
+        messages
+    }
+
+    #[test]
+    fn a_segment_of_the_same_schema_is_the_same_stream() {
+        let segment = |id: &str, schema: &str| {
+            format!(
+                "{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",\"id\":\"{id}\"{schema}}}}}\n{{\"in\":\"{id}\"}}\n\
+                 {{\"_etl\":{{\"v\":1,\"kind\":\"state\",\"value\":7}}}}\n\
+                 {{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"{id}\",\"records\":1}}}}\n"
+            )
+        };
+        let input = [
+            segment("a", r#","schema":"x.y""#),
+            segment("b", ""),
+            segment("c", r#","schema":{"type":"object"}"#),
+            segment("d", r#","schema":"x.y""#),
+        ];
+        let expected = [("a", 0), ("b", 1), ("c", 2), ("d", 0)].map(|(id, stream)| {
+            [
+                format!("{id} opens {stream}"),
+                format!("{stream}: {{\"in\":\"{id}\"}}"),
+                "None at 7".to_owned(),
+                format!("{id} ends"),
+            ]
+        });
+        assert_eq!(messages(&input.concat()), expected.concat());
+    }
+
+    #[test]
+    fn plain_records_are_one_stream_without_a_schema() {
+        assert_eq!(messages("{\"n\":1}\n{\"n\":2}\n"), ["0: {\"n\":1}", "0: {\"n\":2}"]);
+    }
+}
