@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration};
-use etl_schema::{Schema, UnknownFields};
+use etl_schema::UnknownFields;
 use serde::Serialize;
 
 use crate::front::Cuts;
@@ -286,21 +286,6 @@ impl Settings {
             cuts,
             task: if args.plan { Task::Plan } else { Task::Load },
         })
-    }
-
-    /// The mode for a table, whose default depends on whether the schema has a key.
-    ///
-    /// # Errors
-    /// 78 if the mode needs a key and there is none.
-    pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
-        let keyed = !schema.key.is_empty();
-        match self.mode {
-            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => Err(Fault::config(format!(
-                "table {table}: mode {mode} needs a key, and the schema has no x-key"
-            ))),
-            Some(mode) => Ok(mode),
-            None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),
-        }
     }
 
     /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.

@@ -2,18 +2,20 @@
 //!
 //! [`Front::hold_back`] reads until [`HELD`] bytes are there or the stream has ended whole; only then is it worth
 //! opening a transaction, and until then all of it can be given once more. [`Front::next`] gives what was held and then what
-//! follows, as the reader would have. This is also the seam for other encodings: whatever decodes Singer or Airbyte messages gives the same events here.
+//! follows, as the reader would have. What is held are raw lines: they are decoded behind it, each time they are given.
+
+mod cuts;
 
 use std::fs::File;
 use std::io::Read;
-use std::time::{Duration, Instant};
 
-use etl_component::{Class, Fault};
+use etl_component::Fault;
 use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use serde_json::value::RawValue;
+
+pub use self::cuts::Cuts;
+use self::cuts::Cutter;
 
 /// How much is held back, in bytes of records.
 pub const HELD: usize = 8 << 20;
@@ -27,88 +29,54 @@ enum Mark {
     State(Box<RawValue>),
     End(Segment),
     /// Where the record is in the stream, if that does not follow from where the one before is.
-    Place(Place),
+    Position(Position),
 }
 
 /// What a mark costs in memory, besides the texts it owns.
 const MARK: usize = 2 * size_of::<(usize, Mark)>();
 
-/// Where a record is in the stream, and how its place and length give that of the next one.
+/// Where a record is in the stream, and how its position and length give that of the next one.
 #[derive(Clone, Copy, Default, PartialEq)]
-struct Place {
+struct Position {
     number: u64,
     offset: u64,
     /// The length of the line end: 1, or 2 for `\r\n`.
     line_end: u64,
 }
 
-impl Place {
-    /// The place of a line that follows one of this length directly.
-    fn after(self, length: usize) -> Place {
-        Place { number: self.number + 1, offset: self.offset + length as u64 + self.line_end, ..self }
+impl Position {
+    /// The position of a line that follows one of this length directly.
+    fn after(self, length: usize) -> Position {
+        Position { number: self.number + 1, offset: self.offset + length as u64 + self.line_end, ..self }
     }
 
-    /// The place of the next line, when it is `next` that was expected there: line ends mostly stay as they are.
-    fn learn(line: Line<'_>, next: Place) -> Place {
+    /// The position of a line where `next` was expected: line ends mostly stay as they are.
+    fn learn(line: Line<'_>, next: Position) -> Position {
         let gap = line.offset.saturating_sub(next.offset).saturating_add(next.line_end);
         let line_end = if line.number == next.number { gap } else { next.line_end };
-        Place { number: line.number, offset: line.offset, line_end }
+        Position { number: line.number, offset: line.offset, line_end }
     }
-}
-
-/// Where an endless input is cut into loads; what is not set cuts nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cuts {
-    /// After so many records.
-    pub every: Option<u64>,
-    /// So long after the first event of the load.
-    pub interval: Option<Duration>,
 }
 
 /// The stream as a loader reads it: one load, or several one after the other.
 ///
 /// Each load starts with [`Front::hold_back`]; [`Front::next`] returns `None` at its end, [`Front::rewind`] starts it
-/// again while all that was read of it is still there, and [`Front::is_over`] tells whether another one may follow.
+/// again while all that was read of it is still there, and [`Front::is_over`] says whether another one may follow.
 pub struct Front<R> {
     reader: Reader<R>,
-    cuts: Cuts,
-    /// What the reader reads from, to wait on.
-    input: Option<File>,
+    cutter: Cutter,
     /// Records, each with a newline.
     held: Vec<u8>,
     marks: Vec<(usize, Mark)>,
-    /// How far the held bytes and marks were given out, and the place of the record there.
+    /// How far the held bytes and marks were given out, and the position of the record there.
     given: usize,
     mark: usize,
-    place: Place,
+    position: Position,
     /// The held bytes are no longer there.
     dropped: bool,
-    load: Progress,
-    ended: bool,
-}
-
-/// How far the load at hand has been read.
-#[derive(Default)]
-struct Progress {
-    records: u64,
-    since: Option<Instant>,
-    in_segment: bool,
     /// The load's digest, once it has been read whole.
     digest: Option<Digest>,
-}
-
-impl Progress {
-    fn count(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Begin(_) => self.in_segment = true,
-            Event::Record(_) => self.records += 1,
-            Event::State(_) => (),
-            Event::End(_) => self.in_segment = false,
-        }
-        if self.since.is_none() {
-            self.since = Some(Instant::now());
-        }
-    }
+    ended: bool,
 }
 
 impl Front<File> {
@@ -117,9 +85,8 @@ impl Front<File> {
     /// # Errors
     /// 74 if the input cannot be waited for.
     pub fn cut(self, cuts: Cuts) -> Result<Front<File>, Fault> {
-        let cannot = |error| Fault::new(Class::Io, "cannot wait for the input").because(error);
-        let input = self.reader.source().try_clone().map_err(cannot)?;
-        Ok(Front { cuts, input: Some(input), ..self })
+        let cutter = Cutter::new(cuts, self.reader.source())?;
+        Ok(Front { cutter, ..self })
     }
 }
 
@@ -128,52 +95,56 @@ impl<R: Read> Front<R> {
     pub fn new(reader: Reader<R>) -> Front<R> {
         Front {
             reader,
-            cuts: Cuts::default(),
-            input: None,
+            cutter: Cutter::default(),
             held: Vec::new(),
             marks: Vec::new(),
             given: 0,
             mark: 0,
-            place: Place::default(),
+            position: Position::default(),
             dropped: false,
-            load: Progress::default(),
+            digest: None,
             ended: false,
         }
     }
 
-    /// Starts a load: reads until 8 MiB are held or the load has ended, verified. `peek` sees every `begin`, and `None`
-    /// for the first record outside a segment, as soon as it is read: the moment to check the target.
+    /// Starts a load: reads until 8 MiB are held or the load has ended, verified. `peek` sees every event as soon as it is
+    /// read: the moment to check a target that it names.
     ///
     /// # Errors
     /// Those of the reader, and those of `peek`.
-    pub fn hold_back(
-        &mut self,
-        mut peek: impl FnMut(Option<&Begin>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    pub fn hold_back(&mut self, mut peek: impl FnMut(&Event<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
         self.held.clear();
         self.marks.clear();
-        (self.given, self.mark, self.place, self.dropped) = (0, 0, Place::default(), false);
-        self.load = Progress::default();
+        (self.given, self.mark, self.position, self.dropped) = (0, 0, Position::default(), false);
+        self.cutter.start();
+        self.digest = None;
         // Pages are touched as they fill, so a short stream costs what it is long.
         self.held.reserve_exact(HELD + SPARE);
-        let (mut next, mut known, mut owned) = (Place { line_end: 1, ..Place::default() }, false, 0);
+        let (mut next, mut owned) = (Position { line_end: 1, ..Position::default() }, 0);
         while self.held.len() + self.marks.len() * MARK + owned < HELD && !self.is_full()? {
             let at = self.held.len();
-            let event = self.reader.next()?;
-            event.iter().for_each(|event| self.load.count(event));
+            let Some(event) = self.reader.next()? else {
+                self.ended = true;
+                self.digest = Some(self.reader.digest());
+                break;
+            };
+            self.cutter.count(&event);
+            peek(&event)?;
             match event {
-                None => {
-                    self.ended = true;
-                    self.load.digest = Some(self.reader.digest());
-                    break;
+                Event::Record(line) => {
+                    if (line.number, line.offset) != (next.number, next.offset) {
+                        next = Position::learn(line, next);
+                        self.marks.push((at, Mark::Position(next)));
+                    }
+                    next = next.after(line.bytes.len());
+                    self.held.extend_from_slice(line.bytes);
+                    self.held.push(b'\n');
                 }
-                Some(Event::Begin(begin)) => {
-                    peek(Some(&begin))?;
-                    known = true;
+                Event::Begin(begin) => {
                     owned += begin.size();
                     self.marks.push((at, Mark::Begin(begin)));
                 }
-                Some(Event::State(value)) => {
+                Event::State(value) => {
                     owned += value.get().len();
                     // Of states without a record between them the last one counts.
                     if let Some((_, Mark::State(before))) = self.marks.pop_if(|mark| is_state_at(mark, at)) {
@@ -181,79 +152,31 @@ impl<R: Read> Front<R> {
                     }
                     self.marks.push((at, Mark::State(value)));
                 }
-                Some(Event::End(segment)) => {
+                Event::End(segment) => {
                     owned += segment.id.len();
                     self.marks.push((at, Mark::End(segment)));
-                }
-                Some(Event::Record(line)) => {
-                    if !known {
-                        peek(None)?;
-                        known = true;
-                    }
-                    if (line.number, line.offset) != (next.number, next.offset) {
-                        next = Place::learn(line, next);
-                        self.marks.push((at, Mark::Place(next)));
-                    }
-                    next = next.after(line.bytes.len());
-                    self.held.extend_from_slice(line.bytes);
-                    self.held.push(b'\n');
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether the load ends before the next event, which is waited for no longer than the interval lasts.
+    /// Whether the load ends before the next event.
+    #[inline]
     fn is_full(&mut self) -> Result<bool, Fault> {
-        if self.load.digest.is_some() {
+        if self.digest.is_some() {
             return Ok(true);
         }
-        // A sealed segment is never split, and an empty load is none.
-        let (false, Some(since)) = (self.load.in_segment, self.load.since) else { return Ok(false) };
-        let full = self.cuts.every.is_some_and(|every| self.load.records >= every)
-            || match self.cuts.interval {
-                Some(interval) => !self.waits_for_line(since, interval)?,
-                None => false,
-            };
+        let full = self.cutter.is_full(&mut self.reader)?;
         if full {
-            self.load.digest = Some(self.reader.digest());
+            self.digest = Some(self.reader.digest());
         }
         Ok(full)
     }
 
-    /// Waits until the next line is there, or the end of the input; false if it is not so long after `since`. A line
-    /// that is only begun is none, for its rest may never come.
-    fn waits_for_line(&mut self, since: Instant, interval: Duration) -> Result<bool, Fault> {
-        loop {
-            let left = interval.saturating_sub(since.elapsed());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            if !self.reader.is_drained() || self.waits(left)? && !self.reader.read_more()? {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Waits for the input; false if it brought nothing for so long.
-    fn waits(&self, longest: Duration) -> Result<bool, Fault> {
-        let Some(input) = &self.input else { return Ok(true) };
-        let longest = rustix::event::Timespec::try_from(longest).ok();
-        loop {
-            let mut input = [PollFd::new(input, PollFlags::IN)];
-            match poll(&mut input, longest.as_ref()) {
-                Ok(ready) => return Ok(ready > 0),
-                Err(Errno::INTR) => (),
-                Err(error) => {
-                    return Err(Fault::new(Class::Io, "cannot wait for the input").because(error));
-                }
-            }
-        }
-    }
-
     /// Starts the load again from its first event, if all that was read of it is still held.
     pub fn rewind(&mut self) -> bool {
-        (self.given, self.mark, self.place) = (0, 0, Place::default());
+        (self.given, self.mark, self.position) = (0, 0, Position::default());
         !self.dropped
     }
 
@@ -266,7 +189,7 @@ impl<R: Read> Front<R> {
         while let Some((_, mark)) = self.marks.get(self.mark).filter(|(at, _)| *at == self.given) {
             self.mark += 1;
             match mark {
-                Mark::Place(place) => self.place = *place,
+                Mark::Position(position) => self.position = *position,
                 Mark::Begin(begin) => return Ok(Some(Event::Begin(begin.clone()))),
                 Mark::State(value) => return Ok(Some(Event::State(value.clone()))),
                 Mark::End(segment) => return Ok(Some(Event::End(segment.clone()))),
@@ -275,10 +198,10 @@ impl<R: Read> Front<R> {
         if self.given < self.held.len() {
             let rest = &self.held[self.given..];
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let line = Line { number: self.place.number, offset: self.place.offset, bytes: &rest[..length] };
+            let Position { number, offset, .. } = self.position;
             self.given += length + 1;
-            self.place = self.place.after(length);
-            return Ok(Some(Event::Record(line)));
+            self.position = self.position.after(length);
+            return Ok(Some(Event::Record(Line { number, offset, bytes: &rest[..length] })));
         }
         if self.is_full()? {
             return Ok(None);
@@ -290,7 +213,7 @@ impl<R: Read> Front<R> {
         }
         let event = self.reader.next()?;
         match &event {
-            Some(event) => self.load.count(event),
+            Some(event) => self.cutter.count(event),
             None => self.ended = true,
         }
         Ok(event)
@@ -301,7 +224,7 @@ impl<R: Read> Front<R> {
         self.ended
     }
 
-    /// Whether the load at hand has anything in it, as far as it is held.
+    /// Whether the load at hand has nothing in it, as far as it is held.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty() && self.marks.is_empty()
     }
@@ -309,7 +232,7 @@ impl<R: Read> Front<R> {
     /// Whether the next event has to wait for the source.
     pub fn is_drained(&self) -> bool {
         let given = self.mark >= self.marks.len() && self.given >= self.held.len();
-        given && (self.load.digest.is_some() || self.ended || self.reader.is_drained())
+        given && (self.digest.is_some() || self.ended || self.reader.is_drained())
     }
 
     /// What was read up to here, of the whole stream.
@@ -319,7 +242,7 @@ impl<R: Read> Front<R> {
 
     /// The digest of the load, once [`Front::next`] has returned `None`.
     pub fn digest(&mut self) -> Digest {
-        *self.load.digest.get_or_insert_with(|| self.reader.digest())
+        *self.digest.get_or_insert_with(|| self.reader.digest())
     }
 }
 
@@ -374,12 +297,16 @@ mod tests {
         let mut front = Front::new(Reader::new(stream.as_slice(), Options::default()));
         let mut seen = Vec::new();
         let fault = front
-            .hold_back(|begin| {
-                seen.push(begin.map(|begin| begin.id.clone()));
+            .hold_back(|event| {
+                seen.push(match event {
+                    Event::Begin(begin) => begin.id.clone(),
+                    event => format!("{event:?}"),
+                });
                 Ok(())
             })
             .unwrap_err();
+        assert!(fault.is_cut());
         assert_eq!(fault.class().code(), 75);
-        assert_eq!(seen, [Some("a".to_owned())]);
+        assert_eq!((seen.len(), seen[0].as_str()), (2, "a"));
     }
 }

@@ -9,14 +9,14 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A line that shows how far the load is; nothing unless stderr is a terminal.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     shown: Instant,
 }
 
 impl Progress {
     /// A line for what is loaded into this target.
-    pub fn new(target: String) -> Progress {
+    pub(crate) fn new(target: String) -> Progress {
         let bar =
             if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg}, {bytes} in {elapsed}") {
@@ -27,7 +27,7 @@ impl Progress {
     }
 
     /// Tells it how much was read. Cheap enough to be called now and then.
-    pub fn update(&mut self, records: u64, bytes: u64) {
+    pub(crate) fn update(&mut self, records: u64, bytes: u64) {
         if !self.bar.is_hidden() && self.shown.elapsed() >= INTERVAL {
             self.shown = Instant::now();
             self.bar.set_position(bytes);

@@ -8,12 +8,14 @@ use etl_component::io::publish;
 use etl_component::{Class, Fault, Output, random_id};
 use etl_schema::Violation;
 use etl_stream::control::{self, Control};
-use etl_stream::reader::place;
 use etl_stream::{Begin, Line, SchemaRef, Writer};
 use serde::Serialize;
 
 use crate::args::Settings;
 use crate::front::Cuts;
+
+/// How messages name the file.
+const NAME: &str = "the rejects";
 
 /// A record of the schema `etl.reject`.
 #[derive(Serialize)]
@@ -29,7 +31,7 @@ struct Reject<'a> {
 /// The file of a run of one load appears when it is complete. To that of a run that is cut into loads they are added as
 /// they go, a segment for each load that has any: what was set aside must be there when its load is committed, and must
 /// stay there when the next run skips that load.
-pub struct Rejects {
+pub(crate) struct Rejects {
     file: Option<Writer<Output>>,
     producer: String,
     in_place: bool,
@@ -44,13 +46,13 @@ impl Rejects {
     ///
     /// # Errors
     /// 74 if it cannot be written.
-    pub fn create(settings: &Settings, producer: String) -> Result<Rejects, Fault> {
+    pub(crate) fn create(settings: &Settings, producer: String) -> Result<Rejects, Fault> {
         let in_place = settings.cuts != Cuts::default();
         let mut rejects =
             Rejects { file: None, producer, in_place, log: None, limit: settings.max_rejects, count: 0 };
         let Some(path) = settings.rejects.as_deref() else { return Ok(rejects) };
         if !in_place {
-            rejects.file = Some(Writer::new(Output::create(path)?));
+            rejects.file = Some(Writer::named(NAME, Output::create(path)?));
             rejects.begin()?;
             return Ok(rejects);
         }
@@ -61,7 +63,7 @@ impl Rejects {
         if whole.is_some() {
             rejects.log = Some(file.try_clone().map_err(failed)?);
         }
-        rejects.file = Some(Writer::new(Output::InPlace(file)));
+        rejects.file = Some(Writer::named(NAME, Output::InPlace(file)));
         // A file without a segment would be no stream; to one that has some the next is added when there is a need.
         if whole.is_none_or(|whole| whole == 0) {
             rejects.begin()?;
@@ -73,11 +75,11 @@ impl Rejects {
         let Some(file) = self.file.as_mut().filter(|file| !file.is_open()) else { return Ok(()) };
         let schema = Some(SchemaRef::Name("etl.reject".to_owned()));
         let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
-        file.begin(&begin).map_err(write_fault)
+        file.begin(&begin)
     }
 
     /// The next load of the run starts.
-    pub fn next_load(&mut self) {
+    pub(crate) fn next_load(&mut self) {
         self.count = 0;
     }
 
@@ -85,20 +87,19 @@ impl Rejects {
     ///
     /// # Errors
     /// 3 if there are more than allowed.
-    pub fn add(&mut self, line: Line<'_>, violation: &Violation) -> Result<(), Fault> {
+    pub(crate) fn add(&mut self, line: Line<'_>, violation: &Violation) -> Result<(), Fault> {
         self.count += 1;
         self.begin()?;
         if let Some(file) = &mut self.file {
             let field = Some(violation.field.as_str()).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
             let reject = Reject { line: line.number, field, reason: &violation.reason, original: &original };
-            let bug = |error| Fault::new(Class::Bug, "a reject that is no JSON").because(error);
-            file.line(&serde_json::to_vec(&reject).map_err(bug)?).map_err(write_fault)?;
+            file.record(&reject)?;
         }
         if self.count <= self.limit {
             return Ok(());
         }
-        let at = place(line.number, line.offset);
+        let at = line.place();
         let over = match self.limit {
             0 => String::new(),
             limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
@@ -107,12 +108,12 @@ impl Rejects {
     }
 
     /// How many there are.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Leaves an older file as it is, for the load that wrote it was committed and this one is the same.
-    pub fn discard(&mut self) {
+    pub(crate) fn discard(&mut self) {
         if !self.in_place {
             self.file = None;
         }
@@ -123,11 +124,12 @@ impl Rejects {
     ///
     /// # Errors
     /// 74 if it cannot be written.
-    pub fn finish(&mut self) -> Result<(), Fault> {
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         if file.is_open() {
-            file.end().map_err(write_fault)?;
-            self.log.as_ref().map_or(Ok(()), File::sync_data).map_err(write_fault)?;
+            file.end()?;
+            let synced = self.log.as_ref().map_or(Ok(()), File::sync_data);
+            synced.map_err(|error| Fault::new(Class::Io, format!("cannot write {NAME}")).because(error))?;
         }
         if !self.in_place {
             return publish(file);
@@ -160,8 +162,4 @@ fn open_log(path: &Path) -> io::Result<(File, Option<u64>)> {
         file.set_len(whole)?;
     }
     Ok((file, Some(whole)))
-}
-
-fn write_fault(error: std::io::Error) -> Fault {
-    Fault::new(Class::Io, "cannot write the rejects").because(error)
 }

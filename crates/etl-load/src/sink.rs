@@ -2,16 +2,17 @@
 //!
 //! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
 //! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
-//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. What a sink without
-//! transactions cannot do has a default: it does nothing there.
+//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when it
+//! is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they are
+//! opened. Every step of the transaction has to be written; a sink that has no such step says so there.
 
 use std::sync::Arc;
 
-use etl_component::{Fault, signals};
+use etl_component::Fault;
 use etl_schema::{Row, Schema, Violation};
 use etl_stream::Line;
 
-use crate::args::{Mode, Settings};
+use crate::args::Mode;
 use crate::target::Target;
 
 /// What is to be done with a table, known before any row.
@@ -66,6 +67,29 @@ pub struct Entry<'a> {
     pub state: Option<&'a str>,
 }
 
+/// Why there is no plan for a target.
+#[derive(Debug)]
+pub enum PlanError {
+    /// The records do not fit the table as it is now. Those of another schema may, or these once the load has changed it.
+    Unfit(Fault),
+    /// It could not be found out, or is not allowed.
+    Failed(Fault),
+}
+
+impl From<Fault> for PlanError {
+    fn from(fault: Fault) -> PlanError {
+        PlanError::Failed(fault)
+    }
+}
+
+impl From<PlanError> for Fault {
+    fn from(error: PlanError) -> Fault {
+        match error {
+            PlanError::Unfit(fault) | PlanError::Failed(fault) => fault,
+        }
+    }
+}
+
 /// Why a record is not in the table.
 #[derive(Debug)]
 pub enum Refused {
@@ -100,7 +124,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// 78 if the records do not fit the table, or the mode does not; the message names the column.
-    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan<Self::Details>, Fault>;
+    fn plan(&mut self, target: Target) -> Result<Plan<Self::Details>, PlanError>;
 
     /// The statements that would make the table fit, and how each column is stored (`--plan`).
     fn explain(&self, plan: &Plan<Self::Details>) -> String;
@@ -109,97 +133,66 @@ pub trait Sink {
     ///
     /// # Errors
     /// Those of the database.
-    fn state(&mut self, _: Target, _: &Settings, _pipeline: &str) -> Result<Option<String>, Fault> {
-        Ok(None)
-    }
+    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault>;
 
     /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
     /// target that shows late.
     ///
     /// # Errors
     /// Those of the database.
-    fn prepare(&mut self, _plan: &mut Plan<Self::Details>) -> Result<(), Fault> {
-        Ok(())
-    }
+    fn prepare(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
 
     /// Opens the load's transaction. What an earlier attempt left is gone.
     ///
     /// # Errors
     /// Those of the database.
-    fn begin(&mut self) -> Result<(), Fault> {
-        Ok(())
-    }
+    fn begin(&mut self) -> Result<(), Fault>;
 
-    /// Takes a load id for a table. `None`: it is ours; else it was loaded before. Without a ledger it is always ours.
+    /// Takes a load id for a table. `None`: it is ours; otherwise it was loaded before. Without a ledger it is always ours.
     ///
     /// # Errors
     /// Those of the database.
-    fn claim(&mut self, _plan: &Plan<Self::Details>, _load_id: &str) -> Result<Option<Loaded>, Fault> {
-        Ok(None)
-    }
+    fn claim(&mut self, plan: &Arc<Plan<Self::Details>>, load_id: &str) -> Result<Option<Loaded>, Fault>;
 
-    /// Makes the table ready for records; tables are numbered from 0 in the order they are opened.
+    /// Makes the table ready for records.
     ///
     /// # Errors
     /// Those of the database.
-    fn open(&mut self, plan: &Plan<Self::Details>) -> Result<(), Fault>;
+    fn open(&mut self, plan: &Arc<Plan<Self::Details>>) -> Result<(), Fault>;
 
-    /// Puts a record in.
+    /// Puts a record into the table of this number.
     ///
     /// # Errors
     /// The record cannot be one of the table's, or the load has failed.
-    fn record(
-        &mut self,
-        table: usize,
-        plan: &Plan<Self::Details>,
-        row: &Row<'_>,
-        line: Line<'_>,
-    ) -> Result<(), Refused>;
+    fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused>;
 
     /// Brings all records of a table in and says what became of them. `new` is told which records are new rows, each by
     /// its position, from 0, among those that [`Sink::record`] took for this table; give `None` where nobody asks.
     ///
     /// # Errors
     /// Those of the database.
-    fn finish(
-        &mut self,
-        table: usize,
-        plan: &Plan<Self::Details>,
-        new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Fault>;
+    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
 
-    /// Forgets old loads of this table and completes the ledger's rows: the last statements before the commit.
+    /// Forgets old loads of the tables and completes the ledger's rows: the last statements before the commit.
     ///
     /// # Errors
     /// Those of the database.
-    fn complete(
-        &mut self,
-        _plans: &[&Plan<Self::Details>],
-        _entries: &[Entry<'_>],
-        _settings: &Settings,
-    ) -> Result<(), Fault> {
-        Ok(())
-    }
+    fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault>;
 
-    /// Commits, in [`signals::critical`]. If this fails, nothing is committed. Where there is nothing to commit, a signal
-    /// that comes from here on still finds the load a success.
+    /// Commits; no signal interrupts it. If this fails, nothing is committed.
     ///
     /// # Errors
     /// Those of the database.
-    fn commit(&mut self) -> Result<(), Fault> {
-        signals::critical(|| Ok(()))
-    }
+    fn commit(&mut self) -> Result<(), Fault>;
 
     /// Gives the transaction up.
     ///
     /// # Errors
     /// Those of the database.
-    fn rollback(&mut self) -> Result<(), Fault> {
-        Ok(())
-    }
+    fn rollback(&mut self) -> Result<(), Fault>;
 
-    /// After a failure, when the whole input can be given once more: makes another attempt possible, or gives the
-    /// failure back. It may be one that has nothing to do with the sink, such as a record that is refused or an output
+    /// After a failure, when the whole input can be given once more: makes another attempt possible, or returns the
+    /// failure. It may be one that has nothing to do with the sink, such as a record that is refused or an output
     /// that cannot be written.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use etl_component::{Class, Fault, Output};
 
 /// A file that is opened before anything is loaded, filled before the commit and renamed after it, so that what can
 /// fail about it fails while nothing is committed. Each load of a run has its turn.
-pub struct StateOut {
+pub(crate) struct StateOut {
     path: Option<PathBuf>,
     file: Option<Output>,
 }
@@ -17,7 +17,7 @@ impl StateOut {
     ///
     /// # Errors
     /// 74 if it cannot be created.
-    pub fn create(path: Option<&Path>) -> Result<StateOut, Fault> {
+    pub(crate) fn create(path: Option<&Path>) -> Result<StateOut, Fault> {
         let file = path.map(Output::create).transpose()?;
         Ok(StateOut { path: path.map(Path::to_owned), file })
     }
@@ -26,7 +26,7 @@ impl StateOut {
     ///
     /// # Errors
     /// 74 if it cannot be written.
-    pub fn prepare(&mut self, state: Option<&str>) -> Result<(), Fault> {
+    pub(crate) fn prepare(&mut self, state: Option<&str>) -> Result<(), Fault> {
         // A new file each time: an attempt that was not committed may have written to the one before.
         self.file = None;
         let (Some(path), Some(state)) = (&self.path, state) else {
@@ -44,7 +44,7 @@ impl StateOut {
     ///
     /// # Errors
     /// 74 if that fails: the data is committed, the file is the older one.
-    pub fn publish(&mut self) -> Result<(), Fault> {
+    pub(crate) fn publish(&mut self) -> Result<(), Fault> {
         let Some(file) = self.file.take() else { return Ok(()) };
         let note =
             |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);

@@ -2,9 +2,9 @@
 
 use etl_component::Fault;
 use etl_schema::Schema;
-use etl_stream::{Begin, SchemaRef};
+use etl_stream::SchemaRef;
 
-use crate::args::Settings;
+use crate::args::{Mode, Settings};
 
 /// Where records go.
 #[derive(Clone, Debug)]
@@ -13,10 +13,12 @@ pub struct Target {
     pub table: String,
     /// The records' schema; `None` means the table's own columns.
     pub schema: Option<Schema>,
+    /// How records meet the rows that exist; `None` leaves it to the schema's key ([`Target::mode_for`]).
+    pub mode: Option<Mode>,
 }
 
 impl Target {
-    /// The target of a segment, or of a plain stream. The schema comes from the flag, else from the `begin` line, else
+    /// The target of a stream that says this of its schema. The schema comes from the flag, else from the stream, else
     /// it is the table's own; the table from the flag, else from the schema: what `table_of` says, or its name with
     /// `_` for each dot.
     ///
@@ -24,10 +26,9 @@ impl Target {
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
     pub fn resolve(
         settings: &Settings,
-        begin: Option<&Begin>,
+        carried: Option<&SchemaRef>,
         table_of: fn(&Schema) -> Option<String>,
     ) -> Result<Target, Fault> {
-        let carried = begin.and_then(|begin| begin.schema.as_ref());
         let schema = match (&settings.schema, carried) {
             (Some(flag), _) => Some(Schema::from_flag(flag)?),
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
@@ -37,11 +38,26 @@ impl Target {
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         match settings.table.clone().or(named) {
-            Some(table) => Ok(Target { table, schema }),
+            Some(table) => Ok(Target { table, schema, mode: settings.mode }),
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH, or --table TABLE to use the columns of a table",
             )),
+        }
+    }
+
+    /// The mode for these records, whose default depends on whether they have a key.
+    ///
+    /// # Errors
+    /// 78 if the mode needs a key and there is none.
+    pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
+        let keyed = !schema.key.is_empty();
+        match self.mode {
+            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => Err(Fault::config(format!(
+                "table {table}: mode {mode} needs a key, and the schema has no x-key"
+            ))),
+            Some(mode) => Ok(mode),
+            None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),
         }
     }
 }

@@ -11,13 +11,13 @@ use crate::args::{Settings, Task};
 use crate::sink::{Plan, Sink};
 use crate::target::Target;
 
-/// Prints what was asked for and gives back the summary.
+/// Prints what was asked for and returns the summary.
 pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
             let target = Target::resolve(settings, None, S::table_of)?;
             let table = target.table.clone();
-            match sink.state(target, settings, pipeline)? {
+            match sink.state(target, pipeline)? {
                 Some(state) => (state + "\n", format!("the state of {pipeline} in {table}")),
                 None => (String::new(), format!("{table} has no state of {pipeline}")),
             }
@@ -35,7 +35,8 @@ pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output
 /// The plan by the flags; where they name no schema, by the beginning of the input.
 fn plan<S: Sink>(sink: &mut S, settings: &Settings) -> Result<Plan<S::Details>, Fault> {
     let begin = if settings.schema.is_none() { begin(&settings.input)? } else { None };
-    sink.plan(Target::resolve(settings, begin.as_ref(), S::table_of)?, settings)
+    let carried = begin.and_then(|begin| begin.schema);
+    Ok(sink.plan(Target::resolve(settings, carried.as_ref(), S::table_of)?)?)
 }
 
 /// The first line of the input, if it opens a segment. There need not be any input.

@@ -1,16 +1,22 @@
-//! One attempt at a load: what each event of the stream does.
+//! One attempt at a load: what each message of the stream does.
 
-use etl_component::{Class, Fault, random_id};
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Instant;
+
+use etl_component::{Fault, random_id};
 use etl_schema::Checker;
-use etl_stream::json::{Record, Scanner};
-use etl_stream::reader::place;
-use etl_stream::{Begin, Digest, Line, SchemaRef, Segment};
+use etl_stream::json::Scanner;
+use etl_stream::{Begin, Decoder, Digest, Line, Message, Segment, StreamId};
 use serde_json::value::RawValue;
 
-use super::Load;
-use crate::args::Mode;
-use crate::sink::{Loaded, Plan, Refused, Sink};
-use crate::target::Target;
+use super::outputs::Outputs;
+use super::plans::Plans;
+use super::states::States;
+use crate::args::{Mode, Settings};
+use crate::emit::Receipt;
+use crate::front::Front;
+use crate::sink::{Loaded, Plan, PlanError, Refused, Sink};
 
 /// A row of the ledger that this load took.
 pub(super) struct Claim {
@@ -24,10 +30,10 @@ pub(super) struct Claim {
 pub(super) struct Table<D> {
     /// Its name as the flag or the schema has it, which need not be the sink's.
     target: String,
-    pub(super) plan: Plan<D>,
+    pub(super) plan: Arc<Plan<D>>,
     pub(super) checker: Checker,
     /// Its number at the sink, once it was opened there.
-    pub(super) opened: Option<usize>,
+    pub(super) number: Option<usize>,
     /// Records that went in, and those set aside.
     pub(super) records: u64,
     pub(super) rejected: u64,
@@ -40,9 +46,14 @@ pub(super) struct Table<D> {
 
 impl<D> Table<D> {
     fn new(target: String, plan: Plan<D>, checker: Checker) -> Table<D> {
-        let (opened, records, rejected, fresh) = (None, 0, 0, false);
+        let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
         let (load_id, several) = (None, false);
-        Table { target, plan, checker, opened, records, rejected, fresh, load_id, several }
+        Table { target, plan, checker, number, records, rejected, fresh, load_id, several }
+    }
+
+    /// A replacement is of the whole: what was loaded before goes in again beside what is new.
+    pub(super) fn replaces(&self) -> bool {
+        self.plan.mode == Mode::Replace
     }
 
     /// Nothing of what was read is new.
@@ -51,212 +62,273 @@ impl<D> Table<D> {
     }
 }
 
-/// What an attempt at a load has found out and done so far.
-pub(super) struct Attempt<D> {
-    pub(super) tables: Vec<Table<D>>,
+/// Where the records of a stream go.
+#[derive(Clone, Copy)]
+struct Route {
+    table: usize,
+    /// Whether it is open in the segment at hand.
+    open: bool,
+}
+
+/// What an attempt works with, and what it has found out and done so far.
+pub(super) struct Attempt<'l, 's, S: Sink> {
+    pub(super) settings: &'s Settings,
+    pub(super) sink: &'l mut S,
+    plans: &'l mut Plans<'s, S>,
+    pub(super) outputs: &'l mut Outputs,
+    scanner: &'l mut Scanner,
+    pub(super) started: Instant,
+    decoder: Decoder,
+    /// By the numbers of the streams.
+    routes: Vec<Option<Route>>,
+    pub(super) tables: Vec<Table<S::Details>>,
     opened: usize,
-    /// Which schema reference goes to which table.
-    routes: Vec<(Option<SchemaRef>, usize)>,
-    current: Option<usize>,
+    /// The id of the segment at hand.
+    segment: Option<String>,
     pub(super) claims: Vec<Claim>,
     /// The segment at hand was loaded before: its digest must be this one.
     skipped: Option<Loaded>,
     /// The whole load was committed before, so that nothing is left to do but to compare.
-    pub(super) before: Option<Loaded>,
-    pub(super) state: Option<Box<RawValue>>,
+    before: Option<Loaded>,
+    pub(super) states: States,
 }
 
-impl<D> Default for Attempt<D> {
-    fn default() -> Attempt<D> {
+impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
+    /// An attempt that has done nothing yet.
+    pub(super) fn new(
+        settings: &'s Settings,
+        sink: &'l mut S,
+        plans: &'l mut Plans<'s, S>,
+        outputs: &'l mut Outputs,
+        scanner: &'l mut Scanner,
+        started: Instant,
+    ) -> Attempt<'l, 's, S> {
         Attempt {
+            settings,
+            sink,
+            plans,
+            outputs,
+            scanner,
+            started,
+            decoder: Decoder::default(),
+            routes: Vec::new(),
             tables: Vec::new(),
             opened: 0,
-            routes: Vec::new(),
-            current: None,
+            segment: None,
             claims: Vec::new(),
             skipped: None,
             before: None,
-            state: None,
+            states: States::default(),
         }
     }
-}
 
-impl<S: Sink> Load<'_, S> {
+    /// Reads the load to its end and commits it. `read` is called once it has been read. The receipts come back, and the state.
+    ///
+    /// # Errors
+    /// Those of the stream, of the sink and of the outputs.
+    pub(super) fn run<R: Read>(
+        mut self,
+        front: &mut Front<R>,
+        read: impl FnOnce(&Front<R>),
+    ) -> Result<(Vec<Receipt>, Option<Box<RawValue>>), Fault> {
+        self.outputs.emit.start()?;
+        self.plans.prepare(self.sink)?;
+        self.sink.begin()?;
+        while let Some(event) = front.next()? {
+            match self.decoder.decode(event) {
+                Message::Record(stream, line) => self.record(stream, line)?,
+                Message::Begin(begin, stream) => self.begin(&begin, stream)?,
+                Message::State(stream, value) => self.state(stream, value),
+                Message::End(segment) => self.end(&segment)?,
+            }
+            self.outputs.show(front.totals());
+            if front.is_drained() {
+                self.outputs.emit.flush()?;
+            }
+        }
+        let digest = front.digest();
+        read(front);
+        let receipts = match self.before.take() {
+            Some(before) => self.compare(&before, digest)?,
+            None => self.commit(digest)?,
+        };
+        Ok((receipts, self.states.value()))
+    }
+
     /// A segment opens.
-    pub(super) fn begin(&mut self, begin: &Begin) -> Result<(), Fault> {
-        self.emit.segment(begin.schema.clone())?;
-        if self.attempt.before.is_none() {
-            self.open(Some(begin))?;
+    fn begin(&mut self, begin: &Begin, stream: StreamId) -> Result<(), Fault> {
+        self.outputs.emit.segment(begin.schema.as_ref())?;
+        self.segment = Some(begin.id.clone());
+        if self.before.is_none() {
+            self.open(stream)?;
         }
         Ok(())
     }
 
-    /// Opens the table of a segment or of the plain stream, and takes its row of the ledger.
-    fn open(&mut self, begin: Option<&Begin>) -> Result<(), Fault> {
-        let table = self.route(begin)?;
-        self.attempt.current = Some(table);
-        let own = begin.filter(|_| self.settings.load_id.is_none());
-        // The reader refuses a segment's id that is there twice, so only the load's own can be taken already.
-        if own.is_none() && self.attempt.claims.iter().any(|claim| claim.table == table) {
-            return Ok(());
+    /// A stream opens, in the segment at hand or in the plain input: finds its table and takes its row of the ledger.
+    fn open(&mut self, stream: StreamId) -> Result<usize, Fault> {
+        let table = self.route(stream)?;
+        let own = self.segment.as_ref().filter(|_| self.settings.load_id.is_none());
+        // The reader refuses a segment's id that comes twice, so the row of the table is taken already only under the load's own
+        // id, or for another stream of the same segment.
+        let mut latest =
+            self.claims.iter().rev().take_while(|claim| own.is_none_or(|id| claim.load_id == *id));
+        if latest.any(|claim| claim.table == table) {
+            return Ok(table);
         }
-        let load_id = match (&self.settings.load_id, own) {
-            (Some(id), _) => id.clone(),
-            (None, Some(begin)) => begin.id.clone(),
-            (None, None) => random_id(),
+        let (is_own, load_id) = match (&self.settings.load_id, own) {
+            (Some(id), _) => (false, id.clone()),
+            (None, Some(id)) => (true, id.clone()),
+            (None, None) => (false, random_id()),
         };
-        let Table { plan, load_id: known, several, .. } = &mut self.attempt.tables[table];
+        let Table { plan, load_id: known, several, .. } = &mut self.tables[table];
         *several |= known.replace(load_id.clone()).is_some();
         match self.sink.claim(plan, &load_id)? {
             None => {
-                self.attempt.tables[table].fresh = true;
-                self.attempt.claims.push(Claim { table, load_id, segment: None });
+                self.tables[table].fresh = true;
+                self.claims.push(Claim { table, load_id, segment: None });
                 self.ready(table)?;
             }
-            Some(loaded) if own.is_some() => self.attempt.skipped = Some(loaded),
+            Some(loaded) if is_own => self.skipped = Some(loaded),
             Some(loaded) => {
                 // Whoever else waits for the database need not wait for the rest of this stream.
                 self.sink.rollback()?;
-                self.attempt.before = Some(loaded);
+                self.before = Some(loaded);
             }
         }
-        Ok(())
+        Ok(table)
     }
 
     /// The number of a table at the sink, which makes it ready when it is first asked for.
+    #[inline]
     pub(super) fn ready(&mut self, table: usize) -> Result<usize, Fault> {
-        let Attempt { tables, opened, .. } = &mut self.attempt;
-        if let Some(number) = tables[table].opened {
-            return Ok(number);
+        match self.tables[table].number {
+            Some(number) => Ok(number),
+            None => self.open_table(table),
         }
-        self.sink.open(&tables[table].plan)?;
-        tables[table].opened = Some(*opened);
-        *opened += 1;
-        Ok(*opened - 1)
     }
 
-    /// The table of a segment, planned when it is first seen. Which names are one table only the sink knows.
-    fn route(&mut self, begin: Option<&Begin>) -> Result<usize, Fault> {
-        let carried = self.carried(begin);
-        if let Some((_, table)) = self.attempt.routes.iter().find(|(schema, _)| *schema == carried) {
-            return Ok(*table);
+    #[cold]
+    fn open_table(&mut self, table: usize) -> Result<usize, Fault> {
+        self.sink.open(&self.tables[table].plan)?;
+        self.tables[table].number = Some(self.opened);
+        self.opened += 1;
+        Ok(self.opened - 1)
+    }
+
+    /// The table of a stream, which is planned when it is first seen. Which names are one table only the sink knows.
+    fn route(&mut self, stream: StreamId) -> Result<usize, Fault> {
+        if let Some(Some(route)) = self.routes.get_mut(stream.index()) {
+            route.open = true;
+            return Ok(route.table);
         }
-        let target = Target::resolve(self.settings, begin, S::table_of)?;
+        let schema = self.decoder.schema(stream);
+        let target = self.plans.target(schema)?;
         let name = target.table.clone();
-        let planned = self.planned.iter().position(|(schema, _)| S::PLANS_LAST && *schema == carried);
-        // A plan is used once, for in another attempt the database may be another.
-        let plan = match planned {
-            Some(at) => Ok(self.planned.swap_remove(at).1),
-            None => self.sink.plan(target, self.settings),
+        let (plan, is_ready) = match self.plans.take(schema) {
+            Some(plan) => (Ok(plan), true),
+            None => (self.sink.plan(target), false),
         };
-        let tables = &self.attempt.tables;
         let known = match &plan {
-            Ok(plan) => tables.iter().position(|table| table.plan.name == plan.name),
+            Ok(plan) => self.tables.iter().position(|table| table.plan.name == plan.name),
             // What another schema has just made of the table does not fit this one.
-            Err(fault) if fault.class() == Class::Config => {
-                tables.iter().position(|table| table.target == name)
-            }
-            Err(_) => None,
+            Err(PlanError::Unfit(_)) => self.tables.iter().position(|table| table.target == name),
+            Err(PlanError::Failed(_)) => None,
         };
         let table = match (known, plan) {
-            (Some(table), Ok(plan)) if tables[table].plan.schema.document == plan.schema.document => table,
+            (Some(table), Ok(plan)) if self.tables[table].plan.schema.document == plan.schema.document => {
+                table
+            }
             (Some(table), _) => {
-                let name = &tables[table].plan.name;
+                let name = &self.tables[table].plan.name;
                 return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
             }
             (None, plan) => {
                 let mut plan = plan?;
-                if planned.is_none() {
+                if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
                 let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields);
-                let tables = &mut self.attempt.tables;
-                tables.push(Table::new(name, plan, checker));
-                tables.len() - 1
+                self.tables.push(Table::new(name, plan, checker));
+                self.tables.len() - 1
             }
         };
-        self.attempt.routes.push((carried, table));
+        if self.routes.len() <= stream.index() {
+            self.routes.resize(stream.index() + 1, None);
+        }
+        self.routes[stream.index()] = Some(Route { table, open: true });
         Ok(table)
     }
 
-    pub(super) fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
-        if self.attempt.current.is_none() && self.attempt.before.is_none() {
-            self.emit.segment(None)?;
-            self.open(None)?;
-        }
-        let (false, Some(table)) = (self.skips(), self.attempt.current) else {
+    fn record(&mut self, stream: StreamId, line: Line<'_>) -> Result<(), Fault> {
+        let table = match self.routes.get(stream.index()) {
+            Some(Some(Route { table, open: true })) => *table,
+            _ if self.before.is_some() => return self.loaded_before(line),
+            // The first record of a plain input.
+            _ => {
+                self.outputs.emit.segment(None)?;
+                self.open(stream)?
+            }
+        };
+        if self.skips(table) {
             return self.loaded_before(line);
-        };
-        let number = match self.attempt.tables[table].opened {
-            Some(number) => number,
-            None => self.ready(table)?,
-        };
-        let Table { plan, checker, records, rejected, .. } = &mut self.attempt.tables[table];
-        let record = scan(&mut self.scanner, line)?;
+        }
+        let number = self.ready(table)?;
+        let Table { checker, records, rejected, .. } = &mut self.tables[table];
+        let record = line.scan(self.scanner)?;
         *records += 1;
         let stored = match checker.check(&record) {
-            Ok(row) => self.sink.record(number, plan, &row, line),
+            Ok(row) => self.sink.record(number, &row, line),
             Err(violation) => Err(Refused::Record(violation)),
         };
-        let violation = match stored {
-            Ok(()) => None,
-            Err(Refused::Record(violation)) => Some(violation),
-            // This attempt has done nothing with the record; the next one may.
-            Err(Refused::Load(fault)) => return Err(fault),
-        };
-        let first_time = line.number > self.furthest;
-        self.furthest = self.furthest.max(line.number);
-        match violation {
-            None => {
-                self.emit.taken(line)?;
-                if first_time { self.emit.record(line) } else { Ok(()) }
-            }
-            Some(violation) => {
+        match stored {
+            Ok(()) => self.outputs.taken(line),
+            Err(Refused::Record(violation)) => {
                 *rejected += 1;
-                if first_time { self.rejects.add(line, &violation) } else { Ok(()) }
+                self.outputs.refused(line, &violation)
             }
+            // This attempt has done nothing with the record; the next one may.
+            Err(Refused::Load(fault)) => Err(fault),
         }
     }
 
     /// A record of what was loaded before is passed on, unless it was set aside then.
     fn loaded_before(&mut self, line: Line<'_>) -> Result<(), Fault> {
-        if !self.emit.passes_on() || line.number <= self.furthest {
+        if !self.outputs.wants(line) {
             return Ok(());
         }
-        self.furthest = line.number;
         // What is passed on has one schema, and so one table.
-        if let Some(Table { checker, .. }) = self.attempt.tables.first_mut() {
-            let record = scan(&mut self.scanner, line)?;
-            let dropped = checker.dropped;
-            let fits = checker.check(&record).is_ok();
-            checker.dropped = dropped;
-            if !fits {
-                return Ok(());
+        let fits = match self.tables.first_mut() {
+            Some(Table { checker, .. }) => {
+                let record = line.scan(self.scanner)?;
+                let dropped = checker.dropped;
+                let fits = checker.check(&record).is_ok();
+                checker.dropped = dropped;
+                fits
             }
-        }
-        self.emit.record(line)
+            None => true,
+        };
+        self.outputs.passed(line, fits)
     }
 
-    /// Whether the records at hand are in the database already. A replacement is of the whole stream, so its rows go
-    /// in again beside the new ones.
-    fn skips(&self) -> bool {
-        self.attempt.before.is_some() || self.attempt.skipped.is_some() && !self.replaces()
+    /// Whether the records at hand are in the database already.
+    #[inline]
+    fn skips(&self, table: usize) -> bool {
+        self.before.is_some() || self.skipped.is_some() && !self.tables[table].replaces()
     }
 
-    pub(super) fn replaces(&self) -> bool {
-        self.settings.mode == Some(Mode::Replace)
-    }
-
-    pub(super) fn state(&mut self, value: Box<RawValue>) {
-        if self.attempt.skipped.is_none() && self.attempt.before.is_none() {
-            self.attempt.state = Some(value);
+    fn state(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
+        if self.skipped.is_none() && self.before.is_none() {
+            self.states.put(stream, value);
         }
     }
 
-    pub(super) fn end(&mut self, segment: &Segment) -> Result<(), Fault> {
-        let attempt = &mut self.attempt;
-        let current = attempt.current.take();
-        if let Some(loaded) = attempt.skipped.take() {
+    fn end(&mut self, segment: &Segment) -> Result<(), Fault> {
+        let mut open = self.routes.iter().flatten().filter(|route| route.open);
+        let replaces = open.any(|route| self.tables[route.table].replaces());
+        self.routes.iter_mut().flatten().for_each(|route| route.open = false);
+        self.segment = None;
+        if let Some(loaded) = self.skipped.take() {
             if loaded.digest != segment.digest.to_string() {
                 return Err(Fault::data(format!(
                     "segment {} was loaded before with other content (digest {}, now {})",
@@ -264,27 +336,18 @@ impl<S: Sink> Load<'_, S> {
                 )));
             }
             // The state of the last segment that has one counts, loaded now or before.
-            let state = loaded.state.and_then(|state| RawValue::from_string(state).ok());
-            attempt.state = state.or(attempt.state.take());
-            if !self.replaces() {
+            if let Some(state) = loaded.state.and_then(|state| RawValue::from_string(state).ok()) {
+                self.states.put(None, state);
+            }
+            if !replaces {
                 log::info!("segment {} was loaded before; skipped", segment.id);
             }
             return Ok(());
         }
-        let claim = attempt
-            .claims
-            .last_mut()
-            .filter(|claim| Some(claim.table) == current && claim.load_id == segment.id);
-        if let (Some(claim), None) = (claim, &self.settings.load_id) {
-            claim.segment = Some((segment.digest, segment.records));
+        if self.settings.load_id.is_none() {
+            let own = self.claims.iter_mut().rev().take_while(|claim| claim.load_id == segment.id);
+            own.for_each(|claim| claim.segment = Some((segment.digest, segment.records)));
         }
         Ok(())
     }
-}
-
-fn scan<'a>(scanner: &'a mut Scanner, line: Line<'a>) -> Result<Record<'a>, Fault> {
-    scanner.scan(line.bytes).map_err(|error| {
-        let at = place(line.number, line.offset + error.offset as u64);
-        Fault::data(format!("{at}: {}", error.message))
-    })
 }

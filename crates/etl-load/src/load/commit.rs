@@ -1,18 +1,18 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
-use etl_component::Fault;
+use etl_component::{Fault, signals};
 use etl_stream::Digest;
 use serde_json::value::RawValue;
 
-use super::Load;
 use super::attempt::{Attempt, Claim, Table};
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
-use crate::sink::{Counts, Entry, Loaded, Plan, Sink};
+use crate::sink::{Counts, Entry, Loaded, Sink};
 
-impl<S: Sink> Load<'_, S> {
+impl<S: Sink> Attempt<'_, '_, S> {
     /// The load id was used before: the same bytes are a success, others are refused unless they may be skipped.
     pub(super) fn compare(&mut self, before: &Loaded, digest: Digest) -> Result<Vec<Receipt>, Fault> {
+        self.outputs.rejects.discard();
         let load_id = self.settings.load_id.clone().unwrap_or_default();
         if before.digest != digest.to_string() && self.settings.if_loaded == IfLoaded::Refuse {
             return Err(Fault::data(format!(
@@ -21,51 +21,75 @@ impl<S: Sink> Load<'_, S> {
                 before.digest
             )));
         }
-        let state = before.state.clone().and_then(|state| RawValue::from_string(state).ok());
-        self.attempt.tables.iter_mut().for_each(Table::withdraw);
-        self.attempt.state = state;
-        self.state_out.prepare(self.attempt.state.as_deref().map(RawValue::get))?;
-        Ok(self.receipts(&before.digest, &[]))
+        self.states = before.state.clone().and_then(|state| RawValue::from_string(state).ok()).into();
+        self.withdraw(&before.digest)
     }
 
     /// Brings everything in, completes the ledger and commits.
     pub(super) fn commit(&mut self, digest: Digest) -> Result<Vec<Receipt>, Fault> {
         let digest = digest.to_string();
-        let news = self.attempt.tables.is_empty() || self.attempt.tables.iter().any(|table| table.fresh);
+        let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
         if !news {
-            self.rejects.discard();
+            self.outputs.rejects.discard();
         }
-        if self.replaces() {
-            self.attempt.tables.iter_mut().for_each(|table| table.fresh = news);
+        if self.tables.iter().any(Table::replaces) && !self.replace()? {
+            // Every segment was loaded before: the tables, which may be newer than it, stay as they are.
+            self.sink.rollback()?;
+            return self.withdraw(&digest);
+        }
+        let counts = self.merge()?;
+        let state = self.states.value();
+        self.complete(&digest, state.as_deref())?;
+        self.outputs.prepare(state.as_deref())?;
+        signals::critical(|| self.sink.commit())?;
+        Ok(self.receipts(&digest, &counts))
+    }
+
+    /// Makes sure that each table to be replaced is, if any segment for one of them is new; false if none is.
+    fn replace(&mut self) -> Result<bool, Fault> {
+        let replaced = |(index, table): (usize, &Table<S::Details>)| table.replaces().then_some(index);
+        let replaced: Vec<usize> = self.tables.iter().enumerate().filter_map(replaced).collect();
+        let news = replaced.iter().any(|&index| self.tables[index].fresh);
+        for index in replaced {
+            self.tables[index].fresh = news;
             if !news {
-                return self.withdraw(&digest);
+                continue;
             }
             // A segment without a record is part of the whole, too, and leaves nothing in its table.
-            (0..self.attempt.tables.len()).try_for_each(|table| self.ready(table).map(|_| ()))?;
-            for table in self.attempt.tables.iter().filter(|table| table.records == table.rejected) {
-                log::warn!(
-                    "{}: there are no records to replace its rows by, so the load empties it",
-                    table.plan.name
-                );
+            self.ready(index)?;
+            let table = &self.tables[index];
+            if table.records == table.rejected {
+                let name = &table.plan.name;
+                log::warn!("{name}: there are no records to replace its rows by, so the load empties it");
             }
         }
-        let Attempt { tables, claims, state, .. } = &self.attempt;
+        Ok(news)
+    }
+
+    /// Brings the records of all tables in.
+    fn merge(&mut self) -> Result<Vec<Counts>, Fault> {
         let mut counts = Vec::new();
-        for table in tables {
-            let mut news = self.emit.news();
+        for table in &self.tables {
+            let mut news = self.outputs.emit.news();
             let news = news.as_mut().map(|news| news as &mut dyn FnMut(u64));
-            counts.push(match table.opened {
-                Some(number) => self.sink.finish(number, &table.plan, news)?,
+            counts.push(match table.number {
+                Some(number) => self.sink.finish(number, news)?,
                 None => Counts::default(),
             });
         }
-        let pipeline = self.settings.pipeline.as_deref();
-        let state = state.as_deref().map(RawValue::get);
+        Ok(counts)
+    }
+
+    /// Completes the rows of the ledger that this load took.
+    fn complete(&mut self, digest: &str, state: Option<&RawValue>) -> Result<(), Fault> {
+        let Attempt { tables, claims, settings, .. } = self;
+        let pipeline = settings.pipeline.as_deref();
+        let state = state.map(RawValue::get);
         let rows: Vec<(&Claim, String, u64)> = claims
             .iter()
             .map(|claim| match claim.segment {
                 Some((digest, records)) => (claim, digest.to_string(), records),
-                None => (claim, digest.clone(), tables[claim.table].records),
+                None => (claim, digest.to_owned(), tables[claim.table].records),
             })
             .collect();
         let entries: Vec<Entry<'_>> = rows
@@ -75,27 +99,21 @@ impl<S: Sink> Load<'_, S> {
                 Entry { target, load_id: &claim.load_id, digest, records: *records, pipeline, state }
             })
             .collect();
-        let plans: Vec<&Plan<S::Details>> = tables.iter().map(|table| &table.plan).collect();
-        self.sink.complete(&plans, &entries, self.settings)?;
-        self.state_out.prepare(state)?;
-        self.rejects.finish()?;
-        self.sink.commit()?;
-        Ok(self.receipts(&digest, &counts))
+        self.sink.complete(&entries)
     }
 
-    /// Every segment of a replacement was loaded before: the tables, which may be newer than it, stay as they are.
+    /// Nothing is new: the receipts say so, and the state is that of the load before.
     fn withdraw(&mut self, digest: &str) -> Result<Vec<Receipt>, Fault> {
-        self.sink.rollback()?;
-        self.attempt.tables.iter_mut().for_each(Table::withdraw);
-        self.state_out.prepare(self.attempt.state.as_deref().map(RawValue::get))?;
+        self.tables.iter_mut().for_each(Table::withdraw);
+        self.outputs.prepare_state(self.states.value().as_deref())?;
         Ok(self.receipts(digest, &[]))
     }
 
     /// A receipt for each table; those without counts did nothing.
     fn receipts(&self, digest: &str, counts: &[Counts]) -> Vec<Receipt> {
-        let receipt = |index: usize| {
-            let Attempt { tables, state, .. } = &self.attempt;
-            let (table, counts) = (&tables[index], counts.get(index).copied().unwrap_or_default());
+        let state = self.states.value();
+        let receipt = |(index, table): (usize, &Table<S::Details>)| {
+            let counts = counts.get(index).copied().unwrap_or_default();
             Receipt {
                 target: table.plan.name.clone(),
                 load_id: table.load_id.clone().filter(|_| !table.several),
@@ -114,14 +132,6 @@ impl<S: Sink> Load<'_, S> {
                 state: state.clone(),
             }
         };
-        (0..self.attempt.tables.len()).map(receipt).collect()
-    }
-
-    /// The data is safe: tells everyone.
-    pub(super) fn finish(&mut self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, Fault> {
-        // First what the next run depends on: printing can wait for a slow reader.
-        self.state_out.publish()?;
-        self.emit.committed(&receipts, self.attempt.state.as_deref());
-        Ok(receipts)
+        self.tables.iter().enumerate().map(receipt).collect()
     }
 }

@@ -5,13 +5,13 @@ use std::fs;
 use etl_testkit::load::sealed_as;
 use serde_json::json;
 
-use crate::fake::{At, Place, failure};
+use crate::fake::{At, FakeFolder, failure};
 
 const ARGS: &str = "--schema %/events.json";
 const LINES: [&str; 4] = [r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{ "n":3 }"#, r#"{"n":4}"#];
 
-fn failing(at: &[Option<At>]) -> Place {
-    let place = Place::new();
+fn failing(at: &[Option<At>]) -> FakeFolder {
+    let place = FakeFolder::new();
     place.world.borrow_mut().failures.extend(at);
     place
 }
@@ -88,7 +88,7 @@ fn what_is_new_is_what_the_last_attempt_brought() {
     let place = failing(&[Some(At::Commit)]);
     let (a, b) = (sealed_as("", "a", &[LINES[0], LINES[2]]), sealed_as("", "b", &[LINES[3]]));
     let digest = {
-        let other = Place::new();
+        let other = FakeFolder::new();
         other.load::<true, false>(ARGS, &a).expect("a load");
         other.receipts()[0]["sha256"].as_str().expect("a digest").to_owned()
     };
@@ -101,7 +101,7 @@ fn what_is_new_is_what_the_last_attempt_brought() {
 
 #[test]
 fn what_fails_after_the_commit_is_not_tried_again() {
-    let place = Place::new();
+    let place = FakeFolder::new();
     place.world.borrow_mut().folder = Some(place.path("state").into());
     let args = format!("{ARGS} --state-out %/state");
     let (code, said) = failure(place.load::<true, false>(&args, &sealed_as("", "a", &[LINES[0], "state 1"])));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
-use etl_load::{Counts, Entry, LoadArgs, Loaded, Plan, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Entry, LoadArgs, Loaded, Plan, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Violation};
 use etl_stream::Line;
 use serde_json::Value;
@@ -91,20 +91,21 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         })
     }
 
-    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan<()>, Fault> {
-        let Target { table, schema } = target;
+    fn plan(&mut self, target: Target) -> Result<Plan<()>, PlanError> {
+        let table = target.table.clone();
         let name = format!("public.{}", if FOLDS { table.to_ascii_lowercase() } else { table });
         let own = || Schema::from_json("own", &serde_json::from_str::<Value>(EVENTS).expect("JSON"));
-        let schema = schema.map_or_else(own, Ok)?;
+        let schema = target.schema.clone().map_or_else(own, Ok)?;
         self.world.borrow_mut().plans.push(name.clone());
-        Ok(Plan { mode: settings.mode_for(&name, &schema)?, name, schema: Arc::new(schema), details: () })
+        let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
+        Ok(Plan { mode, name, schema: Arc::new(schema), details: () })
     }
 
     fn explain(&self, _: &Plan<()>) -> String {
         String::new()
     }
 
-    fn state(&mut self, _: Target, _: &Settings, _: &str) -> Result<Option<String>, Fault> {
+    fn state(&mut self, _: Target, _: &str) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 
@@ -122,19 +123,19 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         self.check(At::Begin)
     }
 
-    fn claim(&mut self, plan: &Plan<()>, load_id: &str) -> Result<Option<Loaded>, Fault> {
+    fn claim(&mut self, plan: &Arc<Plan<()>>, load_id: &str) -> Result<Option<Loaded>, Fault> {
         let key = (plan.name.clone(), load_id.to_owned());
         let found = self.world.borrow().ledger.get(&key).cloned();
         self.claimed.push(key);
         Ok(found.map(|(digest, _, state)| Loaded { digest, state }))
     }
 
-    fn open(&mut self, plan: &Plan<()>) -> Result<(), Fault> {
+    fn open(&mut self, plan: &Arc<Plan<()>>) -> Result<(), Fault> {
         self.open.push((plan.name.clone(), Vec::new()));
         Ok(())
     }
 
-    fn record(&mut self, table: usize, _: &Plan<()>, _: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+    fn record(&mut self, table: usize, _: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         self.fed += 1;
         self.check(At::Record(self.fed))?;
         let text = String::from_utf8_lossy(line.bytes).into_owned();
@@ -146,12 +147,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Ok(())
     }
 
-    fn finish(
-        &mut self,
-        table: usize,
-        _: &Plan<()>,
-        new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Fault> {
+    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         let inserted = self.open[table].1.len() as u64;
         if let Some(new) = new {
             (0..inserted).for_each(new);
@@ -160,7 +156,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Ok(Counts { inserted, ..Counts::default() })
     }
 
-    fn complete(&mut self, _: &[&Plan<()>], entries: &[Entry<'_>], _: &Settings) -> Result<(), Fault> {
+    fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
         for entry in entries {
             let key = (entry.target.to_owned(), entry.load_id.to_owned());
             assert!(self.claimed.contains(&key), "{key:?} was not claimed");
@@ -199,7 +195,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
 }
 
 /// A folder for the files of a load, and its database.
-pub(crate) struct Place {
+pub(crate) struct FakeFolder {
     pub(crate) folder: TempDir,
     pub(crate) world: Rc<RefCell<World>>,
 }
@@ -210,9 +206,9 @@ struct Args {
     load: LoadArgs,
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
-        let place = Place { folder: tempfile::tempdir().expect("a folder"), world: Rc::default() };
+impl FakeFolder {
+    pub(crate) fn new() -> FakeFolder {
+        let place = FakeFolder { folder: tempfile::tempdir().expect("a folder"), world: Rc::default() };
         fs::write(place.folder.path().join("events.json"), EVENTS).expect("a file");
         place
     }

@@ -2,7 +2,7 @@
 
 use etl_testkit::load::sealed_as;
 
-use crate::fake::{EVENTS, Place, failure};
+use crate::fake::{EVENTS, FakeFolder, failure};
 
 const REJECT: &str = r#"{"line":1,"reason":"odd","original":"{}"}"#;
 
@@ -24,7 +24,7 @@ fn stream() -> Vec<u8> {
 
 #[test]
 fn names_that_differ_in_case_may_be_two_tables() {
-    let place = Place::new();
+    let place = FakeFolder::new();
     place.load::<true, false>("", &stream()).expect("a load");
     let world = place.world.borrow();
     let rows: Vec<_> = world.rows.iter().map(|(table, rows)| (table.as_str(), rows.len())).collect();
@@ -39,9 +39,10 @@ fn names_that_differ_in_case_may_be_two_tables() {
 
 #[test]
 fn names_that_are_one_table_take_one_schema() {
-    for result in
-        [Place::new().load::<true, true>("", &stream()), Place::new().load::<false, true>("", &stream())]
-    {
+    for result in [
+        FakeFolder::new().load::<true, true>("", &stream()),
+        FakeFolder::new().load::<false, true>("", &stream()),
+    ] {
         assert_eq!(
             failure(result),
             (78, "two schemas of the stream go to one table, public.logs".to_owned())
@@ -52,14 +53,14 @@ fn names_that_are_one_table_take_one_schema() {
 #[test]
 fn a_table_is_prepared_for_what_the_stream_brings() {
     let inline = |id: &str| sealed_as(EVENTS, id, &[r#"{"n":1}"#]);
-    let place = Place::new();
+    let place = FakeFolder::new();
     place.load::<true, false>("--table t", &[inline("a"), inline("b")].concat()).expect("a load");
     // Its own columns are looked at before anything is read, and not what it is made ready for.
     assert_eq!(place.world.borrow().prepared, ["public.t by inline"]);
-    let place = Place::new();
+    let place = FakeFolder::new();
     place.load::<true, false>("--table t", b"{\"n\":1}\n").expect("a load");
     assert_eq!(place.world.borrow().prepared, ["public.t by own"]);
-    let place = Place::new();
+    let place = FakeFolder::new();
     place.load::<true, false>("--schema %/events.json", &inline("a")).expect("a load");
     assert_eq!((place.world.borrow().prepared.len(), place.world.borrow().plans.len()), (1, 1));
 }

@@ -1,0 +1,141 @@
+//! What a load writes besides its tables: what it prints, the state file, the rejects, the line on the terminal.
+
+use etl_component::{Context, Fault};
+use etl_schema::Violation;
+use etl_stream::Line;
+use etl_stream::reader::Totals;
+use serde_json::value::RawValue;
+
+use crate::args::Settings;
+use crate::emit::{Emit, Receipt};
+use crate::progress::Progress;
+use crate::rejects::Rejects;
+use crate::state::StateOut;
+
+/// How many records pass between two looks at the progress line.
+const PROGRESS_EVERY: u64 = 1024;
+
+/// The files and streams of a run.
+pub(super) struct Outputs {
+    pub(super) emit: Emit,
+    pub(super) rejects: Rejects,
+    state_out: StateOut,
+    progress: Progress,
+    /// The line up to which records were passed on or set aside, by this attempt or one before it.
+    furthest: u64,
+}
+
+impl Outputs {
+    /// Opens them. `emit` is open already, so that its failure comes before that of a database.
+    ///
+    /// # Errors
+    /// 74 if one cannot be created.
+    pub(super) fn open(
+        emit: Emit,
+        settings: &Settings,
+        context: &Context,
+        target: String,
+    ) -> Result<Outputs, Fault> {
+        Ok(Outputs {
+            emit,
+            state_out: StateOut::create(settings.state_out.as_deref())?,
+            rejects: Rejects::create(settings, context.producer())?,
+            progress: Progress::new(target),
+            furthest: 0,
+        })
+    }
+
+    /// The next load of the run starts.
+    pub(super) fn start_load(&mut self) {
+        self.furthest = 0;
+        self.rejects.next_load();
+    }
+
+    /// The sink took a record.
+    ///
+    /// # Errors
+    /// 141 or 74 if it cannot be passed on.
+    #[inline]
+    pub(super) fn taken(&mut self, line: Line<'_>) -> Result<(), Fault> {
+        let first_time = self.is_first_time(line);
+        self.emit.taken(line)?;
+        if first_time { self.emit.record(line) } else { Ok(()) }
+    }
+
+    /// Whether a record that was loaded before is still to be passed on.
+    pub(super) fn wants(&self, line: Line<'_>) -> bool {
+        self.emit.passes_on() && line.number > self.furthest
+    }
+
+    /// Looks at a record that was loaded before; it is passed on if it was not set aside then.
+    ///
+    /// # Errors
+    /// 141 or 74 if it cannot be passed on.
+    pub(super) fn passed(&mut self, line: Line<'_>, fits: bool) -> Result<(), Fault> {
+        self.furthest = line.number;
+        if fits { self.emit.record(line) } else { Ok(()) }
+    }
+
+    /// Sets a record aside.
+    ///
+    /// # Errors
+    /// 3 if there are more than allowed, 74 if it cannot be written.
+    pub(super) fn refused(&mut self, line: Line<'_>, violation: &Violation) -> Result<(), Fault> {
+        if self.is_first_time(line) { self.rejects.add(line, violation) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn is_first_time(&mut self, line: Line<'_>) -> bool {
+        let first_time = line.number > self.furthest;
+        self.furthest = self.furthest.max(line.number);
+        first_time
+    }
+
+    /// Shows how far the run is, now and then.
+    #[inline]
+    pub(super) fn show(&mut self, totals: &Totals) {
+        if totals.records.is_multiple_of(PROGRESS_EVERY) {
+            self.progress.update(totals.records, totals.bytes);
+        }
+    }
+
+    /// Writes down what must be there when the load is committed: the state beside its place, and the rejects.
+    ///
+    /// # Errors
+    /// 74 if it cannot be written.
+    pub(super) fn prepare(&mut self, state: Option<&RawValue>) -> Result<(), Fault> {
+        self.prepare_state(state)?;
+        self.rejects.finish()
+    }
+
+    /// The same for a load that wrote no rejects.
+    ///
+    /// # Errors
+    /// 74 if it cannot be written.
+    pub(super) fn prepare_state(&mut self, state: Option<&RawValue>) -> Result<(), Fault> {
+        self.state_out.prepare(state.map(RawValue::get))
+    }
+
+    /// The data is safe: tells everyone.
+    ///
+    /// # Errors
+    /// 74 if the state file does not get its name.
+    pub(super) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
+        // First what the next run depends on: printing can wait for a slow reader.
+        self.state_out.publish()?;
+        self.emit.committed(receipts, state);
+        Ok(())
+    }
+
+    /// The run is over. The rejects are worth reading above all when it failed; but one that failed without any must not take the
+    /// place of those of an earlier one.
+    ///
+    /// # Errors
+    /// 74 if the rejects cannot be written.
+    pub(super) fn close_rejects(&mut self, failed: bool) -> Result<(), Fault> {
+        if failed && self.rejects.count() == 0 {
+            self.rejects.discard();
+        }
+        self.rejects.finish()
+    }
+}

@@ -1,0 +1,94 @@
+//! What is to be done with the targets of a run, found out as early as they are known.
+
+use etl_component::Fault;
+use etl_stream::SchemaRef;
+
+use crate::args::{Mode, Settings};
+use crate::sink::{Plan, PlanError, Sink};
+use crate::target::Target;
+
+/// Plans that were made before the load's transaction, each for what its part of the stream says of its schema.
+pub(super) struct Plans<'a, S: Sink> {
+    settings: &'a Settings,
+    made: Vec<(Option<SchemaRef>, Plan<S::Details>)>,
+}
+
+impl<'a, S: Sink> Plans<'a, S> {
+    pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
+        Plans { settings, made: Vec::new() }
+    }
+
+    /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one from the
+    /// stream.
+    ///
+    /// # Errors
+    /// Those of [`Sink::plan`].
+    pub(super) fn check_flags(&mut self, sink: &mut S) -> Result<(), Fault> {
+        let by_schema = self.settings.schema.is_some();
+        if !by_schema && self.settings.table.is_none() {
+            return Ok(());
+        }
+        match sink.plan(self.target(None)?) {
+            Ok(plan) if by_schema => self.made.push((None, plan)),
+            Err(error) if by_schema => return Err(error.into()),
+            Err(PlanError::Failed(fault)) => return Err(fault),
+            // By the table's own columns it may not be what will be done: the stream may have a schema.
+            Ok(_) | Err(PlanError::Unfit(_)) => (),
+        }
+        Ok(())
+    }
+
+    /// The input has shown a stream of this schema: finds out what cannot work, without touching anything. `sealed` says
+    /// whether it is in a segment.
+    ///
+    /// # Errors
+    /// 2 for a plain stream that would replace a table; else those of [`Sink::plan`].
+    pub(super) fn look_ahead(
+        &mut self,
+        sink: &mut S,
+        schema: Option<&SchemaRef>,
+        sealed: bool,
+    ) -> Result<(), Fault> {
+        if !sealed && self.settings.mode == Some(Mode::Replace) && self.settings.replace_needs_seal {
+            return Err(Fault::usage(
+                "mode replace needs a sealed stream, for a cut one would replace the whole by a part \
+                 (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
+            ));
+        }
+        let schema = self.carried(schema);
+        if !self.made.iter().any(|(known, _)| known.as_ref() == schema) {
+            let plan = sink.plan(self.target(schema)?)?;
+            self.made.push((schema.cloned(), plan));
+        }
+        Ok(())
+    }
+
+    /// Makes the tables of all plans exist and fit.
+    ///
+    /// # Errors
+    /// Those of [`Sink::prepare`].
+    pub(super) fn prepare(&mut self, sink: &mut S) -> Result<(), Fault> {
+        self.made.iter_mut().try_for_each(|(_, plan)| sink.prepare(plan))
+    }
+
+    /// The plan that was made for a stream of this schema, if it is good in the load's transaction. It is used once, for in another
+    /// attempt the database may be another.
+    pub(super) fn take(&mut self, schema: Option<&SchemaRef>) -> Option<Plan<S::Details>> {
+        let schema = self.carried(schema);
+        let made = self.made.iter().position(|(known, _)| S::PLANS_LAST && known.as_ref() == schema);
+        made.map(|at| self.made.swap_remove(at).1)
+    }
+
+    /// The target of a stream of this schema.
+    ///
+    /// # Errors
+    /// Those of [`Target::resolve`].
+    pub(super) fn target(&self, schema: Option<&SchemaRef>) -> Result<Target, Fault> {
+        Target::resolve(self.settings, self.carried(schema), S::table_of)
+    }
+
+    /// What the stream says of its schema, unless a flag says it for all.
+    fn carried<'s>(&self, schema: Option<&'s SchemaRef>) -> Option<&'s SchemaRef> {
+        schema.filter(|_| self.settings.schema.is_none())
+    }
+}

@@ -1,0 +1,66 @@
+//! The cursors of a load.
+
+use etl_stream::StreamId;
+use serde_json::value::RawValue;
+
+/// The last cursor of each stream that has one, and that of the whole input.
+#[derive(Default)]
+pub(super) struct States(Vec<(Option<StreamId>, Box<RawValue>)>);
+
+impl From<Option<Box<RawValue>>> for States {
+    /// The cursor that a whole input ended with before.
+    fn from(state: Option<Box<RawValue>>) -> States {
+        States(state.map(|state| (None, state)).into_iter().collect())
+    }
+}
+
+impl States {
+    /// A cursor takes the place of the one before it of the same stream, or of the whole input.
+    pub(super) fn put(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
+        match self.0.iter_mut().find(|(known, _)| *known == stream) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((stream, value)),
+        }
+    }
+
+    /// What is stored and printed: the cursor of the input as it is, those of streams as a list in the order they first came.
+    pub(super) fn value(&self) -> Option<Box<RawValue>> {
+        match self.0.as_slice() {
+            [] => None,
+            [(None, value)] => Some(value.clone()),
+            several => {
+                let several: Vec<&str> = several.iter().map(|(_, value)| value.get()).collect();
+                RawValue::from_string(format!("[{}]", several.join(","))).ok()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etl_stream::{Decoder, Event, Line};
+
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn value(states: &States) -> Option<String> {
+        states.value().map(|value| value.get().to_owned())
+    }
+
+    #[test]
+    fn the_last_cursor_of_each_counts() {
+        let record = Event::Record(Line { number: 1, offset: 0, bytes: b"{}" });
+        let stream = Decoder::default().stream(&record);
+        let mut states = States::default();
+        assert_eq!(value(&states), None);
+        states.put(None, raw("1"));
+        states.put(None, raw(r#"{"at":2}"#));
+        assert_eq!(value(&states).as_deref(), Some(r#"{"at":2}"#));
+        states.put(stream, raw("3"));
+        states.put(stream, raw("4"));
+        assert_eq!(value(&states).as_deref(), Some(r#"[{"at":2},4]"#));
+    }
+}
