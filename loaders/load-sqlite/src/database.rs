@@ -19,7 +19,7 @@ impl Database {
     /// Opens the file, or creates it, and reads its catalog: what is no database, or not ours to read, fails now.
     pub(crate) fn open(path: &Path) -> Result<Database, Fault> {
         let name = name(path)?;
-        let fault = |error| unopened(path, fault(&cannot_open(path), error));
+        let fault = |error| unopened(path, error);
         let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(fault)?;
         if connection.is_readonly("main").map_err(fault)? {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
@@ -120,18 +120,17 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// SQLite says that it cannot open a file, and not why; the system does.
-fn unopened(path: &Path, fault: Fault) -> Fault {
-    if fault.class() != Class::Config {
-        return fault;
+fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
+    let system =
+        || std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    if is_unusable(&error)
+        && let Err(error) = system()
+    {
+        let denied = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+        let class = if denied { Class::Denied } else { Class::Config };
+        return Fault::new(class, cannot_open(path)).because(error);
     }
-    match std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
-        Err(error) => {
-            let denied = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
-            let class = if denied { Class::Denied } else { Class::Config };
-            Fault::new(class, fault.message()).because(error)
-        }
-        Ok(_) => fault,
-    }
+    fault(&cannot_open(path), error)
 }
 
 /// Waits a little for another connection's lock, as long as it takes; a signal ends the process meanwhile.
@@ -146,6 +145,13 @@ fn wait(times: i32) -> bool {
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether the file is not a database that SQLite can use: its path leads nowhere, it is something else, or its
+/// catalog cannot be read.
+fn is_unusable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::Unknown))
 }
 
 /// SQLite's result codes (<https://www.sqlite.org/rescode.html>) as classes.

@@ -8,8 +8,10 @@ mod catalog;
 mod database;
 mod ledger;
 mod merge;
+mod names;
 mod plan;
 mod sink;
+mod types;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;

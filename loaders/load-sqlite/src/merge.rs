@@ -3,14 +3,11 @@
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
-use etl_schema::{Schema, quote_ident};
+use etl_schema::quote_ident;
 
 use crate::database::{Database, fault};
+use crate::names::{STAGE_PREFIX, column_list, key_list};
 use crate::plan::Plan;
-use crate::sink::column_list;
-
-/// What the names of temporary tables start with, which no target's can: a temporary table would hide it.
-pub(crate) const PREFIX: &str = "etl_stage_";
 
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
@@ -20,7 +17,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Creates it, with the target's own affinities and collations, so that values compare as they do there.
     pub(crate) fn create(database: &Database, plan: &Plan, index: usize) -> Result<Stage, Fault> {
-        let name = format!("temp.{PREFIX}{index}");
+        let name = format!("temp.{STAGE_PREFIX}{index}");
         let columns = plan.details.stored.columns.iter().zip(&plan.details.storage);
         let mut columns: Vec<String> =
             columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
@@ -46,60 +43,93 @@ impl Stage {
         fed: u64,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, Fault> {
-        let (stage, table) = (&self.name, quote_ident(&plan.name));
-        let fault = |error| fault(&format!("table {}", plan.name), error);
-        let count = |sql: String| {
-            let count = database.connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
-            count.map(i64::unsigned_abs).map_err(fault)
-        };
-        let change = |sql: String| {
-            let changed = database.connection.execute(&sql, []);
-            changed.map(|rows| rows as u64).map_err(fault)
-        };
-        let staged = count(format!("SELECT count(*) FROM {stage}"))?;
-        let superseded = fed - staged;
-        let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
         // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
         // that of the index.
         let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
         let same = same.collect::<Vec<_>>().join(" AND ");
+        let merge = Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same };
+        let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
         if let Some(new) = new {
-            let absent = match plan.mode {
-                Mode::Append | Mode::Replace => String::new(),
-                Mode::Ignore | Mode::Upsert => {
-                    format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})")
-                }
-            };
-            let rows = format!("SELECT etl_row FROM {stage} new {absent}");
-            let mut rows = database.connection.prepare(&rows).map_err(fault)?;
-            let mut rows = rows.query([]).map_err(fault)?;
-            while let Some(row) = rows.next().map_err(fault)? {
-                new(row.get::<_, i64>(0).map_err(fault)?.unsigned_abs());
-            }
+            merge.tell_new(new)?;
         }
-        let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
-        // A trigger may answer RAISE(IGNORE), which leaves a row out or as it is, and tells nobody.
-        let triggers =
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE";
-        let triggers = database.connection.query_row(triggers, [&plan.name], |row| row.get::<_, i64>(0));
-        let triggers = triggers.map_err(fault)? > 0;
+        let Merged { inserted, updated, known } = merge.run(staged)?;
+        if inserted + known != staged || updated > known {
+            return Err(Fault::data(format!(
+                "table {}: of {staged} rows {inserted} were inserted and {updated} of {known} updated: a trigger of \
+                 the table keeps rows out",
+                plan.name
+            )));
+        }
+        database.batch(&format!("DROP TABLE {}", self.name))?;
+        Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged })
+    }
+}
+
+/// A stage on its way into its target.
+struct Merge<'a> {
+    database: &'a Database,
+    plan: &'a Plan,
+    stage: &'a str,
+    /// The target, quoted.
+    table: String,
+    /// That a row `new` has the key of a row `old`.
+    same: String,
+}
+
+/// What the statements of a merge did.
+struct Merged {
+    inserted: u64,
+    updated: u64,
+    /// Rows of the stage whose key the target had.
+    known: u64,
+}
+
+impl Merge<'_> {
+    /// Tells which rows of the stage the target does not have, by the positions of their records.
+    fn tell_new(&self, new: &mut dyn FnMut(u64)) -> Result<(), Fault> {
+        let Merge { stage, table, same, .. } = self;
+        let absent = match self.plan.mode {
+            Mode::Append | Mode::Replace => String::new(),
+            Mode::Ignore | Mode::Upsert => {
+                format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})")
+            }
+        };
+        let rows = format!("SELECT etl_row FROM {stage} new {absent}");
+        let fault = |error| self.fault(error);
+        let mut rows = self.database.connection.prepare(&rows).map_err(fault)?;
+        let mut rows = rows.query([]).map_err(fault)?;
+        while let Some(row) = rows.next().map_err(fault)? {
+            new(row.get::<_, i64>(0).map_err(fault)?.unsigned_abs());
+        }
+        Ok(())
+    }
+
+    /// Inserts and updates as the mode has it.
+    fn run(&self, staged: u64) -> Result<Merged, Fault> {
+        let Merge { plan, stage, table, same, .. } = self;
+        let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
         // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
         let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
-        let (inserted, updated, known) = match plan.mode {
-            Mode::Append | Mode::Replace => (change(insert)?, 0, 0),
+        let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
+        let triggers = self.has_triggers()?;
+        match plan.mode {
+            Mode::Append | Mode::Replace => {
+                Ok(Merged { inserted: self.change(&insert)?, updated: 0, known: 0 })
+            }
             Mode::Ignore => {
-                let known = if triggers { Some(count(there)?) } else { None };
-                let inserted = change(format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
-                (inserted, 0, known.unwrap_or(staged.saturating_sub(inserted)))
+                let known = if triggers { Some(self.count(&there)?) } else { None };
+                let inserted = self.change(&format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
+                let known = known.unwrap_or(staged.saturating_sub(inserted));
+                Ok(Merged { inserted, updated: 0, known })
             }
             Mode::Upsert => {
-                let known = count(there.clone())?;
+                let known = self.count(&there)?;
                 let differs = differs(plan, "old", "new").filter(|_| triggers);
-                let differing =
-                    differs.map(|differs| count(format!("{there} WHERE {differs}"))).transpose()?;
-                let update = do_update(plan, &table);
-                let changed = change(format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
-                let inserted = count(there)?.saturating_sub(known);
+                let differing = differs.map(|differs| self.count(&format!("{there} WHERE {differs}")));
+                let differing = differing.transpose()?;
+                let update = do_update(plan, table);
+                let changed = self.change(&format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
+                let inserted = self.count(&there)?.saturating_sub(known);
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
                     return Err(Fault::data(format!(
@@ -108,24 +138,32 @@ impl Stage {
                         plan.name
                     )));
                 }
-                (inserted, updated, known)
+                Ok(Merged { inserted, updated, known })
             }
-        };
-        if inserted + known != staged || updated > known {
-            return Err(Fault::data(format!(
-                "table {}: of {staged} rows {inserted} were inserted and {updated} of {known} updated: a trigger of \
-                 the table keeps rows out",
-                plan.name
-            )));
         }
-        let counts = Counts { inserted, updated, unchanged: known - updated, superseded };
-        database.batch(&format!("DROP TABLE {stage}"))?;
-        Ok(counts)
     }
-}
 
-fn key_list(schema: &Schema) -> String {
-    schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ")
+    /// Whether the target has triggers: one may answer RAISE(IGNORE), which leaves a row out or as it is, and tells
+    /// nobody.
+    fn has_triggers(&self) -> Result<bool, Fault> {
+        let triggers = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
+        let triggers = self.database.connection.query_row(triggers, [&self.plan.name], |row| row.get(0));
+        triggers.map_err(|error| self.fault(error))
+    }
+
+    fn count(&self, sql: &str) -> Result<u64, Fault> {
+        let count = self.database.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        count.map(i64::unsigned_abs).map_err(|error| self.fault(error))
+    }
+
+    fn change(&self, sql: &str) -> Result<u64, Fault> {
+        let changed = self.database.connection.execute(sql, []);
+        changed.map(|rows| rows as u64).map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, error: rusqlite::Error) -> Fault {
+        fault(&format!("table {}", self.plan.name), error)
+    }
 }
 
 /// Rows that would not change are not written; they are counted as unchanged.

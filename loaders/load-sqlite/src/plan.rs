@@ -6,10 +6,13 @@ use std::sync::Arc;
 use etl_component::Fault;
 use etl_load::args::EmitKind;
 use etl_load::{Evolve, Mode, Settings, Target, stamp};
-use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
+use etl_schema::{Dialect, Schema, Type, ddl, quote_ident};
 
+use crate::catalog::{self, Existing, Fit};
 use crate::database::Database;
-use crate::{catalog, ledger, merge};
+use crate::ledger;
+use crate::names::STAGE_PREFIX;
+use crate::types::new_storage;
 
 pub(crate) type Plan = etl_load::Plan<Details>;
 
@@ -24,7 +27,7 @@ pub(crate) struct Details {
     /// How the table stores and compares the columns: affinity, and of the key's the collation.
     pub(crate) storage: Vec<String>,
     /// What is inserted for each column: `?`, or more where the table has a default.
-    pub(crate) places: Vec<String>,
+    pub(crate) placeholders: Vec<String>,
     /// Whether it will be asked which records are new.
     pub(crate) news: bool,
 }
@@ -36,21 +39,18 @@ pub(crate) struct Details {
 pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, Fault> {
     let Target { table: name, schema } = target;
     let lower = name.to_ascii_lowercase();
-    if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(merge::PREFIX) {
+    if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(STAGE_PREFIX) {
         return Err(Fault::config(format!("table {name}: the name is reserved")));
     }
     let found = catalog::inspect(database, &name)?;
     // SQLite's names know no case, the ledger's do.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
-    let (schema, places) = match (schema, &found) {
-        (Some(schema), _) => {
-            let places = vec!["?".to_owned(); schema.columns.len()];
-            (schema, places)
-        }
+    let (schema, mut placeholders) = match (schema, &found) {
+        (Some(schema), _) => (schema, Vec::new()),
         (None, Some(table)) => {
             let schema = table.schema()?;
-            let places = table.places(&schema);
-            (schema, places)
+            let placeholders = table.placeholders(&schema);
+            (schema, placeholders)
         }
         (None, None) => {
             return Err(Fault::config(format!(
@@ -58,47 +58,60 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
             )));
         }
     };
-    if let Some(key) = schema.key.iter().find(|&&key| matches!(schema.columns[key].ty, Type::Decimal { .. }))
-    {
-        let key = &schema.columns[*key].name;
-        return Err(Fault::config(format!(
-            "table {name}: key column {key} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \
-             keys; make it an integer or a text"
-        )));
-    }
+    check_key(&name, &schema)?;
     let mode = settings.mode_for(&name, &schema)?;
     let stored = stamp::stored(&schema, settings.stamp)?;
-    let (mut storage, missing) = match &found {
-        None => (stored.columns.iter().map(new_storage).collect(), Vec::new()),
-        Some(table) => {
-            let (storage, missing) = table.fit(&stored, settings.evolve == Evolve::AddColumns)?;
-            let declared = |column: usize| (column, table.declaration(&stored.columns[column].ty));
-            (storage, missing.into_iter().map(declared).collect())
+    placeholders.resize(stored.columns.len(), "?".to_owned());
+    let Fit { mut storage, missing } = match &found {
+        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns)?,
+        None => {
+            let storage = stored.columns.iter().map(|column| new_storage(&column.ty).to_owned());
+            Fit { storage: storage.collect(), missing: Vec::new() }
         }
     };
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
-        match table.collations(database, &schema)? {
-            Some(collations) => schema.key.iter().zip(collations).for_each(|(&column, collation)| {
-                storage[column] += &format!(" COLLATE {}", quote_ident(&collation));
-            }),
-            None if matches!(mode, Mode::Upsert | Mode::Ignore) => {
-                let (key, of) = (schema.key_names().collect::<Vec<_>>().join(", "), &schema.name);
-                let message = format!("table {name} has no unique index on ({key}), the key of schema {of}");
-                return Err(Fault::config(message));
-            }
-            None => (),
-        }
+        collate(&mut storage, database, table, &schema, mode)?;
     }
-    let stamps = stored.columns.len() - schema.columns.len();
-    let places = places.into_iter().chain(std::iter::repeat_n("?".to_owned(), stamps)).collect();
     let news = settings.emit == EmitKind::New;
-    let details = Details { create: found.is_none(), stored, missing, storage, places, news };
+    let details = Details { create: found.is_none(), stored, missing, storage, placeholders, news };
     Ok(Plan { name, mode, schema: Arc::new(schema), details })
 }
 
-/// How a column is stored in a table that is made for it.
-pub(crate) fn new_storage(column: &Column) -> String {
-    catalog::affinity(&column.ty.sqlite()).to_owned()
+fn check_key(table: &str, schema: &Schema) -> Result<(), Fault> {
+    let mut key = schema.key.iter().map(|&key| &schema.columns[key]);
+    match key.find(|column| matches!(column.ty, Type::Decimal { .. })) {
+        Some(column) => Err(Fault::config(format!(
+            "table {table}: key column {} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \
+             keys; make it an integer or a text",
+            column.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Lets the key's columns compare as the table's unique index compares them.
+fn collate(
+    storage: &mut [String],
+    database: &Database,
+    table: &Existing,
+    schema: &Schema,
+    mode: Mode,
+) -> Result<(), Fault> {
+    match table.collations(database, schema)? {
+        Some(collations) => {
+            for (&column, collation) in schema.key.iter().zip(collations) {
+                storage[column] += &format!(" COLLATE {}", quote_ident(&collation));
+            }
+        }
+        None if matches!(mode, Mode::Upsert | Mode::Ignore) => {
+            let (key, of) = (schema.key_names().collect::<Vec<_>>().join(", "), &schema.name);
+            let message =
+                format!("table {} has no unique index on ({key}), the key of schema {of}", table.name);
+            return Err(Fault::config(message));
+        }
+        None => (),
+    }
+    Ok(())
 }
 
 /// The statements that make the table what it has to be.

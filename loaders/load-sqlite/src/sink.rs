@@ -11,6 +11,7 @@ use rusqlite::types::Null;
 use crate::database::{self, Database};
 use crate::ledger;
 use crate::merge::Stage;
+use crate::names::column_list;
 use crate::plan::{self, Details, Plan, statements};
 
 /// A database that takes loads.
@@ -142,7 +143,7 @@ struct Table<'c> {
 impl<'c> Table<'c> {
     /// Makes the table ready: created if it is missing, emptied if it is to be replaced.
     fn open(database: &'c Database, plan: &Plan, index: usize) -> Result<Table<'c>, Fault> {
-        let Details { create, stored, places, news, .. } = &plan.details;
+        let Details { create, stored, placeholders, news, .. } = &plan.details;
         database.batch(&statements(plan))?;
         if *create {
             log::info!("table {} created in {}, once this is committed", plan.name, database.name);
@@ -164,7 +165,7 @@ impl<'c> Table<'c> {
             _ if plan.schema.key.is_empty() => None,
             _ => Some(Stage::create(database, plan, index)?),
         };
-        let (mut columns, mut places) = (column_list(stored), places.join(", "));
+        let (mut columns, mut placeholders) = (column_list(stored), placeholders.join(", "));
         let into = match &stage {
             Some(stage) => stage.insert_into(plan.mode),
             // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
@@ -173,11 +174,11 @@ impl<'c> Table<'c> {
         let news = *news && stage.is_some();
         if news {
             columns += ", etl_row";
-            places += ", ?";
+            placeholders += ", ?";
         }
         let insert = database
             .connection
-            .prepare(&format!("{into} ({columns}) VALUES ({places})"))
+            .prepare(&format!("{into} ({columns}) VALUES ({placeholders})"))
             .map_err(|error| database.fault(error))?;
         let stamp = stored.columns.len() > plan.schema.columns.len();
         Ok(Table { insert, stage, news, stamp, fed: 0, text: Vec::new() })
@@ -218,9 +219,4 @@ impl<'c> Table<'c> {
         }
         insert.raw_execute()
     }
-}
-
-/// The schema's columns, quoted, as SQL lists them.
-pub(crate) fn column_list(schema: &Schema) -> String {
-    schema.columns.iter().map(|column| quote_ident(&column.name)).collect::<Vec<_>>().join(", ")
 }
