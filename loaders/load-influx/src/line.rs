@@ -15,7 +15,7 @@ use etl_schema::{InfluxType, Row, Schema, Value, Violation, format_uuid, time};
 use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
 
-use crate::plan::Mapping;
+use crate::mapping::Mapping;
 use crate::settings::Precision;
 
 /// The earliest and latest nanosecond of a point (`models.MinNanoTime` and `models.MaxNanoTime` of InfluxDB).
@@ -166,7 +166,7 @@ impl Encoder {
             Precision::S => 1_000_000_000,
         };
         if nanos % per_unit != 0 {
-            return refuse(&format!("is finer than --precision {}", unit(self.precision)));
+            return refuse(&format!("is finer than --precision {}", self.precision.unit()));
         }
         Ok(nanos / per_unit)
     }
@@ -193,16 +193,6 @@ fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
         three -= 1000;
     }
     Some(micros.checked_mul(1000).and_then(|nanos| nanos.checked_add(three)))
-}
-
-/// The unit of timestamps as `--precision` names it.
-pub(crate) fn unit(precision: Precision) -> &'static str {
-    match precision {
-        Precision::Ns => "ns",
-        Precision::Us => "us",
-        Precision::Ms => "ms",
-        Precision::S => "s",
-    }
 }
 
 /// The measurement, `,KEY=` of a tag and `KEY=` of a field, escaped.

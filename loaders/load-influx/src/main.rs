@@ -3,10 +3,14 @@
 //! ```sh
 //! extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather
 //! ```
+//!
+//! Its files from the bottom up, each of which uses only files before it: `settings`; for what is sent, `mapping`, `line`
+//! and `plan`; for how, `batch`, `spool`, `reply`, `tally`, `send` and `flight`; and `sink`.
 
 mod batch;
 mod flight;
 mod line;
+mod mapping;
 mod plan;
 mod reply;
 mod send;

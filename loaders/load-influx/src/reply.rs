@@ -8,6 +8,16 @@ use etl_component::{Class, redact};
 use etl_http::{Reply, Verdict};
 use serde_json::Value;
 
+use crate::settings::Api;
+
+/// What a server is like.
+pub(crate) struct Server {
+    /// It is known to read a string to its closing quote, also where that is on another line.
+    pub(crate) whole_strings: bool,
+    /// It is VictoriaMetrics.
+    pub(crate) victoria: bool,
+}
+
 /// What became of the points of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -35,7 +45,10 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
         200 if reply.body.trim_ascii().is_empty() => Some(Verdict::Accept),
         400 | 422 if !reply.is_html() => Some(Verdict::Accept),
         401 | 403 => fail(Class::Denied, told(reply)),
-        404 if reply.body.starts_with(b"{") => fail(Class::Config, told(reply)),
+        404 if reply.body.starts_with(b"{") => {
+            let hint = if lacks_database(reply) { " (--create makes it)" } else { "" };
+            fail(Class::Config, told(reply) + hint)
+        }
         404 => fail(Class::Config, told(reply) + " (--url and --api say where the API is, and which)"),
         0..=400 | 422 => {
             let what = if reply.is_html() { "a page of HTML" } else { "what no InfluxDB says" };
@@ -58,6 +71,44 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
         400 | 422 => Answer::Refused(reason),
         _ => Answer::Stored,
     }
+}
+
+/// Reads the reply to a write without a point.
+///
+/// # Errors
+/// Why the server takes no write, in its words.
+pub(crate) fn server(reply: &Reply, api: Api) -> Result<Server, String> {
+    match answer(reply) {
+        Answer::Refused(reason) if api == Api::V1 || names_organization(&reason) => Err(reason),
+        // Version 2 says 400 to a write without a point, once it has found the bucket and looked at the token.
+        _ => Ok(Server {
+            // InfluxDB 1 and 2 say what build they are; who else says its version does not.
+            whole_strings: reply.header("x-influxdb-build").is_some(),
+            victoria: reply.header("x-server-hostname").is_some(),
+        }),
+    }
+}
+
+/// Reads the reply to CREATE DATABASE
+/// (<https://docs.influxdata.com/influxdb/v1/tools/api/#query-http-endpoint>).
+///
+/// # Errors
+/// Why there is no database, in the server's words.
+pub(crate) fn created(reply: &Value) -> Result<(), &str> {
+    match reply["results"][0]["error"].as_str().or_else(|| reply["error"].as_str()) {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}
+
+/// Whether a 404 of version 1 is of the database: `database not found: "weather"`.
+fn lacks_database(reply: &Reply) -> bool {
+    said(reply).contains("database not found")
+}
+
+/// Whether version 2 refuses the organization: `please provide either orgID or org`.
+fn names_organization(reason: &str) -> bool {
+    reason.to_lowercase().contains("org")
 }
 
 /// The message of an error: `error` in version 1, `message` in version 2.

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::batch::Batch;
-use crate::reply::{self, Answer};
+use crate::reply::{self, Answer, Server};
 use crate::settings::{Api, Database};
 use crate::tally::Tally;
 
@@ -25,14 +25,6 @@ pub(crate) struct Sender {
     database: Arc<Database>,
     tally: Arc<Mutex<Tally>>,
     stop: Arc<AtomicBool>,
-}
-
-/// What a server is like.
-pub(crate) struct Server {
-    /// It is known to read a string to its closing quote, also where that is on another line.
-    pub(crate) whole_strings: bool,
-    /// It is VictoriaMetrics.
-    pub(crate) victoria: bool,
 }
 
 impl Sender {
@@ -58,20 +50,8 @@ impl Sender {
         if self.database.create {
             self.create()?;
         }
-        let reply = self.post(&[])?;
-        match reply::answer(&reply) {
-            Answer::Refused(reason)
-                if self.database.api == Api::V1 || reason.to_lowercase().contains("org") =>
-            {
-                Err(Fault::config(format!("{}: {reason}", self.database.address())))
-            }
-            // Version 2 says 400 to a write without a point, once it has found the bucket and looked at the token.
-            _ => Ok(Server {
-                // InfluxDB 1 and 2 say what build they are; who else says its version does not.
-                whole_strings: reply.header("x-influxdb-build").is_some(),
-                victoria: reply.header("x-server-hostname").is_some(),
-            }),
-        }
+        reply::server(&self.post(&[])?, self.database.api)
+            .map_err(|reason| Fault::config(format!("{}: {reason}", self.database.address())))
     }
 
     /// <https://docs.influxdata.com/influxdb/v1/query_language/manage-database/#create-database>: nothing happens if
@@ -81,14 +61,10 @@ impl Sender {
         let request =
             Request::post(&self.database.base, "query", "application/x-www-form-urlencoded", Vec::new())
                 .query("q", format!("CREATE DATABASE \"{name}\""));
-        let reply = self.client.send(&self.authorized(request))?;
-        let answer: serde_json::Value = reply.json()?;
-        match answer["results"][0]["error"].as_str().or_else(|| answer["error"].as_str()) {
-            None => Ok(()),
-            Some(error) => {
-                Err(Fault::config(format!("database {} cannot be created: {error}", self.database.name)))
-            }
-        }
+        let answer = self.client.send(&self.authorized(request))?.json()?;
+        reply::created(&answer).map_err(|error| {
+            Fault::config(format!("database {} cannot be created: {error}", self.database.name))
+        })
     }
 
     /// Sends a batch; the tally has what became of it.
@@ -180,12 +156,7 @@ impl Sender {
             request = request.header("Expect", "100-continue");
         }
         self.client.renew_deadline();
-        self.client.send(&self.authorized(request)).map_err(|fault| match fault.class() {
-            Class::Config if fault.message().contains("database not found") => {
-                fault.adding(" (--create makes it)")
-            }
-            _ => fault,
-        })
+        self.client.send(&self.authorized(request))
     }
 
     fn authorized(&self, request: Request) -> Request {

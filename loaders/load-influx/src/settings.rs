@@ -116,14 +116,21 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
+    /// Its name, as `--precision` has it.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Precision::Ns => "ns",
+            Precision::Us => "us",
+            Precision::Ms => "ms",
+            Precision::S => "s",
+        }
+    }
+
     /// Its name in a request: API v1 calls microseconds `u`.
     fn name(self, api: Api) -> &'static str {
         match (self, api) {
-            (Precision::Ns, _) => "ns",
             (Precision::Us, Api::V1) => "u",
-            (Precision::Us, Api::V2) => "us",
-            (Precision::Ms, _) => "ms",
-            (Precision::S, _) => "s",
+            _ => self.unit(),
         }
     }
 }

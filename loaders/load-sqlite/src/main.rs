@@ -3,6 +3,9 @@
 //! ```sh
 //! extract-openweather current --city Seattle | load-sqlite --db weather.db
 //! ```
+//!
+//! Its files from the bottom up, each of which uses only files before it: `names` and `types`, `database`, `catalog` and
+//! `ledger`, `plan`, `merge`, `sink`.
 
 mod catalog;
 mod database;

@@ -146,7 +146,8 @@ impl Merge<'_> {
     /// Whether the target has triggers: one may answer RAISE(IGNORE), which leaves a row out or as it is, and tells
     /// nobody.
     fn has_triggers(&self) -> Result<bool, Fault> {
-        let triggers = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
+        let triggers = "SELECT EXISTS (
+                          SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
         let triggers = self.database.connection.query_row(triggers, [&self.plan.name], |row| row.get(0));
         triggers.map_err(|error| self.fault(error))
     }

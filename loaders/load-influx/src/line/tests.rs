@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use etl_load::Target;
 use etl_schema::{Checker, Schema, UnknownFields};
 use etl_stream::json::Scanner;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::plan;
+use crate::mapping::map;
 
 const PLAIN: &str = r#"{"x-time": "at", "x-key": ["site", "at"], "required": ["site", "at"], "properties": {
     "site": {"type": "string"}, "at": {"type": "string", "format": "date-time"}, "area": {"type": ["string", "null"], "x-influx": {"role": "tag"}},
@@ -23,17 +22,22 @@ const PLAIN: &str = r#"{"x-time": "at", "x-key": ["site", "at"], "required": ["s
 const ANY: &str = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"},
     "d": {"type": "number", "x-postgres": {"type": "numeric"}}}}"#;
 
+/// The encoder of a schema's rows in this measurement.
+fn encoder(schema: &Schema, measurement: &str, precision: Precision, whole_strings: bool) -> Encoder {
+    let mapping = map(schema, measurement.to_owned(), whole_strings).expect("a mapping");
+    Encoder::new(schema, mapping, precision, whole_strings)
+}
+
 /// The line of a record, or what is wrong with it.
 fn encode(schema: &str, record: &str, precision: Precision, whole_strings: bool) -> Result<String, String> {
     let schema = Schema::from_json("s", &serde_json::from_str(schema).expect("JSON")).expect("a schema");
-    let target = Target { table: "m".to_owned(), schema: Some(schema) };
-    let plan = plan::plan(target, precision, whole_strings).expect("a plan");
-    let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+    let encoder = encoder(&schema, "m", precision, whole_strings);
+    let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let record = scanner.scan(record.as_bytes()).expect("a record");
     let row = checker.check(&record).map_err(|violation| violation.to_string())?;
     let mut line = b"what was there".to_vec();
-    plan.details.encode(&row, &mut line).map_err(|violation| violation.to_string())?;
+    encoder.encode(&row, &mut line).map_err(|violation| violation.to_string())?;
     Ok(String::from_utf8(line).expect("UTF-8"))
 }
 
@@ -118,16 +122,15 @@ fn names_are_escaped() {
         "at": {"type": "string", "format": "date-time"},
         "a tag,of=all": {"type": "string", "x-influx": {"role": "tag"}}, "a field,of=\"all\"": {"type": "number"}}});
     let schema = Schema::from_json("s", &document).unwrap();
-    let target = Target { table: "a measure,of=all".to_owned(), schema: Some(schema) };
-    let plan = plan::plan(target, Precision::Ns, true).unwrap();
-    let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+    let encoder = encoder(&schema, "a measure,of=all", Precision::Ns, true);
+    let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let record: Json = json!({"at": "1970-01-01T00:00:00Z", "a tag,of=all": "t", "a field,of=\"all\"": 1.5});
     let record = record.to_string();
     let record = scanner.scan(record.as_bytes()).unwrap();
     let row = checker.check(&record).unwrap();
     let mut line = Vec::new();
-    plan.details.encode(&row, &mut line).unwrap();
+    encoder.encode(&row, &mut line).unwrap();
     assert_eq!(
         String::from_utf8(line).unwrap(),
         "a\\ measure\\,of=all,a\\ tag\\,of\\=all=t a\\ field\\,of\\=\"all\"=1.5 0\n"
@@ -190,12 +193,11 @@ fn what_no_point_can_have_is_refused() {
 fn series_and_time_tell_points_apart() {
     let key = |record: &str| {
         let schema = Schema::from_json("s", &serde_json::from_str(PLAIN).unwrap()).unwrap();
-        let target = Target { table: "m".to_owned(), schema: Some(schema) };
-        let plan = plan::plan(target, Precision::Ns, true).unwrap();
-        let mut checker = Checker::new(Arc::clone(&plan.schema), UnknownFields::Error);
+        let encoder = encoder(&schema, "m", Precision::Ns, true);
+        let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
         let mut scanner = Scanner::new();
         let record = scanner.scan(record.as_bytes()).unwrap();
-        plan.details.encode(&checker.check(&record).unwrap(), &mut Vec::new()).unwrap()
+        encoder.encode(&checker.check(&record).unwrap(), &mut Vec::new()).unwrap()
     };
     let one = key(r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1}"#);
     assert_eq!(one, key(r#"{"at":"2023-11-14T23:13:20+01:00","v":2,"n":1,"site":"a"}"#));
