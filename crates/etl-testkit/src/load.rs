@@ -50,7 +50,18 @@ pub fn sealed(id: &str, lines: &[&str]) -> Vec<u8> {
 pub fn many(id: &str, records: usize) -> Vec<u8> {
     let text = "x".repeat(90);
     let lines: Vec<String> = (0..records).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}")).collect();
-    sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+    sealed(id, &strs(&lines))
+}
+
+/// A sealed segment of [`EVENTS`] with these numbers.
+pub fn events(id: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    let lines: Vec<String> = numbers.into_iter().map(|n| format!("{{\"n\":{n}}}")).collect();
+    sealed(id, &strs(&lines))
+}
+
+/// Lines that were made, as the functions here take them.
+pub fn strs(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
 }
 
 /// Lines as a plain stream.

@@ -18,7 +18,7 @@ use std::thread;
 
 pub use rustix::process::Signal;
 
-pub use running::Running;
+pub use running::{Running, wait_until};
 
 /// The path of a binary of this workspace, which was built beside the running test.
 ///
@@ -139,6 +139,11 @@ impl Cmd {
         self.args([arg])
     }
 
+    /// Adds arguments that are separated by blanks.
+    pub fn words(self, args: &str) -> Cmd {
+        self.args(args.split_whitespace())
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Cmd {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
@@ -210,6 +215,18 @@ impl Cmd {
         let first = self.stdout_to(writer).spawn();
         let second = next.stdin_from(reader).spawn();
         (first.finish(), second.finish())
+    }
+
+    /// Starts it, and waits until it has read these bytes from a pipe and waits for more.
+    ///
+    /// # Panics
+    /// If it cannot be started, or ends, or after a minute.
+    #[track_caller]
+    pub fn waiting(self, bytes: impl AsRef<[u8]>) -> Running {
+        let mut running = self.stdin_open().spawn();
+        running.write(bytes);
+        running.wait_until_it_reads();
+        running
     }
 
     /// Starts it.

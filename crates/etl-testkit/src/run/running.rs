@@ -16,6 +16,19 @@ use super::Ran;
 /// How long anything may take before it counts as hanging; no test passes or fails by being faster than this.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Waits until something is so.
+///
+/// # Panics
+/// If it is not so after a minute; `what` names it.
+#[track_caller]
+pub fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !so() {
+        assert!(started.elapsed() < DEADLINE, "{what}: never");
+        thread::yield_now();
+    }
+}
+
 /// A command that runs.
 #[derive(Debug)]
 pub struct Running {
@@ -88,14 +101,11 @@ impl Running {
     ///
     /// # Panics
     /// If stdin is closed, or the process ends, or after a minute.
+    #[track_caller]
     pub fn wait_until_it_reads(&self) {
         let stdin = self.stdin.as_ref().expect("stdin is open");
         let empty = || rustix::io::ioctl_fionread(stdin).expect("a pipe tells what is in it") == 0;
-        let started = Instant::now();
-        while !(empty() && self.sleeps()) {
-            assert!(started.elapsed() < DEADLINE, "it does not read its stdin");
-            thread::yield_now();
-        }
+        wait_until("it reads its stdin", || empty() && self.sleeps());
     }
 
     /// Whether its main thread waits for something (proc(5), `state`).

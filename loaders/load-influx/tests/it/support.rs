@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use etl_testkit::http::{Script, Server};
 use etl_testkit::influx::{Database, Influx};
+use etl_testkit::load;
 use etl_testkit::run::{Cmd, Folder, Ran};
 
 /// Sites with a number, a text and a time; the sites are tags.
@@ -11,7 +12,7 @@ pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-i
     "required": ["site", "at"], "properties": {"site": {"type": "string"}, "at": {"type": "string", "format": "date-time"},
     "v": {"type": ["number", "null"]}, "n": {"type": ["integer", "null"]}, "s": {"type": ["string", "null"]}}}"#;
 
-/// A place of a test's own: a database of the shared server, and a folder with `sites.json`.
+/// A folder of a test's own with `sites.json`, and a database of the shared server.
 pub(crate) struct Place {
     pub(crate) database: Database,
     folder: Folder,
@@ -39,7 +40,7 @@ impl Place {
     /// The loader, with these arguments, separated by blanks, and no address.
     pub(crate) fn bare(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-influx")).in_folder(self.folder.path(""));
-        cmd.args(args.split_whitespace())
+        cmd.words(args)
     }
 
     /// The loader with this database and the schema of the sites.
@@ -63,7 +64,7 @@ pub(crate) fn scripted(script: Script, args: &str, stream: impl AsRef<[u8]>) -> 
     let ran = Cmd::new(env!("CARGO_BIN_EXE_load-influx"))
         .in_folder(folder.path(""))
         .args(["--schema", "sites.json", "--url", &server.url()])
-        .args(args.split_whitespace())
+        .words(args)
         .stdin(stream)
         .run();
     let posted = server.requests().into_iter().skip(1).map(|request| {
@@ -87,13 +88,12 @@ fn etl_time(seconds: u64) -> String {
 
 /// A plain stream of these records.
 pub(crate) fn plain(records: &[String]) -> String {
-    records.iter().map(|record| format!("{record}\n")).collect()
+    load::plain(&load::strs(records))
 }
 
 /// A sealed stream of these records.
 pub(crate) fn sealed(records: &[String]) -> Vec<u8> {
-    let lines: Vec<&str> = records.iter().map(String::as_str).collect();
-    etl_testkit::load::sealed_as("", "a", &lines)
+    load::sealed("a", &load::strs(records))
 }
 
 /// So many records, each a point of its own, `n` from 0.

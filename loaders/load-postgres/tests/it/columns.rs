@@ -1,6 +1,6 @@
 //! A column of another type than the schema's: converted exactly, or refused before any row.
 
-use etl_testkit::load::{counts, refused, sealed};
+use etl_testkit::load::{counts, refused, sealed, strs};
 
 use crate::support::Place;
 
@@ -69,7 +69,7 @@ fn lossless_conversions_are_applied() {
         place.write("t.json", format!(r#"{{"properties":{{"v":{property}}}}}"#));
         place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
         let lines: Vec<String> = values.iter().map(|value| format!("{{\"v\":{value}}}")).collect();
-        let stream = sealed(&index.to_string(), &lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let stream = sealed(&index.to_string(), &strs(&lines));
         let ran = place.load("--schema t.json", stream);
         assert_eq!(counts(&ran)[1] as usize, values.len(), "{property} in {ty}");
         let mut expected: Vec<&str> = expected.to_vec();

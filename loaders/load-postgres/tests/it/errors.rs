@@ -1,6 +1,6 @@
 //! Each refusal of the server has its exit code and its line.
 
-use etl_testkit::load::{counts, many, plain, refused, sealed};
+use etl_testkit::load::{counts, many, plain, refused, sealed, strs};
 
 use crate::support::{Place, events, items};
 
@@ -25,7 +25,7 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
     // And after the COPY was sent in many parts.
     let mut lines: Vec<String> = (0..200_000).map(|n| format!("{{\"id\":{}}}", -n)).collect();
     lines[150_000] = "{\"id\":-7}".to_owned();
-    let stream = sealed("long", &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let stream = sealed("long", &strs(&lines));
     refused(&place.load("--schema t.json", stream), 3, "line 150002: table");
     assert_eq!(place.count("SELECT count(*) FROM t"), 0);
 }

@@ -1,6 +1,6 @@
 //! Texts that are read here instead of by the server: the same value, or a refusal, never another value.
 
-use etl_testkit::load::sealed;
+use etl_testkit::load::{sealed, strs};
 
 use crate::support::Place;
 
@@ -313,7 +313,7 @@ fn compare(place: &Place, ty: &str, schema: &str, values: &[String]) {
     );
     let lines: Vec<String> =
         values.iter().enumerate().map(|(id, value)| format!("{{\"id\":{id},\"v\":{value}}}")).collect();
-    let stream = sealed(ty, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let stream = sealed(ty, &strs(&lines));
     place.load("--schema v.json --rejects r.ndjson --max-rejects 1000", stream).ok();
     let mut session = place.space.connect();
     for (id, line) in lines.iter().enumerate() {

@@ -2,9 +2,11 @@
 
 use std::ops::Deref;
 
-use etl_testkit::load::{EVENTS, ITEMS};
+use etl_testkit::load::{EVENTS, ITEMS, sealed, strs};
 use etl_testkit::postgres::{Server, Space};
 use etl_testkit::run::{Cmd, Folder, Ran, Running};
+
+pub(crate) use etl_testkit::load::events;
 
 /// The events in their order.
 pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
@@ -55,7 +57,7 @@ impl Place {
     /// The loader with these arguments, separated by blanks.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-postgres")).in_folder(self.folder.path(""));
-        self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).args(args.split_whitespace())
+        self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).words(args)
     }
 
     /// Loads these bytes through a pipe.
@@ -65,10 +67,7 @@ impl Place {
 
     /// A load that was given all of this through a pipe, has read it, and waits for more.
     pub(crate) fn waiting(&self, args: &str, stream: impl AsRef<[u8]>) -> Running {
-        let mut running = self.loader(args).stdin_open().spawn();
-        running.write(stream);
-        running.wait_until_it_reads();
-        running
+        self.loader(args).waiting(stream)
     }
 
     pub(crate) fn sql(&self, sql: &str) {
@@ -115,15 +114,9 @@ impl Place {
     }
 }
 
-/// A sealed segment of events with these numbers.
-pub(crate) fn events(id: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
-    let lines: Vec<String> = numbers.into_iter().map(|n| format!("{{\"n\":{n}}}")).collect();
-    etl_testkit::load::sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
 /// A sealed segment of items, each an id and a name.
 pub(crate) fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
     let lines: Vec<String> =
         rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();
-    etl_testkit::load::sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+    sealed(id, &strs(&lines))
 }

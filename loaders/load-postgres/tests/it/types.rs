@@ -1,6 +1,6 @@
 //! Every type with an encoder, in one table: what is loaded is what the server makes of the same JSON.
 
-use etl_testkit::load::{counts, sealed};
+use etl_testkit::load::{counts, sealed, strs};
 use etl_testkit::postgres::Server;
 
 use crate::support::Place;
@@ -173,7 +173,7 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
         let bytes = ["\"\"", "\"AP9c\"", "\"3q2+7w==\"", "null"][random.usize(..4)];
         lines.push(format!("{line},\"bytes\":{bytes}}}"));
     }
-    let stream = sealed("all", &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let stream = sealed("all", &strs(&lines));
     assert_eq!(counts(&place.load("--table loaded", &stream)), [400, 400, 0, 0, 0, 0]);
     // The same lines, as the server reads JSON; arrays of nothing but what json_to_record knows.
     let mut session = place.space.connect();

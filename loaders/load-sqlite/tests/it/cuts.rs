@@ -3,16 +3,10 @@
 use etl_stream::Digest;
 
 use crate::support::{
-    Place, loads, plain, printed, receipts, refused, sealed, sealed_as, segments, wait_until,
+    Place, events, loads, plain, printed, receipts, refused, sealed, sealed_as, segments, wait_until,
 };
 
 const EVENTS: &str = "--schema events.json";
-
-/// A sealed segment of events with these numbers.
-fn events(id: &str, numbers: std::ops::Range<u32>) -> Vec<u8> {
-    let lines: Vec<String> = numbers.map(|n| format!("{{\"n\":{n}}}")).collect();
-    sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
-}
 
 /// The digest that a sealed segment's own `end` names.
 fn digest(segment: &[u8]) -> String {

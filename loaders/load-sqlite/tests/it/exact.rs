@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::support::{Place, plain, refused};
+use crate::support::{Place, plain, refused, strs};
 
 fn schema(place: &Place, properties: &str) {
     place.write("exact.json", format!("{{\"properties\":{{{properties}}}}}"));
@@ -119,7 +119,7 @@ fn integers_are_exact_to_their_ends() {
     schema(&place, r#""n":{"type":"integer"}"#);
     let numbers = ["9223372036854775807", "-9223372036854775808", "4.0", "1e3", "-0", "9007199254740993"];
     let lines: Vec<String> = numbers.iter().map(|n| format!("{{\"n\":{n}}}")).collect();
-    place.load(ARGS, plain(&lines.iter().map(String::as_str).collect::<Vec<_>>())).ok();
+    place.load(ARGS, plain(&strs(&lines))).ok();
     assert_eq!(
         place.rows("SELECT n FROM exact ORDER BY rowid"),
         ["9223372036854775807", "-9223372036854775808", "4", "1000", "0", "9007199254740993"]
@@ -163,7 +163,7 @@ fn texts_round_trip() {
     lines.push(r#"{"n":100,"text":"\u00e4\ud83e\udd80\/\b\f\u0000"}"#.to_owned());
     let long: String = format!("{}🦀\"\\", "0123456789".repeat(6)).repeat((15 << 20) / 66);
     lines.push(serde_json::json!({ "n": 101, "text": long }).to_string());
-    place.load(ARGS, plain(&lines.iter().map(String::as_str).collect::<Vec<_>>())).ok();
+    place.load(ARGS, plain(&strs(&lines))).ok();
     let connection = place.connect();
     let read = |n: i64| -> String {
         connection.query_row("SELECT text FROM exact WHERE n = ?1", [n], |row| row.get(0)).expect("the row")

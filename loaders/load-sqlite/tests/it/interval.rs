@@ -11,21 +11,16 @@ const EVENTS: &str = "--schema events.json --commit-interval 10ms";
 const ROWS: &str = "SELECT n FROM events";
 const ROLLED_BACK: &str = "ended by SIGTERM, what was not committed yet is rolled back";
 
-/// The rows that others see; none while there is no table.
-fn rows(place: &Place) -> i64 {
-    place.connect().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap_or(0)
-}
-
 #[test]
 fn a_load_is_committed_although_nothing_more_comes() {
     for seal in ["auto", "off"] {
         let place = Place::new();
         let mut running = place.loader(&format!("{EVENTS} --seal {seal}")).stdin_open().spawn();
         running.write("{\"n\":0}\n{\"n\":1}\n");
-        wait_until("both rows", || rows(&place) == 2);
+        wait_until("both rows", || place.seen() == 2);
         // However many loads that was: what comes next is in another one.
         running.write("{\"n\":2}\n");
-        wait_until("the third row", || rows(&place) == 3);
+        wait_until("the third row", || place.seen() == 3);
         let receipts = || running.wait_until_stdout_contains("").matches("\"kind\":\"end\"").count();
         wait_until("all receipts", || receipts() as i64 == place.count("SELECT count(*) FROM etl_load"));
         running.kill(Signal::TERM);
@@ -71,9 +66,8 @@ fn an_open_segment_is_never_split_and_rolled_back_by_a_signal() {
     let ran = place.load(&format!("{args} --seal off"), "{\"n\":3}\n{\"n\":4}\n");
     assert_eq!(loads(&ran.ok().stdout).len(), 2);
     // The third segment is in its transaction when the signal comes.
-    let mut running = place.loader(args).stdin_open().spawn();
-    running.write([sealed("c", &[r#"{"n":5}"#]), many("d", 100_000)[..HELD].to_vec()].concat());
-    running.wait_until_it_reads();
+    let stream = [sealed("c", &[r#"{"n":5}"#]), many("d", 100_000)[..HELD].to_vec()].concat();
+    let running = place.waiting(args, stream);
     assert!(place.is_locked());
     running.kill(Signal::TERM);
     let ran = running.wait();
@@ -88,16 +82,14 @@ fn an_open_segment_is_never_split_and_rolled_back_by_a_signal() {
 fn a_line_that_is_only_begun_does_not_keep_the_ones_before_it_waiting() {
     let place = Place::new();
     let args = "--schema events.json --seal off --commit-interval 500ms";
-    let mut running = place.loader(args).stdin_open().spawn();
-    running.write("{\"n\":0}\n");
-    running.wait_until_it_reads();
+    let mut running = place.waiting(args, "{\"n\":0}\n");
     // It waits for the rest of its interval, and half a line comes.
     running.write("{\"n\":");
     running.wait_until_stdout_contains("\"kind\":\"end\"");
     assert_eq!(place.rows(ROWS), ["0"]);
     running.write("1,\"text\":\"");
     running.write("x\"}\n");
-    wait_until("the second row", || rows(&place) == 2);
+    wait_until("the second row", || place.seen() == 2);
     let ran = running.finish();
     assert_eq!(loads(&ran.ok().stdout).len(), 2);
     assert_eq!(place.rows("SELECT n, text FROM events"), ["0|NULL", r#"1|"x""#]);
@@ -131,9 +123,7 @@ fn whatever_comes_first_cuts() {
     ran.fails(143);
     assert_eq!(place.rows(ROWS), ["0", "1"]);
     // Before the first commit there is nothing to speak of.
-    let mut running = place.loader(args).stdin_open().spawn();
-    running.write("{\"n\":3}\n");
-    running.wait_until_it_reads();
+    let running = place.waiting(args, "{\"n\":3}\n");
     running.kill(Signal::TERM);
     assert_eq!(running.wait().last_error_line(), "ended by SIGTERM, nothing was committed");
 }
@@ -147,7 +137,7 @@ fn a_signal_while_a_load_is_told_of_does_not_make_the_run_a_success() {
     let mut running = place.loader(args).stdin_open().stdout_to(writer).spawn();
     running.write("{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
     // Committed, and stuck in its output: the third record is not loaded, so this is no success.
-    wait_until("the first load", || rows(&place) == 2);
+    wait_until("the first load", || place.seen() == 2);
     running.kill(Signal::TERM);
     let ran = running.wait();
     ran.fails(143);
@@ -160,7 +150,7 @@ fn a_signal_while_a_load_is_told_of_does_not_make_the_run_a_success() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
     let running = place.loader(args).stdin("{\"n\":3}\n").stdout_to(writer).spawn();
-    wait_until("the last load", || rows(&place) == 3);
+    wait_until("the last load", || place.seen() == 3);
     running.kill(Signal::TERM);
     running.wait().ok();
     drop(reader);

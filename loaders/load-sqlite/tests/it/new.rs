@@ -2,7 +2,7 @@
 
 use etl_testkit::run::Cmd;
 
-use crate::support::{Place, many, plain, refused, sealed, sealed_as, segments, wait_until};
+use crate::support::{Place, many, plain, refused, sealed, sealed_as, segments, strs, wait_until};
 
 const ITEMS: &str = "--schema items.json --seal off --emit new";
 const TWO: &str = r#"{ "id" : 2, "name":"b" }"#;
@@ -131,7 +131,7 @@ fn more_than_fits_in_memory_comes_out_after_the_commit() {
     );
     let args = "--schema keyed.json --emit new --mode ignore";
     let known: Vec<String> = (0..150_000).step_by(3).map(|n| format!("{{\"n\":{n}}}")).collect();
-    let known = sealed("known", &known.iter().map(String::as_str).collect::<Vec<_>>());
+    let known = sealed("known", &strs(&known));
     assert_eq!(segments(&place.load(args, &known).ok().stdout)[0].len(), 50_000);
     let stream = many("all", 150_000);
     let mut running = place.waiting(args, &stream);

@@ -1,14 +1,9 @@
 //! One load id, or one segment, is loaded once.
 
-use crate::support::{Place, counts, many, plain, printed, receipts, refused, sealed};
+use crate::support::{Place, counts, events, many, plain, printed, receipts, refused};
 
 const EVENTS: &str = "--schema events.json";
 const ROWS: &str = "SELECT n FROM events ORDER BY n";
-
-fn events(id: &str, numbers: &[u32]) -> Vec<u8> {
-    let lines: Vec<String> = numbers.iter().map(|n| format!("{{\"n\":{n}}}")).collect();
-    sealed(id, &lines.iter().map(String::as_str).collect::<Vec<_>>())
-}
 
 #[test]
 fn the_same_load_id_loads_once() {
@@ -48,7 +43,7 @@ fn the_same_load_id_loads_once() {
 #[test]
 fn the_digest_is_that_of_the_end_line_and_of_several_segments_that_of_their_digests() {
     let place = Place::new();
-    let (a, b) = (events("a", &[1]), events("b", &[2]));
+    let (a, b) = (events("a", [1]), events("b", [2]));
     let digest = |stream: &[u8]| {
         printed(str::from_utf8(stream).expect("UTF-8")).pop().expect("an end")["_etl"]["sha256"].clone()
     };
@@ -73,7 +68,7 @@ fn other_bytes_under_a_load_id_are_refused_or_skipped() {
     assert_eq!(counts(&skipped), [0; 6]);
     assert_eq!(receipts(&skipped)[0]["already_loaded"], true);
     // Skipped bytes must be whole all the same.
-    let cut = place.load(&format!("{args} --if-loaded skip"), &events("a", &[5])[..60]);
+    let cut = place.load(&format!("{args} --if-loaded skip"), &events("a", [5])[..60]);
     refused(&cut, 75, "the input ends in");
     assert_eq!(place.rows(ROWS), ["1"]);
     assert_eq!(place.count("SELECT count(*) FROM etl_load"), 1);
@@ -95,7 +90,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
     assert_eq!(place.count("SELECT count(*) FROM events"), 80_000);
     // And as it comes, from nothing, on one database.
     let place = Place::new();
-    let short = events("short", &[1, 2, 3]);
+    let short = events("short", [1, 2, 3]);
     for round in 0..5 {
         let args = format!("{EVENTS} --load-id {round}");
         let running: Vec<_> = (0..4).map(|_| place.loader(&args).stdin(&short).spawn()).collect();
@@ -107,7 +102,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
 #[test]
 fn a_segment_is_loaded_once_without_a_load_id() {
     let place = Place::new();
-    let (a, b, c) = (events("a", &[1]), events("b", &[2, 3]), events("c", &[4]));
+    let (a, b, c) = (events("a", [1]), events("b", [2, 3]), events("c", [4]));
     assert_eq!(counts(&place.load(EVENTS, [&*a, &b].concat())), [3, 3, 0, 0, 0, 0]);
     let ran = place.load(EVENTS, [&*b, &c].concat());
     assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);
@@ -118,7 +113,7 @@ fn a_segment_is_loaded_once_without_a_load_id() {
         [r#""a"|1"#, r#""b"|2"#, r#""c"|1"#]
     );
     // The same segment id with other content is no replay.
-    refused(&place.load(EVENTS, events("b", &[2, 9])), 3, "segment b was loaded before with other content");
+    refused(&place.load(EVENTS, events("b", [2, 9])), 3, "segment b was loaded before with other content");
     // With a load id the segments do not count, only it does.
     assert_eq!(counts(&place.load(&format!("{EVENTS} --load-id x"), &b)), [2, 2, 0, 0, 0, 0]);
     assert_eq!(place.rows(ROWS), ["1", "2", "2", "3", "3", "4"]);
@@ -128,7 +123,7 @@ fn a_segment_is_loaded_once_without_a_load_id() {
 fn a_replayed_replacement_does_not_empty_the_table() {
     let place = Place::new();
     let args = format!("{EVENTS} --mode replace");
-    let (a, b, c) = (events("a", &[1]), events("b", &[2]), events("c", &[3]));
+    let (a, b, c) = (events("a", [1]), events("b", [2]), events("c", [3]));
     place.load(&args, &a).ok();
     let again = place.load(&args, &a);
     assert_eq!((counts(&again), &receipts(&again)[0]["already_loaded"]), ([0; 6], &true.into()));
@@ -141,7 +136,7 @@ fn a_replayed_replacement_does_not_empty_the_table() {
     // An older one that comes again does not undo a newer one.
     place.load(&args, &a).ok();
     assert_eq!(place.rows(ROWS), ["2", "3"]);
-    refused(&place.load(&args, events("a", &[7])), 3, "segment a was loaded before with other content");
+    refused(&place.load(&args, events("a", [7])), 3, "segment a was loaded before with other content");
     assert_eq!(place.rows(ROWS), ["2", "3"]);
 }
 

@@ -1,4 +1,4 @@
-//! A folder with a database, and streams to load into it.
+//! A folder with a database, and the loader in it.
 
 use std::fs;
 use std::ops::Deref;
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 pub(crate) use etl_testkit::load::*;
+pub(crate) use etl_testkit::run::wait_until;
 
 /// A folder of a test's own, with `items.json`, `events.json` and the database `t.db`.
 pub(crate) struct Place {
@@ -43,7 +44,7 @@ impl Place {
     /// The loader, with this database and these arguments, separated by blanks.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-sqlite")).in_folder(self.folder.path(""));
-        cmd.args(["--db", "t.db"]).args(args.split_whitespace())
+        cmd.args(["--db", "t.db"]).words(args)
     }
 
     /// Loads these bytes through a pipe.
@@ -70,6 +71,12 @@ impl Place {
         self.connect().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// How many events others see; 0 while there is no table.
+    pub(crate) fn seen(&self) -> i64 {
+        let seen = self.connect().query_row("SELECT count(*) FROM events", [], |row| row.get(0));
+        seen.unwrap_or(0)
+    }
+
     pub(crate) fn assert_sound(&self) {
         assert_eq!(self.rows("PRAGMA integrity_check"), [r#""ok""#]);
     }
@@ -83,10 +90,7 @@ impl Place {
 
     /// A load that was given all of this through a pipe, has read it, and waits for more.
     pub(crate) fn waiting(&self, args: &str, stream: impl AsRef<[u8]>) -> Running {
-        let mut running = self.loader(args).stdin_open().spawn();
-        running.write(stream);
-        running.wait_until_it_reads();
-        running
+        self.loader(args).waiting(stream)
     }
 }
 
@@ -110,15 +114,5 @@ fn show(value: ValueRef<'_>) -> String {
         ValueRef::Blob(bytes) => {
             format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
         }
-    }
-}
-
-/// Waits until something is so. A minute without it is a failure, as in `etl_testkit`.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {
-    let started = std::time::Instant::now();
-    while !so() {
-        assert!(started.elapsed().as_secs() < 60, "{what}: never");
-        std::thread::yield_now();
     }
 }
