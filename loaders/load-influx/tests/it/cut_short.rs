@@ -2,7 +2,7 @@
 
 use etl_testkit::load::{HELD, counts, refused};
 
-use crate::support::{Place, many, sealed};
+use crate::support::{InfluxFolder, many, sealed};
 
 /// More records than are held back, as a sealed stream.
 fn long() -> Vec<u8> {
@@ -13,7 +13,7 @@ fn long() -> Vec<u8> {
 
 #[test]
 fn a_short_stream_that_is_cut_sends_no_point() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let stream = sealed(&many(1000));
     let ran = place.load("--batch-lines 10", &stream[..stream.len() - 20]);
     refused(&ran, 75, "the input ends");
@@ -29,7 +29,7 @@ fn a_short_stream_that_is_cut_sends_no_point() {
 
 #[test]
 fn a_long_one_says_how_many_were_sent() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let stream = long();
     let ran = place.load("", &stream[..stream.len() - 20]);
     refused(&ran, 75, "the input ends");
@@ -42,7 +42,7 @@ fn a_long_one_says_how_many_were_sent() {
 
 #[test]
 fn a_spool_keeps_a_long_one_until_it_is_whole() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let stream = long();
     let ran = place.load("--spool .", &stream[..stream.len() - 20]);
     refused(&ran, 75, "the input ends");
@@ -55,7 +55,7 @@ fn a_spool_keeps_a_long_one_until_it_is_whole() {
 
 #[test]
 fn a_spool_that_takes_nothing_is_74() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     refused(
         &place.load("--spool missing", sealed(&many(1))),
         74,

@@ -3,11 +3,11 @@
 use etl_testkit::load::{loads, sealed_as};
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, plain, site};
+use crate::support::{InfluxFolder, plain, site};
 
 #[test]
 fn points_are_sent_although_nothing_more_comes() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let mut running = place.loader("--flush-interval 10ms --state-out state.json").stdin_open().spawn();
     running.write(plain(&[site("a", 0, r#""n":1"#)]));
     running.wait_until_stdout_contains("\"kind\":\"end\"");
@@ -27,7 +27,7 @@ fn points_are_sent_although_nothing_more_comes() {
 
 #[test]
 fn a_sealed_segment_is_never_split_and_its_state_follows_its_points() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let segment = |id: &str, n: u64| {
         let (record, state) = (site("a", n, &format!("\"n\":{n}")), format!("state {n}"));
         sealed_as("", id, &[record.as_str(), state.as_str()])

@@ -2,11 +2,11 @@
 
 use etl_testkit::load::counts;
 
-use crate::support::{Place, plain, site};
+use crate::support::{InfluxFolder, plain, site};
 
 #[test]
 fn the_last_value_of_a_point_is_the_one_that_stays() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     // Every request has one point, and all points are the same two.
     let records: Vec<String> = (0..400).map(|n| site(["a", "b"][n % 2], 0, &format!("\"n\":{n}"))).collect();
     assert_eq!(counts(&place.load("--batch-lines 1", plain(&records))), [400, 400, 0, 0, 0, 0]);

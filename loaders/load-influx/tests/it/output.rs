@@ -2,11 +2,11 @@
 
 use etl_testkit::load::{counts, refused, segments};
 
-use crate::support::{Place, plain, sealed, site};
+use crate::support::{InfluxFolder, plain, sealed, site};
 
 #[test]
 fn records_are_passed_on_and_end_after_the_points_are_there() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let records = [site("a", 0, r#""n":1"#), site("b", 0, r#""n":2"#)];
     let ran = place.load("--emit records", sealed(&records));
     assert_eq!(segments(&ran.ok().stdout), [[records[0].as_str(), records[1].as_str()]]);
@@ -19,7 +19,7 @@ fn records_are_passed_on_and_end_after_the_points_are_there() {
 
 #[test]
 fn what_no_point_can_have_is_set_aside() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let records = [
         site("a", 0, r#""n":1"#),
         site("a\\nb", 0, r#""n":2"#),
@@ -44,7 +44,7 @@ fn what_no_point_can_have_is_set_aside() {
 
 #[test]
 fn the_plan_is_printed_without_a_server() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let ran = place.bare("--plan --schema sites.json --precision ms").run();
     let expected = "measurement  sites\ntag          site\nfield        v     float\nfield        n     integer\nfield        s     string\ntime         at    ms\n";
     assert_eq!(ran.ok().stdout, expected);
@@ -55,14 +55,14 @@ fn the_plan_is_printed_without_a_server() {
 
 #[test]
 fn an_empty_segment_is_a_success_and_no_input_is_none() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     assert_eq!(counts(&place.load("", sealed(&[]))), [0; 6]);
     refused(&place.load("", ""), 75, "the input is empty");
 }
 
 #[test]
 fn the_receipt_has_load_id_pipeline_and_digest() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let stream = sealed(&[site("a", 0, r#""n":1"#)]);
     let ran = place.loader("--pipeline p").env("ETL_LOAD_ID", "run-1").stdin(&stream).run();
     let receipt = etl_testkit::load::receipts(&ran).remove(0);

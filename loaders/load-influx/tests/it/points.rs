@@ -3,11 +3,11 @@
 use etl_testkit::load::{counts, receipts, refused};
 use etl_testkit::run::Cmd;
 
-use crate::support::{Place, plain, sealed, site};
+use crate::support::{InfluxFolder, plain, sealed, site};
 
 #[test]
 fn tags_fields_types_and_times_are_those_of_the_schema() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let ran = place.load(
         "",
         sealed(&[
@@ -38,7 +38,7 @@ fn tags_fields_types_and_times_are_those_of_the_schema() {
 
 #[test]
 fn every_special_character_comes_back_as_it_was() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let odd = "a b,c=d\"e'f#g|h;i{j}k\tl é 漢 \u{1f600} \r$%&/()?!";
     let escaped = serde_json::Value::from(odd).to_string();
     let lines = serde_json::Value::from(format!("{odd}\\ \n second, line=1 2")).to_string();
@@ -68,7 +68,7 @@ fn every_special_character_comes_back_as_it_was() {
 
 #[test]
 fn a_load_can_be_repeated_and_the_later_value_counts() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let records = [site("a", 0, r#""n":1,"s":"kept""#), site("b", 0, r#""n":2"#)];
     for _ in 0..2 {
         assert_eq!(counts(&place.load("", sealed(&records))), [2, 2, 0, 0, 0, 0]);
@@ -91,11 +91,11 @@ fn a_load_can_be_repeated_and_the_later_value_counts() {
 #[test]
 fn timestamps_have_the_unit_of_precision() {
     for precision in ["ns", "us", "ms", "s"] {
-        let place = Place::new();
+        let place = InfluxFolder::new();
         place.load(&format!("--precision {precision}"), plain(&[site("a", 3, r#""n":1"#)])).ok();
         assert_eq!(place.database.rows("SELECT n FROM sites"), ["1699999203000000000|1"], "{precision}");
     }
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let record = r#"{"site":"a","at":"2023-11-14T22:13:20.000001Z","n":1}"#;
     let ran = place.load("--precision ms", format!("{record}\n"));
     refused(&ran, 3, "line 1 (byte 0): field \"at\": is finer than --precision ms");
@@ -112,7 +112,7 @@ fn timestamps_have_the_unit_of_precision() {
 
 #[test]
 fn two_measurements_of_one_stream() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let replies = concat!(env!("CARGO_MANIFEST_DIR"), "/../../extractors/extract-openweather/demo");
     let extract = |args: &str| {
         let cmd = Cmd::bin("extract-openweather").args(args.split(' ')).args(["--replay", replies]);

@@ -4,7 +4,7 @@ use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::{Influx, Options};
 use etl_testkit::load::{counts, refused};
 
-use crate::support::{Place, many, plain, scripted, sealed, site};
+use crate::support::{InfluxFolder, many, plain, scripted, sealed, site};
 
 const V2: &str = "--api v2 --bucket b --org o";
 
@@ -19,7 +19,7 @@ fn good() -> Script {
 
 #[test]
 fn twenty_refused_points_are_named_and_the_others_are_there() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     // Here the field is a string.
     place.database.write("sites,site=other n=\"text\" 1699999200000000000");
     let mut records = many(3000);
@@ -50,7 +50,7 @@ fn twenty_refused_points_are_named_and_the_others_are_there() {
 
 #[test]
 fn all_points_of_a_batch_may_be_refused() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     place.database.write("sites,site=other n=\"text\" 1699999200000000000");
     let ran = place.load("--batch-lines 100", plain(&many(250)));
     refused(&ran, 3, "refused 250 points, none is there: lines ");
@@ -60,7 +60,7 @@ fn all_points_of_a_batch_may_be_refused() {
 
 #[test]
 fn a_few_are_named_by_reason_in_their_order() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     place.database.write("sites,site=other n=\"text\",v=true 1699999200000000000");
     let records = [
         site("a", 0, r#""s":"x""#),
@@ -164,7 +164,7 @@ fn what_is_too_large_is_halved() {
 #[test]
 fn a_server_with_a_small_limit_gets_small_requests() {
     let server = Influx::start(&Options { http: "max-body-size = 20000".to_owned() });
-    let place = Place::of(server.database());
+    let place = InfluxFolder::of(server.database());
     assert_eq!(counts(&place.load("", plain(&many(5000)))), [5000, 5000, 0, 0, 0, 0]);
     assert_eq!(place.database.count("sites", "n"), 5000);
 }
@@ -172,7 +172,7 @@ fn a_server_with_a_small_limit_gets_small_requests() {
 #[test]
 fn a_large_request_asks_first_so_that_a_413_is_seen() {
     let server = Influx::start(&Options { http: "max-body-size = 3000000".to_owned() });
-    let place = Place::of(server.database());
+    let place = InfluxFolder::of(server.database());
     let text = "x".repeat(900);
     let records: Vec<String> =
         (0..8000).map(|n| site("a", n, &format!("\"s\":\"{text}\",\"n\":{n}"))).collect();
@@ -184,7 +184,7 @@ fn a_large_request_asks_first_so_that_a_413_is_seen() {
 #[test]
 fn all_refused_points_are_counted_whatever_the_server_counts() {
     // A conflict in each of two shards, and lines that cannot be read: InfluxDB counts only some of the first.
-    let place = Place::new();
+    let place = InfluxFolder::new();
     place
         .database
         .write("sites,site=x n=\"text\" 1699999200000000000\nsites,site=x n=\"text\" 1600000000000000000");
@@ -199,7 +199,7 @@ fn all_refused_points_are_counted_whatever_the_server_counts() {
 
 #[test]
 fn the_later_value_of_a_point_stays_also_when_its_request_is_halved() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     place.database.write("sites,site=x n=\"text\" 1699999200000000000");
     let mut records = vec![site("twice", 0, r#""v":1"#), site("bad", 0, r#""n":1"#)];
     records.extend((0..6).map(|n| site(&format!("g{n}"), 0, r#""v":0"#)));

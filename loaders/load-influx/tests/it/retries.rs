@@ -4,7 +4,7 @@ use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::{Influx, Options};
 use etl_testkit::load::{counts, refused};
 
-use crate::support::{Place, many, plain, scripted, site};
+use crate::support::{InfluxFolder, many, plain, scripted, site};
 
 #[test]
 fn busy_servers_and_broken_replies_are_tried_again() {
@@ -45,7 +45,7 @@ fn a_server_that_stays_busy_is_75_and_what_was_sent_is_told() {
 #[test]
 fn a_server_that_is_killed_and_comes_back_has_every_point_once() {
     let server = Influx::start(&Options::default());
-    let place = Place::of(server.database());
+    let place = InfluxFolder::of(server.database());
     // What comes after the kill fits into a pipe, for the loader does not read while it tries again.
     let records = many(10_500);
     let mut running = place.loader("--batch-lines 500 --flush-interval 10ms").stdin_open().spawn();
@@ -68,7 +68,7 @@ fn a_server_that_is_killed_and_comes_back_has_every_point_once() {
 
 #[test]
 fn a_server_that_is_not_there_is_75() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let args = "--schema sites.json --db d --retries 0 --url http://127.0.0.1:1";
     refused(&place.bare(args).stdin("{}\n").run(), 75, "127.0.0.1:1: Connection refused");
 }

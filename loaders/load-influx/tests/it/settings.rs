@@ -6,11 +6,11 @@ use etl_testkit::load::{counts, refused};
 use etl_testkit::run::{Cmd, Ran};
 use flate2::read::GzDecoder;
 
-use crate::support::{Place, plain, site};
+use crate::support::{InfluxFolder, plain, site};
 
 /// Loads one record with these variables and arguments; what the server was asked besides.
 fn load(variables: &[(&str, &str)], args: &str, reply: Reply) -> (Ran, Vec<etl_testkit::http::Received>) {
-    let (server, place) = (Server::start(Script::new().then(reply)), Place::new());
+    let (server, place) = (Server::start(Script::new().then(reply)), InfluxFolder::new());
     let cmd = place.bare(&format!("--schema sites.json {args}")).env("INFLUX_URL", server.url());
     let cmd = variables.iter().fold(cmd, |cmd: Cmd, (name, value)| cmd.env(name, value));
     let ran = cmd.stdin(plain(&[site("a", 0, r#""n":1"#)])).run();
@@ -76,7 +76,7 @@ fn requests_are_compressed_when_asked() {
     );
     let text = std::io::read_to_string(GzDecoder::new(asked[1].body.as_slice())).unwrap();
     assert_eq!(text, "sites,site=a n=1i 1699999200000000000\n");
-    let place = Place::new();
+    let place = InfluxFolder::new();
     place.load("--gzip", plain(&[site("a", 0, r#""n":1"#)])).ok();
     assert_eq!(place.database.rows("SELECT n FROM sites"), ["1699999200000000000|1"]);
 }
@@ -114,7 +114,7 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
         refused(&ran, code, said);
         assert_eq!(asked.len(), 0, "{args}");
     }
-    let place = Place::new();
+    let place = InfluxFolder::new();
     refused(
         &place.bare("--db d").run(),
         78,
@@ -182,7 +182,7 @@ fn a_refusal_ends_it_before_the_stream_is_read() {
 
 #[test]
 fn a_database_is_created_when_asked() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let name = "made \"here\" é";
     let args = |more: &str| {
         let cmd = place.bare(&format!("--schema sites.json {more}")).args([
@@ -205,7 +205,7 @@ fn a_database_is_created_when_asked() {
 #[test]
 fn users_of_a_server_that_asks_for_them() {
     let server = Influx::start(&Options { http: "auth-enabled = true".to_owned() });
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let query = |user: &str, q: &str| {
         let url = format!("{}/query{user}", server.url());
         Cmd::new("curl")
@@ -239,7 +239,7 @@ fn users_of_a_server_that_asks_for_them() {
 
 #[test]
 fn credentials_over_plain_http_to_another_host_are_warned_of() {
-    let place = Place::new();
+    let place = InfluxFolder::new();
     let args =
         "--schema sites.json --bucket b --retries 0 --connect-timeout 100ms --url http://192.0.2.1:8086";
     let ran = place.bare(args).env("INFLUX_TOKEN", "sesame").stdin("{}\n").run();

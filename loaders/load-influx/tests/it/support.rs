@@ -13,12 +13,12 @@ pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-i
     "v": {"type": ["number", "null"]}, "n": {"type": ["integer", "null"]}, "s": {"type": ["string", "null"]}}}"#;
 
 /// A folder of a test's own with `sites.json`, and a database of the shared server.
-pub(crate) struct Place {
+pub(crate) struct InfluxFolder {
     pub(crate) database: Database,
     folder: Folder,
 }
 
-impl Deref for Place {
+impl Deref for InfluxFolder {
     type Target = Folder;
 
     fn deref(&self) -> &Folder {
@@ -26,13 +26,13 @@ impl Deref for Place {
     }
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
-        Place::of(Influx::shared().database())
+impl InfluxFolder {
+    pub(crate) fn new() -> InfluxFolder {
+        InfluxFolder::of(Influx::shared().database())
     }
 
-    pub(crate) fn of(database: Database) -> Place {
-        let place = Place { database, folder: Folder::new() };
+    pub(crate) fn of(database: Database) -> InfluxFolder {
+        let place = InfluxFolder { database, folder: Folder::new() };
         place.write("sites.json", SITES);
         place
     }

@@ -4,11 +4,11 @@ use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::Victoria;
 use etl_testkit::load::{counts, refused};
 
-use crate::support::{Place, plain, scripted, site};
+use crate::support::{InfluxFolder, plain, scripted, site};
 
 #[test]
 fn numbers_are_there_once_also_when_they_are_sent_twice() {
-    let (server, place) = (Victoria::shared(), Place::new());
+    let (server, place) = (Victoria::shared(), InfluxFolder::new());
     let records = plain(&[
         site("a b,c=d", 0, r#""v":1.5,"n":-7"#),
         site("a b,c=d", 1, r#""v":2.25"#),
@@ -38,7 +38,7 @@ fn numbers_are_there_once_also_when_they_are_sent_twice() {
 
 #[test]
 fn a_text_cannot_smuggle_a_point_in() {
-    let (server, place) = (Victoria::shared(), Place::new());
+    let (server, place) = (Victoria::shared(), InfluxFolder::new());
     let text = r#""n":1,"s":"x\nsmuggled n=7 1699999200000\nq""#;
     let args = format!("--db x --schema sites.json --measurement text --precision ms --url {}", server.url());
     let ran = place.bare(&args).stdin(plain(&[site("a", 0, text)])).run();
@@ -58,7 +58,7 @@ fn a_proxy_that_hides_the_server_opens_no_door() {
 
 #[test]
 fn a_quote_in_a_fields_name_would_be_misread() {
-    let (server, place) = (Victoria::shared(), Place::new());
+    let (server, place) = (Victoria::shared(), InfluxFolder::new());
     let schema = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"}, "5\"": {"type": "number"}}}"#;
     place.write("quoted.json", schema);
     let args =

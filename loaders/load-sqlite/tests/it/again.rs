@@ -1,10 +1,10 @@
 //! Streams that were loaded before, wholly or in part.
 
-use crate::support::{Place, plain, receipts, refused, sealed, sealed_as, segments};
+use crate::support::{SqliteFolder, plain, receipts, refused, sealed, sealed_as, segments};
 
 #[test]
 fn records_that_were_set_aside_are_not_passed_on_the_second_time_either() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let lines = [r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{"n":3,"more":1}"#, r#"{"n":4}"#];
     let args = "--schema events.json --emit records --rejects bad --max-rejects 2";
     for how in ["", "--load-id x", "--table other --load-id y --if-loaded skip"] {
@@ -29,7 +29,7 @@ fn records_that_were_set_aside_are_not_passed_on_the_second_time_either() {
 fn a_receipt_of_what_was_loaded_before_counts_nothing_and_names_its_id() {
     for (mode, id) in [("append", ""), ("replace", ""), ("append", "--load-id x"), ("replace", "--load-id x")]
     {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let args = format!(
             "--schema events.json --mode {mode} {id} --unknown-fields drop --rejects bad --max-rejects 1"
         );
@@ -53,7 +53,7 @@ fn a_receipt_of_what_was_loaded_before_counts_nothing_and_names_its_id() {
 
 #[test]
 fn a_replacement_leaves_nothing_where_its_stream_has_nothing() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let line = r#"{"line":1,"reason":"odd","original":"{}"}"#;
     let empty = sealed_as("etl.reject", "empty", &[]);
     place.load("--mode replace", &empty).ok();

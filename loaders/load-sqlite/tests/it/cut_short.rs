@@ -2,7 +2,7 @@
 
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, loads, plain, refused, sealed, segments};
+use crate::support::{SqliteFolder, loads, plain, refused, sealed, segments};
 
 const EVENTS: &str = "--schema events.json --commit-every 2";
 const ROWS: &str = "SELECT n FROM events";
@@ -44,7 +44,7 @@ fn what_was_committed_before_a_cut_stays_and_a_rerun_adds_nothing_twice() {
         (record, "the input ends inside segment c (begun on line 9) after 1 records"),
         (third + 5, "line 9 (byte "),
     ] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         for (code, ran) in [
             (75, place.load(EVENTS, &stream[..cut])),
             (3, {
@@ -72,7 +72,7 @@ fn what_was_committed_before_a_cut_stays_and_a_rerun_adds_nothing_twice() {
 
 #[test]
 fn plain_input_that_is_cut_keeps_the_loads_before() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load(&format!("{EVENTS} --seal off"), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":");
     ran.fails(75);
     assert!(ran.last_error_line().starts_with("line 4 (byte 24): the input ends in the middle of a line"));
@@ -84,7 +84,7 @@ fn plain_input_that_is_cut_keeps_the_loads_before() {
 
 #[test]
 fn a_record_that_fails_takes_only_its_own_load_with_it() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let lines = [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":"x"}"#, r#"{"n":4}"#];
     let ran = place.load(&format!("{EVENTS} --seal off"), plain(&lines));
     ran.fails(3);
@@ -92,7 +92,7 @@ fn a_record_that_fails_takes_only_its_own_load_with_it() {
     assert_eq!(ran.last_error_line(), r#"line 4 (byte 24): field "n": expected an integer, found "x""#);
     assert_eq!(place.rows(ROWS), ["0", "1"]);
     // Records that were passed on by then are taken back by an `abort`; those of the loads before are not.
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let bad = sealed("c", &[r#"{"n":4}"#, r#"{"n":"x"}"#]);
     let ran = place.load(&format!("{EVENTS} --emit records"), [&stream()[..third(&stream())], &bad].concat());
     ran.fails(3);
@@ -108,7 +108,7 @@ fn a_record_that_fails_takes_only_its_own_load_with_it() {
 #[test]
 fn a_segment_that_comes_again_in_a_later_load_is_skipped_or_refused() {
     let stream = stream();
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let again = [&stream[..], &stream[..third(&stream)]].concat();
     let ran = place.load(EVENTS, again);
     assert_eq!(
@@ -125,7 +125,7 @@ fn a_segment_that_comes_again_in_a_later_load_is_skipped_or_refused() {
 
 #[test]
 fn a_run_that_is_killed_has_loaded_whole_loads_and_its_rerun_the_rest() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = stream();
     let running = place.waiting(EVENTS, &stream[..stream.len() - 1]);
     running.wait_until_stdout_contains("\"load_id\":\"b\"");

@@ -3,7 +3,7 @@
 use etl_stream::Digest;
 
 use crate::support::{
-    Place, events, loads, plain, printed, receipts, refused, sealed, sealed_as, segments, wait_until,
+    SqliteFolder, events, loads, plain, printed, receipts, refused, sealed, sealed_as, segments, wait_until,
 };
 
 const EVENTS: &str = "--schema events.json";
@@ -16,7 +16,7 @@ fn digest(segment: &[u8]) -> String {
 
 #[test]
 fn sealed_segments_are_never_split() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (a, b, c) = (events("a", 0..3), events("b", 3..6), events("c", 6..8));
     let ran = place.load(&format!("{EVENTS} --commit-every 4"), [&*a, &b, &c].concat());
     let loads = loads(&ran.ok().stdout);
@@ -42,7 +42,7 @@ fn sealed_segments_are_never_split() {
 
 #[test]
 fn every_segment_that_is_long_enough_is_a_load() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = [events("a", 0..3), events("b", 3..3), events("c", 3..5), events("d", 5..6)].concat();
     let ran = place.load(&format!("{EVENTS} --commit-every 1"), &stream);
     let told: Vec<_> = loads(&ran.ok().stdout)
@@ -60,7 +60,7 @@ fn every_segment_that_is_long_enough_is_a_load() {
 
 #[test]
 fn plain_input_is_cut_at_a_line() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let lines = ["{\"n\":0}\n", "{ \"n\": 1 }\r\n", "\n{\"n\":2}\n", "{\"n\":3}\n\n", "{\"n\":4}\n"];
     let ran = place.load(&format!("{EVENTS} --commit-every 2 --pipeline p"), lines.concat());
     let loads = loads(&ran.ok().stdout);
@@ -89,14 +89,14 @@ fn an_input_that_ends_at_a_cut_makes_no_empty_load() {
         ([events("a", 0..2), events("b", 2..4)].concat(), ""),
         ([events("a", 0..2), events("b", 2..4)].concat(), "\n"),
     ] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let ran = place.load(&format!("{EVENTS} --commit-every 2"), [&*stream, blank.as_bytes()].concat());
         assert_eq!(loads(&ran.ok().stdout).len(), 2);
         assert!(ran.stderr.ends_with("t.db: 4 records in 2 loads\n"), "{}", ran.stderr);
         assert_eq!(place.count("SELECT count(*) FROM etl_load"), 2);
     }
     // Of an input without a line, or with a segment without records, there is one.
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load(&format!("{EVENTS} --commit-every 2 --allow-empty"), "");
     assert_eq!(segments(&ran.ok().stdout), [[""; 0]]);
     let ran = place.load(&format!("{EVENTS} --commit-every 2"), events("a", 0..0));
@@ -105,7 +105,7 @@ fn an_input_that_ends_at_a_cut_makes_no_empty_load() {
 
 #[test]
 fn loads_of_more_than_is_held_back() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let text = "x".repeat(90);
     let lines: String = (0..170_000).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}\n")).collect();
     let ran = place.load(&format!("{EVENTS} --commit-every 80000"), lines);
@@ -121,7 +121,7 @@ fn loads_of_more_than_is_held_back() {
 
 #[test]
 fn loads_meet_what_the_ones_before_them_brought() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let lines = [
         r#"{"id":1,"name":"a"}"#,
         r#"{"id":1,"name":"b"}"#,
@@ -143,7 +143,7 @@ fn loads_meet_what_the_ones_before_them_brought() {
 
 #[test]
 fn each_load_has_its_schemas() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let reject = r#"{"line":1,"reason":"odd","original":"{}"}"#;
     let stream = [
         sealed_as("etl.reject", "a", &[reject, reject]),
@@ -164,7 +164,7 @@ fn each_load_has_its_schemas() {
 
 #[test]
 fn a_run_of_many_loads_has_no_id_and_replaces_nothing() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = events("a", 0..2);
     for cut in ["--commit-every 1", "--commit-interval 1h"] {
         let args = format!("{EVENTS} {cut}");
@@ -191,7 +191,7 @@ fn a_run_of_many_loads_has_no_id_and_replaces_nothing() {
 
 #[test]
 fn the_state_file_follows_each_commit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = format!("{EVENTS} --commit-every 1 --pipeline p --state-out state.json");
     let mut running = place.loader(&args).stdin_open().spawn();
     for (id, state) in [("a", 1), ("b", 2)] {
@@ -219,7 +219,7 @@ fn the_state_file_follows_each_commit() {
 
 #[test]
 fn records_are_passed_on_in_a_segment_for_each_load() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let odd = [r#"{ "n":0 }"#, r#"{"n":1,"text":"ä"}"#, r#"{"n":2}"#, r#"{"n":3}"#, r#"{"n" :4}"#];
     let ran = place.load(&format!("{EVENTS} --commit-every 2 --emit records"), plain(&odd));
     assert_eq!(segments(&ran.ok().stdout), [&odd[..2], &odd[2..4], &odd[4..]]);
@@ -235,7 +235,7 @@ fn records_are_passed_on_in_a_segment_for_each_load() {
         [[r#"{"line":1,"reason":"x","original":"{}"}"#, r#"{"_etl":{"v":1,"kind":"state","value":2}}"#]]
     );
     // What comes out loads.
-    let other = Place::new();
+    let other = SqliteFolder::new();
     other.load("--seal required", &ran.stdout).ok();
     assert_eq!(other.count("SELECT count(*) FROM etl_reject"), 1);
 }

@@ -1,6 +1,6 @@
 //! What is printed.
 
-use crate::support::{HELD, Place, many, plain, printed, receipts, sealed_as};
+use crate::support::{HELD, SqliteFolder, many, plain, printed, receipts, sealed_as};
 
 const REJECT: &str = "etl.reject";
 const FIRST: &str = r#"{"line":1, "reason":"odd","original":"{}"}"#;
@@ -13,7 +13,7 @@ fn stream() -> Vec<u8> {
 
 #[test]
 fn a_receipt_says_everything() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--pipeline p --load-id x", stream());
     let receipt = receipts(&ran).remove(0);
     let names: Vec<&str> = receipt.as_object().expect("an object").keys().map(String::as_str).collect();
@@ -40,7 +40,7 @@ fn a_receipt_says_everything() {
     assert_eq!((&receipt["pipeline"], &receipt["state"]), (&"p".into(), &serde_json::json!({ "at": 2 })));
     assert!(receipt["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
     // It has the schema it names: a receipt is a record like any other.
-    let other = Place::new();
+    let other = SqliteFolder::new();
     other.load("", &ran.stdout).ok();
     assert_eq!(
         other.rows("SELECT target, records, state FROM etl_receipt"),
@@ -51,7 +51,7 @@ fn a_receipt_says_everything() {
 
 #[test]
 fn records_are_passed_on_as_they_are_with_an_end_after_the_commit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--emit records", stream());
     let lines = ran.ok().lines();
     let begin = printed(lines[0]).remove(0);
@@ -61,7 +61,7 @@ fn records_are_passed_on_as_they_are_with_an_end_after_the_commit() {
     assert_eq!(printed(lines[5]).remove(0)["_etl"]["records"], 3);
     assert_eq!(lines.len(), 6);
     // What comes out is a stream that loads.
-    let other = Place::new();
+    let other = SqliteFolder::new();
     other.load("--seal required", &ran.stdout).ok();
     assert_eq!(other.rows("SELECT line FROM etl_reject"), ["1", "2", "1"]);
     // A replay passes the same on, and loads nothing.
@@ -72,7 +72,7 @@ fn records_are_passed_on_as_they_are_with_an_end_after_the_commit() {
 
 #[test]
 fn no_end_before_the_commit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = many("a", 100_000);
     let mut running = place.waiting("--schema events.json --emit records", &stream);
     running.wait_until_stdout_contains("{\"n\":99999,");
@@ -88,7 +88,7 @@ fn no_end_before_the_commit() {
 
 #[test]
 fn a_failed_load_ends_its_records_with_abort() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = many("a", 100_000);
     let ran = place.load("--schema events.json --emit records", &stream[..HELD]);
     ran.fails(75);
@@ -108,7 +108,7 @@ fn a_failed_load_ends_its_records_with_abort() {
 
 #[test]
 fn records_of_a_plain_stream_and_of_none() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--schema events.json --seal off --emit records", plain(&[r#"{"n":1}"#]));
     assert_eq!((ran.ok().lines().len(), ran.lines()[1]), (3, r#"{"n":1}"#));
     let ran = place.load("--schema events.json --allow-empty --emit records", "");
@@ -117,7 +117,7 @@ fn records_of_a_plain_stream_and_of_none() {
 
 #[test]
 fn nothing_is_printed_if_asked_not_even_an_abort() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--schema events.json --emit none", plain(&[r#"{"n":1}"#]));
     assert_eq!(ran.ok().stdout, "");
     assert!(ran.stderr.contains("events: 1 records, 1 inserted in "));
@@ -127,7 +127,7 @@ fn nothing_is_printed_if_asked_not_even_an_abort() {
 
 #[test]
 fn an_argument_that_is_wrong_is_told_down_the_pipe() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.loader("--mode sideways").run();
     crate::support::refused(&ran, 2, "invalid value 'sideways' for '--mode <MODE>'");
     let next = place.load("--schema events.json", &ran.stdout);

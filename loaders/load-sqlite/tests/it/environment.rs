@@ -1,10 +1,10 @@
 //! The environment, the arguments, and those who mean harm.
 
-use crate::support::{Place, plain, refused, sealed_as};
+use crate::support::{SqliteFolder, plain, refused, sealed_as};
 
 #[test]
 fn an_empty_load_id_is_refused() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let loader = || place.loader("--schema events.json").stdin("{\"n\":1}\n");
     refused(&loader().env("ETL_LOAD_ID", "").run(), 78, "ETL_LOAD_ID is set and empty");
     refused(&loader().args(["--load-id", ""]).run(), 2, "--load-id is empty");
@@ -16,7 +16,7 @@ fn an_empty_load_id_is_refused() {
 
 #[test]
 fn failures_are_told_as_json_too_and_to_the_termination_log() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("log", "");
     let loader =
         place.loader("--schema events.json --log-format json").env("ETL_TERMINATION_LOG", place.path("log"));
@@ -31,7 +31,7 @@ fn failures_are_told_as_json_too_and_to_the_termination_log() {
 
 #[test]
 fn names_that_are_sql_are_names() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE victim (x); INSERT INTO victim VALUES (1)");
     let names = [
         "a\"; DROP TABLE victim; --",
@@ -77,7 +77,7 @@ fn names_that_are_sql_are_names() {
 
 #[test]
 fn a_stream_cannot_name_a_path_or_a_table_of_its_choice() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("evil.json", crate::support::EVENTS);
     let line = [r#"{"n":1}"#];
     for name in ["../evil", "./evil.json", "evil.json", "/etc/passwd", "events.json"] {
@@ -98,7 +98,7 @@ fn a_stream_cannot_name_a_path_or_a_table_of_its_choice() {
 
 #[test]
 fn reserved_tables_are_no_targets() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     for name in ["etl_load", "ETL_LOAD", "sqlite_master", "Sqlite_x", "etl_stage_0"] {
         let ran = place.load(&format!("--schema events.json --table {name}"), "{\"n\":1}\n");
         refused(&ran, 78, &format!("table {name}: the name is reserved"));
@@ -107,7 +107,7 @@ fn reserved_tables_are_no_targets() {
 
 #[test]
 fn the_card_names_what_there_is() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.loader("--describe").run();
     let card: serde_json::Value = serde_json::from_str(&ran.ok().stdout).expect("JSON");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Columns that a table lacks (`--evolve`).
 
-use crate::support::{HELD, Place, counts, many, plain, refused, sealed, sealed_as};
+use crate::support::{HELD, SqliteFolder, counts, many, plain, refused, sealed, sealed_as};
 
 const WIDE: &str = r#"{"x-key":["id"],"required":["id","since"],"properties":{"id":{"type":"integer"},
     "name":{"type":["string","null"]},"since":{"type":"string","format":"date"},"score":{"type":["number","null"]},
@@ -10,8 +10,8 @@ const COLUMNS: &str = "SELECT name, type, \"notnull\", dflt_value FROM pragma_ta
 const BEFORE: [&str; 2] = [r#""id"|"INTEGER"|1|NULL"#, r#""name"|"TEXT"|0|NULL"#];
 
 /// A table with the rows 1 and 2, which has not all columns of `wide.json`.
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.write("wide.json", WIDE);
     let rows = [r#"{"id":1,"name":"a"}"#, r#"{"id":2,"name":"b"}"#];
     place.load("--schema items.json", sealed("before", &rows)).ok();
@@ -52,7 +52,7 @@ fn missing_columns_are_added_and_null_in_the_rows_that_were_there() {
 #[test]
 fn tables_without_a_key_get_columns_in_every_mode_that_needs_none() {
     for mode in ["append", "replace"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         place.sql("CREATE TABLE events (n INTEGER); INSERT INTO events VALUES (0)");
         let ran = place.load(
             &format!("--schema events.json --evolve add-columns --mode {mode}"),
@@ -112,7 +112,7 @@ fn only_columns_that_are_missing_are_a_matter_of_evolving() {
         ("other TEXT", "table items has none of the columns of schema wide"),
         ("name TEXT", "table items has no unique index on (id), the key of schema wide"),
     ] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         place.write("wide.json", WIDE);
         place.sql(&format!("CREATE TABLE items ({table})"));
         refused(&place.load(ARGS, sealed("a", &[r#"{"id":1,"since":"2026-01-01"}"#])), 78, said);
@@ -137,7 +137,7 @@ fn with_stamp_its_columns_are_added_too() {
 
 #[test]
 fn a_strict_table_gets_declarations_it_knows() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "strict.json",
         r#"{"properties":{"n":{"type":"integer"},"d":{"type":"number","x-postgres":{"type":"numeric"}},"x":{"type":"number"},
@@ -161,7 +161,7 @@ fn a_strict_table_gets_declarations_it_knows() {
 
 #[test]
 fn names_of_added_columns_are_names() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql(
         "CREATE TABLE items (id INTEGER PRIMARY KEY); CREATE TABLE victim (x); INSERT INTO victim VALUES (1)",
     );

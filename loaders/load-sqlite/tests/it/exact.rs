@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::support::{Place, plain, refused, strs};
+use crate::support::{SqliteFolder, plain, refused, strs};
 
-fn schema(place: &Place, properties: &str) {
+fn schema(place: &SqliteFolder, properties: &str) {
     place.write("exact.json", format!("{{\"properties\":{{{properties}}}}}"));
 }
 
@@ -12,7 +12,7 @@ const ARGS: &str = "--schema exact.json --seal off";
 
 #[test]
 fn decimals_keep_every_digit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     schema(
         &place,
         r#""n":{"type":"integer"},"d":{"type":"number","x-postgres":{"type":"numeric"}},
@@ -62,7 +62,7 @@ fn double(random: &mut fastrand::Rng) -> String {
 
 #[test]
 fn doubles_are_the_nearest_to_their_text() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     schema(&place, r#""n":{"type":"integer"},"x":{"type":"number"}"#);
     let mut random = fastrand::Rng::with_seed(20_261_123);
     let edges = [
@@ -115,7 +115,7 @@ fn doubles_are_the_nearest_to_their_text() {
 
 #[test]
 fn integers_are_exact_to_their_ends() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     schema(&place, r#""n":{"type":"integer"}"#);
     let numbers = ["9223372036854775807", "-9223372036854775808", "4.0", "1e3", "-0", "9007199254740993"];
     let lines: Vec<String> = numbers.iter().map(|n| format!("{{\"n\":{n}}}")).collect();
@@ -135,7 +135,7 @@ fn integers_are_exact_to_their_ends() {
 
 #[test]
 fn texts_round_trip() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     schema(&place, r#""n":{"type":"integer"},"text":{"type":"string"}"#);
     let texts = [
         "",
@@ -178,7 +178,7 @@ fn texts_round_trip() {
 
 #[test]
 fn every_type_is_stored_in_its_standard_form() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     schema(
         &place,
         r#""at":{"type":"string","format":"date-time"},"local":{"type":"string","x-postgres":{"type":"timestamp"}},

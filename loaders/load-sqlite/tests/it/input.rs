@@ -1,6 +1,6 @@
 //! Input that is odd, and input that is wrong.
 
-use crate::support::{Place, counts, plain, refused, sealed};
+use crate::support::{SqliteFolder, counts, plain, refused, sealed};
 
 const SCHEMA: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},
     "x":{"type":["number","null"]},"d":{"type":["number","null"],"x-postgres":{"type":"numeric"}},
@@ -10,8 +10,8 @@ const SCHEMA: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"
     "small":{"type":["integer","null"],"x-postgres":{"type":"smallint"},"minimum":1,"maximum":9}}}"#;
 const ARGS: &str = "--schema wide.json";
 
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.write("wide.json", SCHEMA);
     place.load(ARGS, sealed("s0", &[r#"{"id":0}"#])).ok();
     place
@@ -19,7 +19,7 @@ fn place() -> Place {
 
 /// Loads a good line and then this one, plain and sealed: neither leaves anything.
 #[track_caller]
-fn bad(place: &Place, line: &[u8], said: &str) {
+fn bad(place: &SqliteFolder, line: &[u8], said: &str) {
     let stream = [b"{\"id\":1}\n", line, b"\n"].concat();
     let ran = place.load(ARGS, &stream);
     refused(&ran, 3, said);
@@ -161,7 +161,7 @@ fn a_missing_input_is_66() {
 
 #[test]
 fn a_schema_whose_columns_fall_together_or_are_too_long_is_refused_before_any_row() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let property = |name: &str| format!("{:?}:{{\"type\":\"string\"}}", name);
     for (names, said) in [
         (vec!["a".to_owned(), "A".to_owned()], "properties \"A\" and \"a\" become one column"),

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use etl_testkit::run::Signal;
 
-use crate::support::{HELD, Place, loads, many, sealed, segments, wait_until};
+use crate::support::{HELD, SqliteFolder, loads, many, sealed, segments, wait_until};
 
 const EVENTS: &str = "--schema events.json --commit-interval 10ms";
 const ROWS: &str = "SELECT n FROM events";
@@ -14,7 +14,7 @@ const ROLLED_BACK: &str = "ended by SIGTERM, what was not committed yet is rolle
 #[test]
 fn a_load_is_committed_although_nothing_more_comes() {
     for seal in ["auto", "off"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let mut running = place.loader(&format!("{EVENTS} --seal {seal}")).stdin_open().spawn();
         running.write("{\"n\":0}\n{\"n\":1}\n");
         wait_until("both rows", || place.seen() == 2);
@@ -40,7 +40,7 @@ fn a_load_is_committed_although_nothing_more_comes() {
 
 #[test]
 fn a_fifo_that_stays_open_is_no_end() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let made = std::process::Command::new("mkfifo").arg(place.path("fifo")).status().expect("mkfifo");
     assert!(made.success());
     let running = place.loader(&format!("{EVENTS} --input fifo")).spawn();
@@ -58,7 +58,7 @@ fn a_fifo_that_stays_open_is_no_end() {
 fn an_open_segment_is_never_split_and_rolled_back_by_a_signal() {
     // No time at all: whatever may be committed is.
     let args = "--schema events.json --commit-interval 0";
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran =
         place.load(args, [sealed("a", &[r#"{"n":0}"#, r#"{"n":1}"#]), sealed("b", &[r#"{"n":2}"#])].concat());
     let told: Vec<_> = loads(&ran.ok().stdout).iter().map(|load| load[0]["load_id"].clone()).collect();
@@ -80,7 +80,7 @@ fn an_open_segment_is_never_split_and_rolled_back_by_a_signal() {
 
 #[test]
 fn a_line_that_is_only_begun_does_not_keep_the_ones_before_it_waiting() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = "--schema events.json --seal off --commit-interval 500ms";
     let mut running = place.waiting(args, "{\"n\":0}\n");
     // It waits for the rest of its interval, and half a line comes.
@@ -111,7 +111,7 @@ fn a_line_that_is_only_begun_does_not_keep_the_ones_before_it_waiting() {
 
 #[test]
 fn whatever_comes_first_cuts() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = "--schema events.json --commit-every 2 --commit-interval 1h";
     let mut running = place.loader(&format!("{args} --seal off")).stdin_open().spawn();
     running.write("{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
@@ -130,7 +130,7 @@ fn whatever_comes_first_cuts() {
 
 #[test]
 fn a_signal_while_a_load_is_told_of_does_not_make_the_run_a_success() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (mut reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
     let args = "--schema events.json --commit-every 2 --emit new --seal off";
@@ -158,7 +158,7 @@ fn a_signal_while_a_load_is_told_of_does_not_make_the_run_a_success() {
 
 #[test]
 fn a_signal_before_the_last_commit_is_no_success_either() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let made = std::process::Command::new("mkfifo").arg(place.path("state")).status().expect("mkfifo");
     assert!(made.success());
     let args = "--schema events.json --commit-every 2 --state-out state";
@@ -179,7 +179,7 @@ fn a_signal_before_the_last_commit_is_no_success_either() {
 
 #[test]
 fn records_passed_on_show_with_their_load() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let mut running = place.loader(&format!("{EVENTS} --emit records --seal off")).stdin_open().spawn();
     running.write("{\"n\":0}\n");
     let printed = running.wait_until_stdout_contains("\"kind\":\"end\"");

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::Place;
+use crate::support::SqliteFolder;
 
 const SCHEMA: &str = r#"{"x-key":["id"],"required":["id"],"properties":{"id":{"type":"integer"},"name":{"type":"string"},
     "at":{"type":"string","format":"date-time"},"x":{"type":"number"},"text":{"type":"string"},"long":{"type":"string"}}}"#;
@@ -13,7 +13,7 @@ const LIMIT: u64 = 32 << 10;
 #[test]
 fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
     for mode in ["append", "upsert"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         place.write("load.json", SCHEMA);
         // A reader that takes no receipt keeps the process there after its commit.
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
@@ -72,7 +72,7 @@ fn what_is_held_back_is_bounded_whatever_it_consists_of() {
         ("blank lines", "{\"id\":1}\n\n".repeat(4000), 300, 1),
     ];
     for (what, chunk, times, rows) in cases {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         place.write("load.json", SCHEMA);
         let mut running = place.loader("--schema load.json").stdin_open().spawn();
         running.write("{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"m\"}}\n");

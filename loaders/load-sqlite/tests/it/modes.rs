@@ -1,13 +1,13 @@
 //! How records meet the rows that are there.
 
-use crate::support::{Place, counts, many, plain, receipts, refused, rows, sealed};
+use crate::support::{SqliteFolder, counts, many, plain, receipts, refused, rows, sealed};
 
 const ITEMS: &str = "--schema items.json --seal off";
 const ROWS: &str = "SELECT id, name FROM items ORDER BY id, name";
 
 /// A table with the rows 1 and 2, and records for 2 (the same), 1 (twice) and 3.
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.load(ITEMS, plain(&[r#"{"id":1,"name":"a"}"#, r#"{"id":2,"name":"b"}"#])).ok();
     place
 }
@@ -97,7 +97,7 @@ fn unsealed_input_replaces_nothing_unless_told_so() {
 
 #[test]
 fn readers_never_see_an_empty_or_mixed_table() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load("--schema events.json", many("s", 100_000)).ok();
     let connection = place.connect();
     let seen = || rows(&connection, "SELECT count(*), sum(n), count(DISTINCT text) FROM events").remove(0);
@@ -120,7 +120,7 @@ fn readers_never_see_an_empty_or_mixed_table() {
 
 #[test]
 fn two_replacements_never_mix() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let running: Vec<_> = (1..=4)
         .map(|n| {
             let line = format!("{{\"n\":{n}}}");
@@ -137,7 +137,7 @@ fn two_replacements_never_mix() {
 
 #[test]
 fn a_key_without_a_unique_index_is_refused_before_any_row() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql(
         "CREATE TABLE items (id INTEGER, name TEXT); CREATE UNIQUE INDEX wrong ON items (id, name);
          CREATE UNIQUE INDEX partial ON items (id) WHERE id > 5; CREATE UNIQUE INDEX expression ON items (abs(id));
@@ -157,7 +157,7 @@ fn a_key_without_a_unique_index_is_refused_before_any_row() {
 
 #[test]
 fn a_key_compares_as_its_index_does() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("users.json", r#"{"x-key":["name"],"required":["name"],"properties":{"name":{"type":"string"},"n":{"type":"integer"}}}"#);
     place.sql("CREATE TABLE users (name TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER)");
     let stream = plain(&[r#"{"name":"ann","n":1}"#, r#"{"name":"ANN","n":2}"#, r#"{"name":"Bob","n":3}"#]);
@@ -175,7 +175,7 @@ fn a_key_compares_as_its_index_does() {
 
 #[test]
 fn a_key_of_several_columns_and_types() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "wide.json",
         r#"{"x-key":["at","city"],"required":["at","city"],"properties":{"city":{"type":"string"},
@@ -197,7 +197,7 @@ fn a_key_of_several_columns_and_types() {
 
 #[test]
 fn a_constraint_of_the_table_fails_the_load_whole() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE CHECK (name <> 'no')); INSERT INTO items VALUES (1, 'a')");
     refused(
         &place.load(ITEMS, plain(&[r#"{"id":2,"name":"b"}"#, r#"{"id":3,"name":"a"}"#])),

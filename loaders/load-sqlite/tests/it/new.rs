@@ -2,7 +2,7 @@
 
 use etl_testkit::run::Cmd;
 
-use crate::support::{Place, many, plain, refused, sealed, sealed_as, segments, strs, wait_until};
+use crate::support::{SqliteFolder, many, plain, refused, sealed, sealed_as, segments, strs, wait_until};
 
 const ITEMS: &str = "--schema items.json --seal off --emit new";
 const TWO: &str = r#"{ "id" : 2, "name":"b" }"#;
@@ -11,8 +11,8 @@ const ONE: &str = r#"{"name":"x","id":1}"#;
 const THREE: &str = r#"{"id":3.0,"name":null}"#;
 
 /// A table with the rows 1 and 3.
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.load("--schema items.json", sealed("before", &[r#"{"id":1,"name":"a"}"#, r#"{"id":3}"#])).ok();
     place
 }
@@ -34,7 +34,7 @@ fn what_is_new_is_printed_as_it_was_read() {
         let other = place.load("--schema items.json --table other --seal required", &ran.stdout);
         assert_eq!(crate::support::counts(&other)[0] as usize, segments(&ran.stdout)[0].len());
     }
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let lines = [r#"{"n":2}"#, r#"{"n": 1}"#, r#"{"n":2}"#];
     for mode in ["append", "replace"] {
         let ran =
@@ -59,7 +59,7 @@ fn of_a_key_that_is_there_twice_the_record_that_became_the_row() {
         assert_eq!(segments(&ran.ok().stdout), [new.map(|at| lines[at])], "{mode}");
     }
     // A key is compared as its index does.
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("t.json", r#"{"x-key":["k"],"required":["k"],"properties":{"k":{"type":"string"}}}"#);
     place.sql("CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY); INSERT INTO t VALUES ('A')");
     let ran = place.load(
@@ -95,7 +95,7 @@ fn a_rerun_prints_an_empty_segment() {
 
 #[test]
 fn segments_that_were_loaded_before_and_records_that_were_set_aside_are_not_new() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (a, c) = (sealed("a", &[r#"{"n":1}"#, r#"{"n":2}"#]), sealed("c", &[r#"{"n":4}"#]));
     place.load("--schema events.json", &a).ok();
     let b = sealed("b", &[r#"{"n":"x"}"#, r#"{"n":3}"#]);
@@ -107,7 +107,7 @@ fn segments_that_were_loaded_before_and_records_that_were_set_aside_are_not_new(
 
 #[test]
 fn the_segment_has_the_schema_of_the_stream() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let line = r#"{"line":1,"reason":"odd","original":"{}"}"#;
     let ran = place.load("--emit new", sealed_as("etl.reject", "a", &[line, "state 1", line, "state 2"]));
     assert!(
@@ -124,7 +124,7 @@ fn the_segment_has_the_schema_of_the_stream() {
 
 #[test]
 fn more_than_fits_in_memory_comes_out_after_the_commit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "keyed.json",
         crate::support::EVENTS.replace("\"required\"", "\"x-key\":[\"n\"],\"required\""),
@@ -174,7 +174,7 @@ fn a_load_that_fails_prints_only_its_failure() {
 
 #[test]
 fn a_reader_that_went_away_is_a_warning_but_no_load_follows() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let gone = || std::io::pipe().expect("a pipe").1;
     let args = "--schema events.json --seal off --emit";
     let ran = place.loader(&format!("{args} new")).stdin("{\"n\":0}\n").stdout_to(gone()).run();

@@ -1,11 +1,11 @@
 //! Tables, paths and streams that a reviewer broke an earlier version with.
 
-use crate::support::{Place, counts, plain, receipts, refused, sealed};
+use crate::support::{SqliteFolder, counts, plain, receipts, refused, sealed};
 
 const KEYED: &str = r#"{"x-key":["k"],"required":["k"],"properties":{"k":{"type":"integer"},"v":{"type":["string","null"]}}}"#;
 
-fn keyed() -> Place {
-    let place = Place::new();
+fn keyed() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.write("t.json", KEYED);
     place
 }
@@ -102,7 +102,7 @@ fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
 
 #[test]
 fn a_key_is_compared_as_its_index_compares() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("t.json", KEYED.replace("integer", "string"));
     place.sql(
         "CREATE TABLE t (k TEXT NOT NULL, v TEXT); CREATE UNIQUE INDEX i ON t (k COLLATE NOCASE);
@@ -115,7 +115,7 @@ fn a_key_is_compared_as_its_index_compares() {
 
 #[test]
 fn two_thousand_columns_are_upserted() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let columns: Vec<String> = (0..1999).map(|n| format!("\"c{n}\":{{\"type\":\"integer\"}}")).collect();
     let schema = format!(
         r#"{{"x-key":["k"],"required":["k"],"properties":{{"k":{{"type":"integer"}},{}}}}}"#,
@@ -135,7 +135,7 @@ fn two_thousand_columns_are_upserted() {
 
 #[test]
 fn a_decimal_is_no_key_where_it_is_compared_as_text() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("t.json", KEYED.replace(r#""integer""#, r#""number","x-postgres":{"type":"numeric"}"#));
     let ran = place.load("--schema t.json --table t", sealed("s", &[r#"{"k":1.0}"#]));
     refused(&ran, 78, "table t: key column k is a decimal");

@@ -1,13 +1,13 @@
 //! One load id, or one segment, is loaded once.
 
-use crate::support::{Place, counts, events, many, plain, printed, receipts, refused};
+use crate::support::{SqliteFolder, counts, events, many, plain, printed, receipts, refused};
 
 const EVENTS: &str = "--schema events.json";
 const ROWS: &str = "SELECT n FROM events ORDER BY n";
 
 #[test]
 fn the_same_load_id_loads_once() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":2}"#]);
     let args = format!("{EVENTS} --load-id monday");
     assert_eq!(counts(&place.load(&args, &stream)), [2, 2, 0, 0, 0, 0]);
@@ -42,7 +42,7 @@ fn the_same_load_id_loads_once() {
 
 #[test]
 fn the_digest_is_that_of_the_end_line_and_of_several_segments_that_of_their_digests() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (a, b) = (events("a", [1]), events("b", [2]));
     let digest = |stream: &[u8]| {
         printed(str::from_utf8(stream).expect("UTF-8")).pop().expect("an end")["_etl"]["sha256"].clone()
@@ -59,7 +59,7 @@ fn the_digest_is_that_of_the_end_line_and_of_several_segments_that_of_their_dige
 
 #[test]
 fn other_bytes_under_a_load_id_are_refused_or_skipped() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = format!("{EVENTS} --load-id monday");
     place.load(&args, plain(&[r#"{"n":1}"#])).ok();
     let other = plain(&[r#"{"n":2}"#]);
@@ -76,7 +76,7 @@ fn other_bytes_under_a_load_id_are_refused_or_skipped() {
 
 #[test]
 fn two_loads_at_the_same_moment_with_one_id_load_once() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = many("a", 80_000);
     let args = format!("{EVENTS} --load-id monday");
     // The first is in its transaction when the second comes and waits for it.
@@ -89,7 +89,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
     assert_eq!((counts(&first)[1], counts(&second)[1]), (80_000, 0));
     assert_eq!(place.count("SELECT count(*) FROM events"), 80_000);
     // And as it comes, from nothing, on one database.
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let short = events("short", [1, 2, 3]);
     for round in 0..5 {
         let args = format!("{EVENTS} --load-id {round}");
@@ -101,7 +101,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
 
 #[test]
 fn a_segment_is_loaded_once_without_a_load_id() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (a, b, c) = (events("a", [1]), events("b", [2, 3]), events("c", [4]));
     assert_eq!(counts(&place.load(EVENTS, [&*a, &b].concat())), [3, 3, 0, 0, 0, 0]);
     let ran = place.load(EVENTS, [&*b, &c].concat());
@@ -121,7 +121,7 @@ fn a_segment_is_loaded_once_without_a_load_id() {
 
 #[test]
 fn a_replayed_replacement_does_not_empty_the_table() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = format!("{EVENTS} --mode replace");
     let (a, b, c) = (events("a", [1]), events("b", [2]), events("c", [3]));
     place.load(&args, &a).ok();
@@ -142,7 +142,7 @@ fn a_replayed_replacement_does_not_empty_the_table() {
 
 #[test]
 fn plain_input_without_an_id_is_new_every_time() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     for rows in [1, 2] {
         let ran = place.load(EVENTS, "{\"n\":1}\n");
         assert!(ran.ok().stderr.starts_with("warning: the input is not sealed"), "{}", ran.stderr);
@@ -153,7 +153,7 @@ fn plain_input_without_an_id_is_new_every_time() {
 
 #[test]
 fn the_case_of_a_tables_name_is_not_another_table() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = format!("{EVENTS} --load-id monday");
     place.load(&format!("{args} --table Events"), "{\"n\":1}\n").ok();
     assert_eq!(counts(&place.load(&format!("{args} --table eVENTS"), "{\"n\":1}\n")), [0; 6]);

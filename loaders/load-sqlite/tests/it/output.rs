@@ -4,13 +4,13 @@ use std::fs::OpenOptions;
 
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, counts, many, plain, printed, refused, sealed};
+use crate::support::{SqliteFolder, counts, many, plain, printed, refused, sealed};
 
 const ITEMS: &str = "--schema items.json";
 const EVENTS: &str = "--schema events.json";
 
-fn before() -> Place {
-    let place = Place::new();
+fn before() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.load(ITEMS, sealed("s0", &[r#"{"id":0,"name":"before"}"#])).ok();
     place.sql("CREATE TABLE events (n INTEGER NOT NULL, text TEXT)");
     place
@@ -152,7 +152,7 @@ fn a_slow_reader_gets_everything() {
 
 #[test]
 fn what_is_no_database_is_left_alone() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("t.db", "this is no database, but a text of more than sixteen bytes\n".repeat(20));
     refused(&place.load(EVENTS, "{\"n\":1}\n"), 78, "cannot open the database t.db: file is not a database");
     assert!(place.read("t.db").starts_with("this is no database"));

@@ -5,7 +5,7 @@ use std::io;
 use etl_testkit::http::{Reply, Script, Server};
 use etl_testkit::run::{Cmd, Running, Signal};
 
-use crate::support::Place;
+use crate::support::SqliteFolder;
 
 fn reply(name: &str) -> Reply {
     let file =
@@ -14,7 +14,7 @@ fn reply(name: &str) -> Reply {
 }
 
 /// `producer | load-sqlite …`, both started.
-fn pipe(place: &Place, producer: Cmd, args: &str) -> (Running, Running) {
+fn pipe(place: &SqliteFolder, producer: Cmd, args: &str) -> (Running, Running) {
     let (reader, writer) = io::pipe().expect("a pipe");
     let loader = place.loader(args).stdin_from(reader).spawn();
     (producer.stdout_to(writer).spawn(), loader)
@@ -27,7 +27,7 @@ fn extractor(server: &Server) -> Cmd {
 
 #[test]
 fn an_extractor_killed_before_its_end_commits_nothing() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let munich = || reply("current/munich_two_conditions_no_feels_like.json");
     let server = Server::start(Script::new().then(munich()).then(Reply::silence()));
     let (extractor_killed, loader) = pipe(&place, extractor(&server), "");
@@ -54,7 +54,7 @@ fn an_extractor_killed_before_its_end_commits_nothing() {
 
 #[test]
 fn a_python_extractor_killed_under_seal_commits_nothing() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("t.json", r#"{"properties":{"n":{"type":"integer"}}}"#);
     let script = "import sys\nfor n in range(3): print('{\"n\": %d}' % n, flush=True)\n\
                   sys.stderr.write('waiting')\nsys.stderr.flush()\nsys.stdin.read()";

@@ -4,7 +4,7 @@ use std::fs;
 
 use etl_testkit::run::{Cmd, Ran, Signal};
 
-use crate::support::{HELD, Place, many, plain, sealed, sealed_as};
+use crate::support::{HELD, SqliteFolder, many, plain, sealed, sealed_as};
 
 const ITEMS: &str = "--schema items.json --plan";
 const CREATED: &str = r#"-- table items would be created; mode upsert, key (id)
@@ -27,7 +27,7 @@ fn refused(ran: &Ran, code: i32, said: &str) {
 
 #[test]
 fn a_table_that_would_be_created_is_not() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.loader(&format!("{ITEMS} --rejects r --state-out s")).run();
     assert_eq!((ran.ok().stdout.as_str(), ran.stderr.as_str()), (CREATED, "t.db: items was not touched\n"));
     assert!(!place.path("t.db").exists());
@@ -36,7 +36,7 @@ fn a_table_that_would_be_created_is_not() {
     assert_eq!(place.loader(&format!("{ITEMS} --output out.sql")).run().ok().stdout, "");
     assert_eq!(place.read("out.sql"), CREATED);
     // The statements are those of the load itself.
-    let (made, loaded) = (Place::new(), Place::new());
+    let (made, loaded) = (SqliteFolder::new(), SqliteFolder::new());
     made.sql(CREATED);
     loaded.load("--schema items.json", sealed("a", &[])).ok();
     let sql = "SELECT name, type, \"notnull\", pk FROM pragma_table_info('items')";
@@ -45,7 +45,7 @@ fn a_table_that_would_be_created_is_not() {
 
 #[test]
 fn a_table_that_is_there_is_left_byte_for_byte() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE items (id INTEGER PRIMARY KEY, more TEXT); INSERT INTO items VALUES (1, 'x')");
     let before = fs::read(place.path("t.db")).expect("the database");
     let evolved = r#"-- table items would get columns; mode ignore, key (id)
@@ -79,7 +79,7 @@ ALTER TABLE "items" ADD COLUMN "_etl_loaded_at" TEXT_TIMESTAMPTZ;
 
 #[test]
 fn not_even_what_a_killed_load_left_is_touched() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load("--schema events.json", sealed("a", &[r#"{"n":1}"#])).ok();
     let running = place.waiting("--schema events.json", &many("b", 100_000)[..HELD]);
     running.kill(Signal::KILL);
@@ -102,7 +102,7 @@ fn not_even_what_a_killed_load_left_is_touched() {
 
 #[test]
 fn the_stream_may_say_what_it_is() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--plan", sealed_as("etl.reject", "a", &["not even looked at"]));
     assert!(
         ran.ok().stdout.starts_with("-- table etl_reject would be created; mode append\n"),
@@ -137,7 +137,7 @@ fn the_stream_may_say_what_it_is() {
 
 #[test]
 fn what_a_load_would_refuse_is_refused() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE items (id TEXT, name TEXT); CREATE TABLE wrong (id INTEGER PRIMARY KEY, name INTEGER); CREATE VIEW v AS SELECT 1");
     for (args, code, said) in [
         ("--schema items.json", 78, "table items has no unique index on (id), the key of schema items"),
@@ -168,7 +168,7 @@ fn what_a_load_would_refuse_is_refused() {
 
 #[test]
 fn names_in_the_comments_stay_in_them() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let harm = "t\n; DROP TABLE victim; --\r";
     let ran = place.loader(ITEMS).args(["--table", harm]).run();
     place.sql("CREATE TABLE victim (x); INSERT INTO victim VALUES (1)");
@@ -179,7 +179,7 @@ fn names_in_the_comments_stay_in_them() {
 
 #[test]
 fn a_reader_that_went_away_is_silent() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let gone = std::io::pipe().expect("a pipe").1;
     let ran = place.loader(ITEMS).stdout_to(gone).run();
     assert_eq!((ran.code, ran.stderr.as_str()), (141, ""));

@@ -1,10 +1,10 @@
 //! Reading the newest state back (`--print-state`).
 
-use crate::support::{Place, sealed};
+use crate::support::{SqliteFolder, sealed};
 
 const EVENTS: &str = "--schema events.json";
 
-fn load(place: &Place, args: &str, id: &str, states: &[&str]) {
+fn load(place: &SqliteFolder, args: &str, id: &str, states: &[&str]) {
     let states: Vec<String> = states.iter().map(|state| format!("state {state}")).collect();
     let lines: Vec<&str> = states.iter().map(String::as_str).chain([r#"{"n":1}"#]).collect();
     place.load(&format!("{EVENTS} {args}"), sealed(id, &lines)).ok();
@@ -12,7 +12,7 @@ fn load(place: &Place, args: &str, id: &str, states: &[&str]) {
 
 #[test]
 fn the_newest_state_as_it_was_stored() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     load(&place, "--pipeline p", "a", &["1", r#"{"at":  [2, "ä"]}"#]);
     for by in ["--table events", "--table EVENTS", EVENTS] {
         let ran = place.loader(&format!("{by} --print-state --pipeline p")).run();
@@ -46,7 +46,7 @@ fn the_newest_state_as_it_was_stored() {
 
 #[test]
 fn nothing_where_there_is_none() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let print = |args: &str| {
         let ran = place.loader(&format!("--print-state {args}")).run();
         assert_eq!((ran.ok().stdout.as_str(), ran.stderr.lines().count()), ("", 1));
@@ -68,7 +68,7 @@ fn nothing_where_there_is_none() {
 
 #[test]
 fn it_changes_nothing_and_prints_no_stream() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     load(&place, "--pipeline p", "a", &["1"]);
     let before = std::fs::read(place.path("t.db")).expect("the database");
     let ran = place

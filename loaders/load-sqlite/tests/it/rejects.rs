@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::support::{Place, counts, plain, printed, refused, sealed};
+use crate::support::{SqliteFolder, counts, plain, printed, refused, sealed};
 
 const ARGS: &str = "--schema events.json --seal off --rejects rejects.ndjson";
 
 #[test]
 fn records_that_fail_the_checks_are_set_aside_up_to_a_number() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = plain(&[
         r#"{"n":1}"#,
         "",
@@ -43,7 +43,7 @@ fn records_that_fail_the_checks_are_set_aside_up_to_a_number() {
 
 #[test]
 fn one_too_many_fails_the_load_and_keeps_the_file() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":"a"}"#, r#"{"n":"b"}"#, r#"{"n":"c"}"#]);
     let ran = place.load(&format!("{ARGS} --max-rejects 1"), &stream);
     refused(
@@ -61,7 +61,7 @@ fn one_too_many_fails_the_load_and_keeps_the_file() {
 
 #[test]
 fn a_line_that_is_no_record_is_no_reject() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load(&format!("{ARGS} --max-rejects 9"), "{\"n\":\"a\"}\n{\"n\":\n");
     refused(&ran, 3, "line 2 (byte ");
     assert_eq!(printed(&place.read("rejects.ndjson"))[1]["line"], 1);
@@ -69,7 +69,7 @@ fn a_line_that_is_no_record_is_no_reject() {
 
 #[test]
 fn a_load_that_was_done_before_keeps_the_rejects_it_wrote() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let args = format!("{ARGS} --max-rejects 1 --load-id monday");
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":"a"}"#]);
     assert_eq!(counts(&place.load(&args, &stream)), [2, 1, 0, 0, 0, 1]);

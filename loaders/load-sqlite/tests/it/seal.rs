@@ -4,7 +4,7 @@ use std::io::Write;
 
 use etl_testkit::run::{Cmd, Signal};
 
-use crate::support::{HELD, Place, counts, many, refused, sealed};
+use crate::support::{HELD, SqliteFolder, counts, many, refused, sealed};
 
 const ITEMS: &str = "--schema items.json";
 const EVENTS: &str = "--schema events.json";
@@ -18,8 +18,8 @@ fn stream() -> Vec<u8> {
 }
 
 /// A place whose table has a row already.
-fn before() -> Place {
-    let place = Place::new();
+fn before() -> SqliteFolder {
+    let place = SqliteFolder::new();
     place.load(ITEMS, sealed("s0", &[r#"{"id":0,"name":"before"}"#])).ok();
     place
 }
@@ -75,7 +75,7 @@ fn a_killed_producer_is_seen_through_a_real_pipe() {
 
 #[test]
 fn a_long_stream_cut_in_its_transaction_is_rolled_back() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = many("long", 100_000);
     assert!(stream.len() > HELD);
     let mut running = place.waiting(EVENTS, &stream[..HELD]);
@@ -93,7 +93,7 @@ fn a_killed_loader_leaves_nothing_and_a_rerun_loads_once() {
     let stream = many("long", 100_000);
     let end = stream.len();
     for mode in ["append", "replace"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let args = format!("{EVENTS} --mode {mode} --load-id run-1");
         // Before BEGIN, in the transaction, after all records, after `end` with the pipe still open.
         for cut in [0, 1 << 20, HELD, 10 << 20, end - 100, end] {
@@ -119,7 +119,7 @@ fn a_killed_loader_leaves_nothing_and_a_rerun_loads_once() {
 #[test]
 fn a_loader_killed_while_it_ends_has_loaded_all_or_nothing() {
     let stream = many("long", 80_000);
-    let place = Place::new();
+    let place = SqliteFolder::new();
     for round in 0..6 {
         let args = format!("{EVENTS} --load-id run-{round}");
         let mut running = place.waiting(&args, &stream);

@@ -1,6 +1,6 @@
 //! Several schemas in one stream.
 
-use crate::support::{Place, plain, receipts, refused, sealed_as};
+use crate::support::{SqliteFolder, plain, receipts, refused, sealed_as};
 
 const CURRENT: &str = "etl.receipt";
 const REJECT: &str = "etl.reject";
@@ -26,7 +26,7 @@ fn stream() -> Vec<u8> {
 
 #[test]
 fn each_schema_goes_to_its_table_in_one_transaction() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let found = receipts(&place.load("", stream()));
     let told: Vec<_> =
         found.iter().map(|r| (r["target"].as_str(), r["records"].as_u64(), r["load_id"].as_str())).collect();
@@ -45,7 +45,7 @@ fn each_schema_goes_to_its_table_in_one_transaction() {
 
 #[test]
 fn a_load_id_has_a_row_for_each_table_and_any_of_them_decides() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let found = receipts(&place.load("--load-id x", stream()));
     let rows = place.rows("SELECT target, load_id, records, digest FROM etl_load ORDER BY target");
     let sha = &found[0]["sha256"];
@@ -58,7 +58,7 @@ fn a_load_id_has_a_row_for_each_table_and_any_of_them_decides() {
 
 #[test]
 fn a_fault_in_the_last_segment_takes_all_with_it() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let bad = [stream(), sealed_as(REJECT, "d", &[r#"{"line":"x","reason":"","original":""}"#])].concat();
     refused(&place.load("", &bad), 3, r#"field "line": expected an integer, found "x""#);
     refused(
@@ -73,7 +73,7 @@ fn a_fault_in_the_last_segment_takes_all_with_it() {
 
 #[test]
 fn two_schemas_cannot_share_a_table() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     refused(&place.load("--table t", stream()), 78, "two schemas of the stream go to one table, t");
     assert_eq!(place.rows("SELECT name FROM sqlite_master"), [""; 0]);
     // One given by the flag counts for all segments.
@@ -84,7 +84,7 @@ fn two_schemas_cannot_share_a_table() {
 
 #[test]
 fn records_of_different_schemas_cannot_be_passed_on_as_one_segment() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load("--emit records", stream());
     refused(&ran, 2, "--emit records cannot pass on segments of different schemas");
     assert_eq!(place.rows("SELECT name FROM sqlite_master"), [""; 0]);

@@ -2,12 +2,12 @@
 
 use etl_testkit::run::{Cmd, Signal};
 
-use crate::support::{Place, loads, plain, refused, sealed, segments, wait_until};
+use crate::support::{SqliteFolder, loads, plain, refused, sealed, segments, wait_until};
 
 const ARGS: &str = "--schema events.json --commit-every 2 --rejects bad --max-rejects 1";
 
 /// The line numbers in each segment of a file of rejects.
-fn lines(place: &Place) -> Vec<Vec<u64>> {
+fn lines(place: &SqliteFolder) -> Vec<Vec<u64>> {
     let parse = |line: &&str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["line"].as_u64();
     let file = place.read("bad");
     let segments = segments(&file);
@@ -16,7 +16,7 @@ fn lines(place: &Place) -> Vec<Vec<u64>> {
 
 #[test]
 fn each_load_may_set_so_many_aside_and_has_a_segment_for_them() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = plain(&[
         r#"{"n":"a"}"#,
         r#"{"n":1}"#,
@@ -58,7 +58,7 @@ fn each_load_may_set_so_many_aside_and_has_a_segment_for_them() {
 
 #[test]
 fn a_run_without_any_leaves_a_file_that_is_a_stream() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load(ARGS, sealed("a", &[r#"{"n":1}"#])).ok();
     assert_eq!(lines(&place), [[0; 0]]);
     // Without the flag the first one fails its load.
@@ -70,7 +70,7 @@ fn a_run_without_any_leaves_a_file_that_is_a_stream() {
 
 #[test]
 fn what_was_set_aside_is_there_once_its_load_is_committed() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let mut running = place.loader(ARGS).stdin_open().spawn();
     running.write(sealed("a", &[r#"{"n":1}"#, r#"{"n":"x"}"#]));
     wait_until("the first load", || place.seen() == 1);
@@ -95,7 +95,7 @@ fn what_was_set_aside_is_there_once_its_load_is_committed() {
 
 #[test]
 fn what_a_killed_run_has_begun_to_set_aside_goes() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = sealed("a", &[r#"{"n":1}"#, r#"{"n":"x"}"#]);
     place.load(ARGS, &stream).ok();
     let whole = place.read("bad");
@@ -113,7 +113,7 @@ fn what_a_killed_run_has_begun_to_set_aside_goes() {
 
 #[test]
 fn rejects_that_cannot_be_written_fail_their_load() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream =
         [sealed("a", &[r#"{"n":1}"#, r#"{"n":2}"#]), sealed("b", &[r#"{"n":3}"#, r#"{"n":"x"}"#])].concat();
     let args = ARGS.replace("bad", "/dev/full");

@@ -2,14 +2,14 @@
 
 use etl_testkit::run::Signal;
 
-use crate::support::{HELD, Place, many, printed};
+use crate::support::{HELD, SqliteFolder, many, printed};
 
 const SIGNALS: [(Signal, i32, &str); 3] =
     [(Signal::TERM, 143, "SIGTERM"), (Signal::INT, 130, "SIGINT"), (Signal::HUP, 129, "SIGHUP")];
 
 #[test]
 fn a_signal_rolls_back_wherever_it_comes() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load("--schema events.json", "{\"n\":-1}\n").ok();
     place.write("state.json", "\"older\"\n");
     let stream = many("a", 100_000);
@@ -40,7 +40,7 @@ fn a_signal_rolls_back_wherever_it_comes() {
 
 #[test]
 fn records_passed_on_end_with_abort() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = many("a", 100_000);
     let running = place.waiting("--schema events.json --emit records", &stream[..HELD]);
     running.wait_until_stdout_contains("{\"n\":50000,");
@@ -57,7 +57,7 @@ fn records_passed_on_end_with_abort() {
 
 #[test]
 fn a_load_that_waits_for_another_can_be_ended() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let connection = place.connect();
     connection.execute_batch("CREATE TABLE other (x); BEGIN IMMEDIATE").expect("the lock");
     let running = place.loader("--schema events.json").stdin("{\"n\":1}\n").spawn();
@@ -70,7 +70,7 @@ fn a_load_that_waits_for_another_can_be_ended() {
 
 #[test]
 fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let script = "trap '' HUP; exec \"$0\" --db t.db --schema events.json";
     let loader = etl_testkit::run::Cmd::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_load-sqlite")]);
     let mut running = loader.in_folder(place.path(".")).stdin_open().spawn();

@@ -1,6 +1,6 @@
 //! What brought a row and when (`--stamp`).
 
-use crate::support::{Place, counts, plain, receipts, refused, sealed, sealed_as};
+use crate::support::{SqliteFolder, counts, plain, receipts, refused, sealed, sealed_as};
 
 const EVENTS: &str = "--schema events.json --stamp";
 const ITEMS: &str = "--schema items.json --stamp";
@@ -9,7 +9,7 @@ const INSTANT: &str = "_etl_loaded_at GLOB '????-??-??T??:??:??.???Z'";
 
 #[test]
 fn a_new_table_has_the_columns_behind_its_own() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran =
         place.load(&format!("{EVENTS} --load-id monday"), plain(&[r#"{"n":1}"#, r#"{"n":2,"text":"x"}"#]));
     assert_eq!(counts(&ran), [2, 2, 0, 0, 0, 0]);
@@ -36,7 +36,7 @@ fn a_new_table_has_the_columns_behind_its_own() {
 #[test]
 fn a_row_names_its_segment_or_its_random_load() {
     for mode in ["append", "replace"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let (a, b) = (sealed("a", &[r#"{"n":1}"#, r#"{"n":2}"#]), sealed("b", &[r#"{"n":3}"#]));
         place.load(&format!("{EVENTS} --mode {mode}"), &a).ok();
         // Segment a was loaded before: an append skips it, a replacement has all of the stream.
@@ -47,7 +47,7 @@ fn a_row_names_its_segment_or_its_random_load() {
             "{mode}"
         );
     }
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load(EVENTS, plain(&[r#"{"n":1}"#]));
     let id = receipts(&ran)[0]["load_id"].as_str().expect("a random id").to_owned();
     assert_eq!(id.len(), 32);
@@ -57,7 +57,7 @@ fn a_row_names_its_segment_or_its_random_load() {
 
 #[test]
 fn a_table_that_is_there_gets_them_only_where_it_may_evolve() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load("--schema items.json", sealed("before", &[r#"{"id":1,"name":"a"}"#])).ok();
     let stream = sealed("after", &[r#"{"id":2}"#]);
     let said = "table items has no column _etl_load_id, which --stamp fills (--evolve add-columns adds it)";
@@ -79,7 +79,7 @@ fn a_table_that_is_there_gets_them_only_where_it_may_evolve() {
 
 #[test]
 fn an_upsert_that_changes_nothing_leaves_the_stamp() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let first = sealed("first", &[r#"{"id":1,"name":"a"}"#, r#"{"id":2,"name":"b"}"#]);
     place.load(ITEMS, first).ok();
     place.sql("UPDATE items SET _etl_loaded_at = 'then'");
@@ -100,7 +100,7 @@ fn an_upsert_that_changes_nothing_leaves_the_stamp() {
 
 #[test]
 fn where_the_key_is_all_there_is_the_stamp_stays() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("keys.json", r#"{"x-key":["k"],"required":["k"],"properties":{"k":{"type":"string"}}}"#);
     let args = "--schema keys.json --stamp";
     assert_eq!(counts(&place.load(args, sealed("a", &[r#"{"k":"x"}"#]))), [1, 1, 0, 0, 0, 0]);
@@ -111,7 +111,7 @@ fn where_the_key_is_all_there_is_the_stamp_stays() {
 #[test]
 fn records_have_no_column_of_such_a_name() {
     for name in ["_etl_load_id", "_etl_loaded_at", "_ETL_Load_Id"] {
-        let place = Place::new();
+        let place = SqliteFolder::new();
         let schema = format!(r#"{{"properties":{{"n":{{"type":"integer"}},"{name}":{{"type":"string"}}}}}}"#);
         let stream = sealed_as(&schema, "a", &[&format!(r#"{{"n":1,"{name}":"mine"}}"#)]);
         let said = format!("schema inline has a column {name}, which --stamp adds");
@@ -124,7 +124,7 @@ fn records_have_no_column_of_such_a_name() {
 
 #[test]
 fn a_table_that_is_its_own_schema_has_them_not_among_its_fields() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.load(ITEMS, sealed("a", &[r#"{"id":1}"#])).ok();
     let ran = place.load("--table items", sealed("b", &[r#"{"id":2,"_etl_load_id":"forged"}"#]));
     refused(&ran, 3, r#"field "_etl_load_id": the schema items has no such field"#);

@@ -1,13 +1,13 @@
 //! Cursors: durable with the data, never before.
 
-use crate::support::{Place, counts, many, plain, receipts, refused, sealed};
+use crate::support::{SqliteFolder, counts, many, plain, receipts, refused, sealed};
 
 const ARGS: &str = "--schema events.json --pipeline p --state-out state.json";
 const LEDGER: &str = "SELECT load_id, pipeline, state FROM etl_load ORDER BY load_id";
 
 #[test]
 fn the_last_state_is_kept_in_ledger_receipt_and_file() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let ran = place.load(
         ARGS,
         sealed("a", &[r#"state {"at":1}"#, r#"{"n":1}"#, r#"state {"at": [2, "ä"]}"#, r#"{"n":2}"#]),
@@ -26,7 +26,7 @@ fn the_last_state_is_kept_in_ledger_receipt_and_file() {
 
 #[test]
 fn a_failed_load_leaves_the_older_state() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("state.json", "\"older\"\n");
     let whole = sealed("a", &[r#"{"n":1}"#, "state 1", r#"{"n":"x"}"#]);
     refused(&place.load(ARGS, &whole), 3, "field \"n\"");
@@ -39,7 +39,7 @@ fn a_failed_load_leaves_the_older_state() {
 
 #[test]
 fn the_file_changes_only_after_the_commit() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write("state.json", "\"older\"\n");
     let stream = [many("a", 90_000), sealed("b", &["state \"newer\""])].concat();
     let mut running = place.waiting(ARGS, &stream);
@@ -52,7 +52,7 @@ fn the_file_changes_only_after_the_commit() {
 
 #[test]
 fn a_load_that_was_done_before_writes_the_state_it_stored() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = sealed("a", &[r#"{"n":1}"#, "state 7"]);
     for args in [ARGS.to_owned(), format!("{ARGS} --load-id x"), format!("{ARGS} --mode replace --table r")] {
         for round in 0..2 {
@@ -71,7 +71,7 @@ fn a_load_that_was_done_before_writes_the_state_it_stored() {
 
 #[test]
 fn of_several_segments_the_last_state_counts_loaded_now_or_before() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let (a, b) = (sealed("a", &[r#"{"n":1}"#, "state 1"]), sealed("b", &[r#"{"n":2}"#, "state 2"]));
     let c = sealed("c", &[r#"{"n":3}"#]);
     place.load(ARGS, &a).ok();
@@ -89,7 +89,7 @@ fn of_several_segments_the_last_state_counts_loaded_now_or_before() {
 
 #[test]
 fn the_ledger_forgets_but_not_where_a_pipeline_is() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let keep = |args: &str, id: &str, line: &str| {
         place.load(&format!("--schema events.json {args}"), sealed(id, &[line])).ok();
     };

@@ -11,11 +11,11 @@ pub(crate) use etl_testkit::load::*;
 pub(crate) use etl_testkit::run::wait_until;
 
 /// A folder of a test's own, with `items.json`, `events.json` and the database `t.db`.
-pub(crate) struct Place {
+pub(crate) struct SqliteFolder {
     folder: Folder,
 }
 
-impl Deref for Place {
+impl Deref for SqliteFolder {
     type Target = Folder;
 
     fn deref(&self) -> &Folder {
@@ -23,9 +23,9 @@ impl Deref for Place {
     }
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
-        let place = Place { folder: Folder::new() };
+impl SqliteFolder {
+    pub(crate) fn new() -> SqliteFolder {
+        let place = SqliteFolder { folder: Folder::new() };
         place.write("items.json", ITEMS);
         place.write("events.json", EVENTS);
         place

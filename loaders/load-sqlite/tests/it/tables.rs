@@ -1,12 +1,12 @@
 //! Tables that were there before: their own columns as the schema, and what does not fit them.
 
-use crate::support::{Place, counts, plain, receipts, refused, sealed};
+use crate::support::{SqliteFolder, counts, plain, receipts, refused, sealed};
 
 const OWN: &str = "--table own --seal off";
 
 #[test]
 fn a_tables_own_columns_are_a_schema() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql(
         "CREATE TABLE own (id INTEGER PRIMARY KEY, name VARCHAR(3) NOT NULL, price TEXT_DECIMAL(6,2), seen DATETIME, day DATE,
            ok BOOLEAN NOT NULL DEFAULT 1, kind TEXT NOT NULL DEFAULT ('k' || 1), raw BLOB, x DOUBLE PRECISION, n BIGINT,
@@ -45,7 +45,7 @@ fn a_tables_own_columns_are_a_schema() {
 
 #[test]
 fn a_tables_primary_key_is_the_key() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE own (code TEXT, day DATE, n INTEGER, PRIMARY KEY (code, day)) WITHOUT ROWID");
     let stream =
         plain(&[r#"{"code":"a","day":"2026-01-01","n":1}"#, r#"{"code":"a","day":"2026-01-01","n":2}"#]);
@@ -61,7 +61,7 @@ fn a_tables_primary_key_is_the_key() {
 
 #[test]
 fn the_streams_schema_comes_before_the_tables() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE own (n INTEGER, extra TEXT)");
     let inline = r#"{"properties":{"n":{"type":"integer"}}}"#;
     let ran = place.load("--table own", crate::support::sealed_as(inline, "a", &[r#"{"n":1,"extra":"x"}"#]));
@@ -79,7 +79,7 @@ fn the_streams_schema_comes_before_the_tables() {
 
 #[test]
 fn what_does_not_fit_is_78_before_any_row() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "types.json",
         r#"{"properties":{"text":{"type":"string"},"d":{"type":"number","x-postgres":{"type":"numeric"}},
@@ -147,7 +147,7 @@ fn what_does_not_fit_is_78_before_any_row() {
 
 #[test]
 fn own_declarations_that_lose_digits_or_are_unknown_are_refused() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     for (declared, said) in [
         ("NUMERIC", r#"column n is declared "NUMERIC", which does not store TEXT_DECIMAL"#),
         ("DECIMAL(10,2)", r#"column n is declared "DECIMAL(10,2)""#),
@@ -161,7 +161,7 @@ fn own_declarations_that_lose_digits_or_are_unknown_are_refused() {
 
 #[test]
 fn views_and_virtual_tables_are_no_targets() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.sql("CREATE TABLE base (n INTEGER); CREATE VIEW own AS SELECT n FROM base; CREATE VIRTUAL TABLE search USING fts5(n)");
     refused(&place.load(OWN, "{\"n\":1}\n"), 78, "own is a view, into which rows cannot simply be loaded");
     refused(&place.load("--table search --seal off", "{\"n\":1}\n"), 78, "search is a virtual table");
@@ -176,7 +176,7 @@ fn views_and_virtual_tables_are_no_targets() {
 
 #[test]
 fn strict_tables_take_what_they_declare() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "strict.json",
         r#"{"x-key":["k"],"required":["k"],"properties":{"k":{"type":"string"},"any":{"type":"string"},"n":{"type":"integer"},
@@ -214,7 +214,7 @@ fn strict_tables_take_what_they_declare() {
 
 #[test]
 fn a_new_table_has_the_schemas_types_key_and_comments() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     place.write(
         "dotted.name.json",
         r#"{"description":"What it is","x-key":["id"],"required":["id","n"],"properties":{
@@ -244,7 +244,7 @@ fn a_new_table_has_the_schemas_types_key_and_comments() {
 
 #[test]
 fn unknown_fields_are_dropped_and_counted_if_asked() {
-    let place = Place::new();
+    let place = SqliteFolder::new();
     let stream = plain(&[r#"{"n":1,"a":1,"b":{"deep":[1]}}"#, r#"{"n":2}"#, r#"{"n":3,"a":null}"#]);
     refused(
         &place.load("--schema events.json --seal off", &stream),
