@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use etl_component::{Class, redact};
-use etl_http::{Reply, Verdict};
+use etl_component::Class;
+use etl_http::{Reply, Verdict, quote_up_to};
 use serde_json::Value;
 
 /// Refusals of the message itself: the same text without blocks may pass.
@@ -56,7 +56,7 @@ const REFUSED: [&str; 22] = [
 ];
 /// A webhook takes a message a second: the wait after a 429 that names none.
 pub(crate) const PACE: Duration = Duration::from_secs(1);
-/// The longest text of an error that is told.
+/// The longest text of an error that is told, in characters.
 const LONGEST_ERROR: usize = 500;
 
 /// What a webhook's answer means; a refusal of the payload is accepted here, for [`refused_payload`] to find.
@@ -160,12 +160,7 @@ fn told(reply: &Reply, name: &str) -> String {
     if !messages.is_empty() {
         text += &format!(" ({})", messages.join("; "));
     }
-    // Redacted before it is cut, or half a secret would be left.
-    let text = redact(&text);
-    if text.chars().count() <= LONGEST_ERROR {
-        return text;
-    }
-    text.chars().take(LONGEST_ERROR).chain(['…']).collect()
+    quote_up_to(&text, LONGEST_ERROR)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{HttpArgs, SourceArgs};
 use crate::cassette;
+use crate::error::Error;
 use crate::policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -108,7 +109,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`decide`] says, with host, status and cause; 66 for a missing cassette, 74 if one cannot be written.
-    pub fn send(&self, request: &Request) -> Result<Reply, Fault> {
+    pub fn send(&self, request: &Request) -> Result<Reply, Error> {
         let began = self.spent.get();
         let (mut number, mut free) = (1, 0);
         loop {
@@ -131,14 +132,20 @@ impl Client {
                 Decision::Done => {
                     self.record(request, &attempt)?;
                     // A failure is never decided to be done.
-                    return attempt.result.map_err(|broken| Fault::new(Class::Bug, broken.cause));
+                    return attempt.result.map_err(|broken| Fault::new(Class::Bug, broken.cause).into());
                 }
-                Decision::Fail { class, retry_in } => {
-                    if let Err(fault) = self.record(request, &attempt) {
-                        // The reply's own failure is the first cause.
-                        log::warn!("{fault}");
-                    }
-                    return Err(Fault::new(class, attempt.message(request, retry_in)));
+                Decision::Fail { class } => {
+                    self.record_failure(request, &attempt);
+                    return Err(Error::lasting(class, attempt.message(request, None), attempt.status()));
+                }
+                Decision::GiveUp { retry_in } => {
+                    self.record_failure(request, &attempt);
+                    let retry_at = retry_in.and_then(|wait| later(attempt.ended_at(), wait));
+                    return Err(Error::passing(
+                        attempt.message(request, retry_at),
+                        attempt.status(),
+                        retry_at,
+                    ));
                 }
             }
         }
@@ -148,6 +155,13 @@ impl Client {
         match (&attempt.result, &self.record) {
             (Ok(reply), Some(folder)) => cassette::record(folder, request, reply),
             _ => Ok(()),
+        }
+    }
+
+    /// The failure of the reply is the first cause, so that of its cassette is only told.
+    fn record_failure(&self, request: &Request, attempt: &Attempt) {
+        if let Err(fault) = self.record(request, attempt) {
+            log::warn!("{fault}");
         }
     }
 
@@ -194,7 +208,15 @@ impl Attempt {
         }
     }
 
-    fn message(&self, request: &Request, retry_in: Option<Duration>) -> String {
+    fn status(&self) -> Option<u16> {
+        self.result.as_ref().ok().map(|reply| reply.status)
+    }
+
+    fn ended_at(&self) -> Timestamp {
+        self.result.as_ref().map_or_else(|_| now(), |reply| reply.fetched_at)
+    }
+
+    fn message(&self, request: &Request, retry_at: Option<Timestamp>) -> String {
         let mut message = self.words(request);
         if self.number > 1 {
             message.push_str(&format!(" after {} attempts in {} s", self.number, self.took.as_secs()));
@@ -205,8 +227,7 @@ impl Attempt {
         {
             message.push_str(&format!(": {}", reply.excerpt()));
         }
-        let from = self.result.as_ref().map_or_else(|_| now(), |reply| reply.fetched_at);
-        if let Some(at) = retry_in.and_then(|wait| later(from, wait)) {
+        if let Some(at) = retry_at {
             message.push_str(&format!("; retry_at {at}"));
         }
         redact(&message)

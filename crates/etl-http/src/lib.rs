@@ -9,8 +9,10 @@
 mod args;
 mod cassette;
 mod client;
+mod error;
 mod policy;
 mod proxy;
+mod quote;
 mod reply;
 mod request;
 mod transport;
@@ -18,7 +20,9 @@ mod url;
 
 pub use args::{HttpArgs, SourceArgs};
 pub use client::Client;
+pub use error::Error;
 pub use policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
+pub use quote::{quote, quote_up_to};
 pub use reply::Reply;
 pub use request::Request;
 pub use url::{BaseUrl, base_url, secret_url};

@@ -49,6 +49,8 @@ pub enum Failure {
     TooLarge,
     /// A redirect that is not followed.
     Redirect,
+    /// The proxy does not connect us.
+    Proxy,
     /// The proxy refuses us.
     ProxyDenied,
     /// The request cannot be sent as it is.
@@ -92,10 +94,13 @@ pub enum Decision {
         /// Whether a limit asked for it, so that only the deadline bounds it.
         free: bool,
     },
-    /// Give up.
+    /// It will not get better.
     Fail {
         /// The class to end with.
         class: Class,
+    },
+    /// It may get better, but not within the retries and the deadline.
+    GiveUp {
         /// How long from the reply the server, or the API's rule, wants to be left alone.
         retry_in: Option<Duration>,
     },
@@ -120,7 +125,7 @@ pub fn decide(
 ) -> Decision {
     let min_wait = match sort(terms, outcome, verdict) {
         Sort::Good => return Decision::Done,
-        Sort::Bad(class) => return Decision::Fail { class, retry_in: None },
+        Sort::Bad(class) => return Decision::Fail { class },
         Sort::Again { min_wait } => min_wait,
     };
     let asked = match outcome {
@@ -133,7 +138,7 @@ pub fn decide(
     let is_free = is_limit && asked.unwrap_or(min_wait) >= FREE_WAIT;
     if !is_free && attempt - free > terms.retries || wait >= terms.deadline.saturating_sub(spent) {
         let retry_in = asked.or((!min_wait.is_zero()).then_some(wait));
-        return Decision::Fail { class: Class::Transient, retry_in };
+        return Decision::GiveUp { retry_in };
     }
     Decision::Retry { wait, free: is_free }
 }
@@ -155,7 +160,7 @@ fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
             _ => Sort::Bad(Class::Protocol),
         },
         (None, Outcome::Failed(failure)) => match failure {
-            Failure::Connection | Failure::Timeout | Failure::BrokenBody => again,
+            Failure::Connection | Failure::Timeout | Failure::BrokenBody | Failure::Proxy => again,
             Failure::Tls | Failure::Protocol | Failure::TooLarge | Failure::Redirect => {
                 Sort::Bad(Class::Protocol)
             }

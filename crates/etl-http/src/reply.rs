@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use ureq::http::StatusCode;
 
+use crate::quote::quote;
+
 /// A whole reply: all of its body arrived, decompressed and within the limit (of an error reply, what there was of it).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -48,26 +50,9 @@ impl Reply {
             || self.body.trim_ascii_start().starts_with(b"<")
     }
 
-    /// The start of the body for a message: redacted, on one line, at most 200 characters.
+    /// The start of the body, as a message may [`quote`] it.
     pub fn excerpt(&self) -> String {
-        // Redacted before it is cut, or half a secret would be left; 64 KiB on one line are more than 200 characters
-        // can need.
-        let text = String::from_utf8_lossy(&self.body);
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            if line.len() > 64 * 1024 {
-                break;
-            }
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-        let line = redact(&line);
-        let mut shown: String =
-            line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect();
-        if shown.len() < line.len() {
-            shown.push('…');
-        }
-        shown
+        quote(&String::from_utf8_lossy(&self.body))
     }
 
     /// `404 Not Found`

@@ -1,6 +1,7 @@
 //! The client against a scripted server. Waits are recorded, not slept.
 
 mod cassettes;
+mod errors;
 mod faults;
 mod policy;
 mod redirects;
@@ -17,7 +18,7 @@ use clap::Parser;
 use etl_component::{Class, Env, Fault};
 use etl_testkit::http::{Script, Server};
 
-use crate::{BaseUrl, Client, Reply, Request, SourceArgs, base_url};
+use crate::{BaseUrl, Client, Error, Reply, Request, SourceArgs, base_url};
 
 #[derive(Parser)]
 struct Flags {
@@ -46,7 +47,7 @@ fn base(server: &Server) -> BaseUrl {
 }
 
 /// One GET of `/weather` with these flags: the result, the waits in milliseconds, the server.
-fn get(script: impl Into<Script>, flags: &str) -> (Result<Reply, Fault>, Vec<u128>, Server) {
+fn get(script: impl Into<Script>, flags: &str) -> (Result<Reply, Error>, Vec<u128>, Server) {
     let server = Server::start(script);
     let (client, waits) = client(flags, &[]);
     let result = client.send(&Request::get(&base(&server), "weather"));
@@ -54,10 +55,15 @@ fn get(script: impl Into<Script>, flags: &str) -> (Result<Reply, Fault>, Vec<u12
     (result, waits, server)
 }
 
+/// What a component ends with.
+fn fault(result: Result<Reply, Error>) -> Fault {
+    result.unwrap_err().into()
+}
+
 /// As [`get`], for a failure: its class, message (with the port replaced), waits and the number of requests.
 fn fails(script: impl Into<Script>, flags: &str) -> (Class, String, Vec<u128>, usize) {
     let (result, waits, server) = get(script, flags);
-    let fault = result.unwrap_err();
+    let fault = fault(result);
     let message = fault.message().replace(&server.port().to_string(), "PORT");
     (fault.class(), message, waits, server.requests().len())
 }

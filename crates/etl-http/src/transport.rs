@@ -138,7 +138,7 @@ impl Transport {
         };
         result.map_err(|error| match broken(error, Failure::Protocol) {
             // The host is not to blame for a proxy that is not there.
-            Broken { kind: Failure::Connection, cause } if proxied && !cause.contains("proxy") => {
+            Broken { kind: Failure::Connection, cause } if proxied => {
                 Broken::new(Failure::Connection, format!("through the proxy from the environment: {cause}"))
             }
             broken => broken,
@@ -218,13 +218,17 @@ fn broken(error: ureq::Error, malformed: Failure) -> Broken {
         ureq::Error::Rustls(error) => untrusted(&error),
         ureq::Error::Tls(why) => Broken::new(Failure::Tls, format!("TLS: {why}")),
         ureq::Error::ConnectProxyFailed(why) => {
-            let denied = why.contains("responded 403/") || why.contains("responded 407/");
-            let kind = if denied { Failure::ProxyDenied } else { Failure::Connection };
-            Broken::new(kind, format!("the proxy from the environment: {why}"))
+            Broken::new(of_proxy(&why), format!("the proxy from the environment: {why}"))
         }
         ureq::Error::ConnectionFailed | ureq::Error::Other(_) => Broken::new(Failure::Connection, words),
         _ => Broken::new(Failure::Invalid, words),
     }
+}
+
+/// What a refused CONNECT means. ureq says only in words what the proxy answered: `proxy server responded 407/407`.
+fn of_proxy(why: &str) -> Failure {
+    let answered = |status: &str| why.ends_with(&format!(" responded {status}/{status}"));
+    if answered("403") || answered("407") { Failure::ProxyDenied } else { Failure::Proxy }
 }
 
 fn broken_io(error: &io::Error) -> Broken {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use etl_component::{Class, Env, Fault, Secret, redact};
-use etl_http::{Client, Reply, Request, Verdict};
+use etl_component::{Class, Env, Fault, Secret};
+use etl_http::{Client, Error, Reply, Request, Verdict, quote};
 use serde_json::Value;
 
 use crate::args::{KEY, Settings};
@@ -33,7 +33,7 @@ impl<'a> Service<'a> {
     }
 
     /// The reply for a place.
-    pub(crate) fn fetch(&self, location: &Location) -> Result<Reply, Fault> {
+    pub(crate) fn fetch(&self, location: &Location) -> Result<Reply, Error> {
         let settings = self.settings;
         let mut request = Request::get(&settings.base_url, settings.endpoint.path())
             .header("Accept", "application/json")
@@ -60,7 +60,7 @@ fn judge(reply: &Reply) -> Option<Verdict> {
         _ => return None,
     };
     let said = match body["message"].as_str() {
-        Some(message) => format!("{code}: {}", one_line(message)),
+        Some(message) => format!("{code}: {}", quote(message)),
         None if reply.is_html() => code.clone(),
         None => format!("{code}: {}", reply.excerpt()),
     };
@@ -76,10 +76,4 @@ fn judge(reply: &Reply) -> Option<Verdict> {
         code if code.starts_with('5') => Some(Verdict::Retry { min_wait: Duration::ZERO }),
         _ => fail(Class::Protocol, format!("an unknown `cod` {said}")),
     }
-}
-
-/// A text of the service fit for a message: redacted before it is cut, or half a secret would be left.
-fn one_line(text: &str) -> String {
-    let text: String = redact(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

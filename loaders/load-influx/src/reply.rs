@@ -4,8 +4,8 @@
 //! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may be of the whole request or of some
 //! of its points, of which it names one.
 
-use etl_component::{Class, redact};
-use etl_http::{Reply, Verdict};
+use etl_component::Class;
+use etl_http::{Reply, Verdict, quote_up_to};
 use serde_json::Value;
 
 use crate::settings::Api;
@@ -115,7 +115,7 @@ fn names_organization(reason: &str) -> bool {
 fn said(reply: &Reply) -> String {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     match body["message"].as_str().or_else(|| body["error"].as_str()) {
-        Some(message) => shortened(&redact(message).split_whitespace().collect::<Vec<_>>().join(" ")),
+        Some(message) => shortened(&quote_up_to(message, usize::MAX)),
         None => reply.excerpt(),
     }
 }
@@ -136,4 +136,40 @@ fn shortened(message: &str) -> String {
 pub(crate) fn core(reason: &str) -> &str {
     let reason = reason.rsplit_once("partial write: ").map_or(reason, |(_, rest)| rest);
     reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        let (fetched_at, host) = ("2026-11-23T00:00:00Z".parse().unwrap(), "influx".to_owned());
+        Reply { status, headers: Vec::new(), body: body.into(), fetched_at, host }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_what_may_help() {
+        for (body, message) in [
+            (
+                r#"{"error":"database not found: \"d\""}"#,
+                "404 Not Found: database not found: \"d\" (--create makes it)",
+            ),
+            (r#"{"code":"not found","message":"no bucket"}"#, "404 Not Found: no bucket"),
+            ("page", "404 Not Found: page (--url and --api say where the API is, and which)"),
+        ] {
+            let message = message.to_owned();
+            assert_eq!(classify(&reply(404, body)), Some(Verdict::Fail { class: Class::Config, message }));
+        }
+    }
+
+    #[test]
+    fn of_a_long_message_both_ends_are_told() {
+        let line = "x".repeat(5000);
+        let body = format!(r#"{{"error":"partial write: unable to parse '{line}':\n too  long dropped=2"}}"#);
+        let Answer::Partial { reason, dropped } = answer(&reply(400, &body)) else { panic!("no part") };
+        let (start, end) = reason.split_once(" … ").unwrap();
+        assert_eq!((start.chars().count(), end.chars().count(), dropped), (160, 160, 2));
+        assert!(start.starts_with("partial write: unable to parse 'xx"), "{reason}");
+        assert!(end.ends_with("xx': too long dropped=2"), "{reason}");
+    }
 }

@@ -50,7 +50,7 @@ impl Sender {
         if self.database.create {
             self.create()?;
         }
-        reply::server(&self.post(&[])?, self.database.api)
+        reply::server(&self.post(&self.request(&[])?)?, self.database.api)
             .map_err(|reason| Fault::config(format!("{}: {reason}", self.database.address())))
     }
 
@@ -85,8 +85,8 @@ impl Sender {
         if count > 1 && self.tally().too_large.is_some_and(|limit| text.len() >= limit) {
             return self.halves(batch, points);
         }
-        let reply = self.post(text).inspect_err(|fault| {
-            if fault.class() == Class::Transient {
+        let reply = self.post(&self.request(text)?).inspect_err(|error| {
+            if error.is_transient() {
                 self.tally().unanswered += count as u64;
             }
         })?;
@@ -135,7 +135,8 @@ impl Sender {
         self.part(batch, middle..points.end)
     }
 
-    fn post(&self, text: &[u8]) -> Result<Reply, Fault> {
+    /// The write of these points.
+    fn request(&self, text: &[u8]) -> Result<Request, Fault> {
         let Database { base, api, query, gzip, .. } = &*self.database;
         let compress = *gzip && !text.is_empty();
         let body = if compress { compressed(text)? } else { text.to_vec() };
@@ -155,8 +156,12 @@ impl Sender {
         if text.len() > ASK_FIRST {
             request = request.header("Expect", "100-continue");
         }
+        Ok(self.authorized(request))
+    }
+
+    fn post(&self, request: &Request) -> Result<Reply, etl_http::Error> {
         self.client.renew_deadline();
-        self.client.send(&self.authorized(request))
+        self.client.send(request)
     }
 
     fn authorized(&self, request: Request) -> Request {

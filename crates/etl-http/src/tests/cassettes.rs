@@ -4,7 +4,7 @@ use std::path::Path;
 use etl_component::{Class, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
-use super::{base, client};
+use super::{base, client, fault};
 use crate::{BaseUrl, Request, base_url};
 
 fn weather(base: &BaseUrl, city: &str, secret: &Secret) -> Request {
@@ -37,7 +37,7 @@ fn a_replay_gives_what_was_recorded_without_the_secret() {
     let server = Server::start(script);
     let (recorder, _) = client(&format!("--record {}", path.display()), &[]);
     let live = recorder.send(&weather(&base(&server), "Seattle", &secret)).unwrap();
-    let error = recorder.send(&weather(&base(&server), "Atlantis", &secret)).unwrap_err();
+    let error = fault(recorder.send(&weather(&base(&server), "Atlantis", &secret)));
     assert_eq!(error.class(), Class::Config);
 
     let files = texts(&path);
@@ -65,7 +65,7 @@ fn a_replay_gives_what_was_recorded_without_the_secret() {
     let replayed = replayer.send(&weather(&elsewhere, "Seattle", &other_key)).unwrap();
     assert_eq!((replayed.body, replayed.fetched_at), (live.body, live.fetched_at));
     assert_eq!((replayed.status, replayed.host.as_str()), (200, "api.example"));
-    let again = replayer.send(&weather(&elsewhere, "Atlantis", &other_key)).unwrap_err();
+    let again = fault(replayer.send(&weather(&elsewhere, "Atlantis", &other_key)));
     assert_eq!(again.class(), Class::Config);
     let message = r#"api.example: 404 Not Found: {"message":"no city for [redacted]"}"#;
     assert_eq!(again.message(), message);
@@ -78,14 +78,14 @@ fn a_missing_cassette_is_no_input_and_a_broken_one_too() {
     let (client, _) = client(&format!("--replay {}", folder.path().display()), &[]);
     let request =
         Request::get(&base_url("https://api.example", false).unwrap(), "weather").query("q", "Faro");
-    let fault = client.send(&request).unwrap_err();
-    assert_eq!(fault.class(), Class::NoInput);
-    let (words, asked) = fault.message().split_once(" is missing ").unwrap();
-    assert!(words.starts_with("--replay: ") && words.contains("get-weather-q-faro-"), "{fault}");
+    let missing = fault(client.send(&request));
+    assert_eq!(missing.class(), Class::NoInput);
+    let (words, asked) = missing.message().split_once(" is missing ").unwrap();
+    assert!(words.starts_with("--replay: ") && words.contains("get-weather-q-faro-"), "{missing}");
     assert_eq!(asked, "(for GET weather?q=Faro)");
 
     fs::write(words.strip_prefix("--replay: ").unwrap(), "{}").unwrap();
-    let fault = client.send(&request).unwrap_err();
+    let fault = fault(client.send(&request));
     assert_eq!(fault.class(), Class::NoInput);
     assert!(fault.message().contains(" is no cassette "), "{fault}");
 }
@@ -97,9 +97,9 @@ fn a_recorded_limit_fails_at_once_with_the_recorded_time() {
     let server = Server::start(limited);
     let (recorder, _) = client(&format!("--deadline 60s --record {}", folder.path().display()), &[]);
     let request = Request::get(&base(&server), "weather");
-    let live = recorder.send(&request).unwrap_err();
+    let live = fault(recorder.send(&request));
     let (replayer, waits) = client(&format!("--replay {}", folder.path().display()), &[]);
-    let replayed = replayer.send(&request).unwrap_err();
+    let replayed = fault(replayer.send(&request));
     assert_eq!((replayed.class(), replayed.message()), (Class::Transient, live.message()));
     assert!(live.message().contains(": 429 Too Many Requests; retry_at "), "{live}");
     assert_eq!(waits.lock().unwrap().len(), 0);

@@ -1,10 +1,12 @@
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use etl_component::{Class, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
-use super::{answering, base, client, fails, get};
+use super::{answering, base, client, fails, fault, get};
 use crate::{Request, base_url};
 
 #[test]
@@ -54,7 +56,7 @@ fn refused_and_unknown_hosts_are_transient() {
     // RFC 6761: .invalid never resolves.
     for url in [refused.as_str(), "http://host.invalid"] {
         let (client, waits) = client("--retries 1 --connect-timeout 5s", &[]);
-        let fault = client.send(&Request::get(&base_url(url, true).unwrap(), "weather")).unwrap_err();
+        let fault = fault(client.send(&Request::get(&base_url(url, true).unwrap(), "weather")));
         assert_eq!(fault.class(), Class::Transient, "{fault}");
         assert!(fault.message().starts_with(&format!("{}: ", &url[7..])), "{fault}");
         assert_eq!(waits.lock().unwrap().len(), 1, "{fault}");
@@ -81,7 +83,7 @@ fn a_server_that_does_not_speak_http_broke_the_protocol() {
     let (address, server) = answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
     let (client, _) = client("", &[]);
     let base = base_url(&format!("http://{address}"), false).unwrap();
-    let fault = client.send(&Request::get(&base, "weather")).unwrap_err();
+    let fault = fault(client.send(&Request::get(&base, "weather")));
     assert_eq!(fault.class(), Class::Protocol, "{fault}");
     server.join().unwrap();
 }
@@ -123,7 +125,7 @@ fn a_request_is_sent_as_built_and_shows_no_secret() {
         .secret_query("appid", &secret)
         .query("units", "metric")
         .secret_header("Authorization", "Token ", &secret);
-    let fault = client.send(&request).unwrap_err();
+    let fault = fault(client.send(&request));
     for shown in [fault.message(), &format!("{request:?}"), &format!("{client:?}")] {
         assert!(!shown.contains("request-sesame"), "{shown}");
     }
@@ -142,7 +144,7 @@ fn an_echoed_key_is_redacted() {
     let server = Server::start(Answer::json(400, r#"{"message":"key echo-sesame is bad"}"#));
     let (client, _) = client("", &[]);
     let request = Request::get(&base(&server), "weather").secret_query("appid", &secret);
-    let message = client.send(&request).unwrap_err().message().to_owned();
+    let message = fault(client.send(&request)).message().to_owned();
     assert!(message.ends_with(r#"400 Bad Request: {"message":"key [redacted] is bad"}"#), "{message}");
 }
 
@@ -152,13 +154,13 @@ fn a_secret_far_behind_white_space_is_redacted_whole() {
         Secret::new("cut-sesame-far");
         let body = format!("key{}cut-sesame-far", " ".repeat(gap + 1));
         let (result, ..) = get(Answer::text(400, &body), "");
-        let message = result.unwrap_err().message().to_owned();
+        let message = fault(result).message().to_owned();
         assert!(message.ends_with("400 Bad Request: key [redacted]"), "{gap}: {message}");
     }
     // Where the page is cut in the middle of it, nothing of it is left.
     let body = format!("key{}cut-sesame-far", " ".repeat((1 << 20) - 8));
     let (result, ..) = get(Answer::text(400, &body), "");
-    assert!(result.unwrap_err().message().ends_with("400 Bad Request: key"));
+    assert!(fault(result).message().ends_with("400 Bad Request: key"));
 }
 
 #[test]
@@ -179,8 +181,41 @@ fn a_proxy_that_is_not_there_is_blamed() {
     drop(proxy);
     let (client, _) = client("--allow-http --retries 0", &[("HTTP_PROXY", &url)]);
     let base = base_url("http://host.invalid", true).unwrap();
-    let fault = client.send(&Request::get(&base, "weather")).unwrap_err();
+    let fault = fault(client.send(&Request::get(&base, "weather")));
     assert_eq!(fault.class(), Class::Transient);
     let message = fault.message();
     assert!(message.starts_with("host.invalid: through the proxy from the environment: "), "{message}");
+}
+
+/// A proxy that answers one CONNECT with this line.
+fn refusing(line: &'static str) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        // Closed early, the connection would be reset before the answer is read.
+        let head = BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+        assert!(head.count() > 1);
+        (&stream).write_all(format!("HTTP/1.1 {line}\r\n\r\n").as_bytes()).unwrap();
+    });
+    (url, proxy)
+}
+
+#[test]
+fn a_proxy_that_refuses_us_is_told_from_one_in_trouble() {
+    for (line, class) in [
+        ("407 Who are you", Class::Denied),
+        ("403 Not there", Class::Denied),
+        ("502 Later", Class::Transient),
+    ] {
+        let (url, proxy) = refusing(line);
+        let (client, _) = client("--allow-http --retries 0", &[("HTTP_PROXY", &url)]);
+        let request = Request::get(&base_url("http://host.invalid", true).unwrap(), "weather");
+        let fault = fault(client.send(&request));
+        let status = &line[..3];
+        let message =
+            format!("host.invalid: the proxy from the environment: proxy server responded {status}/{status}");
+        assert_eq!((fault.class(), fault.message()), (class, message.as_str()));
+        proxy.join().unwrap();
+    }
 }

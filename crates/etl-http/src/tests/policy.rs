@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use etl_component::Class;
 
-use crate::Decision::{Done, Fail, Retry};
+use crate::Decision::{Done, Fail, GiveUp, Retry};
 use crate::Outcome::Failed;
 use crate::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 
@@ -21,8 +21,10 @@ fn asking(status: u16, wait: Duration) -> Outcome {
 }
 
 const fn fail(class: Class) -> Decision {
-    Fail { class, retry_in: None }
+    Fail { class }
 }
+
+const SPENT: Decision = GiveUp { retry_in: None };
 
 #[test]
 fn every_outcome_of_a_first_attempt() {
@@ -55,6 +57,7 @@ fn every_outcome_of_a_first_attempt() {
         (Failed(Failure::Connection), again),
         (Failed(Failure::Timeout), again),
         (Failed(Failure::BrokenBody), again),
+        (Failed(Failure::Proxy), again),
         (Failed(Failure::Tls), fail(Class::Protocol)),
         (Failed(Failure::Protocol), fail(Class::Protocol)),
         (Failed(Failure::TooLarge), fail(Class::Protocol)),
@@ -88,7 +91,7 @@ fn backoff_doubles_up_to_its_cap_and_jitter_takes_half() {
 fn a_wait_asked_for_is_obeyed_or_ends_the_run() {
     let again = |wait| Retry { wait, free: false };
     let free = |wait| Retry { wait, free: true };
-    let later = |wait| Fail { class: Class::Transient, retry_in: Some(wait) };
+    let later = |wait| GiveUp { retry_in: Some(wait) };
     let shortest = Duration::from_millis(100);
     let api = Terms { min_wait_429: s(60), ..TERMS };
     for (terms, attempt, outcome, spent, expected) in [
@@ -105,11 +108,11 @@ fn a_wait_asked_for_is_obeyed_or_ends_the_run() {
         (TERMS, 99, asking(429, s(1)), s(299), later(s(1))),
         (TERMS, 6, asking(429, s(0)), s(0), later(s(0))),
         (TERMS, 6, asking(503, s(7)), s(0), later(s(7))),
-        (TERMS, 6, status(429), s(0), fail(Class::Transient)),
+        (TERMS, 6, status(429), s(0), SPENT),
         (api, 6, status(429), s(0), free(s(60))),
-        (TERMS, 6, status(503), s(0), fail(Class::Transient)),
-        (TERMS, 1, status(503), s(300), fail(Class::Transient)),
-        (TERMS, 1, Failed(Failure::Timeout), s(301), fail(Class::Transient)),
+        (TERMS, 6, status(503), s(0), SPENT),
+        (TERMS, 1, status(503), s(300), SPENT),
+        (TERMS, 1, Failed(Failure::Timeout), s(301), SPENT),
         (api, 1, status(429), s(0), free(s(60))),
         (api, 1, status(429), s(250), later(s(60))),
         (api, 1, asking(429, s(1)), s(250), free(s(1))),
@@ -146,11 +149,9 @@ fn the_api_judges_first() {
 #[test]
 fn attempts_that_cost_no_retry_are_not_counted() {
     let wait = Duration::from_secs(30);
-    for (attempt, free, expected) in [
-        (8, 3, Retry { wait, free: false }),
-        (9, 3, fail(Class::Transient)),
-        (9, 8, Retry { wait, free: false }),
-    ] {
+    for (attempt, free, expected) in
+        [(8, 3, Retry { wait, free: false }), (9, 3, SPENT), (9, 8, Retry { wait, free: false })]
+    {
         assert_eq!(decide(&TERMS, attempt, free, status(503), None, s(0), 1.0), expected, "{attempt} {free}");
     }
 }

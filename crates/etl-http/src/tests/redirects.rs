@@ -1,7 +1,7 @@
 use etl_component::{Class, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
-use super::{base, client, fails, get};
+use super::{base, client, fails, fault, get};
 use crate::{Request, base_url, secret_url};
 
 fn paths(server: &Server) -> Vec<String> {
@@ -40,7 +40,7 @@ fn another_origin_is_followed_only_without_a_secret() {
         plain.clone().secret_header("Authorization", "Bearer ", &secret),
         Request::get(&in_path, ""),
     ] {
-        let fault = client.send(&request).unwrap_err();
+        let fault = fault(client.send(&request));
         assert_eq!(fault.class(), Class::Protocol);
         assert!(fault.message().ends_with("is not followed: the request carries a secret"), "{fault}");
     }
@@ -77,7 +77,7 @@ fn https_never_becomes_http() {
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
     let (client, _) = client(&format!("--allow-http --ca-file {}", ca.display()), &[]);
-    let fault = client.send(&Request::get(&base(&server), "weather")).unwrap_err();
+    let fault = fault(client.send(&Request::get(&base(&server), "weather")));
     assert_eq!(fault.class(), Class::Protocol);
     assert!(
         fault.message().ends_with(&format!("to http://127.0.0.1:{} is not followed", plain.port())),
@@ -95,7 +95,7 @@ fn only_307_and_308_repeat_a_post() {
         let (client, _) = client("", &[]);
         let result = client.send(&Request::post(&base(&server), "a", "text/plain", b"body".to_vec()));
         if status < 307 {
-            let fault = result.unwrap_err();
+            let fault = fault(result);
             assert_eq!((fault.class(), paths(&server)), (Class::Protocol, vec!["POST /a".to_owned()]));
             assert!(fault.message().ends_with(": the redirect would drop what is sent"), "{fault}");
         } else {
@@ -117,7 +117,7 @@ fn a_secret_address_is_requested_as_it_is_and_never_elsewhere() {
     let (client, _) = client("", &[]);
     // Nothing in it is long enough to be known by itself.
     let address = secret_url(&Secret::new(format!("{}/h/", server.url())), false).unwrap();
-    let fault = client.send(&Request::post(&address, "", "text/plain", b"body".to_vec())).unwrap_err();
+    let fault = fault(client.send(&Request::post(&address, "", "text/plain", b"body".to_vec())));
     assert!(fault.message().ends_with("is not followed: the request carries a secret"), "{fault}");
     assert_eq!(
         (paths(&server), other.requests()),

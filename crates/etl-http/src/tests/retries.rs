@@ -3,7 +3,7 @@ use std::time::Duration;
 use etl_component::Class;
 use etl_testkit::http::{Reply as Answer, Script};
 
-use super::{fails, get};
+use super::{fails, fault, get};
 use crate::{Request, Verdict};
 
 const GOOD: &str = r#"{"cod":200}"#;
@@ -110,7 +110,7 @@ fn the_api_can_find_an_error_in_a_good_status_and_a_wait_in_a_bad_one() {
         }
         _ => None,
     });
-    let fault = client.send(&request).unwrap_err();
+    let fault = fault(client.send(&request));
     assert_eq!(fault.class(), Class::Config);
     assert!(fault.message().ends_with(": the channel is gone after 2 attempts in 60 s"), "{fault}");
     assert_eq!(*waits.lock().unwrap(), [Duration::from_secs(60)]);

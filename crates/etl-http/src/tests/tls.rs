@@ -1,8 +1,8 @@
 use clap::Parser;
-use etl_component::{Class, Env};
+use etl_component::{Class, Env, Fault};
 use etl_testkit::http::{Reply as Answer, Server, TlsCert};
 
-use super::{Flags, answering, base, client};
+use super::{Flags, answering, base, client, fault};
 use crate::{Client, Request, base_url};
 
 /// Asks a server with this certificate, trusting its authority.
@@ -14,8 +14,8 @@ fn ask(certificate: TlsCert) -> (Result<Vec<u8>, (Class, String)>, usize) {
     let (client, waits) = client(&format!("--ca-file {}", ca.display()), &[]);
     let result = client.send(&Request::get(&base(&server), "weather"));
     let waits = waits.lock().unwrap().len();
-    let message = |fault: etl_component::Fault| (fault.class(), fault.message().to_owned());
-    (result.map(|reply| reply.body).map_err(message), waits)
+    let message = |fault: Fault| (fault.class(), fault.message().to_owned());
+    (result.map(|reply| reply.body).map_err(|error| message(error.into())), waits)
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn certificates_that_do_not_verify_are_refused_without_retry() {
 fn an_unknown_authority_is_refused() {
     let (server, _) = Server::start_tls(Answer::text(200, "secure"), TlsCert::Valid);
     let (client, _) = client("", &[]);
-    let fault = client.send(&Request::get(&base(&server), "weather")).unwrap_err();
+    let fault = fault(client.send(&Request::get(&base(&server), "weather")));
     assert_eq!(fault.class(), Class::Protocol, "{fault}");
 }
 
@@ -50,7 +50,7 @@ fn a_server_without_tls_broke_the_protocol() {
     let (address, server) = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let (client, _) = client("", &[]);
     let base = base_url(&format!("https://{address}"), false).unwrap();
-    let fault = client.send(&Request::get(&base, "weather")).unwrap_err();
+    let fault = fault(client.send(&Request::get(&base, "weather")));
     assert_eq!(fault.class(), Class::Protocol, "{fault}");
     server.join().unwrap();
 }
