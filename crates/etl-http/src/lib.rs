@@ -10,6 +10,7 @@ mod args;
 mod cassette;
 mod client;
 mod error;
+pub mod json;
 mod policy;
 mod proxy;
 mod quote;

@@ -4,7 +4,6 @@ mod args;
 mod endpoint;
 mod location;
 mod mapping;
-mod reply;
 mod service;
 
 use std::process::ExitCode;

@@ -5,12 +5,13 @@
 //! weather entries, empty `rain`, integers among floats. The structs here have the fields of the schemas
 //! `openweather.*` in their order; each is always there, null where the reply has nothing.
 
-use etl_component::{Class, Fault};
+use etl_component::Fault;
+use etl_http::json::{self, Mismatch, Number, Object, Shape, non_empty};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::endpoint::Endpoint;
 use crate::location::{Asked, Location};
-use crate::reply::{Number, Object, Shape};
 
 /// What one reply became.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub(crate) struct Mapped {
 #[derive(Serialize)]
 struct Current<'a> {
     location: &'a str,
-    observed_at: String,
+    observed_at: Timestamp,
     fetched_at: &'a str,
     city_id: Option<i64>,
     city: Option<String>,
@@ -37,15 +38,15 @@ struct Current<'a> {
     rain_3h: Option<Number<'a>>,
     snow_1h: Option<Number<'a>>,
     snow_3h: Option<Number<'a>>,
-    sunrise_at: Option<String>,
-    sunset_at: Option<String>,
+    sunrise_at: Option<Timestamp>,
+    sunset_at: Option<Timestamp>,
     timezone: Option<i64>,
 }
 
 #[derive(Serialize)]
 struct Forecast<'a> {
     location: &'a str,
-    forecast_at: String,
+    forecast_at: Timestamp,
     fetched_at: &'a str,
     city_id: Option<i64>,
     city: Option<String>,
@@ -59,15 +60,15 @@ struct Forecast<'a> {
     pod: Option<String>,
     rain_3h: Option<Number<'a>>,
     snow_3h: Option<Number<'a>>,
-    sunrise_at: Option<String>,
-    sunset_at: Option<String>,
+    sunrise_at: Option<Timestamp>,
+    sunset_at: Option<Timestamp>,
     timezone: Option<i64>,
 }
 
 #[derive(Serialize)]
 struct AirPollution<'a> {
     location: &'a str,
-    observed_at: String,
+    observed_at: Timestamp,
     fetched_at: &'a str,
     lat: Option<Number<'a>>,
     lon: Option<Number<'a>>,
@@ -123,18 +124,13 @@ pub(crate) fn records(
     reply: &[u8],
 ) -> Result<Mapped, Fault> {
     let asked = Asking { location, fetched_at };
-    Object::root(reply)
+    json::object(reply)
         .and_then(|reply| match endpoint {
             Endpoint::Current => current(&reply, asked),
             Endpoint::Forecast => forecast(&reply, asked),
             Endpoint::AirPollution => air_pollution(&reply, asked),
         })
-        .map_err(|shape| {
-            Fault::new(
-                Class::Protocol,
-                format!("the reply to {} is not as documented: {shape}", endpoint.path()),
-            )
-        })
+        .map_err(|mismatch| mismatch.in_reply_to(endpoint.path()))
 }
 
 #[derive(Clone, Copy)]
@@ -148,11 +144,11 @@ fn current(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
     let (lat, lon) = coordinates(reply, asked.location)?;
     let record = Current {
         location: &asked.location.name,
-        observed_at: reply.required("dt", reply.instant("dt")?)?,
+        observed_at: reply.required("dt", instant)?,
         fetched_at: asked.fetched_at,
         city_id: city_id(reply)?,
-        city: reply.text("name")?,
-        country: sys.text("country")?,
+        city: text(reply, "name")?,
+        country: text(&sys, "country")?,
         lat,
         lon,
         weather: weather(reply)?,
@@ -160,8 +156,8 @@ fn current(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
         rain_3h: rain.number("3h")?,
         snow_1h: snow.number("1h")?,
         snow_3h: snow.number("3h")?,
-        sunrise_at: sys.instant("sunrise")?,
-        sunset_at: sys.instant("sunset")?,
+        sunrise_at: instant(&sys, "sunrise")?,
+        sunset_at: instant(&sys, "sunset")?,
         timezone: reply.integer("timezone")?,
     };
     Ok(Mapped { records: vec![line(&record)?], warnings: Vec::new() })
@@ -175,21 +171,21 @@ fn forecast(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
         let (rain, snow) = (step.object("rain")?, step.object("snow")?);
         mapped.records.push(line(&Forecast {
             location: &asked.location.name,
-            forecast_at: step.required("dt", step.instant("dt")?)?,
+            forecast_at: step.required("dt", instant)?,
             fetched_at: asked.fetched_at,
             city_id: city_id(&city)?,
-            city: city.text("name")?,
-            country: city.text("country")?,
+            city: text(&city, "name")?,
+            country: text(&city, "country")?,
             lat,
             lon,
             population: city.integer("population")?,
             weather: weather(step)?,
             pop: step.number("pop")?,
-            pod: step.object("sys")?.text("pod")?,
+            pod: text(&step.object("sys")?, "pod")?,
             rain_3h: rain.number("3h")?,
             snow_3h: snow.number("3h")?,
-            sunrise_at: city.instant("sunrise")?,
-            sunset_at: city.instant("sunset")?,
+            sunrise_at: instant(&city, "sunrise")?,
+            sunset_at: instant(&city, "sunset")?,
             timezone: city.integer("timezone")?,
         })?);
     }
@@ -204,13 +200,13 @@ fn air_pollution(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
     let mut mapped = Mapped::default();
     for entry in reply.list("list")? {
         let (main, gas) = (entry.object("main")?, entry.object("components")?);
-        let aqi = main.required("aqi", main.integer("aqi")?)?;
+        let aqi = main.required("aqi", Object::integer)?;
         if !(1..=5).contains(&aqi) {
-            return Err(format!("`{}` is {aqi}, expected 1 to 5", main.path("aqi")));
+            return Err(main.mismatch("aqi", &format!("is {aqi}, expected 1 to 5")));
         }
         mapped.records.push(line(&AirPollution {
             location: &asked.location.name,
-            observed_at: entry.required("dt", entry.instant("dt")?)?,
+            observed_at: entry.required("dt", instant)?,
             fetched_at: asked.fetched_at,
             lat,
             lon,
@@ -239,7 +235,7 @@ fn weather<'a>(at: &Object<'a>) -> Shape<Weather<'a>> {
         description: primary.description,
         icon: primary.icon,
         conditions,
-        temp: main.required("temp", main.number("temp")?)?,
+        temp: main.required("temp", Object::number)?,
         feels_like: main.number("feels_like")?,
         temp_min: main.number("temp_min")?,
         temp_max: main.number("temp_max")?,
@@ -258,10 +254,20 @@ fn weather<'a>(at: &Object<'a>) -> Shape<Weather<'a>> {
 fn condition(entry: &Object<'_>) -> Shape<Condition> {
     Ok(Condition {
         id: entry.integer("id")?,
-        main: entry.text("main")?,
-        description: entry.text("description")?,
-        icon: entry.text("icon")?,
+        main: text(entry, "main")?,
+        description: text(entry, "description")?,
+        icon: text(entry, "icon")?,
     })
+}
+
+/// The API says `""` where it has no text.
+fn text(at: &Object<'_>, key: &str) -> Shape<Option<String>> {
+    Ok(at.text(key)?.filter(non_empty))
+}
+
+/// The API says 0 where the sun does not rise or set.
+fn instant(at: &Object<'_>, key: &str) -> Shape<Option<Timestamp>> {
+    Ok(at.unix_time(key)?.filter(|&at| at != Timestamp::UNIX_EPOCH))
 }
 
 /// The API says 0 where there is no city.
@@ -286,7 +292,7 @@ fn coordinates<'a>(at: &Object<'a>, location: &Location) -> Shape<(Option<Number
 }
 
 fn line(record: &impl Serialize) -> Shape<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|error| error.to_string())
+    serde_json::to_vec(record).map_err(|error| Mismatch::new(error.to_string()))
 }
 
 #[cfg(test)]

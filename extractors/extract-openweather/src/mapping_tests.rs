@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use etl_component::Class;
 use serde_json::{Value, json};
 
 use super::*;
