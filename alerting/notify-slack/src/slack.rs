@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use etl_component::{Context, Env, Fault, Output, Secret, signals};
-use etl_http::{BaseUrl, Client, Reply, Request, Verdict, base_url, secret_url};
+use etl_http::{BaseUrl, Client, Judge, Request, base_url, secret_url};
 use etl_stream::writer::io_fault;
 
 use crate::args::{BOT_TOKEN, Destination, WEBHOOK};
@@ -40,9 +40,6 @@ pub(crate) enum Transport {
     /// `chat.postMessage`.
     Api(BaseUrl, Secret),
 }
-
-/// Judges a reply; `None` leaves it to the common rules.
-type Judge = fn(&Reply) -> Option<Verdict>;
 
 impl Slack {
     /// Finds the credentials; sends nothing. A dry run needs none.

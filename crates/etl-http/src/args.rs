@@ -58,4 +58,8 @@ pub struct SourceArgs {
     /// Read replies from this directory instead of the network
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
+
+    /// Count requests in this file, which runs may share, and send none beyond the service's quota
+    #[arg(long, value_name = "FILE")]
+    pub quota: Option<PathBuf>,
 }

@@ -1,9 +1,8 @@
 //! Recorded replies: one JSON document a request, without secrets, named by what was asked.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -13,11 +12,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::file::replace;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// The headers that decide anything.
-const KEPT: [&str; 6] = ["content-type", "date", "retry-after", "link", "etag", "last-modified"];
+/// The headers that decide anything; the last two are GitHub's.
+const KEPT: [&str; 8] = [
+    "content-type",
+    "date",
+    "retry-after",
+    "link",
+    "etag",
+    "last-modified",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,18 +90,9 @@ pub(crate) fn record(folder: &Path, request: &Request, reply: &Reply) -> Result<
     let mut bytes = serde_json::to_vec_pretty(&cassette)
         .map_err(|error| Fault::new(Class::Bug, "a cassette cannot be written as JSON").because(error))?;
     bytes.push(b'\n');
-    write(folder, &path, &bytes).map_err(|error| {
+    fs::create_dir_all(folder).and_then(|()| replace(&path, &bytes)).map_err(|error| {
         Fault::new(Class::Io, format!("--record: {} cannot be written", path.display())).because(error)
     })
-}
-
-fn write(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// The recorded reply to a request.

@@ -15,6 +15,7 @@ use crate::args::{HttpArgs, SourceArgs};
 use crate::cassette;
 use crate::error::Error;
 use crate::policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
+use crate::quota::Ledger;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::transport::{Broken, Transport, now};
@@ -23,6 +24,8 @@ use crate::transport::{Broken, Transport, now};
 pub struct Client {
     source: Source,
     record: Option<PathBuf>,
+    /// Asked before each attempt; a replay has none.
+    pub(crate) quota: Option<Ledger>,
     retries: u32,
     deadline: Duration,
     /// Requests and waits so far; the time between them belongs to whoever reads our output.
@@ -37,6 +40,8 @@ pub(crate) struct Pace {
     pub(crate) sleep: Box<dyn Fn(Duration) + Send>,
     /// From 0 to 1.
     pub(crate) jitter: fn() -> f64,
+    /// What the clock says when a quota is asked.
+    pub(crate) now: fn() -> Timestamp,
 }
 
 enum Source {
@@ -82,11 +87,12 @@ impl Client {
         Client {
             source,
             record: None,
+            quota: None,
             retries: args.retries,
             deadline: args.deadline,
             spent: Cell::new(Duration::ZERO),
             stop: Arc::default(),
-            pace: Pace { sleep: Box::new(thread::sleep), jitter: fastrand::f64 },
+            pace: Pace { sleep: Box::new(thread::sleep), jitter: fastrand::f64, now },
         }
     }
 
@@ -108,13 +114,17 @@ impl Client {
     /// Sends a request until there is a good reply, or no use in trying.
     ///
     /// # Errors
-    /// As [`decide`] says, with host, status and cause; 66 for a missing cassette, 74 if one cannot be written.
+    /// As [`decide`] says, with host, status and cause; 75 if a quota is spent; 66 for a missing cassette, 74 if one cannot
+    /// be written.
     pub fn send(&self, request: &Request) -> Result<Reply, Error> {
         let began = self.spent.get();
         let (mut number, mut free) = (1, 0);
         loop {
             let result = match &self.source {
-                Source::Network(transport) => self.timed(|left| transport.attempt(request, left)),
+                Source::Network(transport) => {
+                    self.ask_quota(request)?;
+                    self.timed(|left| transport.attempt(request, left))
+                }
                 Source::Cassettes(folder) => Ok(cassette::replay(folder, request)?),
             };
             let verdict =
@@ -149,6 +159,14 @@ impl Client {
                 }
             }
         }
+    }
+
+    fn ask_quota(&self, request: &Request) -> Result<(), Error> {
+        let Some(ledger) = &self.quota else { return Ok(()) };
+        let Some(until) = ledger.take((self.pace.now)())? else { return Ok(()) };
+        let (host, quota) = (request.base.host(), ledger.quota);
+        let message = format!("{host}: the quota of {quota} is spent (--quota); retry_at {until}");
+        Err(Error::passing(message, None, Some(until)))
     }
 
     fn record(&self, request: &Request, attempt: &Attempt) -> Result<(), Fault> {

@@ -14,16 +14,20 @@ use crate::url::{BaseUrl, Url};
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
+/// What an API knows about its replies; `None` leaves a reply to the common rules.
+pub type Judge = fn(&Reply) -> Option<Verdict>;
+
 /// A request to a service below a [`BaseUrl`].
 #[derive(Clone)]
 pub struct Request {
     pub(crate) method: &'static str,
     pub(crate) base: BaseUrl,
+    /// Percent-encoded; a link that is followed as it is given may have a query.
     path: String,
     query: Vec<Pair>,
     pub(crate) headers: Vec<Pair>,
     pub(crate) body: Vec<u8>,
-    pub(crate) classify: Option<fn(&Reply) -> Option<Verdict>>,
+    pub(crate) classify: Option<Judge>,
     pub(crate) min_wait_429: Duration,
     pub(crate) whole_errors: bool,
 }
@@ -48,6 +52,11 @@ impl Request {
         request
     }
 
+    /// A GET of a path and query that are followed as they are given.
+    pub(crate) fn given(base: BaseUrl, target: &str) -> Request {
+        Request { path: target.trim_start_matches('/').to_owned(), ..Request::new("GET", &base, "") }
+    }
+
     fn new(method: &'static str, base: &BaseUrl, path: &str) -> Request {
         Request {
             method,
@@ -66,6 +75,18 @@ impl Request {
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Request {
         self.query.push(Pair { name: name.to_owned(), value: value.to_string(), secret: false });
         self
+    }
+
+    /// Sets a query pair in place of any of the same name.
+    pub(crate) fn set_query(mut self, name: &str, value: impl fmt::Display) -> Request {
+        self.query.retain(|pair| pair.name != name);
+        self.query(name, value)
+    }
+
+    /// Whether a link that is followed has a parameter of this name.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|pair| pair.split('=').next() == Some(name))
     }
 
     /// Adds a query pair that is never printed, recorded or sent to another origin.
@@ -88,7 +109,7 @@ impl Request {
     }
 
     /// Lets the API judge a reply before the common rules do; `None` leaves it to them.
-    pub fn classify(mut self, classify: fn(&Reply) -> Option<Verdict>) -> Request {
+    pub fn classify(mut self, classify: Judge) -> Request {
         self.classify = Some(classify);
         self
     }
@@ -116,29 +137,31 @@ impl Request {
     }
 
     pub(crate) fn url(&self) -> Url {
-        let target = format!("{}/{}{}", self.base.path, self.path, encode(self.query.iter()));
         // A base URL may be the whole address.
-        let target = if self.path.is_empty() && !self.base.path.is_empty() {
-            format!("{}{}", self.base.path, encode(self.query.iter()))
-        } else {
-            target
-        };
+        let slash = if self.path.is_empty() && !self.base.path.is_empty() { "" } else { "/" };
+        let target = with_query(format!("{}{slash}{}", self.base.path, self.path), self.query.iter());
         Url { origin: self.base.origin.clone(), target }
     }
 
     /// Path and query below the base, without secrets: what names the request in messages and cassettes.
     pub(crate) fn label(&self) -> String {
-        redact(&format!("{}{}", self.path, encode(self.query.iter().filter(|pair| !pair.secret))))
+        let path = match self.base.whole {
+            true => format!("{}{}", self.base.host(), self.base.path),
+            false => self.path.clone(),
+        };
+        redact(&with_query(path, self.query.iter().filter(|pair| !pair.secret)))
     }
 }
 
-fn encode<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
-    let pairs: Vec<String> = pairs
-        .map(|pair| {
-            format!("{}={}", utf8_percent_encode(&pair.name, QUERY), utf8_percent_encode(&pair.value, QUERY))
-        })
-        .collect();
-    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+/// The target with these pairs behind what query it may have.
+fn with_query<'a>(mut target: String, pairs: impl Iterator<Item = &'a Pair>) -> String {
+    for pair in pairs {
+        target.push(if target.contains('?') { '&' } else { '?' });
+        target.extend(utf8_percent_encode(&pair.name, QUERY));
+        target.push('=');
+        target.extend(utf8_percent_encode(&pair.value, QUERY));
+    }
+    target
 }
 
 impl fmt::Debug for Request {

@@ -3,9 +3,12 @@
 mod cassettes;
 mod errors;
 mod faults;
+mod pages;
 mod policy;
+mod quotas;
 mod redirects;
 mod retries;
+mod services;
 mod tls;
 
 use std::io::{Read, Write};
@@ -15,10 +18,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::Parser;
-use etl_component::{Class, Env, Fault};
+use etl_component::{Class, Env, Fault, Variable};
 use etl_testkit::http::{Script, Server};
 
-use crate::{BaseUrl, Client, Error, Reply, Request, SourceArgs, base_url};
+use crate::{Api, BaseUrl, Client, Error, Reply, Request, Service, SourceArgs, base_url};
 
 #[derive(Parser)]
 struct Flags {
@@ -26,20 +29,43 @@ struct Flags {
     source: SourceArgs,
 }
 
+/// The key of the services here.
+const KEY: Variable =
+    Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, help: "the key" };
+
 type Waits = Arc<Mutex<Vec<Duration>>>;
 
 /// A client with these flags and variables, without jitter, and the waits it would have slept.
 fn client(flags: &str, env: &[(&str, &str)]) -> (Client, Waits) {
-    let flags = ["test"].into_iter().chain(flags.split_whitespace());
-    let args = Flags::try_parse_from(flags).unwrap().source;
-    let mut client = Client::of_source(&args, &Env::of(env), "test/1").unwrap();
+    let mut client = Client::of_source(&args(flags), &Env::of(env), "test/1").unwrap();
+    let waits = watched(&mut client);
+    (client, waits)
+}
+
+fn args(flags: &str) -> SourceArgs {
+    Flags::try_parse_from(["test"].into_iter().chain(flags.split_whitespace())).unwrap().source
+}
+
+/// Without jitter, and with waits that are not slept but recorded.
+fn watched(client: &mut Client) -> Waits {
     let waits = Waits::default();
     client.pace.sleep = Box::new({
         let waits = Arc::clone(&waits);
         move |wait| waits.lock().unwrap().push(wait)
     });
     client.pace.jitter = || 1.0;
-    (client, waits)
+    waits
+}
+
+/// A service at this address, with the flags and variables of a run.
+fn service(api: &Api, url: &str, flags: &str, env: &[(&str, &str)]) -> Result<Service, Fault> {
+    let args = args(flags);
+    Service::new(api, &base_url(url, args.allow_http).unwrap(), &args, &Env::of(env), "test/1")
+}
+
+/// What was asked for, in its order.
+fn targets(server: &Server) -> Vec<String> {
+    server.requests().into_iter().map(|request| request.target).collect()
 }
 
 fn base(server: &Server) -> BaseUrl {

@@ -77,10 +77,12 @@ pub(crate) fn port(authority: &Authority) -> Option<&str> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     pub(crate) origin: Origin,
-    /// Without trailing slash, unless it is the whole address; empty for a bare host.
+    /// Without trailing slash, unless it is the whole address, which may have a query; empty for a bare host.
     pub(crate) path: String,
     /// Whether nothing that is sent there may go anywhere else.
     pub(crate) secret: bool,
+    /// Whether it is a whole address, which a request is named by.
+    pub(crate) whole: bool,
 }
 
 impl BaseUrl {
@@ -96,12 +98,18 @@ impl BaseUrl {
 /// 78 if it is no `http` or `https` URL, has a user, query or fragment, or is `http` to a host that is not loopback
 /// (`localhost`, `127.0.0.0/8`, `[::1]`) without `allow_http`.
 pub fn base_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
-    let text = text.trim();
-    // What follows an @ or ? may be a secret that nobody registered.
-    let shown = if text.contains('@') { "" } else { text.split('?').next().unwrap_or_default() };
-    let (origin, path) = check(text, allow_http)
-        .map_err(|why| Fault::config(redact(&format!("base URL {shown:?}: {why}"))))?;
-    Ok(BaseUrl { origin, path: path.trim_end_matches('/').to_owned(), secret: false })
+    let (origin, path) = bare(text, allow_http).map_err(|why| refused("base URL", text, &why))?;
+    Ok(BaseUrl { origin, path: path.trim_end_matches('/').to_owned(), secret: false, whole: false })
+}
+
+/// Checks a whole address, as a feed's is, which may have a query: it is requested as it stands, and names its cassette
+/// together with its host.
+///
+/// # Errors
+/// As [`base_url`], but for the query.
+pub fn whole_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
+    let (origin, path) = check(text.trim(), allow_http).map_err(|why| refused("address", text, &why))?;
+    Ok(BaseUrl { origin, path, secret: false, whole: true })
 }
 
 /// Checks a whole address that is a secret, as a webhook's is: it is requested as it stands, never printed, and a redirect
@@ -110,13 +118,29 @@ pub fn base_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
 /// # Errors
 /// As [`base_url`], without the address.
 pub fn secret_url(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> {
-    let (origin, path) = check(address.expose().trim(), allow_http).map_err(Fault::config)?;
-    Ok(BaseUrl { origin, path, secret: true })
+    let (origin, path) = bare(address.expose(), allow_http).map_err(Fault::config)?;
+    Ok(BaseUrl { origin, path, secret: true, whole: false })
 }
 
+fn refused(what: &str, text: &str, why: &str) -> Fault {
+    let text = text.trim();
+    // What follows an @ or ? may be a secret that nobody registered.
+    let shown = if text.contains('@') { "" } else { text.split('?').next().unwrap_or_default() };
+    Fault::config(redact(&format!("{what} {shown:?}: {why}")))
+}
+
+/// As [`check`], for what must have no query.
+fn bare(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
+    match text.contains(['?', '#']) {
+        true => Err("it must have no query and no fragment".to_owned()),
+        false => check(text.trim(), allow_http),
+    }
+}
+
+/// The origin of an address, and its path with the query.
 fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
-    if text.contains(['?', '#']) {
-        return Err("it must have no query and no fragment".to_owned());
+    if text.contains('#') {
+        return Err("it must have no fragment".to_owned());
     }
     // http::Uri takes more than a request may carry (RFC 3986, section 2).
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -130,7 +154,8 @@ fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
                 .to_owned(),
         );
     }
-    Ok((origin, uri.path().to_owned()))
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Ok((origin, format!("{}{query}", uri.path())))
 }
 
 /// One address that is requested.
@@ -248,6 +273,24 @@ mod tests {
             assert_eq!(fault.class(), Class::Config, "{text}");
             assert!(!fault.message().contains("sesame"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_whole_address_keeps_its_query() {
+        let feed = whole_url(" https://feeds.example/feed/?country=US&cat=a,b ", false).unwrap();
+        assert_eq!(
+            (feed.host().as_str(), feed.path.as_str()),
+            ("feeds.example", "/feed/?country=US&cat=a,b")
+        );
+        let message = |text: &str| whole_url(text, false).unwrap_err().message().to_owned();
+        assert_eq!(
+            message("https://feeds.example/x?key=sesame#top"),
+            "address \"https://feeds.example/x\": it must have no fragment"
+        );
+        assert!(
+            message("http://feeds.example/x")
+                .starts_with("address \"http://feeds.example/x\": http:// is refused")
+        );
     }
 
     #[test]

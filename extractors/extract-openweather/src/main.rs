@@ -10,13 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use etl_component::{Component, Context, io, random_id};
+use etl_http::Service;
 use etl_stream::{Begin, Digest, SchemaRef};
 
 use args::{Cli, Settings};
 use endpoint::Endpoint;
 use location::Location;
 use mapping::Mapped;
-use service::Service;
 
 const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
     let settings = Settings::try_from((cli, &context.env))?;
-    let service = Service::new(&settings, &context.env, &context.producer())?;
+    let Settings { base_url, source, .. } = &settings;
+    let service = Service::new(&service::API, base_url, source, &context.env, &context.producer())?;
     let mut output = settings.output.open()?;
 
     let schema = settings.endpoint.schema();
@@ -57,16 +58,16 @@ fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
 }
 
 /// What one location came to.
-fn fetch(settings: &Settings, service: &Service<'_>, location: &Location) -> anyhow::Result<Mapped> {
+fn fetch(settings: &Settings, service: &Service, location: &Location) -> anyhow::Result<Mapped> {
     let fetch = || {
-        let reply = service.fetch(location)?;
+        let reply = service.send(&service::request(service, settings, location))?;
         mapping::records(settings.endpoint, location, &reply.fetched_at.to_string(), &reply.body)
     };
     fetch().with_context(|| format!("location {}", location.name))
 }
 
 /// The id of a replay: the same cassettes make the same stream, other cassettes or another mapping another one.
-fn replayed_id(settings: &Settings, service: &Service<'_>) -> anyhow::Result<String> {
+fn replayed_id(settings: &Settings, service: &Service) -> anyhow::Result<String> {
     let mut content = settings.endpoint.schema().as_bytes().to_vec();
     for location in &settings.locations {
         for record in fetch(settings, service, location)?.records {

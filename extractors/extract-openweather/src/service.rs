@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use etl_component::{Class, Env, Fault, Secret};
-use etl_http::{Client, Error, Reply, Request, Verdict, quote};
+use etl_component::Class;
+use etl_http::{Api, Key, Per, Place, Quota, Reply, Request, Service, Verdict, quote};
 use serde_json::Value;
 
 use crate::args::{KEY, Settings};
@@ -12,41 +12,20 @@ use crate::location::Location;
 /// The free plan counts calls by the minute, and the service sends no `Retry-After`.
 const QUOTA_WINDOW: Duration = Duration::from_secs(60);
 
-/// The service as one run asks it.
-pub(crate) struct Service<'a> {
-    client: Client,
-    key: Option<Secret>,
-    settings: &'a Settings,
-}
+/// <https://openweathermap.org/price>: the free plan.
+pub(crate) const API: Api = Api {
+    key: Some(Key { variable: KEY, place: Place::Query("appid") }),
+    headers: &[("Accept", "application/json")],
+    judge: Some(judge),
+    min_wait_429: QUOTA_WINDOW,
+    quota: Some(Quota { calls: 60, per: Per::Minute }),
+};
 
-impl<'a> Service<'a> {
-    /// Reads the key; sends nothing. A replay needs none.
-    pub(crate) fn new(settings: &'a Settings, env: &Env, user_agent: &str) -> Result<Service<'a>, Fault> {
-        let client = Client::of_source(&settings.source, env, user_agent)?;
-        let key = if client.replaying() { None } else { Some(env.required_secret(&KEY)?) };
-        Ok(Service { client, key, settings })
-    }
-
-    /// Whether replies come from cassettes.
-    pub(crate) fn replaying(&self) -> bool {
-        self.client.replaying()
-    }
-
-    /// The reply for a place.
-    pub(crate) fn fetch(&self, location: &Location) -> Result<Reply, Error> {
-        let settings = self.settings;
-        let mut request = Request::get(&settings.base_url, settings.endpoint.path())
-            .header("Accept", "application/json")
-            .classify(judge)
-            .min_wait_429(QUOTA_WINDOW);
-        for (name, value) in location.query().iter().chain(&settings.query) {
-            request = request.query(name, value);
-        }
-        if let Some(key) = &self.key {
-            request = request.secret_query("appid", key);
-        }
-        self.client.send(&request)
-    }
+/// The request for a place.
+pub(crate) fn request(service: &Service, settings: &Settings, location: &Location) -> Request {
+    let request = service.get(settings.endpoint.path());
+    let parameters = location.query().into_iter().chain(settings.query.clone());
+    parameters.fold(request, |request, (name, value)| request.query(name, value))
 }
 
 /// What the service says of itself: `cod` is an integer in some replies and a string in others, and may contradict a

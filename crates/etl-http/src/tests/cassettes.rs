@@ -31,6 +31,7 @@ fn a_replay_gives_what_was_recorded_without_the_secret() {
         .then(
             Answer::json(200, r#"{"name":"Seattle"}"#)
                 .header("ETag", "\"1\"")
+                .header("X-RateLimit-Reset", "1700000000")
                 .header("X-Key", "cassette-sesame"),
         )
         .then(Answer::json(404, r#"{"message":"no city for cassette-sesame"}"#));
@@ -51,7 +52,11 @@ fn a_replay_gives_what_was_recorded_without_the_secret() {
         "method": "GET",
         "url": "weather?q=Seattle&units=metric",
         "status": 200,
-        "headers": {"content-type": "application/json; charset=utf-8", "etag": "\"1\""},
+        "headers": {
+            "content-type": "application/json; charset=utf-8",
+            "etag": "\"1\"",
+            "x-ratelimit-reset": "1700000000",
+        },
         "fetched_at": live.fetched_at.to_string(),
         "body": "{\"name\":\"Seattle\"}",
     });

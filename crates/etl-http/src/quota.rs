@@ -1,0 +1,205 @@
+//! The number of requests that a service allows in a window of time, counted in a file that short-lived containers share.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use etl_component::{Class, Fault};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::file::replace;
+
+/// What a service allows, as its documentation says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The number of requests, retries included.
+    pub calls: u32,
+    /// The window they are counted in.
+    pub per: Per,
+}
+
+/// The windows that services count by. They start with the minute, the hour or the day, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+}
+
+impl Per {
+    fn seconds(self) -> i64 {
+        match self {
+            Per::Minute => 60,
+            Per::Hour => 60 * 60,
+            Per::Day => 24 * 60 * 60,
+        }
+    }
+}
+
+impl fmt::Display for Quota {
+    /// `25 requests a day`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.calls == 1 { "" } else { "s" };
+        let per = match self.per {
+            Per::Minute => "a minute",
+            Per::Hour => "an hour",
+            Per::Day => "a day",
+        };
+        write!(f, "{} request{plural} {per}", self.calls)
+    }
+}
+
+/// What the file holds: `{"per_seconds":86400,"since":"2026-11-27T00:00:00Z","calls":12}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    per_seconds: i64,
+    since: Timestamp,
+    calls: u32,
+}
+
+/// The file of `--quota`, and what it is held against.
+pub(crate) struct Ledger {
+    path: PathBuf,
+    pub(crate) quota: Quota,
+}
+
+impl Ledger {
+    pub(crate) fn new(path: PathBuf, quota: Quota) -> Ledger {
+        Ledger { path, quota }
+    }
+
+    /// Takes one request from the quota; if none is left, returns when the next window starts.
+    ///
+    /// # Errors
+    /// 78 if the file is not such a ledger, 74 if it cannot be read, locked or written.
+    pub(crate) fn take(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
+        // Held until the file is closed, also by a death.
+        let _lock = self.lock().map_err(|error| self.unusable(error))?;
+        let per_seconds = self.quota.per.seconds();
+        let into = SignedDuration::from_secs(now.as_second().rem_euclid(per_seconds));
+        let since = Timestamp::from_second(now.as_second()).unwrap_or(now) - into;
+        let fresh = Window { per_seconds, since, calls: 0 };
+        let mut window = self.read()?.filter(|window| window.since == since).unwrap_or(fresh);
+        if window.calls >= self.quota.calls {
+            return Ok(Some(since + SignedDuration::from_secs(per_seconds)));
+        }
+        window.calls += 1;
+        let text = serde_json::to_string(&window).map_err(io::Error::other);
+        text.and_then(|text| replace(&self.path, format!("{text}\n").as_bytes()))
+            .map_err(|error| self.unusable(error))?;
+        Ok(None)
+    }
+
+    /// The file itself is replaced, so that none is ever half written: a lock on it would be left behind.
+    fn lock(&self) -> io::Result<File> {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".lock");
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn read(&self) -> Result<Option<Window>, Fault> {
+        let text = match fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.unusable(error)),
+        };
+        let corrupt = |what: &str| Fault::config(format!("--quota {}: {what}", self.path.display()));
+        let window: Window = serde_json::from_slice(&text)
+            .map_err(|error| corrupt("not a file that --quota has written").because(error))?;
+        match window.per_seconds == self.quota.per.seconds() {
+            true => Ok(Some(window)),
+            false => Err(corrupt("counts the requests of another service, for its quota has another length")),
+        }
+    }
+
+    fn unusable(&self, error: io::Error) -> Fault {
+        Fault::new(Class::Io, format!("--quota {} cannot be used", self.path.display())).because(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn ledger(folder: &tempfile::TempDir, calls: u32, per: Per) -> Ledger {
+        Ledger::new(folder.path().join("quota"), Quota { calls, per })
+    }
+
+    #[test]
+    fn each_window_grants_the_quota_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        for (per, now, until) in [
+            (Per::Minute, "2026-11-27T10:20:59.9Z", "2026-11-27T10:21:00Z"),
+            (Per::Hour, "2026-11-27T10:20:30Z", "2026-11-27T11:00:00Z"),
+            (Per::Day, "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z"),
+        ] {
+            let ledger = ledger(&folder, 2, per);
+            let takes: Vec<_> = (0..3).map(|_| ledger.take(at(now)).unwrap()).collect();
+            assert_eq!(takes, [None, None, Some(at(until))], "{per:?}");
+            assert_eq!(ledger.take(at(until)).unwrap(), None, "{per:?}");
+            fs::remove_file(&ledger.path).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_file_says_what_it_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder, 25, Per::Day);
+        ledger.take(at("2026-11-27T10:20:30Z")).unwrap();
+        ledger.take(at("2026-11-27T10:20:31Z")).unwrap();
+        let text = fs::read_to_string(&ledger.path).unwrap();
+        assert_eq!(text, "{\"per_seconds\":86400,\"since\":\"2026-11-27T00:00:00Z\",\"calls\":2}\n");
+        assert_eq!(ledger.quota.to_string(), "25 requests a day");
+        assert_eq!(Quota { calls: 1, per: Per::Hour }.to_string(), "1 request an hour");
+    }
+
+    #[test]
+    fn what_is_no_ledger_of_this_quota_is_a_configuration_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder, 25, Per::Day);
+        let minute = r#"{"per_seconds":60,"since":"2026-11-27T00:00:00Z","calls":2}"#;
+        for (text, why) in [
+            ("", "not a file that --quota has written"),
+            ("{\"per_seconds\":864", "not a file that --quota has written"),
+            (minute, "counts the requests of another service, for its quota has another length"),
+        ] {
+            fs::write(&ledger.path, text).unwrap();
+            let fault = ledger.take(at("2026-11-27T10:20:30Z")).unwrap_err();
+            let message = format!("--quota {}: {why}", ledger.path.display());
+            assert_eq!((fault.class(), fault.message()), (Class::Config, message.as_str()));
+            // It is left as it was.
+            assert_eq!(fs::read_to_string(&ledger.path).unwrap(), text);
+        }
+        let nowhere = Ledger::new(folder.path().join("no/quota"), ledger.quota);
+        assert_eq!(nowhere.take(at("2026-11-27T10:20:30Z")).unwrap_err().class(), Class::Io);
+    }
+
+    #[test]
+    fn runs_at_the_same_time_get_the_quota_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = at("2026-11-27T10:20:30Z");
+        let granted = |_| {
+            let ledger = ledger(&folder, 20, Per::Day);
+            (0..10).filter(|_| ledger.take(now).unwrap().is_none()).count()
+        };
+        let total: usize = thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|n| scope.spawn(move || granted(n))).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).sum()
+        });
+        assert_eq!(total, 20);
+    }
+}
