@@ -8,8 +8,9 @@ use etl_stream::json::{self, Numbering, Record, Shape};
 
 use crate::cell::{Cell, Scratch};
 use crate::quick::Quick;
+use crate::read::read;
 use crate::schema::{Column, Schema};
-use crate::value::{Value, read};
+use crate::value::Value;
 
 /// What happens to a field that the schema does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub struct Checker {
     numbering: Option<Numbering>,
     /// Of each key's number the column.
     column_of_key: Vec<u32>,
-    plan: Plan,
+    layout: Layout,
     scratch: Scratch,
 }
 
@@ -69,7 +70,7 @@ struct Slot {
 /// It is made anew whenever a record has not the keys of the one before. APIs leave out optional fields at random, so
 /// that may be each record: making it costs a few instructions a field, since the scanner numbers the keys.
 #[derive(Default)]
-struct Plan {
+struct Layout {
     shape: Option<Shape>,
     /// Of each field the column.
     column_of: Vec<u32>,
@@ -92,7 +93,7 @@ impl Checker {
             columns,
             numbering: None,
             column_of_key: Vec::new(),
-            plan: Plan::default(),
+            layout: Layout::default(),
             scratch: Scratch::default(),
         }
     }
@@ -107,53 +108,53 @@ impl Checker {
     /// # Errors
     /// The first field that breaks the schema.
     pub fn check<'a>(&'a mut self, record: &Record<'a>) -> Result<Row<'a>, Violation> {
-        if self.plan.shape != Some(record.shape()) {
-            self.make_plan(record)?;
+        if self.layout.shape != Some(record.shape()) {
+            self.lay_out(record)?;
         }
-        let Checker { slots, plan, schema, scratch, .. } = self;
+        let Checker { slots, layout, schema, scratch, .. } = self;
         scratch.clear();
         let line = record.text().as_bytes();
-        for (i, (place, &column)) in record.places().zip(&plan.column_of).enumerate() {
+        for (i, (extent, &column)) in record.extents().zip(&layout.column_of).enumerate() {
             let column = column as usize;
             let Some(slot) = slots.get_mut(column) else { continue };
-            if !slot.quick.read(line, place, &mut slot.cell) {
+            if !slot.quick.read(line, extent, &mut slot.cell) {
                 slot.cell = read_slowly(&schema.columns[column], record, i, scratch)?;
             }
         }
-        self.dropped += self.plan.dropped;
+        self.dropped += self.layout.dropped;
         Ok(Row {
             record: *record,
             schema: &self.schema,
             slots: &self.slots,
-            field_of: &self.plan.field_of,
+            field_of: &self.layout.field_of,
             scratch: &self.scratch,
         })
     }
 
     #[inline(never)]
-    fn make_plan(&mut self, record: &Record<'_>) -> Result<(), Violation> {
+    fn lay_out(&mut self, record: &Record<'_>) -> Result<(), Violation> {
         if self.numbering != Some(record.numbering()) {
             self.numbering = Some(record.numbering());
             self.column_of_key.clear();
         }
-        self.plan.shape = None;
-        self.plan.dropped = 0;
-        self.plan.column_of.clear();
-        self.plan.field_of.clear();
-        self.plan.field_of.resize(self.schema.columns.len(), NONE);
+        self.layout.shape = None;
+        self.layout.dropped = 0;
+        self.layout.column_of.clear();
+        self.layout.field_of.clear();
+        self.layout.field_of.resize(self.schema.columns.len(), NONE);
         for (number, field) in record.key_numbers().zip(0..) {
             let column = match self.column_of_key.get(usize::from(number)) {
                 Some(&column) if column != UNKNOWN => column,
                 _ => self.look_up(record, field, number)?,
             };
-            self.plan.column_of.push(column);
-            match self.plan.field_of.get_mut(column as usize) {
+            self.layout.column_of.push(column);
+            match self.layout.field_of.get_mut(column as usize) {
                 Some(field_of) => *field_of = field,
-                None => self.plan.dropped += 1,
+                None => self.layout.dropped += 1,
             }
         }
         for ((field, column), slot) in
-            self.plan.field_of.iter().zip(&self.schema.columns).zip(&mut self.slots)
+            self.layout.field_of.iter().zip(&self.schema.columns).zip(&mut self.slots)
         {
             if *field != NONE {
                 continue;
@@ -163,7 +164,7 @@ impl Checker {
             }
             slot.cell = Cell::Null;
         }
-        self.plan.shape = Some(record.shape());
+        self.layout.shape = Some(record.shape());
         Ok(())
     }
 
@@ -198,10 +199,10 @@ fn read_slowly(
     field: usize,
     scratch: &mut Scratch,
 ) -> Result<Cell, Violation> {
-    let Some((value, place)) = record.value(field).zip(record.places().nth(field)) else {
+    let Some((value, extent)) = record.value(field).zip(record.extents().nth(field)) else {
         return Ok(Cell::Null);
     };
-    read(&column.ty, column.nullable, &column.rules, value, place.start, scratch)
+    read(&column.ty, column.nullable, &column.rules, value, extent.start, scratch)
         .map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
 }
 
@@ -254,7 +255,5 @@ impl<'a> Row<'a> {
     }
 }
 
-#[cfg(test)]
-mod gaps;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The quick way from a value to its cell: what most values of most columns need, and no more.
 //!
-//! A [`Quick`] says yes or nothing, never no: where it does not read a value, [`crate::value::read`] does, and finds the
+//! A [`Quick`] says yes or nothing, never no: where it does not read a value, [`crate::read::read`] does, and finds the
 //! words if the value is wrong. So there is one place that decides what is refused.
 
-use etl_stream::json::{Place, Tag};
+use etl_stream::json::{Extent, Tag};
 
 use crate::cell::{Cell, Kept};
 use crate::digits::Short;
@@ -59,11 +59,11 @@ impl Quick {
         Quick { form: form(&column.ty, rules), nullable: column.nullable }
     }
 
-    /// Reads the value at this place of the line into its cell, if it is quick to read. It is written in place, arm by
+    /// Reads the value of this extent of the line into its cell, if it is quick to read. It is written in place, arm by
     /// arm, since putting a cell together for all of them costs more than most of the arms.
     #[inline(always)]
-    pub(crate) fn read(&self, line: &[u8], place: Place, cell: &mut Cell) -> bool {
-        let Place { tag, start, end } = place;
+    pub(crate) fn read(&self, line: &[u8], extent: Extent, cell: &mut Cell) -> bool {
+        let Extent { tag, start, end } = extent;
         match self.form {
             Form::Text { most } if tag == Tag::Plain => {
                 let kept = Kept::line(start + 1, end - 1);

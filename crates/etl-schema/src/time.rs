@@ -21,7 +21,7 @@ pub fn parse_date(text: &str) -> Result<i32, &'static str> {
 #[inline]
 pub(crate) fn date(text: &[u8]) -> Result<i32, &'static str> {
     match text.split_first_chunk::<10>() {
-        Some((date, [])) => date_of(date),
+        Some((date, [])) => date_of(date, NO_DATE),
         _ => Err(NO_DATE),
     }
 }
@@ -91,7 +91,7 @@ fn in_range(micros: i64) -> Result<i64, &'static str> {
 #[inline(always)]
 fn local_time(text: &[u8]) -> Result<(i64, &[u8]), &'static str> {
     let (date, rest) = text.split_first_chunk::<10>().ok_or(NO_TIME)?;
-    let days = date_of(date).map_err(|reason| if reason == NO_DATE { NO_TIME } else { reason })?;
+    let days = date_of(date, NO_TIME)?;
     let Some((&[b'T' | b't' | b' ', ref time @ ..], rest)) = rest.split_first_chunk::<9>() else {
         return Err(NO_TIME);
     };
@@ -141,11 +141,12 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
 }
 
+/// The days of a date; `malformed` is what is wrong with a text that is not even like one.
 #[inline(always)]
-fn date_of(date: &[u8; 10]) -> Result<i32, &'static str> {
+fn date_of(date: &[u8; 10], malformed: &'static str) -> Result<i32, &'static str> {
     let [y1, y2, rest @ ..] = *date;
     let (Some(century), Some((year, month, day))) = (two(y1, y2), triple(rest, b'-')) else {
-        return Err(NO_DATE);
+        return Err(malformed);
     };
     let year = century * 100 + year;
     let length = MONTHS.get(month as usize).copied().unwrap_or(0);

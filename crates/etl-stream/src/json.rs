@@ -118,9 +118,9 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A value by its place in the line: what is read from bytes need not be cut out of the text first.
+/// A value by its offsets in the line, so that what is read from bytes need not be cut out of the text first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Extent {
     /// Its kind.
     pub tag: Tag,
     /// Where its JSON text begins, of a string with the quote.
@@ -178,10 +178,10 @@ impl<'a> Record<'a> {
         self.spans.iter().map(move |span| span.value(text))
     }
 
-    /// The values in the order of the line, by their places.
+    /// The values in the order of the line, by their offsets.
     #[inline]
-    pub fn places(&self) -> impl ExactSizeIterator<Item = Place> + use<'a> {
-        self.spans.iter().map(|span| Place { tag: span.tag, start: span.value, end: span.value_end })
+    pub fn extents(&self) -> impl ExactSizeIterator<Item = Extent> + use<'a> {
+        self.spans.iter().map(|span| Extent { tag: span.tag, start: span.value, end: span.value_end })
     }
 
     /// The numbers of the keys in the order of the line. Within one [`Numbering`] the same number is the same decoded

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::Keywords;
+use super::keywords::Keywords;
 use crate::rules::{Bound, Element, Kinds, Literal, Rules};
 use crate::schema::{Column, Influx, InfluxType, Role};
 use crate::types::Type;

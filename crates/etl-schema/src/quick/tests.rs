@@ -3,8 +3,9 @@ use serde_json::json;
 
 use super::*;
 use crate::cell::Scratch;
+use crate::read::read;
 use crate::schema::Schema;
-use crate::value::{Value, read};
+use crate::value::Value;
 
 fn columns() -> Vec<Column> {
     let stored = |ty: &str, postgres: &str| json!({"type": ty, "x-postgres": {"type": postgres}});
@@ -102,18 +103,18 @@ fn agrees_with_the_slow_way() {
     for _ in 0..20_000 {
         let line = format!("{{\"v\":{}{}}}", texts(&mut random), [",\"w\":0.123456", ""][random.usize(..2)]);
         let record = scanner.scan(line.as_bytes()).expect("a record");
-        let (place, value) = record.places().zip(record.values()).next().expect("a field");
+        let (extent, value) = record.extents().zip(record.values()).next().expect("a field");
         for (column, reads) in columns.iter().zip(&mut quick_reads) {
             let mut cell = Cell::Json(Kept::line(0, 0));
-            let quick = Quick::new(column).read(line.as_bytes(), place, &mut cell);
+            let quick = Quick::new(column).read(line.as_bytes(), extent, &mut cell);
             let mut scratch = Scratch::default();
-            let slow = read(&column.ty, column.nullable, &column.rules, value, place.start, &mut scratch);
+            let slow = read(&column.ty, column.nullable, &column.rules, value, extent.start, &mut scratch);
             let shown = |cell: Cell| match cell.value(&column.ty, &line, &Scratch::default()) {
                 Value::Double(x) => format!("{:x}", x.to_bits()),
                 value => format!("{value:?}"),
             };
             if quick {
-                *reads += u32::from(place.tag != Tag::Null);
+                *reads += u32::from(extent.tag != Tag::Null);
                 assert_eq!(slow.map(shown), Ok(shown(cell)), "{line} {:?}", column.ty);
             }
         }

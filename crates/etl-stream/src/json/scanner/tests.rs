@@ -147,7 +147,7 @@ fn numbers_of_every_length_at_every_place() {
             Ok(record) => {
                 assert!(is_number(&text), "{text}");
                 assert_eq!(record.value(0).map(|value| value.text), Some(&*text));
-                assert_eq!(record.places().next().map(|place| place.tag), Some(Tag::Number));
+                assert_eq!(record.extents().next().map(|extent| extent.tag), Some(Tag::Number));
                 good += 1;
             }
             Err(error) => {

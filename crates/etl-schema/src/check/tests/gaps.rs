@@ -1,7 +1,10 @@
-//! Tests: records that leave out fields, in whatever order, of whichever scanner.
+//! Records that leave out fields, in whatever order, of whichever scanner.
 
-use super::*;
-use crate::Type;
+use std::sync::Arc;
+
+use etl_stream::json::Scanner;
+
+use crate::{Checker, Column, Row, Schema, Type, UnknownFields};
 
 /// A checker that has met other records reads the same as a new one.
 #[test]
@@ -25,7 +28,7 @@ fn what_came_before_changes_nothing() {
         ("\\u0061", "7"),
     ];
     let mut random = fastrand::Rng::with_seed(8);
-    let mut scanners = [json::Scanner::new(), json::Scanner::new()];
+    let mut scanners = [Scanner::new(), Scanner::new()];
     let mut checker = Checker::new(Arc::clone(&schema), UnknownFields::Drop);
     let (mut good, mut bad) = (0, 0);
     for _ in 0..30_000 {

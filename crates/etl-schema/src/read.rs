@@ -1,0 +1,211 @@
+//! From a JSON value to the cell of its column, with everything that is checked on the way.
+
+use etl_stream::json::{self, Kind};
+use etl_stream::{Class, Fault};
+
+use crate::cell::{Cell, Kept, Scratch};
+use crate::encoding::{decode_base64, parse_uuid};
+use crate::number::{self, Exact};
+use crate::rules::{Kinds, Rules, at_most};
+use crate::time;
+use crate::types::Type;
+use crate::value::Value;
+
+/// Why a value is refused.
+type Refused = Box<str>;
+
+/// A sentence about a value, which is shortened to about 80 characters.
+#[cold]
+#[inline(never)]
+fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
+    format!("{} {}", json::shorten(value.raw, 80), what.as_ref()).into()
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_type(ty: &Type, value: json::Value<'_>) -> Refused {
+    format!("expected {}, found {}", ty.noun(), json::shorten(value.raw, 80)).into()
+}
+
+/// Checks a value and reads it. It begins at `at` in the text that the cell is to be read from.
+pub(crate) fn read(
+    ty: &Type,
+    nullable: bool,
+    rules: &Rules,
+    value: json::Value<'_>,
+    at: u32,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let raw = Kept::line(at, at + value.raw.len() as u32);
+    match (value.kind, ty) {
+        (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
+        (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
+        // The commonest pair first; whether the number is an integer is found out while reading it.
+        (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
+        _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
+            Err(wrong_type(ty, value))
+        }
+        (Kind::Number, Type::Double | Type::Float | Type::Decimal { .. }) => {
+            read_number(ty, rules, value, raw)
+        }
+        (Kind::String { escaped: false }, _) if !matches!(ty, Type::Json) => {
+            read_text(ty, rules, value, value.text, Kept::line(raw.start + 1, raw.end - 1), scratch)
+        }
+        (Kind::String { escaped: true }, _) if !matches!(ty, Type::Json) => {
+            read_escaped(ty, rules, value, scratch)
+        }
+        (Kind::Bool(b), Type::Boolean) => {
+            rules.bool(b).map(|()| Cell::Boolean(b)).map_err(|what| refuse(value, what))
+        }
+        (Kind::Array, Type::Array(_)) => read_array(ty, rules, value, scratch).map(|()| Cell::Array(raw)),
+        (Kind::Array, Type::Json) => read_array(ty, rules, value, scratch).map(|()| Cell::Json(raw)),
+        (_, Type::Json) => Ok(Cell::Json(raw)),
+        _ => Err(wrong_type(ty, value)),
+    }
+}
+
+fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> Result<Cell, Refused> {
+    let text = value.text;
+    let (cell, approximate) = match ty {
+        Type::Integer { bits } => {
+            let n = number::integer(text).map_err(|what| refuse(value, what))?;
+            if n >> (bits - 1) != 0 && n >> (bits - 1) != -1 {
+                return Err(refuse(value, format!("is out of range for {bits} bits")));
+            }
+            (Cell::Integer(n), Some(n as f64))
+        }
+        Type::Decimal { precision } => {
+            within(*precision, text).map_err(|what| refuse(value, what))?;
+            (Cell::Decimal(raw), None)
+        }
+        _ => {
+            let x = float(ty, text)
+                .ok_or_else(|| refuse(value, "is out of the range of the column's numbers"))?;
+            // A single is not the nearest double of its text, so it says nothing about a bound.
+            (Cell::Double(x), matches!(ty, Type::Double).then_some(x))
+        }
+    };
+    rules.number(text, approximate).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+/// The nearest double or single; nothing where it overflows, or where what is not zero would become zero.
+#[inline]
+fn float(ty: &Type, text: &str) -> Option<f64> {
+    let x = if matches!(ty, Type::Float) {
+        text.parse::<f32>().ok()?.into()
+    } else {
+        text.parse::<f64>().ok()?
+    };
+    (x.is_finite() && (x != 0.0 || Exact::new(text).is_zero())).then_some(x)
+}
+
+fn within(precision: Option<(u32, u32)>, text: &str) -> Result<(), String> {
+    let Some((digits, scale)) = precision else { return Ok(()) };
+    let exact = Exact::new(text);
+    if exact.whole_digits() > i64::from(digits - scale) {
+        return Err(format!("has more than {} digits before the point", digits - scale));
+    }
+    if exact.fraction_digits() > i64::from(scale) {
+        return Err(format!("has more than {scale} digits behind the point"));
+    }
+    Ok(())
+}
+
+#[cold]
+fn read_escaped(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let start = scratch.bytes.len();
+    json::unescape_into(value.text, &mut scratch.bytes);
+    let end = scratch.bytes.len();
+    let kept = Kept { start: start as u32, end: end as u32, scratch: true };
+    if let Type::Bytes | Type::Uuid = ty {
+        // What they are read as comes to stand behind their own text.
+        let text = String::from_utf8_lossy(&scratch.bytes[start..end]).into_owned();
+        return read_text(ty, rules, value, &text, kept, scratch);
+    }
+    let decoded = std::mem::take(&mut scratch.bytes);
+    let text = std::str::from_utf8(&decoded[start..end]).unwrap_or_default();
+    let read = read_text(ty, rules, value, text, kept, &mut Scratch::default());
+    scratch.bytes = decoded;
+    read
+}
+
+/// A string; `text` is decoded, and is kept there.
+fn read_text(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    text: &str,
+    kept: Kept,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    let typed = match ty {
+        Type::Text { max } => {
+            max.map_or(Ok(()), |max| at_most(text, max.into())).map_err(|what| refuse(value, what))?;
+            if let Some(format) = &rules.format {
+                let length = scratch.bytes.len();
+                read_text(format, &Rules::NONE, value, text, kept, scratch)?;
+                scratch.bytes.truncate(length);
+            }
+            Ok(Cell::Text(kept))
+        }
+        Type::Date => time::parse_date(text).map(Cell::Date),
+        Type::Timestamp => time::parse_timestamp(text).map(Cell::Timestamp),
+        Type::TimestampTz => time::parse_timestamptz(text).map(Cell::TimestampTz),
+        Type::Uuid => parse_uuid(text).map(|uuid| scratch.keep_uuid(uuid)).ok_or("is no UUID"),
+        Type::Bytes => decode_base64(text, &mut scratch.bytes).map(|(start, end)| Cell::Bytes(start, end)),
+        Type::Decimal { precision } => match json::scan_value(text) {
+            Ok(number) if number.kind == Kind::Number && number.raw.len() == text.len() => {
+                within(*precision, text).map_err(|what| refuse(value, what))?;
+                Ok(Cell::Decimal(kept))
+            }
+            _ => Err("is no decimal number"),
+        },
+        _ => return Err(wrong_type(ty, value)),
+    };
+    let cell = typed.map_err(|what| refuse(value, what))?;
+    rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+fn read_array(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    scratch: &mut Scratch,
+) -> Result<(), Refused> {
+    let length = scratch.bytes.len();
+    for (i, element) in json::elements(value.raw).enumerate() {
+        let read = match (&rules.items, ty) {
+            (Some(items), _) => read(&items.ty, items.nullable, &items.rules, element, 0, scratch),
+            (None, Type::Array(of)) => read(of, true, &Rules::NONE, element, 0, scratch),
+            (None, _) => break,
+        };
+        read.map_err(|reason| format!("element {i}: {reason}"))?;
+        scratch.bytes.truncate(length);
+    }
+    Ok(())
+}
+
+/// Hands the elements of a checked array to `each`, in order, each also as it stands in the line; see [`Value::Array`].
+///
+/// # Errors
+/// What `each` fails with; 70 if the array was not checked against this type.
+pub fn array_elements<E: From<Fault>>(
+    array: &str,
+    element: &Type,
+    scratch: &mut Scratch,
+    mut each: impl FnMut(Value<'_>, json::Value<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    for value in json::elements(array) {
+        scratch.clear();
+        let cell = read(element, true, &Rules::NONE, value, 0, scratch).map_err(|reason| {
+            Fault::new(Class::Bug, format!("an array element passed the check: {reason}"))
+        })?;
+        each(cell.value(element, value.raw, scratch), value)?;
+    }
+    Ok(())
+}
