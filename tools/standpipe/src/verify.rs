@@ -27,7 +27,7 @@ pub(crate) struct Args {
 }
 
 /// A segment with what its control lines said.
-struct Found {
+struct SegmentSummary {
     begin: Begin,
     segment: Segment,
     states: u64,
@@ -73,7 +73,10 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
     Ok(format!("{} records, {} segments, {} bytes", totals.records, totals.segments, totals.bytes))
 }
 
-fn read(reader: &mut Reader<File>, mut found: impl FnMut(Found) -> Result<(), Fault>) -> Result<(), Fault> {
+fn read(
+    reader: &mut Reader<File>,
+    mut found: impl FnMut(SegmentSummary) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut scanner = Scanner::new();
     let (mut open, mut states, mut last_state) = (None, 0, None);
     while let Some(event) = reader.next()? {
@@ -88,7 +91,7 @@ fn read(reader: &mut Reader<File>, mut found: impl FnMut(Found) -> Result<(), Fa
             }
             Event::End(segment) => {
                 let begin = open.take().unwrap_or_default();
-                found(Found { begin, segment, states, last_state: last_state.take() })?;
+                found(SegmentSummary { begin, segment, states, last_state: last_state.take() })?;
                 states = 0;
             }
         }
@@ -96,7 +99,7 @@ fn read(reader: &mut Reader<File>, mut found: impl FnMut(Found) -> Result<(), Fa
     Ok(())
 }
 
-impl Found {
+impl SegmentSummary {
     fn text(&self) -> String {
         let Segment { id, records, bytes, digest } = &self.segment;
         let schema = match &self.begin.schema {

@@ -1,11 +1,10 @@
 //! `standpipe seal`.
 
-mod common;
-
 use std::fs;
 
-use common::{BEGIN, aborted, end, seal, segment, standpipe};
 use etl_testkit::run::{Cmd, temp_dir};
+
+use crate::support::{BEGIN, aborted, end, seal, segment, standpipe};
 
 #[test]
 fn a_plain_output_becomes_one_segment() {

@@ -1,13 +1,12 @@
 //! `standpipe verify` and `standpipe unreject`.
 
-mod common;
-
 use std::fs;
 
-use common::{end, segment, standpipe};
 use etl_stream::Digest;
 use etl_testkit::run::temp_dir;
 use serde_json::{Value, json};
+
+use crate::support::{end, segment, standpipe};
 
 const BODY: &str = "{\"n\":1}\n\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":{\"c\":1}}}\n";
 

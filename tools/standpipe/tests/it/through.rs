@@ -1,11 +1,10 @@
 //! `standpipe through`.
 
-mod common;
-
 use std::fs;
 
-use common::{aborted, end, segment, standpipe};
 use etl_testkit::run::{Ran, temp_dir};
+
+use crate::support::{aborted, end, segment, standpipe};
 
 const STATES: &str = "{\"n\":1}\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n{\"n\":2}\n{\"_etl\":{\"v\":1,\
                       \"kind\":\"state\",\"value\":{\"c\":2}}}\n";

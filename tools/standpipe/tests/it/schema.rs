@@ -1,12 +1,11 @@
 //! `standpipe schema`.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{segment, standpipe};
 use etl_testkit::run::{golden, temp_dir};
+
+use crate::support::{segment, standpipe};
 
 const SCHEMA: &str = r#"{"type": "object", "title": "Mine", "x-key": ["id"], "x-time": "at", "x-postgres": {"table": "mine"},
   "required": ["id", "at"], "additionalProperties": false, "properties": {

@@ -1,11 +1,10 @@
 //! Outputs that fail, signals, and memory.
 
-mod common;
-
 use std::fs::{self, OpenOptions};
 
-use common::{BEGIN, aborted, seal, segment, standpipe};
 use etl_testkit::run::{Cmd, Signal, temp_dir, workspace_binary};
+
+use crate::support::{BEGIN, aborted, seal, segment, standpipe};
 
 #[test]
 fn a_reader_that_went_away_is_141_and_silent() {

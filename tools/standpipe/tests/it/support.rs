@@ -1,5 +1,4 @@
 //! What the tests of `standpipe` share.
-#![allow(dead_code, reason = "every test binary uses some of it")]
 
 use etl_stream::Digest;
 use etl_testkit::run::{Cmd, Ran};

@@ -1,0 +1,9 @@
+//! `standpipe` as its users run it.
+
+mod limits;
+mod readme;
+mod schema;
+mod seal;
+mod support;
+mod through;
+mod verify;
