@@ -164,5 +164,4 @@ fn told(reply: &Reply, name: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "reply_tests.rs"]
 mod tests;

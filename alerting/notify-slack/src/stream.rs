@@ -15,9 +15,9 @@ use crate::text::{escape, shorten};
 const CAUSE: usize = 8000;
 
 /// Why a stream was not read to its end.
-enum Failure {
+enum Stopped {
     /// The stream failed, or what it brought, or it could not be passed on: the first cause, which is posted.
-    Told(Fault),
+    Failed(Fault),
     /// Whoever reads the output went away, which is no failure.
     Closed(Fault),
 }
@@ -39,12 +39,12 @@ pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) 
             let summary = format!("{} {}", slack.done(), summary(&gathered));
             relay.end().map_err(output).map(|()| summary)
         }
-        Err(failure) => Err(failure),
+        Err(stopped) => Err(stopped),
     };
     let fault = match ended {
         Ok(summary) => return Ok(summary),
-        Err(Failure::Closed(fault)) => return Err(fault.into()),
-        Err(Failure::Told(fault)) => fault,
+        Err(Stopped::Closed(fault)) => return Err(fault.into()),
+        Err(Stopped::Failed(fault)) => fault,
     };
     let class = fault.class();
     let cause = format!("{:#}", Error::from(fault));
@@ -56,8 +56,8 @@ pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) 
     Err(Fault::new(class, cause).into())
 }
 
-fn output(fault: Fault) -> Failure {
-    if fault.class() == Class::Closed { Failure::Closed(fault) } else { Failure::Told(fault) }
+fn output(fault: Fault) -> Stopped {
+    if fault.class() == Class::Closed { Stopped::Closed(fault) } else { Stopped::Failed(fault) }
 }
 
 fn read(
@@ -65,20 +65,20 @@ fn read(
     gather: &mut Gather<'_>,
     mut relay: Relay,
     begun: &mut Option<Begin>,
-) -> Result<Relay, Failure> {
-    let mut reader: Reader<_> = how.input.open().map_err(Failure::Told)?;
+) -> Result<Relay, Stopped> {
+    let mut reader: Reader<_> = how.input.open().map_err(Stopped::Failed)?;
     loop {
         if reader.is_drained() {
             relay.flush().map_err(output)?;
         }
-        match reader.next().map_err(Failure::Told)? {
+        match reader.next().map_err(Stopped::Failed)? {
             Some(Event::Begin(begin)) => {
                 relay.begin(begin.schema.as_ref()).map_err(output)?;
                 gather.begin(&begin);
                 *begun = Some(begin);
             }
             Some(Event::Record(line)) => {
-                gather.record(line).map_err(Failure::Told)?;
+                gather.record(line).map_err(Stopped::Failed)?;
                 relay.record(line).map_err(output)?;
             }
             Some(Event::State(value)) => relay.state(value),

@@ -278,5 +278,4 @@ fn words(error: &Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "template_tests.rs"]
 mod tests;

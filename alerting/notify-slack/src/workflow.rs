@@ -41,7 +41,7 @@ pub(crate) struct Workflow {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Failure {
+struct FailedNode {
     display_name: Option<String>,
     message: Option<String>,
     template_name: Option<String>,
@@ -74,7 +74,7 @@ impl Workflow {
     }
 }
 
-impl Failure {
+impl FailedNode {
     fn sentence(&self) -> String {
         let shown = |text: &Option<String>| {
             text.as_deref()
@@ -102,7 +102,7 @@ impl Failure {
 }
 
 /// The failures, encoded twice, once or not at all; what is none of that comes back as it is.
-fn failures(text: &str) -> Result<Vec<Failure>, &str> {
+fn failures(text: &str) -> Result<Vec<FailedNode>, &str> {
     let given = text.trim();
     // Argo leaves a variable that it does not know as it stands.
     if given.is_empty() || given.starts_with("{{") {
