@@ -38,7 +38,7 @@ const fn workflow(name: &'static str, help: &'static str) -> Variable {
     Variable { name, aliases: &[], secret: false, required: false, help }
 }
 
-/// What only makes sense where records are read.
+/// The flags that only make sense where records are read.
 const RECORDS: [&str; 10] = [
     "when",
     "template",
@@ -115,7 +115,7 @@ struct Cli {
     allow_http: bool,
 }
 
-/// What was typed, and whether a flag for records was, be it with its default.
+/// What was typed, and whether any of it was a flag for records, even with its default value.
 pub(crate) struct Invocation {
     cli: Cli,
     reads: bool,
@@ -181,13 +181,13 @@ pub(crate) enum Job {
     Records(Box<Records>),
 }
 
-/// How a stream is read and told.
+/// How a stream is read and reported.
 pub(crate) struct Records {
-    /// Which records, and how each is told.
+    /// Which records are posted, and as which text.
     pub(crate) templates: Templates,
-    /// One message of all.
+    /// Whether all records go into one message.
     pub(crate) digest: bool,
-    /// The most messages.
+    /// The most messages to post.
     pub(crate) max_messages: usize,
     /// Where the stream comes from.
     pub(crate) input: InputArgs,
@@ -197,20 +197,20 @@ pub(crate) struct Records {
 
 /// Where messages go.
 pub(crate) struct Destination {
-    /// The channel, which asks for `chat.postMessage`.
+    /// The channel; with one, messages go by `chat.postMessage`.
     pub(crate) channel: Option<String>,
     /// The prefix of the Web API.
     pub(crate) api_url: String,
-    /// Nowhere: payloads are printed.
+    /// Whether payloads are printed instead of sent.
     pub(crate) dry_run: bool,
-    /// Limits of the network.
+    /// Limits for requests.
     pub(crate) http: HttpArgs,
-    /// Whether credentials may travel readable.
+    /// Whether credentials may travel unencrypted.
     pub(crate) allow_http: bool,
 }
 
 impl Settings {
-    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
+    /// Whether stdout is a stream with these arguments, so that a failure ends it with `abort`.
     pub(crate) fn streams(args: &[OsString]) -> bool {
         args.iter().any(|arg| arg == "--emit" || arg.to_string_lossy().starts_with("--emit="))
     }
@@ -247,7 +247,7 @@ fn job(cli: Cli, env: &Env, reads: bool) -> Result<Job, Fault> {
         }
         return Ok(Job::Text(text));
     }
-    // A flag for records counts more than a variable, which may have been set for other programs as well.
+    // A flag for records takes precedence over the variables, which may have been set for other programs as well.
     let set = |variable: Variable| env.get(variable.name).filter(|value| !value.trim().is_empty() && !reads);
     let flag =
         cli.workflow_name.is_some() || cli.workflow_status.is_some() || cli.workflow_failures.is_some();

@@ -1,4 +1,4 @@
-//! What a stream's records become: messages, as many as are posted, and a count of the rest.
+//! What a stream's records become: messages, as many as may be posted, and a count of the rest.
 
 use etl_component::Fault;
 use etl_schema::Schema;
@@ -12,16 +12,16 @@ use crate::message::{BODY, Message};
 use crate::render;
 use crate::template::variables;
 
-/// The schema whose records are told as sentences.
+/// The schema whose records are written as sentences.
 const RECEIPT: &str = "etl.receipt";
 
-/// Gathers messages; memory is bounded by those that are posted.
+/// Gathers messages; memory is bounded by the number of messages that may be posted.
 pub(crate) struct Gather<'a> {
     how: &'a Records,
-    /// Whether a success is told at all.
+    /// Whether a success is reported at all.
     tells: bool,
     scanner: Scanner,
-    /// Of the open segment.
+    /// The schema of the open segment.
     schema: Option<String>,
     optional: Vec<String>,
     messages: Vec<Message>,
@@ -30,13 +30,13 @@ pub(crate) struct Gather<'a> {
     wanted: u64,
 }
 
-/// What there is to say once a stream has ended well.
+/// What is to be posted once a stream has ended well.
 pub(crate) struct Gathered {
     /// The messages, in order.
     pub(crate) messages: Vec<Message>,
     /// How many records there were.
     pub(crate) records: u64,
-    /// How many of them are told, those that are only counted included.
+    /// How many of them are posted, including those that are only counted.
     pub(crate) wanted: u64,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// A segment opens. Its schema says which fields its records may leave out; one that is not known says nothing.
+    /// Begins a segment. Its schema says which fields its records may leave out; an unknown schema says nothing.
     pub(crate) fn begin(&mut self, begin: &Begin) {
         let schema = match &begin.schema {
             Some(SchemaRef::Name(name)) => Schema::named(name).ok(),
@@ -73,11 +73,11 @@ impl<'a> Gather<'a> {
         };
     }
 
-    /// A record.
+    /// Takes a record.
     ///
     /// # Errors
-    /// 3, naming the line, if it is no record or a template needs a field that it has not; 2 if the template is none for
-    /// any record.
+    /// 3, naming the line, if it is not a record or lacks a field that a template needs; 2 if the template is wrong for
+    /// every record.
     pub(crate) fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
         let at = |message: &str| format!("{}: {message}", place(line.number, line.offset));
         let record = self.scanner.scan(line.bytes).map_err(|error| Fault::data(at(&error.to_string())))?;
@@ -112,12 +112,12 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// How many records were read.
+    /// How many records have been read.
     pub(crate) fn records(&self) -> u64 {
         self.records
     }
 
-    /// All of it.
+    /// Everything gathered.
     pub(crate) fn finish(mut self) -> Gathered {
         if self.how.digest {
             let (text, rest) = self.list.finish();

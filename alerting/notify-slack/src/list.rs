@@ -1,4 +1,4 @@
-//! Many texts in one message, as many as fit.
+//! Many texts in one message: as many as fit.
 
 use crate::text::width;
 
@@ -11,13 +11,13 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// An empty list of at most so many characters.
+    /// An empty list with room for this many UTF-16 code units.
     pub(crate) fn new(room: usize) -> List {
         List { text: String::new(), room, rest: 0 }
     }
 
-    /// Adds an entry. From the first one on that does not fit, entries are only counted, but the first of all is always
-    /// taken: what is too long is shortened later.
+    /// Adds an entry. Once an entry does not fit, it and all later ones are only counted. The first entry is always taken:
+    /// if it is too long, it is shortened later.
     pub(crate) fn push(&mut self, entry: &str) {
         let entry = entry.trim_matches(['\n', '\r']);
         let needed = width(entry) + 1;

@@ -1,4 +1,4 @@
-//! `notify-slack`: posts to Slack what a stream brought, why it failed, how a workflow ended, or a text.
+//! `notify-slack`: posts to Slack what a stream contained, why it failed, how a workflow ended, or a text.
 //!
 //! ```sh
 //! extract-openweather current --city Seattle | load-sqlite --db weather.db | notify-slack
@@ -30,7 +30,7 @@ static COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    // Any, of which those of etl.receipt are told as sentences.
+    // Any schema; records of etl.receipt are written as sentences.
     reads: &[],
     writes: &[],
     streams: Settings::streams,
@@ -53,7 +53,7 @@ fn run(invocation: Invocation, context: &Context) -> anyhow::Result<String> {
     }
 }
 
-/// Posts the one message of a run.
+/// Posts the only message of a run.
 fn tell(message: Option<Message>, slack: &mut Slack) -> anyhow::Result<String> {
     message.iter().try_for_each(|message| slack.post(message))?;
     Ok(format!("{} 1 message", slack.done()))

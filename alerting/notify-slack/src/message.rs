@@ -6,8 +6,8 @@
 //!   {"type":"section","text":{"type":"mrkdwn","text":"body"}}],"unfurl_links":false,"unfurl_media":false}
 //! ```
 //!
-//! `text` is what notifications show (<https://api.slack.com/methods/chat.postMessage>), and all there is where Slack
-//! refuses the blocks.
+//! `text` is what notifications show (<https://api.slack.com/methods/chat.postMessage>), and all that is sent once
+//! Slack has refused the blocks.
 
 use etl_component::redact;
 use serde::Serialize;
@@ -20,17 +20,17 @@ pub(crate) const HEADER: usize = 150;
 const SECTION: usize = 3000;
 /// The most blocks of a message.
 const BLOCKS: usize = 50;
-/// The longest texts of all blocks together. Slack documents no such limit and refuses about 13,000.
+/// The most text in all blocks together. Slack documents no such limit, but refuses about 13,000.
 const TOTAL: usize = 12_000;
-/// From here on Slack may split `text` into several messages.
+/// Slack may split a longer `text` into several messages.
 const FALLBACK: usize = 4000;
-/// What is kept free for the note.
+/// How much room is kept for the note.
 const NOTE: usize = 40;
 
-/// How much of a body is shown when it has no title.
+/// How much of a body is shown when there is no title.
 pub(crate) const BODY: usize = TOTAL - NOTE;
 
-/// What is said in one message. All texts are Slack's mrkdwn: data in them is escaped already.
+/// The content of one message. All texts are Slack's mrkdwn, in which data has already been escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     title: Option<String>,
@@ -40,9 +40,9 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// A message without secrets, shortened to what Slack takes; nothing if there is nothing to say.
+    /// A message without secrets, shortened to what Slack accepts; `None` if there is nothing to say.
     pub(crate) fn new(title: Option<&str>, body: &str) -> Option<Message> {
-        // Redacted before anything is cut, or half a secret would be left.
+        // Redacted before anything is cut; otherwise half a secret could be left.
         let (title, body) = (title.map(redact), redact(body));
         let body = body.trim_matches(['\n', '\r']);
         let title = title.as_deref().map(str::trim).filter(|title| !title.is_empty());
@@ -64,13 +64,14 @@ impl Message {
         })
     }
 
-    /// The message, which says at its end that there is more, if there is.
+    /// The message, ending with how many more there are, if there are any.
     pub(crate) fn and_more(mut self, count: u64) -> Message {
         self.note = (count > 0).then(|| format!("and {count} more"));
         self
     }
 
-    /// What is sent, to a channel where the transport does not know it; without blocks, only the fallback.
+    /// What is sent. `channel` is needed where the transport does not imply one. Without blocks, only the fallback is
+    /// sent.
     pub(crate) fn payload(&self, channel: Option<&str>, with_blocks: bool) -> String {
         let with_note = |text: &str| match &self.note {
             Some(note) => format!("{text}\n{note}"),
@@ -83,12 +84,12 @@ impl Message {
             unfurl_links: false,
             unfurl_media: false,
         };
-        // A struct of texts serializes into memory without a way to fail.
+        // Serializing a struct of texts into memory cannot fail.
         serde_json::to_string(&payload).expect("a payload serializes")
     }
 }
 
-/// The order of the fields is the order sent.
+/// The fields are sent in this order.
 #[derive(Serialize)]
 struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

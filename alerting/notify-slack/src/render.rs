@@ -1,11 +1,11 @@
-//! What a record looks like when no template says it: a receipt as a sentence, anything else as its fields.
+//! What a record looks like without a template: a receipt as a sentence, anything else as its fields.
 
 use etl_stream::json::{Kind, Record, unescape};
 use serde::Deserialize;
 
 use crate::text::escape;
 
-/// What a sentence is made of. A sink may leave out or null what it does not count.
+/// What a sentence is made of. A sink may leave out what it does not count, or set it to null.
 #[derive(Deserialize)]
 struct Receipt {
     target: String,
@@ -20,7 +20,7 @@ struct Receipt {
     already_loaded: Option<bool>,
 }
 
-/// A record of the schema `etl.receipt` in plain words; nothing if it is none.
+/// A record of the schema `etl.receipt` in plain words; `None` if it is not a receipt.
 pub(crate) fn receipt(line: &str) -> Option<String> {
     let receipt: Receipt = serde_json::from_str(line).ok()?;
     let target = escape(&receipt.target);
@@ -34,7 +34,7 @@ pub(crate) fn receipt(line: &str) -> Option<String> {
         (receipt.unchanged, "unchanged"),
         (receipt.superseded, "superseded"),
     ] {
-        // That nothing is new is worth a word, that nothing else happened is not.
+        // That nothing was inserted is worth saying; that nothing else happened is not.
         if let Some(count) = count.filter(|&count| count > 0 || name == "inserted") {
             text += &format!(", {count} {name}");
         }
@@ -55,7 +55,8 @@ fn plural(count: u64, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
-/// The fields of a record: a line each, or all on one line. Numbers keep their digits, objects and arrays their JSON.
+/// The fields of a record, each on a line of its own or all on one. Numbers keep their digits; objects and arrays are
+/// shown as their JSON.
 pub(crate) fn fields(record: &Record<'_>, on_one_line: bool) -> String {
     let field = |field: etl_stream::json::Field<'_>| {
         let value = match field.value.kind {

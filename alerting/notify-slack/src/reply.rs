@@ -1,8 +1,8 @@
-//! What Slack's answers mean. Pure, so that a table can test it.
+//! What Slack's replies mean: pure functions, so that a table can test them.
 //!
-//! A webhook answers in plain text, and success is the status 200 with the body `ok`; its refusals are bare names
-//! (<https://api.slack.com/messaging/webhooks>). `chat.postMessage` answers in JSON, mostly with the status 200, and
-//! success is `"ok":true` (<https://api.slack.com/methods/chat.postMessage>).
+//! A webhook replies in plain text. Success is status 200 with the body `ok`; a refusal is the bare name of an error
+//! (<https://api.slack.com/messaging/webhooks>). `chat.postMessage` replies in JSON, mostly with status 200, and success
+//! is `"ok":true` (<https://api.slack.com/methods/chat.postMessage>).
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use etl_component::Class;
 use etl_http::{Reply, Verdict, quote_up_to};
 use serde_json::Value;
 
-/// Refusals of the message itself: the same text without blocks may pass.
+/// Refusals of the message itself: the same text without blocks may be accepted.
 const PAYLOAD: [&str; 4] =
     ["invalid_blocks", "invalid_blocks_format", "invalid_payload", "msg_blocks_too_long"];
-/// Refusals of the credentials or of what they may do.
+/// Refusals of the credentials, or of what they permit.
 const DENIED: [&str; 9] = [
     "account_inactive",
     "invalid_auth",
@@ -25,11 +25,11 @@ const DENIED: [&str; 9] = [
     "token_expired",
     "token_revoked",
 ];
-/// Slack's own trouble, which passes.
+/// Problems of Slack's own, which pass.
 const PASSING: [&str; 4] = ["fatal_error", "internal_error", "rollup_error", "service_unavailable"];
 const PASSES: Verdict = Verdict::Retry { min_wait: Duration::ZERO };
 const LIMITED: [&str; 2] = ["rate_limited", "ratelimited"];
-/// What a webhook may say besides.
+/// The other errors that a webhook may name.
 const REFUSED: [&str; 22] = [
     "action_prohibited",
     "channel_is_archived",
@@ -54,12 +54,12 @@ const REFUSED: [&str; 22] = [
     "user_not_found",
     "invalid_attachments",
 ];
-/// A webhook takes a message a second: the wait after a 429 that names none.
+/// A webhook accepts one message per second, so this is how long to wait after a 429 that does not say.
 pub(crate) const PACE: Duration = Duration::from_secs(1);
-/// The longest text of an error that is told, in characters.
+/// The longest text of an error that is reported, in characters.
 const LONGEST_ERROR: usize = 500;
 
-/// What a webhook's answer means; a refusal of the payload is accepted here, for [`refused_payload`] to find.
+/// What a webhook's reply means. A refusal of the payload is accepted here, for [`refused_payload`] to find.
 pub(crate) fn of_webhook(reply: &Reply) -> Option<Verdict> {
     match refused_payload(reply) {
         Some(_) => Some(Verdict::Accept),
@@ -67,7 +67,7 @@ pub(crate) fn of_webhook(reply: &Reply) -> Option<Verdict> {
     }
 }
 
-/// What a webhook's answer means when there is no other form of the message left.
+/// What a webhook's reply means when the message cannot be sent in another form.
 pub(crate) fn last_of_webhook(reply: &Reply) -> Option<Verdict> {
     match named(reply) {
         Some(verdict) => Some(verdict),
@@ -76,7 +76,7 @@ pub(crate) fn last_of_webhook(reply: &Reply) -> Option<Verdict> {
     }
 }
 
-/// What an answer of `chat.postMessage` means; a refusal of the payload is accepted here, for [`refused_payload`] to find.
+/// What a reply of `chat.postMessage` means. A refusal of the payload is accepted here, for [`refused_payload`] to find.
 pub(crate) fn of_api(reply: &Reply) -> Option<Verdict> {
     match refused_payload(reply) {
         Some(_) => Some(Verdict::Accept),
@@ -84,7 +84,7 @@ pub(crate) fn of_api(reply: &Reply) -> Option<Verdict> {
     }
 }
 
-/// What an answer of `chat.postMessage` means when there is no other form of the message left.
+/// What a reply of `chat.postMessage` means when the message cannot be sent in another form.
 pub(crate) fn last_of_api(reply: &Reply) -> Option<Verdict> {
     match named(reply) {
         Some(verdict) => Some(verdict),
@@ -93,12 +93,12 @@ pub(crate) fn last_of_api(reply: &Reply) -> Option<Verdict> {
     }
 }
 
-/// The name of the error, if Slack refused the payload and not the sender.
+/// The name of the error, if Slack refused the payload rather than the sender.
 pub(crate) fn refused_payload(reply: &Reply) -> Option<String> {
     name(reply).filter(|name| reply.status < 500 && PAYLOAD.contains(&name.as_str()))
 }
 
-/// The verdict on an answer that names its error.
+/// The verdict on a reply that names its error.
 fn named(reply: &Reply) -> Option<Verdict> {
     let name = name(reply)?;
     if LIMITED.contains(&name.as_str()) || reply.status == 429 {
@@ -115,7 +115,7 @@ fn named(reply: &Reply) -> Option<Verdict> {
     Some(Verdict::Fail { class, message: told(reply, &name) })
 }
 
-/// The error that an answer names: in JSON any, in plain text one that Slack is known to name.
+/// The error that a reply names: any name in JSON, but in plain text only one that Slack is known to use.
 fn name(reply: &Reply) -> Option<String> {
     let body = body(reply);
     if body["ok"] == false {
@@ -126,16 +126,17 @@ fn name(reply: &Reply) -> Option<String> {
     known.into_iter().flatten().find(|name| **name == text).map(|name| (*name).to_owned())
 }
 
-/// The body as JSON, null if it is none. Read leniently: an odd detail must not make a refusal of a message that is posted.
+/// The body as JSON; null if it is not JSON. It is read leniently, so that an odd detail does not make a message that
+/// was posted look refused.
 fn body(reply: &Reply) -> Value {
     serde_json::from_slice(&reply.body).unwrap_or_default()
 }
 
-/// An answer of no documented shape, which Slack itself has hardly sent; the statuses that pass, and those of
-/// credentials, mean what they always do.
+/// The verdict on a reply in no documented form, which hardly came from Slack itself. Statuses of passing problems and
+/// of credentials mean what they always mean.
 fn odd(reply: &Reply, expected: &str) -> Option<Verdict> {
     match reply.status {
-        // Behind Slack's balancers 501 and 505 pass like the rest.
+        // From Slack's load balancers, 501 and 505 pass like the others.
         500.. => return Some(PASSES),
         408 | 425 | 429 => return None,
         401 | 403 | 407 if !reply.is_html() => return None,
@@ -148,7 +149,7 @@ fn odd(reply: &Reply, expected: &str) -> Option<Verdict> {
     })
 }
 
-/// `404: no_service`, with what Slack says besides.
+/// `404: no_service`, with whatever else Slack says.
 fn told(reply: &Reply, name: &str) -> String {
     let body = body(reply);
     let mut text = format!("{}: {name}", reply.status);

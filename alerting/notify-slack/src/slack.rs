@@ -17,35 +17,35 @@ const JSON: &str = "application/json; charset=utf-8";
 pub(crate) enum Slack {
     /// To Slack.
     Online {
-        /// Sends them.
+        /// Sends the messages.
         client: Client,
-        /// By which way.
+        /// How they are sent.
         transport: Transport,
-        /// The channel, where the way does not lead to one.
+        /// The channel, if the transport does not imply one.
         channel: Option<String>,
     },
-    /// To stdout, a payload a line.
+    /// To stdout, one payload per line.
     DryRun {
-        /// Where they are printed.
+        /// Where payloads are printed.
         output: Output,
         /// The channel they would go to.
         channel: Option<String>,
     },
 }
 
-/// The ways to post.
+/// The ways to post a message.
 pub(crate) enum Transport {
-    /// An incoming webhook, whose address is the secret.
+    /// An incoming webhook, whose address is a secret.
     Webhook(BaseUrl),
     /// `chat.postMessage`.
     Api(BaseUrl, Secret),
 }
 
 impl Slack {
-    /// Finds the credentials; sends nothing. A dry run needs none.
+    /// Finds the credentials, without sending anything. A dry run needs no credentials.
     ///
     /// # Errors
-    /// 78, naming the variable or the flag that is missing or wrong; 74 if the output cannot be created.
+    /// 78, naming the variable or flag that is missing or wrong; 74 if the output cannot be created.
     pub(crate) fn open(destination: &Destination, context: &Context) -> Result<Slack, Fault> {
         let channel = destination.channel.clone();
         if destination.dry_run {
@@ -63,10 +63,10 @@ impl Slack {
         Ok(Slack::Online { client, transport, channel })
     }
 
-    /// Posts a message; once more without blocks if Slack does not take them.
+    /// Posts a message, and posts it again without blocks if Slack refuses those.
     ///
     /// # Errors
-    /// As `reply` says, with the host; 74 or 141 if a dry run cannot print.
+    /// As the module `reply` says, with the host; 74 or 141 if a dry run cannot print.
     pub(crate) fn post(&mut self, message: &Message) -> Result<(), Fault> {
         match self {
             Slack::DryRun { output, channel } => {
@@ -90,7 +90,7 @@ impl Slack {
         }
     }
 
-    /// What became of a message, for the summary.
+    /// What was done with the messages, for the summary.
     pub(crate) fn done(&self) -> &'static str {
         match self {
             Slack::Online { .. } => "posted",

@@ -1,4 +1,4 @@
-//! Reads the stream to its verified end, and tells what came of it.
+//! Reads the stream to its verified end, and reports what came of it.
 
 use anyhow::Error;
 use etl_component::{Class, Context, Fault, redact};
@@ -11,21 +11,21 @@ use crate::relay::Relay;
 use crate::slack::Slack;
 use crate::text::{escape, shorten};
 
-/// How much of a cause is told, which leaves room for what follows it.
+/// How much of a cause is reported, which leaves room for what follows it.
 const CAUSE: usize = 8000;
 
 /// Why a stream was not read to its end.
 enum Stopped {
-    /// The stream failed, or what it brought, or it could not be passed on: the first cause, which is posted.
+    /// The stream or one of its records was bad, or it could not be passed on: the first cause, which is posted.
     Failed(Fault),
-    /// Whoever reads the output went away, which is no failure.
+    /// The reader of the output went away, which is not a failure.
     Closed(Fault),
 }
 
 /// Posts what a stream brought, or why it failed.
 ///
 /// # Errors
-/// Of a stream that failed its own class, whether that could be posted or not; else what posting came to.
+/// If the stream failed, its own class, whether or not that could be posted; otherwise what posting failed with.
 pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) -> Result<String, Error> {
     let mut gather = Gather::new(how, on);
     let mut begun = None;
@@ -100,10 +100,10 @@ fn post(gathered: &Gathered, slack: &mut Slack) -> Result<(), Error> {
     Ok(())
 }
 
-/// The message of a failure: the cause, what the exit code means, and how far it came.
+/// The message about a failure: the cause, what the exit code means, and how far the stream was read.
 fn failure(class: Class, cause: &str, begun: Option<&Begin>, records: u64) -> Option<Message> {
     let cause = redact(cause);
-    // Each stage of a pipe says so of the one before it.
+    // Each stage of a pipe says this of the one before it.
     let cause = cause.trim_start_matches("the producer failed: ");
     let mut body =
         format!("{}\nExit code {}: {}", shorten(&escape(cause), CAUSE), class.code(), class.meaning());

@@ -1,7 +1,7 @@
 //! `--when` and `--template`: minijinja over the fields of a record.
 //!
-//! Nothing undefined passes for false or for an empty text: a name that is misspelt in a condition would never alert. What a
-//! value becomes in a template is escaped for Slack; the template's own text is not, nor is what `| safe` marks.
+//! Nothing undefined counts as false or as an empty text; otherwise a misspelt name in a condition would never alert.
+//! Values that a template inserts are escaped for Slack; the template's own text is not, nor is what `| safe` marks.
 
 use std::io;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use minijinja::{
 
 use crate::text::escape;
 
-/// Steps of one evaluation, each also worth 64 bytes that it makes: a second or so of work, and 32 MiB.
+/// The fuel of one evaluation: a step costs one unit, and so do 64 bytes of data. It allows a second or so of work, and
+/// 32 MiB.
 const FUEL: u64 = 500_000;
-/// The longest JSON of a value, in bytes; a list that is repeated costs no fuel until it is printed.
+/// The longest JSON of a value, in bytes; repeating a list costs no fuel until it is printed.
 const LONGEST_JSON: usize = 1 << 20;
-/// The longest source, in bytes, which bounds how deep it can be.
+/// The longest source, in bytes, which limits how deeply it can nest.
 const LONGEST_SOURCE: usize = 16 << 10;
 
 const WHEN: &str = "--when";
@@ -27,7 +28,7 @@ const TEMPLATE: &str = "--template";
 type Test = fn(&Value) -> bool;
 type Comparison = fn(&Value, &Value) -> bool;
 
-/// minijinja's tests to which what is undefined is one more value.
+/// Those of minijinja's tests that take undefined for just another value.
 const TESTS: [(&str, Test); 18] = [
     ("none", builtin::is_none),
     ("true", builtin::is_true),
@@ -49,7 +50,7 @@ const TESTS: [(&str, Test); 18] = [
     ("even", |value| builtin::is_even(value.clone())),
 ];
 
-/// The same, of two values.
+/// The same, for tests that compare two values.
 const COMPARISONS: [(&str, Comparison); 17] = [
     ("eq", builtin::is_eq),
     ("equalto", builtin::is_eq),
@@ -81,7 +82,7 @@ impl Templates {
     /// Compiles what was given.
     ///
     /// # Errors
-    /// 2, naming flag, line and column, if it is no template, or is too long for one.
+    /// 2, naming flag, line and column, if one is not a template or is too long.
     pub(crate) fn compile(when: Option<&str>, template: Option<&str>) -> Result<Templates, Fault> {
         for (flag, source) in [(WHEN, when), (TEMPLATE, template)] {
             if source.is_some_and(|source| source.len() > LONGEST_SOURCE) {
@@ -93,7 +94,7 @@ impl Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("slack".into()));
         environment.set_formatter(format_for_slack);
         environment.set_fuel(Some(FUEL));
-        // Without it, errors do not say which name is undefined.
+        // Without debugging, errors do not say which name is undefined.
         environment.set_debug(true);
         for (name, test) in TESTS {
             environment.add_test(name, move |value: &Value| defined(value).map(|()| test(value)));
@@ -108,7 +109,7 @@ impl Templates {
         environment.add_filter("tojson", json);
         if let Some(when) = when {
             environment.compile_expression_owned(when).map_err(|error| no_template(WHEN, when, &error))?;
-            // A statement, because the value of an expression may be undefined, which is no way to say no.
+            // A statement, because an expression may evaluate to undefined, which must not count as no.
             let statement = format!("{{% if ({when}\n) %}}true{{% endif %}}");
             environment
                 .add_template_owned(WHEN, statement)
@@ -122,12 +123,12 @@ impl Templates {
         Ok(Templates { environment, has_when: when.is_some(), has_template: template.is_some() })
     }
 
-    /// Whether a record must be read for them.
+    /// Whether neither was given, so that records need not be parsed for them.
     pub(crate) fn is_empty(&self) -> bool {
         !self.has_when && !self.has_template
     }
 
-    /// Whether the record is wanted. The error is a sentence without the record's line.
+    /// Whether the record is wanted. The error does not name the record's line.
     pub(crate) fn wants(&self, record: &Value) -> Result<bool, Fault> {
         Ok(!self.has_when || !self.render(WHEN, record)?.is_empty())
     }
@@ -143,13 +144,13 @@ impl Templates {
     }
 }
 
-/// The variables of a record: its fields, those that its schema makes optional as none where they are absent, and
-/// `record`, the whole of both. Integers up to 64 bits are exact, other numbers are doubles.
+/// The variables of a record: its fields, `none` for each absent field that its schema makes optional, and `record`,
+/// which holds them all. Integers of up to 64 bits are exact, other numbers are doubles.
 ///
 /// # Errors
-/// A sentence, if the line has a number that is in no double's range.
+/// A sentence, if the line has a number beyond the range of doubles.
 pub(crate) fn variables(line: &[u8], optional: &[String]) -> Result<Value, String> {
-    // Not by way of serde_json's own values, which take a key of its own in the data for an order.
+    // Not by way of serde_json's own values, which give a special meaning to certain keys.
     let mut fields: Value = serde_json::from_slice(line)
         .map_err(|error| format!("--when and --template cannot take it: {error}"))?;
     let absent = |name: &&String| fields.get_attr(name).is_ok_and(|value| value.is_undefined());
@@ -179,9 +180,9 @@ impl Object for Variables {
     }
 }
 
-/// Prints a value into a text for Slack: texts escaped, anything else as JSON.
+/// Prints a value into a text for Slack: a text escaped, anything else as JSON.
 fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    // Only what `a if b` without an `else` leaves comes here undefined.
+    // Only `a if b` without an `else` can be undefined here.
     if value.is_undefined() {
         return Ok(());
     }
@@ -194,7 +195,7 @@ fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
     Ok(())
 }
 
-/// A value as JSON, if it has one that is not too long.
+/// A value as JSON, if it can be written as JSON that is not too long.
 fn json(value: &Value) -> Result<String, Error> {
     let mut out = Limited(Vec::new());
     serde_json::to_writer(&mut out, value).map_err(|error| match error.is_io() {
@@ -202,14 +203,14 @@ fn json(value: &Value) -> Result<String, Error> {
         false => Error::new(ErrorKind::BadSerialization, error.to_string()),
     })?;
     let text = String::from_utf8_lossy(&out.0).into_owned();
-    // serde_json prints null for what it cannot print.
+    // serde_json prints null in place of what JSON cannot express.
     if text.contains("null") {
         printable(value)?;
     }
     Ok(text)
 }
 
-/// An error, if anything in the value is undefined or no number.
+/// Refuses a value in which anything is undefined, infinite or NaN.
 fn printable(value: &Value) -> Result<(), Error> {
     defined(value)?;
     match value.kind() {
@@ -222,7 +223,7 @@ fn printable(value: &Value) -> Result<(), Error> {
     }
 }
 
-/// A buffer that takes so much and no more.
+/// A buffer of limited size.
 struct Limited(Vec<u8>);
 
 impl io::Write for Limited {
@@ -238,7 +239,7 @@ impl io::Write for Limited {
     }
 }
 
-/// An error that names the expression, if the value is undefined.
+/// Refuses a value that is undefined, with an error that names the expression.
 fn defined(value: &Value) -> Result<(), Error> {
     if value.is_undefined() {
         value.get_attr("")?;
@@ -261,7 +262,7 @@ fn no_template(flag: &str, source: &str, error: &Error) -> Fault {
 
 fn failed(flag: &str, error: &Error) -> Fault {
     let class = match error.kind() {
-        // Wrong for any record, but only found by running it.
+        // Wrong for every record, but found only by running the template.
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => Class::Usage,
         _ => Class::Data,
     };

@@ -1,19 +1,19 @@
 //! Slack's mrkdwn as text: escaping, lengths, and cutting where nothing breaks.
 //!
-//! Lengths are UTF-16 code units. Slack does not say what it counts; no other count that it may mean is larger.
+//! Lengths are UTF-16 code units. Slack does not say what it counts, but no other count it may mean gives a larger number.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// A link or mention up to this many bytes is not cut, so that it fits into a section; the `<` of a longer one is taken for
-/// a plain character.
+/// A link or mention of up to this many bytes, which fits into a section, is not cut; the `<` of a longer one counts as a
+/// plain character.
 const LONGEST_LINK: usize = 3000;
-/// How many bytes of joined characters stay together; a "letter" of a thousand accents is cut all the same.
+/// How many bytes of joined characters stay together; a "letter" with a thousand accents is cut all the same.
 const LONGEST_CLUSTER: usize = 128;
 
-/// Escapes what has a meaning in data, and nothing else: `&`, `<` and `>`
-/// (<https://api.slack.com/reference/surfaces/formatting>). `<!channel>` in a value then calls nobody.
+/// Escapes the characters in data that have a meaning for Slack, `&`, `<` and `>`, and nothing else
+/// (<https://api.slack.com/reference/surfaces/formatting>). `<!channel>` in a value then notifies nobody.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>']) {
         return Cow::Borrowed(text);
@@ -35,12 +35,12 @@ pub(crate) fn width(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// The text, or its start and `… (n more characters)`, within the limit.
+/// The text, or as much of its start as fits within the limit together with `… (n more characters)`.
 pub(crate) fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     if width(text) <= limit {
         return Cow::Borrowed(text);
     }
-    // The widest that the note can become: no count is longer than that of the bytes.
+    // The widest that the note can become, since a text has no more characters than bytes.
     let reserved = width(&note(text.len()));
     let end = fitting(text, limit.saturating_sub(reserved));
     Cow::Owned(format!("{}{}", &text[..end], note(characters(&text[end..]))))
@@ -50,7 +50,7 @@ fn note(rest: usize) -> String {
     format!("… ({rest} more characters)")
 }
 
-/// Cuts a text into parts within the limit, at line ends where there are any. Blank parts are left out.
+/// Cuts a text into parts within the limit, at line ends where possible. Blank parts are left out.
 pub(crate) fn split(text: &str, limit: usize) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
@@ -60,7 +60,7 @@ pub(crate) fn split(text: &str, limit: usize) -> Vec<&str> {
         } else {
             rest[..end].rfind('\n').filter(|&at| !rest[..at].trim().is_empty()).unwrap_or(end)
         };
-        // Something that fits nowhere must not keep the loop going.
+        // A unit that does not fit anywhere must not keep the loop going.
         let cut = if cut == 0 { rest.ceil_char_boundary(1) } else { cut };
         let (part, after) = rest.split_at(cut);
         if !part.trim().is_empty() {
@@ -85,7 +85,7 @@ fn fitting(text: &str, limit: usize) -> usize {
     at
 }
 
-/// How many characters a reader sees: an entity is one, and so is what is joined.
+/// How many characters a reader sees: an entity counts as one, and so do joined characters.
 fn characters(text: &str) -> usize {
     let (mut at, mut count) = (0, 0);
     while at < text.len() {
@@ -96,7 +96,8 @@ fn characters(text: &str) -> usize {
     count
 }
 
-/// What must stay whole at the start of a text that is not empty: an entity, a link, a character with what joins it.
+/// What must stay whole at the start of a text that is not empty: an entity, a link, or a character with those joined to
+/// it.
 fn unit(text: &str) -> &str {
     if let Some(entity) = ["&amp;", "&lt;", "&gt;"].into_iter().find(|entity| text.starts_with(entity)) {
         return &text[..entity.len()];
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn nothing_that_belongs_together_is_cut() {
-        // Each is 30 times the same unit, and the limit falls within one of them.
+        // Each text is the same unit 30 times, and the limit falls within one of them.
         for (unit, kept) in [
             ("&lt;", 6),
             ("😀", 13),

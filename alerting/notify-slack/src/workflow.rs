@@ -20,7 +20,7 @@ use crate::text::{escape, shorten};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum Status {
-    /// All went well.
+    /// Everything went well.
     Succeeded,
     /// A step failed.
     Failed,
@@ -35,7 +35,7 @@ pub(crate) struct Workflow {
     pub(crate) name: String,
     /// How it ended.
     pub(crate) status: Status,
-    /// What failed, as Argo says it; empty if it does not.
+    /// What failed, as Argo reports it; empty if it does not.
     pub(crate) failures: String,
 }
 
@@ -51,14 +51,14 @@ struct FailedNode {
 }
 
 impl Workflow {
-    /// What is told of it: which steps failed, and why.
+    /// The message about it: which steps failed, and why.
     pub(crate) fn message(&self) -> Option<Message> {
         let ended = match self.status {
             Status::Succeeded => "succeeded",
             Status::Failed => "failed",
             Status::Error => "ended with an error",
         };
-        // However long the name, the status is seen.
+        // However long the name is, the status stays visible.
         let room = HEADER - "Workflow  ".len() - ended.len();
         let title = format!("Workflow {} {ended}", shorten(&escape(&redact(&self.name)), room));
         let mut list = List::new(BODY - HEADER);
@@ -101,10 +101,13 @@ impl FailedNode {
     }
 }
 
-/// The failures, encoded twice, once or not at all; what is none of that comes back as it is.
+/// The failures, whether their JSON is encoded twice, once or not at all.
+///
+/// # Errors
+/// The text itself, if it is none of these.
 fn failures(text: &str) -> Result<Vec<FailedNode>, &str> {
     let given = text.trim();
-    // Argo leaves a variable that it does not know as it stands.
+    // Argo leaves a variable that it does not know as it is.
     if given.is_empty() || given.starts_with("{{") {
         return Ok(Vec::new());
     }

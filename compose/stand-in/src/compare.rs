@@ -1,6 +1,6 @@
-//! What is stored, beside what is expected.
+//! Compares what is stored with what is expected.
 
-#![allow(clippy::print_stdout, reason = "what is there is this program's output")]
+#![allow(clippy::print_stdout, reason = "what it finds is this program's output")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::{NoTls, SimpleQueryMessage};
 use serde_json::{Map, Value};
 
-/// Compares every section of the file and prints what is there; fails if anything differs.
+/// Compares every section of the file, prints what is stored, and fails if anything differs.
 pub(crate) fn run(file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let sections: Map<String, Value> =
@@ -34,7 +34,7 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints an answer, and the expected one if it is another.
+/// Prints an answer, and the expected one if they differ. Returns whether they are the same.
 fn report(section: &str, question: &str, expected: &Value, found: &[String]) -> anyhow::Result<bool> {
     let expected: Vec<&str> = expected
         .as_array()
@@ -56,7 +56,7 @@ fn report(section: &str, question: &str, expected: &Value, found: &[String]) -> 
     Ok(same)
 }
 
-/// Puts variables in the place of `{NAME}`, names being in capitals.
+/// Replaces `{NAME}`, in capitals, with the value of that variable.
 fn fill(text: &str, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('{') {
@@ -77,7 +77,7 @@ fn address(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set"))
 }
 
-/// The rows of a statement, fields as the server prints them.
+/// The rows of a statement, with fields as the server prints them.
 fn postgres(statement: &str) -> anyhow::Result<Vec<String>> {
     let mut client = postgres::Client::connect(&address("POSTGRES_URL")?, NoTls)?;
     let messages = client.simple_query(statement)?;
@@ -91,7 +91,7 @@ fn postgres(statement: &str) -> anyhow::Result<Vec<String>> {
     Ok(rows.collect())
 }
 
-/// The rows of an InfluxQL query, a series' tags before them, as `/query` of InfluxDB 1 answers.
+/// The rows of an InfluxQL query, each after the tags of its series, as `/query` of InfluxDB 1 answers.
 fn influx(query: &str) -> anyhow::Result<Vec<String>> {
     let encoded = utf8_percent_encode(query, NON_ALPHANUMERIC);
     // The URL names the database: …/query?db=NAME
@@ -111,7 +111,7 @@ fn influx(query: &str) -> anyhow::Result<Vec<String>> {
     Ok(rows)
 }
 
-/// For each message whether it has this text anywhere; an empty question asks for all messages.
+/// One row for each message that contains this text; an empty text matches all messages.
 fn slack(fragment: &str) -> anyhow::Result<Vec<String>> {
     let messages = get(&address("SLACK_URL")?)?;
     let texts = messages.as_array().context("no list of messages")?.iter().map(Value::to_string);

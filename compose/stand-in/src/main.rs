@@ -1,5 +1,5 @@
-//! `stand-in`: what the compose run and the tests of the images have in the place of OpenWeather and Slack, and the step
-//! that looks at what came of it.
+//! `stand-in`: takes the place of OpenWeather and Slack in the compose run and in the tests of the images, and compares
+//! the outcome with what is expected.
 
 mod compare;
 mod replies;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Lets the threads of a server work until a signal ends the process.
+/// Lets the threads of a server run until a signal ends the process.
 fn forever() -> ! {
     loop {
         std::thread::park();

@@ -1,4 +1,4 @@
-//! OpenWeather, from the cassettes that `--record` writes.
+//! Plays OpenWeather from the cassettes that `--record` writes.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,10 +7,10 @@ use anyhow::{Context, ensure};
 use etl_testkit::http::{Received, Reply, Server};
 use serde_json::Value;
 
-/// Where the service's version 2.5 has its endpoints.
+/// The path under which version 2.5 of the service has its endpoints.
 const BASE: &str = "/data/2.5/";
 
-/// Serves the folder's cassettes; returns only if it cannot.
+/// Serves the folder's cassettes. Returns only if that fails.
 pub(crate) fn serve(address: &str, folder: &Path) -> anyhow::Result<()> {
     let cassettes = read(folder)?;
     eprintln!("{} recorded replies at {address}{BASE}", cassettes.len());
@@ -18,7 +18,7 @@ pub(crate) fn serve(address: &str, folder: &Path) -> anyhow::Result<()> {
     crate::forever()
 }
 
-/// Status and body of each reply, by what was asked.
+/// The status and body of each reply, by what was asked.
 fn read(folder: &Path) -> anyhow::Result<HashMap<String, (u16, String)>> {
     let mut cassettes = HashMap::new();
     for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
@@ -45,7 +45,7 @@ fn answer(cassettes: &HashMap<String, (u16, String)>, request: &Received) -> Rep
     let path = request.target.strip_prefix(BASE).unwrap_or(&request.target);
     let (asked, key) = question(path);
     eprintln!("{} {asked}", request.method);
-    // The service's own words.
+    // In the service's own words.
     if key.is_none_or(|key| key.is_empty()) {
         return Reply::json(401, r#"{"cod":401,"message":"Invalid API key."}"#);
     }
@@ -55,7 +55,7 @@ fn answer(cassettes: &HashMap<String, (u16, String)>, request: &Received) -> Rep
     }
 }
 
-/// The question without the key, its parameters in one order, and the key.
+/// The question without its key and with its parameters in a fixed order, and the key.
 fn question(target: &str) -> (String, Option<&str>) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (keys, mut rest): (Vec<&str>, Vec<&str>) =

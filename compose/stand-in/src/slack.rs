@@ -1,11 +1,11 @@
-//! An incoming webhook that keeps what it is sent.
+//! Plays an incoming webhook that keeps the messages it receives.
 
 use std::sync::{Mutex, PoisonError};
 
 use etl_testkit::http::{Received, Reply, Server};
 use serde_json::Value;
 
-/// Takes messages; returns only if it cannot.
+/// Accepts messages. Returns only if that fails.
 pub(crate) fn serve(address: &str) -> anyhow::Result<()> {
     eprintln!("messages are taken at {address}");
     let messages = Mutex::new(Vec::new());
@@ -16,7 +16,7 @@ pub(crate) fn serve(address: &str) -> anyhow::Result<()> {
     crate::forever()
 }
 
-/// As Slack answers (<https://api.slack.com/messaging/webhooks#handling_errors>).
+/// Answers as Slack does (<https://api.slack.com/messaging/webhooks#handling_errors>).
 fn answer(messages: &mut Vec<Value>, request: &Received) -> Reply {
     if request.method == "GET" {
         return Reply::json(200, &Value::from(messages.clone()).to_string());

@@ -1,9 +1,9 @@
-//! Where the values of the current record are kept.
+//! Where the values of the current record are kept until they are asked for.
 
 use crate::types::Type;
 use crate::value::Value;
 
-/// Reused memory for texts that had escapes and for decoded bytes.
+/// Memory, used again for each record, for unescaped texts and decoded bytes.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
@@ -20,7 +20,7 @@ impl Scratch {
     }
 }
 
-/// What a value was read as; all that is text stays where it is until it is asked for.
+/// What a value was read as; text stays where it is until it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cell {
     Null,
@@ -32,7 +32,7 @@ pub(crate) enum Cell {
     Date(i32),
     Timestamp(i64),
     TimestampTz(i64),
-    /// Where its bytes are in the scratch.
+    /// Where its bytes begin in the scratch.
     Uuid(u32),
     Bytes(u32, u32),
     Json(Kept),
@@ -48,7 +48,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// In the line; of a string what stands between the quotes.
+    /// A range of the line; of a string, what stands between the quotes.
     #[inline]
     pub(crate) fn line(start: u32, end: u32) -> Kept {
         Kept { start, end, scratch: false }
@@ -66,8 +66,8 @@ impl Kept {
 }
 
 impl Cell {
-    /// The value, whose text is in this line; `ty` is the column's.
-    // A value that is returned through memory is written in parts and read as a whole, which a processor waits for.
+    /// The value, whose text is in this line; `ty` is the column's type.
+    // A value returned through memory is written in parts and read as a whole, which stalls the processor.
     #[inline(always)]
     pub(crate) fn value<'a>(self, ty: &'a Type, line: &'a str, scratch: &'a Scratch) -> Value<'a> {
         match self {

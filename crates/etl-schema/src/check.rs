@@ -1,4 +1,4 @@
-//! Records in, rows of typed values out.
+//! Turns records into rows of typed values.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -39,27 +39,27 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// In place of a column or a field where there is none.
+/// Stands for a column or a field that does not exist.
 const NONE: u32 = u32::MAX;
-/// In place of the column of a key that was not looked up yet.
+/// Stands for the column of a key that has not been looked up yet.
 const UNKNOWN: u32 = u32::MAX - 1;
 
 /// Checks records against a schema. Nothing is allocated for a good record.
 pub struct Checker {
     schema: Arc<Schema>,
     unknown: UnknownFields,
-    /// How many unknown fields were dropped so far.
+    /// How many unknown fields have been dropped so far.
     pub dropped: u64,
     columns: HashMap<String, u32>,
     slots: Vec<Slot>,
     numbering: Option<Numbering>,
-    /// Of each key's number the column.
+    /// The column of each key, by the key's number.
     column_of_key: Vec<u32>,
     layout: Layout,
     scratch: Scratch,
 }
 
-/// A column's quick way, and its cell of the current record.
+/// How to read a column's values quickly, and its cell of the current record.
 struct Slot {
     quick: Quick,
     cell: Cell,
@@ -67,20 +67,20 @@ struct Slot {
 
 /// Where the fields of a record of one shape go.
 ///
-/// It is made anew whenever a record has not the keys of the one before. APIs leave out optional fields at random, so
-/// that may be each record: making it costs a few instructions a field, since the scanner numbers the keys.
+/// It is laid out anew whenever a record does not have the keys of the one before. APIs leave out optional fields at
+/// random, so that may be every record: it costs a few instructions per field, since the scanner numbers the keys.
 #[derive(Default)]
 struct Layout {
     shape: Option<Shape>,
-    /// Of each field the column.
+    /// The column of each field.
     column_of: Vec<u32>,
-    /// Of each column the field.
+    /// The field of each column.
     field_of: Vec<u32>,
     dropped: u64,
 }
 
 impl Checker {
-    /// A checker for a schema, whose `additionalProperties: true` is the same as [`UnknownFields::Drop`].
+    /// A checker for a schema. `additionalProperties: true` in the schema means the same as [`UnknownFields::Drop`].
     pub fn new(schema: Arc<Schema>, unknown: UnknownFields) -> Checker {
         let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
         let columns = schema.columns.iter().zip(0..).map(|(column, i)| (column.name.clone(), i)).collect();
@@ -106,7 +106,7 @@ impl Checker {
     /// Checks a record and reads its values.
     ///
     /// # Errors
-    /// The first field that breaks the schema.
+    /// The first field that does not fit the schema.
     pub fn check<'a>(&'a mut self, record: &Record<'a>) -> Result<Row<'a>, Violation> {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
@@ -168,7 +168,7 @@ impl Checker {
         Ok(())
     }
 
-    /// The column of a field, by its name, and from now on by its key's number, if it has one.
+    /// Finds the column of a field by its name, and remembers it under the key's number, if the key has one.
     fn look_up(&mut self, record: &Record<'_>, field: u32, number: u16) -> Result<u32, Violation> {
         let Some(field) = record.fields().nth(field as usize) else { return Ok(NONE) };
         let name = field.name();
@@ -222,7 +222,7 @@ impl<'a> Row<'a> {
         self.slots.len()
     }
 
-    /// Whether it has no columns; no schema is like that.
+    /// Whether it has no columns, which no schema allows.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -230,13 +230,13 @@ impl<'a> Row<'a> {
     /// The value of a column.
     ///
     /// # Panics
-    /// There is no such column.
+    /// If the column does not exist.
     #[inline]
     pub fn get(&self, column: usize) -> Value<'a> {
         self.slots[column].cell.value(&self.schema.columns[column].ty, self.record.text(), self.scratch)
     }
 
-    /// The value of a column as it stands in the line; nothing where the field is absent.
+    /// The value of a column as it stands in the line; `None` if the field is absent.
     #[inline]
     pub fn source(&self, column: usize) -> Option<json::Value<'a>> {
         self.record.value(*self.field_of.get(column)? as usize)

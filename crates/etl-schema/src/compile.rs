@@ -1,4 +1,4 @@
-//! From a JSON Schema document to typed columns.
+//! Compiles a JSON Schema document into typed columns.
 
 mod keywords;
 mod property;
@@ -13,10 +13,10 @@ use crate::types::Type;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 impl Schema {
-    /// The schema that a document is, embedded, from a file or inline in a stream.
+    /// Compiles a document, whether embedded, from a file or inline in a stream.
     ///
     /// # Errors
-    /// 78: a keyword or annotation that is not understood, or a contradiction; the message names the property.
+    /// 78: a keyword or annotation is not understood, or the document contradicts itself; the message names the property.
     pub fn from_json(name: &str, document: &Value) -> Result<Schema, Fault> {
         compile(name, document).map_err(|what| Fault::config(format!("schema {name}: {what}")))?.checked()
     }

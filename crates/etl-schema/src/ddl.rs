@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::schema::{Column, Schema};
 
-/// The SQL of which database.
+/// Which database's SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// PostgreSQL.
@@ -26,7 +26,7 @@ pub fn quote_table(table: &str, dialect: Dialect) -> String {
     }
 }
 
-/// The statements that create the table of a schema unless it is there, each ended by `;` and a newline.
+/// The statements that create the table of a schema unless it exists, each followed by `;` and a newline.
 pub fn ddl(schema: &Schema, dialect: Dialect, table: &str) -> String {
     let mut sql = String::new();
     if let (Dialect::Sqlite, Some(text)) = (dialect, &schema.description) {
@@ -34,7 +34,7 @@ pub fn ddl(schema: &Schema, dialect: Dialect, table: &str) -> String {
     }
     let quoted = quote_table(table, dialect);
     let _ = writeln!(sql, "CREATE TABLE IF NOT EXISTS {quoted} (");
-    // With a key its constraint comes last, without one the last column does.
+    // The last line has no comma: the key's constraint if there is a key, otherwise the last column.
     let commas = schema.columns.len() - usize::from(schema.key.is_empty());
     for (i, column) in schema.columns.iter().enumerate() {
         let ty = match dialect {
@@ -67,7 +67,8 @@ fn comments(schema: &Schema, table: &str, sql: &mut String) {
     sql.extend(schema.columns.iter().filter_map(|column| column_comment(column, table)));
 }
 
-/// The statement that comments a column of a PostgreSQL table, whose name is quoted, with its description and unit.
+/// The statement that sets the comment of a column of a PostgreSQL table to its description and unit. `table` is
+/// quoted already.
 pub fn column_comment(column: &Column, table: &str) -> Option<String> {
     let (name, text) = (quote_ident(&column.name), quote_literal(&comment(column)?));
     Some(format!("COMMENT ON COLUMN {table}.{name} IS {text};\n"))
@@ -83,7 +84,7 @@ fn comment(column: &Column) -> Option<String> {
     }
 }
 
-/// A comment in SQLite ends with its line, so a text must not have a second one.
+/// Puts a text on one line, since a comment in SQLite ends with its line.
 fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control() || c.is_whitespace())
         .filter(|word| !word.is_empty())

@@ -1,24 +1,24 @@
-//! Decimal digits eight at a time, and the numbers that most data has: short ones, without exponent.
+//! Decimal digits, eight at a time, and the numbers of most data: short ones, without an exponent.
 //!
-//! Nothing here decides that a text is wrong. What it does not read is left to the code that takes its time.
+//! Nothing here decides that a text is wrong. What is not read here is left to the slow way.
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
 const ZEROS: u64 = ONES * b'0' as u64;
 
-/// A number of at most 16 characters behind its sign: `digits / 10^fraction`.
+/// A number of at most 16 characters after its sign: `digits / 10^fraction`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Short {
     pub(crate) negative: bool,
     pub(crate) digits: u64,
-    /// How many digits are before the point, zeros included, and how many behind it.
+    /// How many digits come before the decimal point, zeros included, and how many after it.
     pub(crate) whole: u32,
     pub(crate) fraction: u32,
 }
 
 impl Short {
-    /// Reads the JSON number of this length with which `text` begins, which may go on behind it: where eight bytes can
-    /// be loaded at once, nothing is copied.
+    /// Reads the JSON number of this length at the start of `text`, which may go on after it: where eight bytes can be
+    /// loaded at once, nothing is copied.
     #[inline(always)]
     pub(crate) fn read(text: &[u8], length: usize) -> Option<Short> {
         let negative = text.first() == Some(&b'-');
@@ -40,15 +40,15 @@ impl Short {
         Some(Short { negative, digits, whole, fraction })
     }
 
-    /// The integer, if it has no point.
+    /// The integer, if the number has no digits after a decimal point.
     #[inline(always)]
     pub(crate) fn integer(self) -> Option<i64> {
         let magnitude = self.digits as i64;
         (self.fraction == 0).then_some(if self.negative { -magnitude } else { magnitude })
     }
 
-    /// The nearest double. As the digits are an exact double, and the power of ten too, the one rounding is that of
-    /// the division (Clinger, "How to read floating point numbers accurately", 1990).
+    /// The nearest double. Since both the digits and the power of ten are exact doubles, only the division rounds
+    /// (Clinger, "How to read floating point numbers accurately", 1990).
     #[inline(always)]
     pub(crate) fn double(self) -> Option<f64> {
         let x = self.digits as i64 as f64 / *DOUBLES.get(self.fraction as usize)?;
@@ -65,12 +65,12 @@ impl Short {
 }
 
 const POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-/// The powers of ten that are exact. No more than 15 digits can be behind the point here.
+/// The powers of ten that are exact. Here at most 15 digits can come after the decimal point.
 const DOUBLES: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 const SINGLES: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 
-/// The values of these many characters as the last of eight digits, the first one in the lowest byte.
+/// The values of this many characters as the last of eight digits, the first of which is in the lowest byte.
 #[inline(always)]
 fn last_of(text: &[u8], length: usize) -> u64 {
     match text.first_chunk::<8>() {
@@ -79,7 +79,8 @@ fn last_of(text: &[u8], length: usize) -> u64 {
     }
 }
 
-/// What eight digits are, of which one may be a point: the number without it, the digits behind it, if there is one.
+/// Reads eight digits, of which one may be a point: the number without the point, how many digits follow it, and
+/// whether there is one.
 #[inline(always)]
 fn part(word: u64) -> Option<(u64, u32, bool)> {
     let others = (word.wrapping_add(ONES * 0x76) | word) & HIGH;
@@ -90,13 +91,13 @@ fn part(word: u64) -> Option<(u64, u32, bool)> {
     if others & (others - 1) != 0 || (word >> at) as u8 != b'.' ^ b'0' {
         return None;
     }
-    // What is before the point closes up with what is behind it.
+    // The digits before the point move up to those after it.
     let before = (1 << at) - 1;
     let joined = (word & before) << 8 | word & !(before << 8 | 0xff);
     Some((eight(joined), 7 - at / 8, true))
 }
 
-/// The number that eight digits are: by pairs, by fours, all.
+/// The number that eight digits make: first pairs, then fours, then all eight.
 #[inline(always)]
 fn eight(digits: u64) -> u64 {
     const PAIRS: u64 = 0x0000_00ff_0000_00ff;

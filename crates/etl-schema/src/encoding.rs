@@ -11,7 +11,7 @@ pub fn format_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
     }
 }
 
-/// The bytes of a UUID in its canonical form of 36 characters, in either case.
+/// The bytes of a UUID in its canonical form of 36 characters, in upper or lower case.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     if [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
@@ -26,7 +26,7 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     Some(uuid)
 }
 
-/// Appends the bytes of a base64 text of RFC 4648, padded and without spare bits; gives back their range.
+/// Appends the bytes of a base64 text (RFC 4648, padded, without spare bits) and returns their range.
 pub(crate) fn decode_base64(text: &str, out: &mut Vec<u8>) -> Result<(u32, u32), &'static str> {
     const BAD: &str = "is no base64 (RFC 4648, with padding)";
     let start = out.len() as u32;

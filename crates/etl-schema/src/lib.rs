@@ -2,8 +2,8 @@
 //!
 //! A [`Schema`] comes from a document ([`Schema::named`], [`Schema::from_path`], [`Schema::from_json`]) or from the
 //! columns of a table ([`Schema::from_columns`]). A [`Checker`] turns a scanned record into a [`Row`] of typed values
-//! or says which field is wrong and why. [`ddl`] writes the table. A keyword or annotation that is not understood is
-//! a fault: nothing in a schema is silently ignored.
+//! or says which field is wrong and why. [`ddl`] writes the statements that create the table. A keyword or annotation
+//! that is not understood is a fault: nothing in a schema is silently ignored.
 
 mod cell;
 mod check;

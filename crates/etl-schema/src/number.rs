@@ -1,9 +1,9 @@
-//! Exact questions about numbers in their JSON text, never by way of a double.
+//! Exact answers about numbers from their JSON text, never by way of a double.
 
 use std::cmp::Ordering;
 
-/// A JSON number as sign, significant digits and the place of its point: `0.d₁d₂d₃… · 10^point`, without zeros at
-/// either end of the digits. Zero has no digits and no sign.
+/// A JSON number as a sign, significant digits and the position of the decimal point: `0.d₁d₂d₃… · 10^point`, without
+/// zeros at either end of the digits. Zero has no digits and no sign.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exact<'a> {
     negative: bool,
@@ -60,12 +60,12 @@ impl<'a> Exact<'a> {
         self.significant() <= self.point.max(0)
     }
 
-    /// Digits before the point.
+    /// The number of digits before the decimal point.
     pub(crate) fn whole_digits(&self) -> i64 {
         self.point.max(0)
     }
 
-    /// Digits behind the point, zeros at the end not counted.
+    /// The number of digits after the decimal point, not counting zeros at the end.
     pub(crate) fn fraction_digits(&self) -> i64 {
         self.significant().saturating_sub(self.point).max(0)
     }
@@ -99,7 +99,7 @@ impl<'a> Exact<'a> {
     }
 }
 
-/// An exponent; one with more than 17 digits is beyond every limit anyway.
+/// An exponent; more than 17 digits are beyond every limit anyway.
 fn saturating(exponent: &str) -> i64 {
     let (sign, digits) = match exponent.as_bytes().first() {
         Some(b'-') => (-1, &exponent[1..]),
@@ -114,10 +114,10 @@ fn saturating(exponent: &str) -> i64 {
 /// The integer that a JSON number is.
 ///
 /// # Errors
-/// What is wrong with it: it is none, or none of 64 bits.
+/// What is wrong with the number: it is not an integer, or does not fit into 64 bits.
 #[inline]
 pub(crate) fn integer(text: &str) -> Result<i64, &'static str> {
-    // Up to 18 characters cannot overflow, and are all that most data has.
+    // Up to 18 digits cannot overflow, and most data has no more.
     let (negative, digits) = match text.as_bytes() {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),

@@ -1,7 +1,7 @@
-//! The quick way from a value to its cell: what most values of most columns need, and no more.
+//! The quick way from a value to its cell: what most values of most columns need, and nothing more.
 //!
-//! A [`Quick`] says yes or nothing, never no: where it does not read a value, [`crate::read::read`] does, and finds the
-//! words if the value is wrong. So there is one place that decides what is refused.
+//! A [`Quick`] reads a value or leaves it, but never refuses one: what it leaves goes to [`crate::read::read`], which
+//! also says what is wrong with a value. So one place alone decides what is refused.
 
 use etl_stream::json::{Extent, Tag};
 
@@ -13,7 +13,7 @@ use crate::schema::Column;
 use crate::time;
 use crate::types::Type;
 
-/// A column's type and rules, as far as they are simple.
+/// A column's type and rules, if they are simple.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quick {
     form: Form,
@@ -22,7 +22,7 @@ pub(crate) struct Quick {
 
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    /// Of at most so many bytes, which are no fewer than its characters.
+    /// At most this many bytes, and so at most this many characters.
     Text {
         most: u32,
     },
@@ -30,13 +30,13 @@ enum Form {
         low: i64,
         high: i64,
     },
-    /// Strictly within bounds, so that no comparison of the texts is needed.
+    /// Strictly within bounds, so that the texts need not be compared.
     Double {
         above: f64,
         below: f64,
     },
     Single,
-    /// Of at most so many digits before and behind the point, perhaps without a sign.
+    /// At most this many digits before and after the decimal point, perhaps without a sign.
     Decimal {
         whole: u32,
         fraction: u32,
@@ -46,7 +46,7 @@ enum Form {
     Date,
     Timestamp,
     TimestampTz,
-    /// Nothing about it is simple.
+    /// Not simple.
     Other,
 }
 
@@ -59,8 +59,8 @@ impl Quick {
         Quick { form: form(&column.ty, rules), nullable: column.nullable }
     }
 
-    /// Reads the value of this extent of the line into its cell, if it is quick to read. It is written in place, arm by
-    /// arm, since putting a cell together for all of them costs more than most of the arms.
+    /// Reads the value at this extent of the line into its cell, if it can be read quickly. Each arm writes the cell in
+    /// place, since building one cell for all of them would cost more than most of the arms.
     #[inline(always)]
     pub(crate) fn read(&self, line: &[u8], extent: Extent, cell: &mut Cell) -> bool {
         let Extent { tag, start, end } = extent;
@@ -121,7 +121,7 @@ fn short(line: &[u8], start: u32, end: u32) -> Option<Short> {
     Short::read(&line[start as usize..], (end - start) as usize)
 }
 
-/// What is between the quotes.
+/// What stands between the quotes.
 #[inline(always)]
 fn inside(line: &[u8], start: u32, end: u32) -> &[u8] {
     &line[start as usize + 1..end as usize - 1]
@@ -136,7 +136,7 @@ fn form(ty: &Type, rules: &Rules) -> Form {
             Form::Text { most: most as u32 }
         }
         _ if rules.max_length.is_some() => Form::Other,
-        // Whatever the rules say of numbers, an integer is one.
+        // An integer is a number, whatever the rules say about numbers.
         Type::Integer { bits } => integers(bits, minimum, maximum).unwrap_or(Form::Other),
         Type::Double if any(Kinds::NUMBER) => Form::Double {
             above: minimum.map_or(f64::NEG_INFINITY, |bound| outside(bound, f64::next_down)),
@@ -160,15 +160,15 @@ fn form(ty: &Type, rules: &Rules) -> Form {
     }
 }
 
-/// The integers within bounds that are integers themselves.
+/// The range of integers, if the bounds are integers themselves.
 fn integers(bits: u8, minimum: Option<&Bound>, maximum: Option<&Bound>) -> Option<Form> {
     let bound = |bound: Option<&Bound>, none| bound.map_or(Some(none), |bound| integer(&bound.text).ok());
     let (least, most) = (i64::MIN >> (64 - bits), i64::MAX >> (64 - bits));
     Some(Form::Integer { low: bound(minimum, least)?.max(least), high: bound(maximum, most)?.min(most) })
 }
 
-/// What a double must be beyond to be within a bound for sure. Only a double that is zero is so close to zero, so that
-/// this bound, the commonest, counts as within itself.
+/// What a double must lie beyond to be certainly within a bound. For the bound zero, the most common one, zero itself
+/// is within: no other number becomes the double zero.
 fn outside(bound: &Bound, next: fn(f64) -> f64) -> f64 {
     if is_zero(bound) { next(0.0) } else { bound.approximate }
 }

@@ -1,4 +1,4 @@
-//! From a JSON value to the cell of its column, with everything that is checked on the way.
+//! Turns a JSON value into the cell of its column, and checks it on the way.
 
 use etl_stream::json::{self, Kind};
 use etl_stream::{Class, Fault};
@@ -14,7 +14,7 @@ use crate::value::Value;
 /// Why a value is refused.
 type Refused = Box<str>;
 
-/// A sentence about a value, which is shortened to about 80 characters.
+/// Says what is wrong with a value, which is shortened to about 80 characters.
 #[cold]
 #[inline(never)]
 fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
@@ -27,7 +27,7 @@ fn wrong_type(ty: &Type, value: json::Value<'_>) -> Refused {
     format!("expected {}, found {}", ty.noun(), json::shorten(value.raw, 80)).into()
 }
 
-/// Checks a value and reads it. It begins at `at` in the text that the cell is to be read from.
+/// Checks a value and reads it. The value begins at `at` in the text that the cell refers to.
 pub(crate) fn read(
     ty: &Type,
     nullable: bool,
@@ -40,7 +40,7 @@ pub(crate) fn read(
     match (value.kind, ty) {
         (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
         (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
-        // The commonest pair first; whether the number is an integer is found out while reading it.
+        // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
         _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
             Err(wrong_type(ty, value))
@@ -81,14 +81,14 @@ fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> R
         _ => {
             let x = float(ty, text)
                 .ok_or_else(|| refuse(value, "is out of the range of the column's numbers"))?;
-            // A single is not the nearest double of its text, so it says nothing about a bound.
+            // A single is not the double nearest to its text, so it says nothing about a bound.
             (Cell::Double(x), matches!(ty, Type::Double).then_some(x))
         }
     };
     rules.number(text, approximate).map(|()| cell).map_err(|what| refuse(value, what))
 }
 
-/// The nearest double or single; nothing where it overflows, or where what is not zero would become zero.
+/// The nearest double or single; `None` if it overflows, or if a number other than zero would become zero.
 #[inline]
 fn float(ty: &Type, text: &str) -> Option<f64> {
     let x = if matches!(ty, Type::Float) {
@@ -123,7 +123,7 @@ fn read_escaped(
     let end = scratch.bytes.len();
     let kept = Kept { start: start as u32, end: end as u32, scratch: true };
     if let Type::Bytes | Type::Uuid = ty {
-        // What they are read as comes to stand behind their own text.
+        // The decoded bytes are appended after the text itself.
         let text = String::from_utf8_lossy(&scratch.bytes[start..end]).into_owned();
         return read_text(ty, rules, value, &text, kept, scratch);
     }
@@ -134,7 +134,7 @@ fn read_escaped(
     read
 }
 
-/// A string; `text` is decoded, and is kept there.
+/// Reads a string; `text` is the decoded string, and `kept` says where it is kept.
 fn read_text(
     ty: &Type,
     rules: &Rules,
@@ -190,7 +190,8 @@ fn read_array(
     Ok(())
 }
 
-/// Hands the elements of a checked array to `each`, in order, each also as it stands in the line; see [`Value::Array`].
+/// Passes the elements of a checked array to `each`, in order, each with the JSON value it was read from; see
+/// [`Value::Array`].
 ///
 /// # Errors
 /// What `each` fails with; 70 if the array was not checked against this type.

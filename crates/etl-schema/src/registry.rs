@@ -1,4 +1,4 @@
-//! The schemas embedded in every binary, and where a schema may come from.
+//! The schemas embedded in every binary, and the other places that a schema can come from.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ impl Schema {
     /// An embedded schema.
     ///
     /// # Errors
-    /// 78: the name is no schema name (so no path can hide in it) or not known.
+    /// 78: the name is not a valid schema name (so no path can hide in it) or is unknown.
     pub fn named(name: &str) -> Result<Schema, Fault> {
         check_name(name)?;
         let text = document(name).ok_or_else(|| {
@@ -33,10 +33,10 @@ impl Schema {
         parse(name, text)
     }
 
-    /// The schema in a file, named after it.
+    /// The schema in a file, named after the file.
     ///
     /// # Errors
-    /// 78: the file cannot be read or is no schema that is understood.
+    /// 78: the file cannot be read or is not a schema that is understood.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Schema, Fault> {
         let path = path.as_ref();
         let text = fs::read_to_string(path).map_err(|error| {
@@ -48,7 +48,7 @@ impl Schema {
             .map_err(|fault| Fault::config(format!("the schema {}", path.display())).because(fault))
     }
 
-    /// The schema that a `--schema` flag names: a path if it contains a `/` or ends in `.json`, else a name.
+    /// The schema that a `--schema` flag names: a path if it contains a `/` or ends in `.json`, otherwise a name.
     ///
     /// # Errors
     /// As [`Schema::named`] and [`Schema::from_path`].

@@ -30,7 +30,7 @@ impl Kinds {
         self.0 & other.0 == other.0
     }
 
-    /// Whether a value of this kind is of one of the types. Null is no matter of these.
+    /// Whether a value of this kind is of one of the types. Null is not decided here.
     #[inline]
     pub(crate) fn has(self, kind: Kind, text: &str) -> bool {
         match kind {
@@ -59,7 +59,7 @@ pub(crate) enum Literal {
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) text: String,
-    /// Rounding keeps order, so only where the doubles are equal the texts must be compared.
+    /// Rounding keeps the order, so the texts need comparing only where the doubles are equal.
     pub(crate) approximate: f64,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Element {
     pub(crate) rules: Rules,
 }
 
-/// All that a column's schema says about its values but for type and null.
+/// Everything that a column's schema says about its values except their type and whether they may be null.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) kinds: Kinds,
@@ -123,7 +123,7 @@ impl Rules {
         self.allows(|literal| *literal == Literal::Bool(value))
     }
 
-    /// A number by its text; `approximate` is the nearest double where that is known.
+    /// Checks a number by its text; `approximate` is the nearest double where that is known.
     #[inline]
     pub(crate) fn number(&self, text: &str, approximate: Option<f64>) -> Result<(), String> {
         if let Some(minimum) = self.minimum.as_ref().filter(|bound| bound.compare(text, approximate).is_lt())

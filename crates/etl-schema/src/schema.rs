@@ -20,7 +20,7 @@ pub struct Schema {
     pub key: Vec<usize>,
     /// `x-time`, the column of the observation time.
     pub time: Option<usize>,
-    /// `x-postgres.table`, the table that records go to unless told otherwise.
+    /// `x-postgres.table`, the table that records go to by default.
     pub table: Option<String>,
     /// `x-influx.measurement`
     pub measurement: Option<String>,
@@ -39,7 +39,7 @@ pub struct Column {
     pub ty: Type,
     /// Whether null is valid.
     pub nullable: bool,
-    /// Whether the property must be there. One that is optional and absent becomes NULL.
+    /// Whether the property must be present. One that is optional and absent becomes NULL.
     pub required: bool,
     /// `description`
     pub description: Option<String>,
@@ -71,7 +71,7 @@ impl Column {
     }
 }
 
-/// What a column is in InfluxDB.
+/// What `x-influx` says about a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Influx {
     /// `role`
@@ -119,10 +119,11 @@ impl Schema {
         self.key.iter().map(|&i| self.columns[i].name.as_str())
     }
 
-    /// The schema that a target table's own columns and key are. The key's columns become required and not nullable.
+    /// The schema that follows from a target table's own columns and key. The key's columns become required and not
+    /// nullable.
     ///
     /// # Errors
-    /// 78: no columns, a name that cannot be one, two names that differ in case only, a key that is no column.
+    /// 78: no columns, a name that no column can have, two names that differ only in case, a key that is not a column.
     pub fn from_columns(name: &str, columns: Vec<Column>, key: &[&str]) -> Result<Schema, Fault> {
         let mut schema = Schema {
             name: name.to_owned(),
@@ -163,7 +164,7 @@ impl Schema {
             if name.is_empty() {
                 return fault("a property has an empty name".into());
             }
-            // PostgreSQL cuts longer names, so that two of them may become one.
+            // PostgreSQL truncates longer names, so two of them could become one.
             if name.len() > 63 {
                 return fault(format!("property {name:?}: its name is longer than 63 bytes"));
             }

@@ -1,4 +1,4 @@
-//! Dates and times: read strictly, written shortest.
+//! Dates and times: read strictly, written as short as possible.
 //!
 //! Dates are days since 1970-01-01, timestamps microseconds since its midnight, in the proleptic Gregorian calendar,
 //! of the years 1 to 9999.
@@ -31,7 +31,7 @@ const NO_TIME: &str = "is no RFC 3339 date and time";
 
 /// Microseconds since 1970-01-01T00:00:00Z of an RFC 3339 date and time, which must have a zone.
 ///
-/// `T` may be `t` or a space. A second 60 is the first one of the next minute, as in PostgreSQL. A fraction may have
+/// `T` may be `t` or a space. Second 60 is the first second of the next minute, as in PostgreSQL. A fraction may have
 /// any length and is rounded to microseconds, half to even.
 ///
 /// # Errors
@@ -60,7 +60,8 @@ pub(crate) fn timestamptz(text: &[u8]) -> Result<i64, &'static str> {
     in_range(local - offset)
 }
 
-/// Microseconds since 1970-01-01T00:00:00 of a date and time that must have no zone; else as [`parse_timestamptz`].
+/// Microseconds since 1970-01-01T00:00:00 of a date and time that must not have a zone; otherwise as
+/// [`parse_timestamptz`].
 ///
 /// # Errors
 /// What is wrong with it.
@@ -101,14 +102,14 @@ fn local_time(text: &[u8]) -> Result<(i64, &[u8]), &'static str> {
     }
     let (fraction, zone) = fraction(rest)?;
     let of_day = i64::from(hour * 3600 + minute * 60 + second) * 1_000_000 + fraction;
-    // 23:59:60 is the midnight after; what is later than that is no time of this day, in PostgreSQL either.
+    // 23:59:60 is the midnight that follows; anything later is not a time of this day, nor is it in PostgreSQL.
     if of_day > DAY {
         return Err("has a time of day out of range");
     }
     Ok((i64::from(days) * DAY + of_day, zone))
 }
 
-/// Microseconds of a fraction, if there is one, and what is behind it.
+/// The microseconds of a fraction, if there is one, and what follows it.
 #[inline(always)]
 fn fraction(rest: &[u8]) -> Result<(i64, &[u8]), &'static str> {
     match rest {
@@ -141,7 +142,7 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
 }
 
-/// The days of a date; `malformed` is what is wrong with a text that is not even like one.
+/// The days of a date; `malformed` is the error for a text that does not even look like one.
 #[inline(always)]
 fn date_of(date: &[u8; 10], malformed: &'static str) -> Result<i32, &'static str> {
     let [y1, y2, rest @ ..] = *date;
@@ -167,7 +168,7 @@ fn is_leap(year: u32) -> bool {
 // Both conversions follow Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March, so
 // that the leap day is the last one.
 
-/// Of a year from 1 on.
+/// The year is 1 or later.
 #[inline]
 fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -192,7 +193,7 @@ pub fn format_date(days: i32, out: &mut Vec<u8>) {
     push_date(i64::from(days), out);
 }
 
-/// Appends a time without zone, `2026-11-23T02:00:00`, with as many digits of a fraction as it needs.
+/// Appends a time without a zone, `2026-11-23T02:00:00`, with as many fractional digits as it needs.
 pub fn format_timestamp(micros: i64, out: &mut Vec<u8>) {
     push_date(micros.div_euclid(DAY), out);
     let of_day = micros.rem_euclid(DAY);
@@ -213,7 +214,7 @@ pub fn format_timestamp(micros: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a moment in UTC, `2026-11-23T02:00:00Z`, with as many digits of a fraction as it needs.
+/// Appends a time in UTC, `2026-11-23T02:00:00Z`, with as many fractional digits as it needs.
 pub fn format_timestamptz(micros: i64, out: &mut Vec<u8>) {
     format_timestamp(micros, out);
     out.push(b'Z');

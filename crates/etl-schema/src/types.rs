@@ -21,7 +21,7 @@ pub enum Type {
     Float,
     /// An exact decimal number.
     Decimal {
-        /// Digits in all, and how many of them are behind the point.
+        /// The total number of digits, and how many of them come after the decimal point.
         precision: Option<(u32, u32)>,
     },
     /// True or false.
@@ -30,7 +30,7 @@ pub enum Type {
     Date,
     /// A date and time without a zone, to the microsecond.
     Timestamp,
-    /// A moment, to the microsecond.
+    /// A point in time, to the microsecond.
     TimestampTz,
     /// A UUID.
     Uuid,
@@ -38,12 +38,12 @@ pub enum Type {
     Bytes,
     /// Any JSON.
     Json,
-    /// An array of any number of one type.
+    /// An array of any length, with elements of one type.
     Array(Box<Type>),
 }
 
 impl Type {
-    /// Reads PostgreSQL's name of a type, in any of its spellings; nothing for types that are not supported.
+    /// Reads PostgreSQL's name of a type, in any of its spellings; `None` for a type that is not supported.
     pub fn from_postgres(spelled: &str) -> Option<Type> {
         let spelled = spelled.to_ascii_lowercase();
         if let Some(element) = spelled.trim_end().strip_suffix("[]") {
@@ -101,8 +101,8 @@ impl Type {
         }
     }
 
-    /// The declared type in SQLite. The names chosen have the right affinity there and are read back by
-    /// [`Type::from_sqlite`].
+    /// The declared type in SQLite. The names have the right affinity there, and [`Type::from_sqlite`] reads them
+    /// back.
     pub fn sqlite(&self) -> String {
         match self {
             Type::Text { max: None } => "TEXT".into(),
@@ -125,7 +125,7 @@ impl Type {
         }
     }
 
-    /// Reads the declared type of a column of a SQLite table, ours or anybody's.
+    /// Reads the declared type of a column of a SQLite table, whoever created it.
     ///
     /// # Errors
     /// 78: the declaration is empty or unknown; the message names the column.
@@ -186,7 +186,7 @@ fn sqlite_type(declared: &str) -> Option<Type> {
     })
 }
 
-/// The name of a type with single spaces, and the numbers in its parentheses.
+/// The name of a type, its words separated by single spaces, and the numbers in its parentheses.
 fn split_arguments(spelled: &str) -> Option<(String, Vec<u32>)> {
     let (name, arguments) = match spelled.split_once('(') {
         None => (spelled, Vec::new()),
@@ -205,7 +205,7 @@ fn decimal(arguments: &[u32]) -> Option<Type> {
         [digits, scale] => Some((digits, scale)),
         _ => return None,
     };
-    // PostgreSQL's own limit on the digits that can be asked for.
+    // PostgreSQL's own limits on precision and scale.
     let possible = precision.is_none_or(|(digits, scale)| (1..=1000).contains(&digits) && scale <= digits);
     possible.then_some(Type::Decimal { precision })
 }

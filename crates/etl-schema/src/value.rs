@@ -11,19 +11,19 @@ pub enum Value<'a> {
     Text(&'a str),
     /// An integer in the range of its column.
     Integer(i64),
-    /// The double nearest to the text; in a `real` column the single nearest to it.
+    /// The double nearest to the text; for a `real` column, the single nearest to it.
     Double(f64),
-    /// The number as it was written, a JSON number.
+    /// A JSON number as it was written.
     Decimal(&'a str),
     /// True or false.
     Boolean(bool),
     /// Days since 1970-01-01.
     Date(i32),
-    /// Microseconds since 1970-01-01T00:00:00, without zone.
+    /// Microseconds since 1970-01-01T00:00:00, without a zone.
     Timestamp(i64),
     /// Microseconds since 1970-01-01T00:00:00Z.
     TimestampTz(i64),
-    /// The bytes of a UUID in the order they are written.
+    /// The bytes of a UUID in the order in which they are written.
     Uuid([u8; 16]),
     /// Bytes.
     Bytes(&'a [u8]),

@@ -1,4 +1,4 @@
-//! Containers for tests: what is started carries a label, and all of it is removed in the end.
+//! Containers for tests: everything that is started carries a label and is removed at the end.
 //!
 //! ```no_run
 //! use etl_testkit::docker::Lab;
@@ -15,10 +15,10 @@ use crate::run::{Cmd, Ran};
 /// Every container, network and volume that this workspace's tests make has this label.
 const LABEL: &str = "standpipe.lab";
 
-/// The version of the engine that answers, or why none does.
+/// The version of the Docker Engine that answers.
 ///
 /// # Errors
-/// What `docker` said, or that there is no such program.
+/// What `docker` said, or that it cannot be started.
 pub fn engine() -> Result<String, String> {
     let version = Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
     let output = version.map_err(|error| format!("docker cannot be started: {error}"))?;
@@ -47,7 +47,7 @@ pub fn docker<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
         .run()
 }
 
-/// Containers, networks and volumes of one test, which end with it.
+/// The containers, networks and volumes of one test, removed when this is dropped.
 #[derive(Debug)]
 pub struct Lab {
     id: String,
@@ -61,7 +61,7 @@ impl Default for Lab {
 }
 
 impl Lab {
-    /// Nothing yet, under a name that no other process uses.
+    /// An empty lab, under a name that no other process uses.
     pub fn new() -> Lab {
         Lab {
             id: format!("standpipe-{}-{:08x}", std::process::id(), fastrand::u32(..)),
@@ -80,7 +80,7 @@ impl Lab {
     /// A network in which containers find each other by name.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn network(&self) -> String {
         let name = self.name();
         docker(["network", "create", &self.label(), &name]).ok();
@@ -90,7 +90,7 @@ impl Lab {
     /// An empty volume.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn volume(&self) -> String {
         let name = self.name();
         docker(["volume", "create", &self.label(), &name]).ok();
@@ -106,7 +106,7 @@ impl Lab {
         docker(["run", "--rm", &label].into_iter().chain(args.iter().map(AsRef::as_ref)))
     }
 
-    /// Starts a container that stays; gives back its id.
+    /// Starts a container that goes on running, and returns its id.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -114,10 +114,10 @@ impl Lab {
         self.make(&["run", "-d"], args)
     }
 
-    /// Makes a container without starting it; gives back its id.
+    /// Creates a container without starting it, and returns its id.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn create<S: AsRef<str>>(&self, args: &[S]) -> String {
         self.make(&["create"], args)
     }
@@ -128,10 +128,10 @@ impl Lab {
         docker(args).ok().stdout.trim().to_owned()
     }
 
-    /// Asks again and again until this command succeeds in the container; gives back what it did then.
+    /// Runs this command in the container again and again until it succeeds.
     ///
     /// # Panics
-    /// If it does not within a minute.
+    /// If it has not succeeded after a minute.
     pub fn wait_for(&self, container: &str, command: &[&str]) {
         let args: Vec<&str> = [&["exec", container], command].concat();
         crate::postgres::poll(&format!("{command:?} in {container}"), || docker(&args).code == 0);
@@ -141,7 +141,7 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         let filter = format!("--filter=label={LABEL}={}", self.id);
-        // Volumes and networks go only once nothing uses them.
+        // Volumes and networks can be removed only once nothing uses them.
         for (list, remove) in [
             (["ps", "-aq"], &["rm", "-f", "-v"][..]),
             (["network", "ls"], &["network", "rm"]),

@@ -1,4 +1,4 @@
-//! A scripted HTTP/1.1 server on loopback, which answers as told and misbehaves as told.
+//! A scripted HTTP/1.1 server on loopback, which answers and misbehaves as the script says.
 //!
 //! ```
 //! use etl_testkit::http::{Reply, Script, Server};
@@ -26,7 +26,7 @@ pub use wire::Received;
 
 use script::Ending;
 
-/// Any free port that other machines cannot reach.
+/// Any free port, out of reach for other machines.
 const LOOPBACK: &str = "127.0.0.1:0";
 
 /// Where the replies come from.
@@ -35,7 +35,7 @@ enum Answers {
     By(Box<dyn Fn(&Received) -> Reply + Send + Sync>),
 }
 
-/// A running server. Dropping it ends every connection and every thread it has.
+/// A running server. Dropping it ends all its connections and threads.
 pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
@@ -46,7 +46,7 @@ pub struct Server {
 struct Shared {
     answers: Answers,
     received: Mutex<Vec<Received>>,
-    /// A handle of each open connection, so that drop can end the threads that read or wait on one.
+    /// A handle to each open connection, so that drop can end the threads that read from it or wait for it.
     open: Mutex<HashMap<u64, TcpStream>>,
     next: AtomicU64,
     stopping: AtomicBool,
@@ -58,16 +58,16 @@ impl Server {
         Server::listen(LOOPBACK, Answers::Script(Mutex::new(script.into())), None)
     }
 
-    /// Starts a plain HTTP server on this address, such as `0.0.0.0:8080`, that asks `answer` for every reply.
+    /// Starts a plain HTTP server on this address, such as `0.0.0.0:8080`, that takes every reply from `answer`.
     ///
     /// # Panics
-    /// If the address cannot be listened on.
+    /// If it cannot listen on the address.
     pub fn answering(address: &str, answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Server {
         Server::listen(address, Answers::By(Box::new(answer)), None)
     }
 
-    /// Starts an HTTPS server; returns with it the PEM of the authority that signed its certificate (for
-    /// [`TlsCert::SelfSigned`], of one that did not).
+    /// Starts an HTTPS server. Returns it with the PEM of the authority that signed its certificate (for
+    /// [`TlsCert::SelfSigned`], of an authority that did not).
     pub fn start_tls(script: impl Into<Script>, certificate: TlsCert) -> (Server, String) {
         let (config, authority) = tls::server_config(certificate);
         (Server::listen(LOOPBACK, Answers::Script(Mutex::new(script.into())), Some(config)), authority)
@@ -102,7 +102,7 @@ impl Server {
         self.address.port()
     }
 
-    /// Every request read so far, in the order of arrival. `CONNECT` requests are among them.
+    /// Every request read so far, in the order of arrival, `CONNECT` requests included.
     pub fn requests(&self) -> Vec<Received> {
         lock(&self.shared.received).clone()
     }
@@ -114,7 +114,7 @@ impl Drop for Server {
         for stream in lock(&self.shared.open).values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // The acceptor sees the flag only once it has accepted something.
+        // The acceptor checks the flag only after it has accepted a connection.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -146,7 +146,7 @@ impl Shared {
         if self.stopping.load(Ordering::SeqCst) {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // A client that leaves, or a handshake it refuses, is part of many a test.
+        // In many tests the client leaves, or refuses the handshake.
         let _ = match tls.map(ServerConnection::new) {
             None => self.serve(stream, &socket),
             Some(Ok(session)) => self.serve(StreamOwned::new(session, stream), &socket),
@@ -158,7 +158,7 @@ impl Shared {
     fn serve(&self, stream: impl Read + Write, socket: &TcpStream) -> io::Result<()> {
         let mut stream = wire::Buffered::new(stream);
         while let Some(request) = wire::read_request(&mut stream)? {
-            // A tunnel ends where it began: this server is also the host behind it.
+            // A tunnel leads back to this server, which is also the host behind it.
             if request.method == "CONNECT" {
                 lock(&self.received).push(request);
                 stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
@@ -176,7 +176,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Sends the reply; says whether the connection lives on.
+    /// Sends the reply and returns whether the connection stays open.
     fn answer(
         &self,
         stream: &mut (impl Read + Write),
@@ -201,7 +201,7 @@ impl Shared {
         match reply.ending {
             Ending::KeepOpen => return Ok(true),
             Ending::Close => socket.shutdown(Shutdown::Both)?,
-            // Closing a socket that lingers for no time sends RST instead of FIN.
+            // Closing a socket with a linger time of zero sends RST instead of FIN.
             Ending::Reset => rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?,
             Ending::Silence => while stream.read(&mut [0; 256])? > 0 {},
         }

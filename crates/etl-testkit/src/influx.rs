@@ -17,14 +17,15 @@ use serde_json::Value;
 
 use crate::postgres::{Watchdog, on_free_port, poll};
 
-/// What a server of a test's own is to be like.
+/// Settings for a server of a test's own.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// More lines for the section `[http]` of its configuration.
     pub http: String,
 }
 
-/// A running InfluxDB on `127.0.0.1`. Its end, and that of the process that started it, ends it and removes its folder.
+/// A running InfluxDB on `127.0.0.1`. It ends, and its folder is removed, when this is dropped or the process that
+/// started it ends.
 pub struct Influx {
     port: u16,
     watchdog: Mutex<Watchdog>,
@@ -40,7 +41,7 @@ impl Influx {
         SHARED.get_or_init(|| Influx::start(&Options::default()))
     }
 
-    /// Starts a server for one test, which stops it or needs it to be special.
+    /// Starts a server for one test, which stops it or needs settings of its own.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -86,7 +87,7 @@ impl Influx {
         self.watchdog().run("kill -9 $pid; wait $pid; true");
     }
 
-    /// Starts it again where it was, and waits until it answers.
+    /// Starts it again on the same port with the same data, and waits until it answers.
     ///
     /// # Panics
     /// If it does not start.
@@ -135,7 +136,7 @@ impl Database {
         &self.url
     }
 
-    /// Writes lines of line protocol, with nanoseconds.
+    /// Writes lines of line protocol, whose times are nanoseconds.
     ///
     /// # Panics
     /// If they are refused.
@@ -197,14 +198,14 @@ impl Database {
     }
 }
 
-/// A running VictoriaMetrics on `127.0.0.1`, which keeps points for a hundred years and each once.
+/// A running VictoriaMetrics on `127.0.0.1`, which keeps points for a hundred years, and each point once.
 pub struct Victoria {
     port: u16,
     _watchdog: Watchdog,
 }
 
 impl Victoria {
-    /// The server that all tests of this process share; each has measurements of its own.
+    /// The server that all tests of this process share; each test has measurements of its own.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -213,7 +214,7 @@ impl Victoria {
         SHARED.get_or_init(Victoria::start)
     }
 
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -235,10 +236,10 @@ impl Victoria {
         url(self.port)
     }
 
-    /// Waits until what was written lies still on the disk.
+    /// Waits until everything written is on disk and no merge is running.
     ///
     /// # Panics
-    /// If it does not within a minute.
+    /// If that takes longer than a minute.
     pub fn settle(&self) {
         curl(&[&format!("{}/internal/force_flush", self.url())]);
         let metrics = format!("{}/metrics", self.url());
@@ -249,13 +250,13 @@ impl Victoria {
         });
     }
 
-    /// All points whose measurement and field, `MEASUREMENT_FIELD`, match this regular expression: a line each series,
-    /// with its labels, times in milliseconds and values, sorted.
+    /// All points whose measurement and field, `MEASUREMENT_FIELD`, match this regular expression: one line per series,
+    /// with its labels, times in milliseconds and values. The lines are sorted.
     ///
     /// # Panics
-    /// If it cannot be asked.
+    /// If the server does not answer.
     pub fn points(&self, names: &str) -> Vec<String> {
-        // What was written just now becomes visible.
+        // Makes visible what was just written.
         curl(&[&format!("{}/internal/force_flush", self.url())]);
         let pattern = format!("match[]={{__name__=~\"{names}\"}}");
         let url = format!("{}/api/v1/export", self.url());
@@ -277,7 +278,7 @@ fn curl(args: &[&str]) -> String {
     try_curl(args).unwrap_or_else(|| panic!("curl {args:?} failed"))
 }
 
-/// What the server answers, whatever the status; nothing if it does not answer.
+/// What the server answers, whatever the status; `None` if it does not answer.
 fn try_curl(args: &[&str]) -> Option<String> {
     let output =
         Command::new("curl").args(["-sS", "--noproxy", "*", "--globoff"]).args(args).output().expect("curl");

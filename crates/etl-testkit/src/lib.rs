@@ -1,6 +1,6 @@
 //! Servers and helpers for Standpipe's own tests; no shipped binary links this crate.
 //!
-//! What is here panics when it cannot work: a test has no better answer.
+//! Everything here panics when it cannot work: a test has no better answer.
 
 pub mod docker;
 pub mod http;

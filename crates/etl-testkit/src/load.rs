@@ -1,4 +1,4 @@
-//! Streams for loaders, and what loaders print.
+//! Streams for loaders to read, and checks of what loaders print.
 
 use etl_stream::{Begin, SchemaRef, Writer};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub const HELD: usize = (8 << 20) + (256 << 10);
 /// empty for none.
 ///
 /// # Panics
-/// If a document or a state is no JSON.
+/// If a document or a state is not JSON.
 pub fn sealed_as(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
     let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
     let schema = match schema {
@@ -46,7 +46,7 @@ pub fn sealed(id: &str, lines: &[&str]) -> Vec<u8> {
     sealed_as("", id, lines)
 }
 
-/// A sealed segment of [`EVENTS`] with so many records, of about 110 bytes each.
+/// A sealed segment of [`EVENTS`] with this many records, of about 110 bytes each.
 pub fn many(id: &str, records: usize) -> Vec<u8> {
     let text = "x".repeat(90);
     let lines: Vec<String> = (0..records).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}")).collect();
@@ -72,7 +72,7 @@ pub fn plain(lines: &[&str]) -> String {
 /// The lines of a stream that a loader printed.
 ///
 /// # Panics
-/// If one is no JSON.
+/// If a line is not JSON.
 #[track_caller]
 pub fn printed(stdout: &str) -> Vec<Value> {
     stdout
@@ -84,7 +84,7 @@ pub fn printed(stdout: &str) -> Vec<Value> {
 /// The receipts that a loader printed in its sealed segment.
 ///
 /// # Panics
-/// If it failed, or printed anything else.
+/// If the loader failed, or printed anything else.
 #[track_caller]
 pub fn receipts(ran: &Ran) -> Vec<Value> {
     ran.ok();
@@ -95,10 +95,10 @@ pub fn receipts(ran: &Ran) -> Vec<Value> {
     lines
 }
 
-/// The one receipt: `records inserted updated unchanged superseded rejected`.
+/// The counts of the only receipt: `records inserted updated unchanged superseded rejected`.
 ///
 /// # Panics
-/// If there is another number of them, or it failed.
+/// If the loader failed, or printed more or fewer receipts.
 #[track_caller]
 pub fn counts(ran: &Ran) -> [u64; 6] {
     let receipts = receipts(ran);
@@ -107,7 +107,8 @@ pub fn counts(ran: &Ran) -> [u64; 6] {
         .map(|name| receipts[0][name].as_u64().unwrap_or_else(|| panic!("{name} in {receipts:?}")))
 }
 
-/// Asserts that a load failed with this code, which its `abort` line also has, and said this.
+/// Asserts that a load failed with this code and this message, both of which its `abort` line repeats. The message need
+/// only contain `said`.
 ///
 /// # Panics
 /// If it did not.
@@ -123,7 +124,7 @@ pub fn refused(ran: &Ran, code: i32, said: &str) {
 /// The segments that a loader printed: the lines of each, without `begin` and `end`, but with `abort`.
 ///
 /// # Panics
-/// If they are no stream.
+/// If it printed something other than a stream.
 #[track_caller]
 pub fn segments(stdout: &str) -> Vec<Vec<&str>> {
     let mut segments = Vec::new();
@@ -147,10 +148,10 @@ pub fn segments(stdout: &str) -> Vec<Vec<&str>> {
     segments
 }
 
-/// The receipts that a loader printed, those of each load.
+/// The receipts that a loader printed, grouped by load.
 ///
 /// # Panics
-/// If they are no stream.
+/// If it printed something other than a stream.
 #[track_caller]
 pub fn loads(stdout: &str) -> Vec<Vec<Value>> {
     let parse = |line: &&str| printed(line).remove(0);

@@ -4,17 +4,17 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use crate::postgres::{PASSWORD, Server, Space, USER, Watchdog, on_free_port, poll};
 
-/// A running pgbouncer, which knows the superuser and every database. Its end, and that of the process that started
-/// it, ends it and removes its folder.
+/// A running pgbouncer, which knows the superuser and every database. It ends, and its folder is removed, when this is
+/// dropped or the process that started it ends.
 pub struct Bouncer {
     port: u16,
     _watchdog: Watchdog,
 }
 
 impl Bouncer {
-    /// Starts one with this pool mode (`transaction`, `session`, `statement`) and two connections a pool.
+    /// Starts a pgbouncer with this pool mode (`transaction`, `session`, `statement`) and two connections per pool.
     ///
-    /// `ignore_startup_parameters` is left as it is: `options` is refused.
+    /// `ignore_startup_parameters` keeps its default, so `options` is refused.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -50,8 +50,8 @@ impl Bouncer {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The environment of a program that is to work in this space through pgbouncer: without `PGOPTIONS`, so only
-    /// the space of [`Server::database`] has its schema in the search path.
+    /// The environment for a program that works in this space through pgbouncer. It lacks `PGOPTIONS`, so only a space
+    /// from [`Server::database`] has its schema in the search path.
     pub fn env(&self, space: &Space) -> Vec<(String, String)> {
         let mut env = space.env();
         env.retain(|(name, _)| name != "PGOPTIONS");

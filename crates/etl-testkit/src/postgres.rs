@@ -31,7 +31,7 @@ pub(crate) use watchdog::Watchdog;
 /// The superuser.
 pub const USER: &str = "postgres";
 
-/// The superuser's password, which a connection by TCP needs; one by the socket needs none.
+/// The superuser's password, which a connection over TCP needs and one over the socket does not.
 pub const PASSWORD: &str = "superuser's p%ss/word";
 
 /// How long anything may take before it counts as hanging; no test passes or fails by being faster than this.
@@ -41,8 +41,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const FOLDER: &str = "ETL_TEST_PG_FOLDER";
 const PORT: &str = "ETL_TEST_PG_PORT";
 
-/// Of the runtime configuration (PostgreSQL, chapter 20) what tests need: no waiting for disks, room for many tests,
-/// and one time zone on all machines.
+/// The settings (PostgreSQL, chapter 20) that tests need: no waiting for disks, room for many tests, and the same time
+/// zone on all machines.
 const SETTINGS: &str = "fsync = off
 max_connections = 200
 shared_buffers = 128MB
@@ -58,15 +58,15 @@ ssl_key_file = '../key.pem'
 ssl_ca_file = '../ca.pem'
 ";
 
-/// What a server of a test's own is to be like.
+/// Settings for a server of a test's own.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The certificate it shows; none: it refuses TLS.
+    /// The certificate it shows; without one it refuses TLS.
     pub certificate: Option<TlsCert>,
     /// More lines for `postgresql.conf`; the last line for a setting counts.
     pub settings: String,
-    /// More lines for `pg_hba.conf`, before its own: the first line that fits counts. They must leave the superuser the
-    /// socket, where all else needs no password.
+    /// More lines for `pg_hba.conf`, before its own: the first line that matches counts. They must let the superuser
+    /// connect over the socket without a password, which the testkit itself relies on.
     pub hba: String,
 }
 
@@ -76,21 +76,21 @@ impl Default for Options {
     }
 }
 
-/// A running server on `127.0.0.1` and on a socket. Its end, and that of the process that started it, ends it and
-/// removes its folder.
+/// A running server on `127.0.0.1` and on a socket. It ends, and its folder is removed, when this is dropped or the
+/// process that started it ends.
 pub struct Server {
     address: Address,
-    /// None: another process has started it.
+    /// `None` if another process started it.
     own: Option<Own>,
 }
 
-/// What the process has that started a server.
+/// What only the process that started a server has.
 struct Own {
     watchdog: Mutex<Watchdog>,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A client's certificate and its key, in PEM files that end with their server.
+/// A client's certificate and its key, in PEM files that are removed with their server.
 #[derive(Clone, Debug)]
 pub struct ClientCert {
     /// The certificate.
@@ -107,10 +107,10 @@ struct Address {
 }
 
 impl Server {
-    /// The server that all tests share: that of `cargo xtask test`, else one of this process.
+    /// The server that all tests share: the one that `cargo xtask test` started, otherwise one that this process starts.
     ///
     /// # Panics
-    /// If there is none and none can be started.
+    /// If it cannot be started.
     pub fn shared() -> &'static Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| match (env::var_os(FOLDER), env::var(PORT)) {
@@ -122,7 +122,7 @@ impl Server {
         })
     }
 
-    /// Starts a server for one test, which stops it or needs it to be special.
+    /// Starts a server for one test, which stops it or needs settings of its own.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -150,7 +150,7 @@ impl Server {
         Server { address, own: Some(Own { watchdog: Mutex::new(watchdog), issuer: issued.issuer }) }
     }
 
-    /// The variables by which [`Server::shared`] finds this server in other processes.
+    /// The environment variables by which [`Server::shared`] finds this server in other processes.
     pub fn variables(&self) -> [(&'static str, String); 2] {
         [(FOLDER, self.address.folder.display().to_string()), (PORT, self.address.port.to_string())]
     }
@@ -165,7 +165,7 @@ impl Server {
         &self.address.folder
     }
 
-    /// A PEM file with the authority that signed its certificate (for [`TlsCert::SelfSigned`], one that did not).
+    /// A PEM file with the authority that signed its certificate (for [`TlsCert::SelfSigned`], an authority that did not).
     pub fn ca(&self) -> PathBuf {
         self.address.folder.join("ca.pem")
     }
@@ -173,7 +173,7 @@ impl Server {
     /// A certificate for clients with this common name, signed by the authority of [`Server::ca`], which the server trusts.
     ///
     /// # Panics
-    /// If another process has started it, or it has been asked for this name before.
+    /// If another process started the server, or a certificate for this name exists already.
     pub fn client_certificate(&self, name: &str) -> ClientCert {
         let (certificate, key) = tls::issue_client(&self.own().issuer, name);
         let path = |ending| self.address.folder.join(format!("client-{name}{ending}"));
@@ -183,7 +183,7 @@ impl Server {
         files
     }
 
-    /// A new schema in the one database that tests share; no other is in its search path.
+    /// A new schema in the database that tests share; its search path contains no other schema.
     ///
     /// # Panics
     /// If it cannot be created.
@@ -199,10 +199,10 @@ impl Server {
         Space::database_of_its_own(self.address.clone())
     }
 
-    /// Stops it as a crash would (`pg_ctl`, immediate): nobody is told, and the next start recovers.
+    /// Stops it as a crash would (`pg_ctl`, immediate): clients get no notice, and the next start recovers.
     ///
     /// # Panics
-    /// If another process has started it.
+    /// If another process started it.
     pub fn stop_immediate(&self) {
         self.control("pg_ctl -D data -m immediate -w stop");
     }
@@ -210,7 +210,7 @@ impl Server {
     /// Stops it if it runs, starts it on the same port and waits until it accepts connections.
     ///
     /// # Panics
-    /// If another process has started it, or it does not start.
+    /// If another process started it, or it does not start.
     pub fn restart(&self) {
         self.control(&format!("pg_ctl -D data -m fast -w stop; {}", start_command(self.address.port)));
     }
@@ -233,7 +233,7 @@ impl Address {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Connects by the socket, as the superuser, under a name that is not that of what is tested.
+    /// Connects over the socket, as the superuser, under an application name that no component uses.
     fn connect(&self, database: &str, schema: &str) -> Result<Client, postgres::Error> {
         Config::new()
             .host_path(&self.folder)
@@ -246,20 +246,20 @@ impl Address {
     }
 }
 
-/// Tries free ports until one does, a few times: between the look and the use, others may take it.
+/// Tries a few free ports until one works: another process may take a port between the check and its use.
 ///
-/// They lie below those of outgoing connections (`ip_local_port_range`, from 32768), or a server that is restarted
-/// could find its port taken by a client of another test.
+/// They lie below those of outgoing connections (`ip_local_port_range`, from 32768); otherwise a restarted server could
+/// find its port taken by a client of another test.
 pub(crate) fn on_free_port(mut attempt: impl FnMut(u16) -> bool) -> Option<u16> {
     let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_768)).take(1000).filter(free);
     ports.take(3).find(|&port| attempt(port))
 }
 
-/// Asks again and again until it is so.
+/// Asks again and again until the answer is yes.
 ///
 /// # Panics
-/// If it is not so after a minute; `what` says then what did not come.
+/// If it is not after a minute; `what` says what never came.
 #[track_caller]
 pub(crate) fn poll(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();

@@ -1,7 +1,7 @@
-//! A TCP proxy that breaks connections as told: after a number of bytes, or around a COMMIT.
+//! A TCP proxy that breaks connections on request: after a number of bytes, or around a COMMIT.
 //!
-//! It looks into PostgreSQL's protocol, so it refuses encryption (`sslmode=prefer` goes on without); of any other
-//! protocol it passes the bytes.
+//! It reads PostgreSQL's protocol, so it refuses encryption (`sslmode=prefer` goes on without). The bytes of any other
+//! protocol it passes on.
 //!
 //! ```no_run
 //! use etl_testkit::postgres::Server;
@@ -24,7 +24,7 @@ use crate::postgres::{DEADLINE, on_free_port};
 
 use connection::Connection;
 
-/// The way that bytes go.
+/// The direction in which bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client.
@@ -36,13 +36,13 @@ pub enum Direction {
 /// How both sides of a connection are ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// FIN: the other side reads an end of file.
+    /// FIN: the other side reads end of file.
     Close,
     /// RST: the other side reads an error.
     Reset,
 }
 
-/// What happens at a COMMIT: a simple query (message `Q`) of this one word.
+/// What happens at a COMMIT, which is a simple query (message `Q`) of just this word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtCommit {
     /// Both sides are closed before the server sees it: nothing is committed.
@@ -55,7 +55,7 @@ pub enum AtCommit {
     HoldReply,
 }
 
-/// A running proxy. Dropping it ends every connection and every thread it has.
+/// A running proxy. Dropping it ends all its connections and threads.
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
@@ -77,7 +77,7 @@ struct State {
     cuts: Vec<Cut>,
     delay: Duration,
     at_commit: Option<AtCommit>,
-    /// How many COMMITs are still to be met so.
+    /// How many more COMMITs this applies to.
     times: usize,
     commits_met: usize,
     releases: usize,
@@ -92,10 +92,10 @@ struct Cut {
 }
 
 impl Proxy {
-    /// Starts a proxy of this address, which breaks nothing yet.
+    /// Starts a proxy in front of this address, which breaks nothing yet.
     ///
     /// # Panics
-    /// If there is no free port on loopback.
+    /// If no port on loopback is free.
     pub fn start(upstream: SocketAddr) -> Proxy {
         let shared = Arc::new(Shared { upstream, state: Mutex::default(), changed: Condvar::default() });
         let mut listener = None;
@@ -117,33 +117,35 @@ impl Proxy {
         self.shared.state().connections
     }
 
-    /// Ends a connection, the first being 1, when so many bytes have gone in this direction, none of them lost.
+    /// Ends a connection once this many bytes have gone in this direction, none of which is lost. Connections are
+    /// counted from 1.
     ///
-    /// If more have gone already, the next is the first not to. Bytes of a request of encryption do not count.
+    /// If more have gone already, it ends before the next byte. A request for encryption does not count.
     pub fn cut(&self, connection: usize, direction: Direction, after: usize, ending: Ending) {
         self.shared.state().cuts.push(Cut { connection, direction, after, ending });
     }
 
-    /// Waits this long before anything that was read is passed on, in both directions.
+    /// Waits this long before passing on anything it has read, in both directions.
     pub fn delay(&self, delay: Duration) {
         self.shared.state().delay = delay;
     }
 
-    /// Says what happens at the next so many COMMITs, of whatever connection; those after them pass.
+    /// Sets what happens at the next `times` COMMITs, on whatever connection; later ones pass.
     pub fn at_commit(&self, what: AtCommit, times: usize) {
         let mut state = self.shared.state();
         (state.at_commit, state.times) = (Some(what), times);
     }
 
-    /// How many COMMITs have met what [`Proxy::at_commit`] said. One of which the reply is awaited has not yet.
+    /// To how many COMMITs the setting of [`Proxy::at_commit`] has been applied. One whose reply is still awaited does
+    /// not count yet.
     pub fn commits_met(&self) -> usize {
         self.shared.state().commits_met
     }
 
-    /// Waits until so many COMMITs have met what [`Proxy::at_commit`] said.
+    /// Waits until [`Proxy::commits_met`] reaches this count.
     ///
     /// # Panics
-    /// If they have not after a minute.
+    /// If it has not after a minute.
     #[track_caller]
     pub fn wait_for_commits_met(&self, count: usize) {
         let state = self.shared.state();
@@ -155,7 +157,7 @@ impl Proxy {
         assert!(!waited.timed_out(), "COMMIT number {count} never came");
     }
 
-    /// Lets every reply go that [`AtCommit::HoldReply`] holds now.
+    /// Lets go of every reply that [`AtCommit::HoldReply`] is holding now.
     pub fn release(&self) {
         self.shared.state().releases += 1;
         self.shared.changed.notify_all();
@@ -164,7 +166,7 @@ impl Proxy {
     /// Refuses new connections, as a host without the server does, or accepts them again.
     ///
     /// # Panics
-    /// If its port was taken meanwhile.
+    /// If its port has been taken in the meantime.
     pub fn refuse_connections(&self, refuse: bool) {
         let mut acceptor = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.state().refusing = refuse;
@@ -173,7 +175,7 @@ impl Proxy {
             *acceptor = Some(accept(listener, &self.shared));
         }
         if refuse && let Some(thread) = acceptor.take() {
-            // It sees the flag only once it has accepted something.
+            // The acceptor checks the flag only after it has accepted a connection.
             let _ = TcpStream::connect(self.addr());
             let _ = thread.join();
         }
@@ -207,7 +209,7 @@ impl Shared {
         let mut state = self.state();
         state.connections += 1;
         let number = state.connections;
-        // Unreachable: the client is closed, its bytes unread.
+        // If the server cannot be reached, the client is closed and its bytes stay unread.
         let server = TcpStream::connect(self.upstream)?;
         let connection = Arc::new(Connection::new(number, client, server)?);
         let weak = Arc::downgrade(&connection);

@@ -1,4 +1,4 @@
-//! Runs binaries as their users do: arguments, environment, pipes, signals, exit codes.
+//! Runs binaries as their users do: with arguments, environment, pipes, signals and exit codes.
 //!
 //! ```no_run
 //! use etl_testkit::run::Cmd;
@@ -20,10 +20,10 @@ pub use rustix::process::Signal;
 
 pub use running::{Running, wait_until};
 
-/// The path of a binary of this workspace, which was built beside the running test.
+/// The path of a binary of this workspace, built beside the running test.
 ///
 /// # Panics
-/// If it is not there.
+/// If it is not built.
 pub fn workspace_binary(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test has a path");
     let folder = test.parent().and_then(Path::parent).expect("a test lies in target/PROFILE/deps");
@@ -39,25 +39,25 @@ pub fn workspace_binary(name: &str) -> PathBuf {
 /// A folder of this test's own, removed when dropped.
 ///
 /// # Panics
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn temp_dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A folder of a test's own with its files, removed when dropped.
+/// A folder of a test's own and the files in it, removed when dropped.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    /// An empty one.
+    /// Creates an empty folder.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     #[allow(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Folder {
         Folder(temp_dir())
     }
 
-    /// The path of a file in it; of the folder itself for an empty name.
+    /// The path of a file in the folder; for an empty name, of the folder itself.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -79,7 +79,7 @@ impl Folder {
     }
 }
 
-/// Compares a text with the file that keeps it; `UPDATE_GOLDEN=1` writes the file instead.
+/// Compares a text with a golden file; `UPDATE_GOLDEN=1` writes the file instead.
 ///
 /// # Panics
 /// If they differ, or the file cannot be read or written.
@@ -94,7 +94,7 @@ pub fn golden(path: impl AsRef<Path>, actual: &str) {
     assert_eq!(actual, expected, "{} differs (UPDATE_GOLDEN=1 rewrites it)", path.display());
 }
 
-/// A command to run. Its environment is empty but for `PATH` and what is given.
+/// A command to run. Its environment holds only `PATH` and what is given here.
 #[derive(Debug)]
 pub struct Cmd {
     program: PathBuf,
@@ -144,7 +144,7 @@ impl Cmd {
         self.args(args.split_whitespace())
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Cmd {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
@@ -156,13 +156,13 @@ impl Cmd {
         self
     }
 
-    /// Feeds it these bytes through a pipe; the default is none.
+    /// Feeds it these bytes through a pipe; the default is no bytes.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Cmd {
         self.stdin = Input::Bytes(bytes.as_ref().to_owned());
         self
     }
 
-    /// Makes a file its stdin.
+    /// Makes this file its stdin.
     ///
     /// # Panics
     /// If it cannot be opened.
@@ -170,27 +170,27 @@ impl Cmd {
         self.stdin_from(File::open(path).expect("the file for stdin"))
     }
 
-    /// Makes a file or the end of a pipe its stdin.
+    /// Makes this file or end of a pipe its stdin.
     pub fn stdin_from(mut self, source: impl Into<Stdio>) -> Cmd {
         self.stdin = Input::From(source.into());
         self
     }
 
-    /// Leaves its stdin a pipe that stays open until [`Running::close_stdin`] or [`Running::finish`].
+    /// Makes its stdin a pipe that stays open until [`Running::close_stdin`] or [`Running::finish`].
     pub fn stdin_open(mut self) -> Cmd {
         self.stdin = Input::Open;
         self
     }
 
-    /// Makes a file, such as `/dev/full`, or a pipe its stdout; [`Ran::stdout`] is then empty.
+    /// Makes this file, such as `/dev/full`, or pipe its stdout; [`Ran::stdout`] is then empty.
     pub fn stdout_to(mut self, target: impl Into<Stdio>) -> Cmd {
         self.stdout = Some(target.into());
         self
     }
 
-    /// Lets no file it writes grow beyond this size (`ulimit -f`).
+    /// Limits the size of every file it writes (`ulimit -f`).
     pub fn file_size_limit(self, kib: u64) -> Cmd {
-        // POSIX has blocks of 512 bytes.
+        // POSIX counts in blocks of 512 bytes.
         let blocks = OsString::from((kib * 2).to_string());
         let script = ["-c", "ulimit -f \"$1\"; shift; exec \"$@\"", "sh"].map(OsString::from);
         let program = [blocks, self.program.into_os_string()];
@@ -198,7 +198,7 @@ impl Cmd {
         Cmd { program: PathBuf::from("sh"), args, ..self }
     }
 
-    /// Runs it to its end.
+    /// Runs it until it ends.
     ///
     /// # Panics
     /// If it cannot be started, or hangs.
@@ -206,7 +206,7 @@ impl Cmd {
         self.spawn().finish()
     }
 
-    /// Runs `self | next` to the end of both.
+    /// Runs `self | next` until both have ended.
     ///
     /// # Panics
     /// As [`Cmd::run`].
@@ -256,7 +256,7 @@ impl Cmd {
         let mut stdin = child.stdin.take();
         if let Some(bytes) = bytes {
             let pipe = stdin.take();
-            // A program need not read what it is given.
+            // A program need not read all its input.
             thread::spawn(move || pipe.map(|mut pipe| pipe.write_all(&bytes)));
         }
         Running::watch(child, stdin)
@@ -268,9 +268,9 @@ impl Cmd {
 pub struct Ran {
     /// Its exit code, 128+n if signal n ended it.
     pub code: i32,
-    /// What it printed; bytes that are no UTF-8 are replaced.
+    /// What it printed; bytes that are not UTF-8 are replaced.
     pub stdout: String,
-    /// What it said.
+    /// What it printed on stderr.
     pub stderr: String,
 }
 
@@ -291,14 +291,14 @@ impl Ran {
     /// The last line on stderr, without `error: `.
     ///
     /// # Panics
-    /// If it is no error.
+    /// If that line is not an error.
     #[track_caller]
     pub fn last_error_line(&self) -> &str {
         let last = self.stderr.lines().last().unwrap_or_default();
         last.strip_prefix("error: ").unwrap_or_else(|| panic!("no error at the end of {:?}", self.stderr))
     }
 
-    /// The lines of its stdout.
+    /// The lines it printed on stdout.
     pub fn lines(&self) -> Vec<&str> {
         self.stdout.lines().collect()
     }

@@ -59,7 +59,7 @@ fn answers_of_a_webhook() {
         (501, "not implemented", wait(0)),
         (503, "no_service", wait(0)),
         (505, "", wait(0)),
-        // The common rules know these: retried, and refused by their status.
+        // `None` leaves the verdict to the common rules: retried, or refused by the status.
         (429, "slow down", None),
         (404, "<html>not here</html>", fail(Protocol, "404: a page of HTML, where `ok` is expected")),
         (400, "some_other_thing", fail(Protocol, "400: \"some_other_thing\", where `ok` is expected")),

@@ -53,7 +53,7 @@ fn a_condition_is_true_or_false() {
         ("city", true),
         ("gust is none", true),
         ("gust is not none and gust > 3", false),
-        // As minijinja orders them; docs/slack.md warns.
+        // This is how minijinja orders them; docs/slack.md warns of it.
         ("'31.5' < 50", false),
         ("'31.5' | float < 50", true),
         ("gust | float < 50", true),
@@ -187,12 +187,12 @@ fn a_source_is_not_deeper_than_the_stack() {
         let before = ["not ", "-", "(", "[", "{'a':", "f("];
         let before = before.map(|unit| format!("{}n", unit.repeat((LONGEST_SOURCE - 1) / unit.len())));
         for when in after.into_iter().chain(before) {
-            // Whatever it means, it comes to an end.
+            // Whatever it means, evaluating it ends.
             let ended = wants(&when);
             assert!(ended.as_ref().map_or_else(|error| error.starts_with("--when: "), |_| true), "{ended:?}");
         }
     };
-    // As deep as that of the main thread.
+    // The same stack size as the main thread's.
     std::thread::Builder::new().stack_size(8 << 20).spawn(whens).unwrap().join().unwrap();
     let said = |flag| Err(format!("{flag}: longer than 16384 bytes"));
     assert_eq!(text(&"x".repeat(LONGEST_SOURCE)), Ok("x".repeat(LONGEST_SOURCE)));

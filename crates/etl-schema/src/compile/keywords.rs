@@ -1,13 +1,12 @@
-//! The keywords of a schema object, of which none is silently ignored.
-//!
-//! A keyword is taken out of its object when it is understood; whatever is left over is a fault.
+//! The keywords of a schema object, none of which is silently ignored: each is taken out of its object when it is
+//! understood, and whatever is left over is a fault.
 
 use serde_json::{Map, Value};
 
-/// Keywords without effect on what is valid.
+/// Keywords that have no effect on what is valid.
 const PURE: [&str; 7] = ["$id", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly"];
 
-/// The keywords of one schema object that are not yet understood.
+/// The keywords of one schema object that have not been understood yet.
 pub(super) struct Keywords<'a> {
     left: Vec<(&'a str, &'a Value)>,
 }
@@ -42,7 +41,7 @@ impl<'a> Keywords<'a> {
         names.ok_or_else(|| format!("{keyword}: not a list of names"))
     }
 
-    /// The one string that an annotation object may hold, which must not be empty.
+    /// The only string that an annotation object may hold, which must not be empty.
     pub(super) fn only(&mut self, annotation: &str, member: &str) -> Result<Option<String>, String> {
         let Some(object) = self.take(annotation) else { return Ok(None) };
         let mut inner = Keywords::new(object).map_err(|what| format!("{annotation}: {what}"))?;

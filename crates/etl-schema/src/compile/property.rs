@@ -1,4 +1,4 @@
-//! One property of a schema document.
+//! Compiles one property of a schema document.
 
 use regex::Regex;
 use serde_json::Value;
@@ -57,7 +57,7 @@ fn element(mut keywords: Keywords<'_>, prescribed: Option<Type>) -> Result<Eleme
     Ok(Element { ty, nullable, rules })
 }
 
-/// The types but null, and whether null is one of them.
+/// The types except null, and whether null is one of them.
 fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
     let names: Vec<&Value> = match keywords.take("type") {
         // Without a type everything is valid, null included.
@@ -135,7 +135,7 @@ fn natural(kinds: Kinds, format: Option<&Type>, rules: &Rules) -> Option<Type> {
     Some(match kinds {
         Kinds::STRING => match (format, rules.max_length) {
             (Some(format), _) => format.clone(),
-            // A limit beyond what PostgreSQL's varchar takes is still checked.
+            // A limit beyond what PostgreSQL's varchar takes is still checked, as a rule.
             (None, max) => {
                 Type::Text { max: max.filter(|max| (1..=10_485_760).contains(max)).map(|max| max as u32) }
             }
@@ -153,7 +153,7 @@ fn natural(kinds: Kinds, format: Option<&Type>, rules: &Rules) -> Option<Type> {
     })
 }
 
-/// Whether every value that the keywords allow is kept by the storage type, or refused by it, never changed.
+/// Whether the storage type keeps or refuses every value that the keywords allow, and never changes one.
 fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored: &Type) -> bool {
     match (kinds, stored) {
         (_, Type::Json) => format.is_none(),
@@ -163,7 +163,7 @@ fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored:
             format.is_none_or(|format| *format == Type::TimestampTz)
         }
         (Kinds::STRING, Type::Decimal { .. }) => format.is_none(),
-        // Bytes need to know how the text encodes them.
+        // For bytes, the schema must say how the text encodes them.
         (Kinds::STRING, Type::Bytes) => format == Some(stored),
         (Kinds::INTEGER, Type::Integer { .. } | Type::Decimal { .. }) => true,
         (Kinds::NUMBER, Type::Double | Type::Float | Type::Decimal { .. }) => true,
@@ -173,7 +173,7 @@ fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored:
     }
 }
 
-/// A keyword that could never have an effect is a mistake.
+/// Refuses a keyword that could never have an effect: it is a mistake.
 fn fits(ty: &Type, rules: &Rules) -> Result<(), String> {
     let composite = matches!(ty, Type::Json | Type::Array(_));
     let number = !composite && Kinds::NUMBER.includes(rules.kinds);
@@ -235,7 +235,7 @@ fn pattern(keywords: &mut Keywords<'_>) -> Result<Option<Regex>, String> {
     Regex::new(&ascii_classes(pattern)).map(Some).map_err(|error| format!("pattern: {error}"))
 }
 
-/// JSON Schema's patterns are ECMA-262's, whose `\d` and `\w` are ASCII.
+/// JSON Schema takes its patterns from ECMA-262, whose `\d` and `\w` are ASCII only.
 fn ascii_classes(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();

@@ -281,7 +281,7 @@ fn properties_that_are_not_understood_are_refused() {
     for (property, expected) in cases {
         let message = refusal(json!({"properties": {"a": property.clone()}}));
         let message = message.strip_prefix("property \"a\": ").expect("the property's name");
-        // What the regex crate says about a pattern is its own.
+        // The rest of the message about a pattern is the regex crate's.
         assert!(
             message == expected || expected == "pattern: " && message.starts_with(expected),
             "{property} {message}"

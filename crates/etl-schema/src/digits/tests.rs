@@ -1,7 +1,7 @@
 use super::*;
 use crate::number::{Exact, integer};
 
-/// Numbers as they are written: many short ones, long ones, the edges of doubles, with and without exponents.
+/// Numbers as they are written: many short ones, long ones, the limits of doubles, with and without exponents.
 fn numbers(random: &mut fastrand::Rng) -> String {
     let digits = |random: &mut fastrand::Rng, count: usize| -> String {
         (0..count).map(|_| random.digit(10)).collect()
@@ -15,7 +15,7 @@ fn numbers(random: &mut fastrand::Rng) -> String {
         3..6 => format!("{sign}{lead}.{}", digits(random, fraction)),
         6 => format!("{sign}{lead}.{}e{}", digits(random, fraction), random.i32(-330..330)),
         7 => format!("{:?}", f64::from_bits(random.u64(..) % f64::INFINITY.to_bits())),
-        // Beside the largest integer that every smaller one is a double of.
+        // Around the largest integer up to which every integer is a double.
         8 => (1i64 << 53).wrapping_add(random.i64(-20..20)).wrapping_mul(random.i64(-2..3)).to_string(),
         _ => {
             let (whole, fraction) = (random.usize(..20), random.usize(1..30));
@@ -24,7 +24,7 @@ fn numbers(random: &mut fastrand::Rng) -> String {
     }
 }
 
-/// Whatever is read is what the standard library and the exact code read, wherever the number stands in its line.
+/// Whatever is read is what the standard library and the exact code read, wherever in its line the number stands.
 #[test]
 fn agrees_with_std() {
     const BEHIND: [&str; 4] = ["", "}", ",\"b\":1234567.125}", ".5e7"];
@@ -37,7 +37,7 @@ fn agrees_with_std() {
         let line = format!("{text}{}", BEHIND[random.usize(..BEHIND.len())]);
         let plain = !text.contains(['e', 'E']) && text.trim_start_matches('-').len() <= 16;
         let Some(short) = Short::read(line.as_bytes(), text.len()) else {
-            // At the very end of the line a long one is left out.
+            // At the very end of the line a long number is left to the slow way.
             assert!(!plain || line.len() - text.len() < 8, "{text}");
             continue;
         };

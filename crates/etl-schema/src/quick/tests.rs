@@ -94,7 +94,7 @@ fn texts(random: &mut fastrand::Rng) -> String {
     }
 }
 
-/// What the quick way reads the slow one reads, too, and as the same.
+/// Whatever the quick way reads, the slow way reads as the same value.
 #[test]
 fn agrees_with_the_slow_way() {
     let mut random = fastrand::Rng::with_seed(6);
@@ -119,8 +119,8 @@ fn agrees_with_the_slow_way() {
             }
         }
     }
-    // Nothing that is simple goes the slow way for good, but for decimals whose zero before the point is one digit too
-    // many for the quick way.
+    // No simple column goes the slow way for good, except for decimals whose zero before the decimal point is one digit
+    // too many for the quick way.
     for (column, reads) in columns.iter().zip(quick_reads) {
         let simple = !matches!(Quick::new(column).form, Form::Other | Form::Decimal { whole: 0, .. });
         assert_eq!(reads > 0, simple, "{column:?}");

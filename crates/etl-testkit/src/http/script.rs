@@ -1,4 +1,4 @@
-//! What the server answers, and how it fails to.
+//! What the server answers, and how it fails to answer.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Replies in the order they are given. The last one repeats for ever.
+/// Replies in the order in which they are sent. The last one repeats forever.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     queue: VecDeque<Reply>,
@@ -15,18 +15,18 @@ pub struct Script {
 }
 
 impl Script {
-    /// No reply yet; a request that finds none is answered with 404.
+    /// A script without replies. A request for which there is no reply is answered with 404.
     pub fn new() -> Script {
         Script::default()
     }
 
-    /// Adds the next reply to requests whose path has no replies of its own.
+    /// Adds the next reply for requests whose path has no replies of its own.
     pub fn then(mut self, reply: Reply) -> Script {
         self.queue.push_back(reply);
         self
     }
 
-    /// Adds the next reply to requests of this path (without query), such as `/data/2.5/weather`.
+    /// Adds the next reply for requests with this path (without the query), such as `/data/2.5/weather`.
     pub fn at(mut self, path: &str, reply: Reply) -> Script {
         self.paths.entry(path.to_owned()).or_default().push_back(reply);
         self
@@ -46,7 +46,7 @@ impl From<Reply> for Script {
     }
 }
 
-/// One reply, well-behaved unless told otherwise.
+/// One reply, well-behaved unless a method below makes it misbehave.
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: u16,
@@ -105,7 +105,7 @@ impl Reply {
         Reply::status(status).header("Location", location)
     }
 
-    /// A small gzip body of JSON white space that grows to `size` bytes.
+    /// A small gzip body that unpacks to `size` bytes of JSON white space.
     pub fn bomb(size: usize) -> Reply {
         let mut reply = Reply::json(200, "").header("Content-Encoding", "gzip");
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -120,17 +120,17 @@ impl Reply {
         reply
     }
 
-    /// Closes the connection without an answer.
+    /// Closes the connection without answering.
     pub fn close() -> Reply {
         Reply { mute: true, ending: Ending::Close, ..Reply::status(200) }
     }
 
-    /// Resets the connection without an answer.
+    /// Resets the connection without answering.
     pub fn reset() -> Reply {
         Reply { mute: true, ending: Ending::Reset, ..Reply::status(200) }
     }
 
-    /// Never answers: a black hole until the client leaves or the server is dropped.
+    /// Never answers, until the client leaves or the server is dropped.
     pub fn silence() -> Reply {
         Reply { mute: true, ending: Ending::Silence, ..Reply::status(200) }
     }
@@ -147,7 +147,7 @@ impl Reply {
         self
     }
 
-    /// Compresses the body set before.
+    /// Compresses the body, which must have been set before.
     pub fn gzip(mut self) -> Reply {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&self.body).expect("writing to memory");
@@ -162,14 +162,14 @@ impl Reply {
         self
     }
 
-    /// Sends `length` bytes of the body, then nothing more, without closing.
+    /// Sends `length` bytes of the body, then nothing more, without closing the connection.
     pub fn stall_after(mut self, length: usize) -> Reply {
         self.cut = Some(length);
         self.ending = Ending::Silence;
         self
     }
 
-    /// Sends the body byte by byte with a pause before each.
+    /// Sends the body byte by byte, with a pause before each.
     pub fn trickle(mut self, pause: Duration) -> Reply {
         self.pause = Some(pause);
         self
@@ -188,7 +188,7 @@ impl Reply {
         self
     }
 
-    /// Sends a chunk whose length is no number.
+    /// Sends a chunk whose length is not a number.
     pub fn bad_chunk(mut self) -> Reply {
         self.framing = Framing::BadChunk;
         self.ending = Ending::Close;
@@ -204,7 +204,7 @@ impl Reply {
             out.extend(format!("{name}: {value}\r\n").into_bytes());
         }
         match self.framing {
-            // These have no body, and a length would be a lie or a promise.
+            // These statuses have no body, so a length would be wrong.
             Framing::Length if matches!(self.status, 204 | 304) => out.extend(b"\r\n"),
             Framing::Length => {
                 out.extend(format!("Content-Length: {}\r\n\r\n", self.body.len()).into_bytes());
@@ -212,7 +212,7 @@ impl Reply {
             }
             framing => {
                 out.extend(b"Transfer-Encoding: chunked\r\n\r\n");
-                // Two chunks at least, so that a reader must join them.
+                // At least two chunks, so that a reader must join them.
                 for chunk in self.body.chunks(self.body.len().div_ceil(2).max(1)) {
                     out.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
                     out.extend(chunk);

@@ -1,4 +1,4 @@
-//! Certificates that are good, and certificates that must not be accepted.
+//! Valid certificates, and certificates that must not be accepted.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 pub enum TlsCert {
     /// Signed by the returned authority, for `localhost` and `127.0.0.1`.
     Valid,
-    /// The same, but it ended in 2021.
+    /// The same, but it expired in 2021.
     Expired,
     /// Signed by itself.
     SelfSigned,
@@ -23,7 +23,7 @@ pub enum TlsCert {
     WrongHost,
 }
 
-/// A certificate, its key, the PEM of the authority, and what the authority signs with.
+/// A certificate and its key, and the authority: its PEM, and what it signs with.
 pub(crate) struct Issued {
     pub(crate) certificate: Certificate,
     pub(crate) key: KeyPair,

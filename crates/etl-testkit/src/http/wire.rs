@@ -11,12 +11,12 @@ pub struct Received {
     pub target: String,
     /// Names as sent, in the order sent.
     pub headers: Vec<(String, String)>,
-    /// The body, after chunks were joined; compressed if it came compressed.
+    /// The body, with chunks joined; compressed if it was sent compressed.
     pub body: Vec<u8>,
 }
 
 impl Received {
-    /// The first header of this name, in any case.
+    /// The first header of this name, in upper or lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -47,7 +47,7 @@ impl<S: Write> Write for Buffered<S> {
     }
 }
 
-/// The next request, or nothing when the client is done.
+/// The next request; `None` when the client is done.
 pub(crate) fn read_request(stream: &mut Buffered<impl Read + Write>) -> io::Result<Option<Received>> {
     let first = read_line(stream)?;
     let mut words = first.split(' ');

@@ -1,4 +1,4 @@
-//! What a test has of a server for itself.
+//! The part of a server that a test has to itself.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use super::{Address, PASSWORD, USER, poll};
 /// The database in which [`super::Server::space`] makes schemas.
 const SHARED: &str = "postgres";
 
-/// A schema or a database of a test's own, dropped with all that is in it when this is dropped.
+/// A schema or a database of a test's own, dropped with everything in it when this is dropped.
 #[derive(Debug)]
 pub struct Space {
     address: Address,
@@ -41,7 +41,7 @@ impl Space {
         &self.database
     }
 
-    /// The environment of a program that is to work here as the superuser, by TCP.
+    /// The environment for a program that works here as the superuser, over TCP.
     pub fn env(&self) -> Vec<(String, String)> {
         self.env_of(USER, PASSWORD)
     }
@@ -78,7 +78,7 @@ impl Space {
         run(&self.address, &self.database, &self.schema, statements);
     }
 
-    /// The rows of a query in the text the server gives them: `1|2.5|text|NULL`.
+    /// The rows of a query, as the server prints them: `1|2.5|text|NULL`.
     ///
     /// # Panics
     /// If it fails.
@@ -87,10 +87,10 @@ impl Space {
         rows(&mut self.connect(), query)
     }
 
-    /// The one number that a query gives.
+    /// The single number that a query returns.
     ///
     /// # Panics
-    /// If it fails, or gives anything else.
+    /// If it fails, or returns anything else.
     #[track_caller]
     pub fn count(&self, query: &str) -> i64 {
         let rows = self.rows(query);
@@ -98,7 +98,7 @@ impl Space {
         number.unwrap_or_else(|| panic!("{query}: not one number: {rows:?}"))
     }
 
-    /// Asks again and again until the first row is this one.
+    /// Repeats the query until its first row is this one.
     ///
     /// # Panics
     /// If the query fails, or after a minute.
@@ -112,10 +112,10 @@ impl Space {
     /// Creates a role that can log in and has these privileges, each as in
     /// [GRANT](https://www.postgresql.org/docs/15/sql-grant.html): `USAGE ON SCHEMA s`, `SELECT ON items`.
     ///
-    /// Roles belong to the whole server: the name gets an ending that no other test has.
+    /// Roles belong to the whole server, so the name gets a suffix that no other test has.
     ///
     /// # Panics
-    /// If it cannot be created, or a privilege not granted.
+    /// If it cannot be created, or a privilege cannot be granted.
     #[track_caller]
     pub fn role(&self, name: &str, grants: &[&str]) -> Role<'_> {
         let (name, password) = (unique(name), unique("password"));
@@ -131,7 +131,7 @@ impl Space {
 impl Drop for Space {
     fn drop(&mut self) {
         let drop = if self.database == SHARED {
-            // What still holds a lock here would otherwise hold up the test, too.
+            // Whatever still holds a lock here would otherwise hold up the test too.
             format!("SET lock_timeout = '20s'; DROP SCHEMA {} CASCADE", self.schema)
         } else {
             format!("DROP DATABASE {} WITH (FORCE)", self.database)
@@ -140,7 +140,7 @@ impl Drop for Space {
     }
 }
 
-/// A login of a [`Space`]. Dropping it drops the role and what it owns there.
+/// A role of a [`Space`] that can log in. Dropping it drops the role and whatever it owns there.
 #[derive(Debug)]
 pub struct Role<'a> {
     space: &'a Space,
@@ -154,7 +154,7 @@ impl Role<'_> {
         &self.name
     }
 
-    /// The environment of a program that is to work as this role.
+    /// The environment for a program that works as this role.
     pub fn env(&self) -> Vec<(String, String)> {
         self.space.env_of(&self.name, &self.password)
     }
@@ -177,7 +177,7 @@ fn run(address: &Address, database: &str, schema: &str, statements: &str) {
     done(statements, client.batch_execute(statements));
 }
 
-/// Runs the statements of a drop. A server that is not there has nothing to drop.
+/// Runs the statements of a drop. A server that is gone has nothing to drop.
 fn clean(address: &Address, database: &str, statements: &str) {
     if let Ok(mut client) = address.connect(database, "public") {
         let result = client.batch_execute(statements);
@@ -199,7 +199,7 @@ fn rows(client: &mut Client, query: &str) -> Vec<String> {
     done(query, client.simple_query(query)).into_iter().filter_map(row).collect()
 }
 
-/// The error of the crate `postgres` says no more than "db error" without its source.
+/// Unwraps a result. Without its source, an error of the crate `postgres` says no more than "db error".
 #[track_caller]
 fn done<T>(what: &str, result: Result<T, postgres::Error>) -> T {
     match result {

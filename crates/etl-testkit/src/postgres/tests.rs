@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use super::*;
 use crate::run::{Cmd, Ran, Signal, temp_dir};
 
-/// Another process, by TCP.
+/// Asks from another process, over TCP.
 fn psql(env: Vec<(String, String)>, query: &str) -> Ran {
     let cmd = env.into_iter().fold(Cmd::new("psql"), |cmd, (name, value)| cmd.env(name, value));
     cmd.args(["-X", "-A", "-t", "-c", query]).run()
@@ -134,7 +134,7 @@ fn a_server_of_ones_own_is_stopped_and_started_again() {
     assert!(!folder.exists() && TcpStream::connect(address).is_err());
 }
 
-/// The child of the next test: starts a server, says where it is, and waits.
+/// The child process of the next test: starts a server, reports where it is, and waits.
 #[test]
 fn child() {
     let Some(report) = env::var_os("ETL_TEST_REPORT") else { return };
@@ -164,7 +164,8 @@ fn a_killed_process_leaves_no_server() {
     child.kill(Signal::KILL);
     child.finish().fails(137);
     poll("the end of the server", || !Path::new(folder).exists());
-    // `pg_ctl` waits for the pid file to go, a moment before the process does; that of one nobody has waited for is empty.
+    // `pg_ctl` waits until the pid file is gone, which is a moment before the process is; the command line of a process
+    // that nobody has waited for is empty.
     poll("the end of its process", || command_line().is_empty());
     assert!(TcpStream::connect(address).is_err());
 }

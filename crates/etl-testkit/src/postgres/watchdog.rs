@@ -1,4 +1,4 @@
-//! A shell that outlives its owner by one command, so that what it started ends even if the owner is killed.
+//! A shell that outlives its owner by one command, so that whatever it started ends even if the owner is killed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,8 +9,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::process::geteuid;
 
-/// Runs the lines of its stdin and prints their exit codes. Its stdin ends with its owner, however that ends: then it
-/// runs `$1` and removes the folder. A code nobody reads any more must not end the shell (SIGPIPE), hence the subshell.
+/// Runs the lines of its stdin and prints their exit codes. Its stdin ends when its owner does, in whatever way; then it
+/// runs `$1` and removes the folder. A code that nobody reads any more must not end the shell (SIGPIPE), hence the
+/// subshell.
 const SCRIPT: &str = r#"
 while read -r line; do eval "$line" </dev/null >>log 2>&1; (echo $?); done
 eval "$1" </dev/null >>log 2>&1
@@ -27,10 +28,10 @@ pub(crate) struct Watchdog {
 impl Watchdog {
     /// Starts the shell in a new folder that holds these files.
     ///
-    /// PostgreSQL and pgbouncer refuse to run as root, for whom the shell and the folder become those of the user
-    /// that Debian's packages create.
+    /// PostgreSQL and pgbouncer refuse to run as root, so for root the shell and the folder belong to the user that
+    /// Debian's packages create.
     pub(crate) fn start(files: &[(&str, &str)], at_end: &str) -> Watchdog {
-        // Not TMPDIR: the path of a socket has at most 107 bytes (unix(7)).
+        // Not TMPDIR: the path of a socket may have at most 107 bytes (unix(7)).
         let folder =
             tempfile::Builder::new().prefix("etl-test-").tempdir_in("/tmp").expect("a temporary folder");
         for (name, text) in files {
@@ -54,7 +55,7 @@ impl Watchdog {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // A Ctrl-C on the terminal is for the owner.
+            // Ctrl-C on the terminal is for the owner.
             .process_group(0)
             .spawn()
             .expect("a shell");
@@ -73,7 +74,7 @@ impl Watchdog {
         fs::write(&path, text).unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
     }
 
-    /// Runs one line of shell, says whether it succeeded.
+    /// Runs one line of shell and returns whether it succeeded.
     pub(crate) fn try_run(&mut self, command: &str) -> bool {
         let commands = self.commands.as_mut().expect("open until it is dropped");
         writeln!(commands, "{command}").expect("the shell reads");
@@ -87,7 +88,7 @@ impl Watchdog {
         assert!(self.try_run(command), "{command} failed:\n{}", self.log());
     }
 
-    /// What its commands have said.
+    /// What its commands have printed.
     pub(crate) fn log(&self) -> String {
         let read = |name| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}{}", read("log"), read("server.log"))
@@ -101,7 +102,7 @@ impl Drop for Watchdog {
     }
 }
 
-/// PostgreSQL takes a key that only its owner can read.
+/// Writes a file that only its owner can read; PostgreSQL accepts a key in no other.
 pub(super) fn write(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -109,7 +110,7 @@ pub(super) fn write(path: &Path, text: &str) {
         .unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
 }
 
-/// Where the programs of the servers are looked for: `PATH`, then where Debian puts daemons and its newest PostgreSQL.
+/// Where the servers' programs are looked for: in `PATH`, then where Debian puts daemons and its newest PostgreSQL.
 pub fn search_path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin");

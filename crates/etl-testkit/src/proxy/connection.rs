@@ -1,4 +1,4 @@
-//! One connection through the proxy: two streams, a thread for each direction.
+//! One connection through the proxy: two streams, and a thread for each direction.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,7 +14,7 @@ pub(super) struct Connection {
     client: TcpStream,
     server: TcpStream,
     ended: OnceLock<Ending>,
-    /// What happens to the reply to the COMMIT that the server has been sent.
+    /// What happens to the reply to the COMMIT that was sent to the server.
     awaited: Mutex<Option<AtCommit>>,
 }
 
@@ -41,8 +41,8 @@ impl Connection {
         for stream in [&self.client, &self.server] {
             let _ = match ending {
                 Ending::Close => stream.shutdown(Shutdown::Both),
-                // Closing a socket that lingers for no time sends RST instead of FIN; both threads must leave it
-                // first. This half of a shutdown sends nothing, and wakes who reads.
+                // Closing a socket with a linger time of zero sends RST instead of FIN; both threads must leave it
+                // first. Shutting down the reading half sends nothing, and wakes whoever reads.
                 Ending::Reset => rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))
                     .map_err(io::Error::from)
                     .and_then(|()| stream.shutdown(Shutdown::Read)),
@@ -50,7 +50,7 @@ impl Connection {
         }
     }
 
-    /// Serves both directions to their end. The last owner of the connection closes it.
+    /// Serves both directions until they end. The last owner of the connection closes it.
     pub(super) fn serve(&self, shared: &Shared) {
         let way = |direction| Way { connection: self, shared, direction, passed: 0 };
         thread::scope(|scope| {
@@ -59,7 +59,7 @@ impl Connection {
         });
     }
 
-    /// The end of one direction is passed on; anything but an end of file ends both.
+    /// Passes the end of one direction on; anything but end of file ends both directions.
     fn half(&self, direction: Direction, result: io::Result<()>) {
         match result {
             Err(_) => self.end(Ending::Close),
@@ -125,7 +125,7 @@ impl Way<'_> {
         self.pass(&frames.rest())
     }
 
-    /// None at the end of file.
+    /// `None` at end of file.
     fn read(&self) -> io::Result<Option<Vec<u8>>> {
         let mut chunk = vec![0; 64 * 1024];
         let length = self.connection.ends(self.direction).0.read(&mut chunk)?;

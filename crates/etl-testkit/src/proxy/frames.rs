@@ -1,15 +1,15 @@
-//! Cuts a connection's bytes into PostgreSQL's messages, as far as the proxy cares.
+//! Cuts a connection's bytes into PostgreSQL's messages, as far as the proxy needs them.
 //!
-//! A message is a byte that tells its type and a length of four bytes, which counts itself; the client's first has
-//! no type (PostgreSQL, chapter 55.7).
+//! A message starts with a byte for its type and a length of four bytes, which counts itself but not the type. The
+//! client's first message has no type (PostgreSQL, chapter 55.7).
 
 /// A longer message is of no interest, whatever its type.
 const LIMIT: usize = 64 * 1024;
 
-/// `SSLRequest` and `GSSENCRequest`, before which nothing is sent and after which one byte is the answer.
+/// `SSLRequest` and `GSSENCRequest`, before which nothing is sent and which are answered with one byte.
 const ENCRYPTION_REQUESTS: [[u8; 8]; 2] = [[0, 0, 0, 8, 4, 210, 22, 47], [0, 0, 0, 8, 4, 210, 22, 48]];
 
-/// Some bytes of the connection; all pieces together are all its bytes, but for requests of encryption.
+/// Some bytes of the connection. All pieces together are all its bytes, except for requests for encryption.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     /// A whole message of a type that is of interest.
@@ -26,9 +26,9 @@ pub(super) struct Frames {
     types: &'static [u8],
     /// Whether the next message has a type.
     typed: bool,
-    /// The bytes that wait for the rest of their message.
+    /// Bytes that wait for the rest of their message.
     held: Vec<u8>,
-    /// How many bytes to come belong to a message of no interest.
+    /// How many of the following bytes belong to a message of no interest.
     passing: usize,
 }
 
@@ -41,7 +41,7 @@ impl Frames {
         Frames { typed: true, ..Frames::of_client(types) }
     }
 
-    /// Takes bytes in, gives out what can go on.
+    /// Takes bytes in and returns the pieces that are complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let held = [&self.held, bytes].concat();
         let mut pieces = Vec::new();
@@ -69,7 +69,7 @@ impl Frames {
         self.held
     }
 
-    /// How many of these bytes are ready, and whether they are a message of interest; none: more must come.
+    /// How many of these bytes are ready, and whether they are a message of interest; `None` if more bytes are needed.
     fn next(&mut self, bytes: &[u8]) -> Option<(usize, bool)> {
         if bytes.is_empty() {
             return None;
@@ -79,12 +79,12 @@ impl Frames {
             let length = bytes.get(head..head + 4)?;
             let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
             let whole = head + length;
-            // The first message is short and must be seen whole, to tell a request of encryption.
+            // The first message must be seen whole if it is as short as a request for encryption.
             let interesting = self.typed && self.types.contains(&bytes[0]);
             if (interesting || whole == 8 && !self.typed) && (4..=LIMIT).contains(&length) {
                 return (bytes.len() >= whole).then_some((whole, interesting));
             }
-            // A length that cannot be is no PostgreSQL: all that comes passes.
+            // An impossible length is not PostgreSQL's protocol: everything that follows passes.
             self.passing = if length < 4 { usize::MAX } else { whole };
         }
         let ready = self.passing.min(bytes.len());

@@ -20,7 +20,7 @@ fn client(space: &Space, proxy: &Proxy) -> Client {
         .connect(NoTls)
         .unwrap();
     client.batch_execute("BEGIN").unwrap();
-    // Its statement is closed without waiting for the answer: COMMIT is sent before that comes.
+    // Its statement is closed without waiting for the answer, so COMMIT is sent before the answer arrives.
     client.execute("INSERT INTO items VALUES (1)", &[]).unwrap();
     client
 }

@@ -1,4 +1,4 @@
-//! A command under way: talked to, signalled, waited for.
+//! A running command, which can be written to, signalled and waited for.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -29,7 +29,7 @@ pub fn wait_until(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -61,7 +61,7 @@ impl Running {
     /// Writes to the stdin that [`super::Cmd::stdin_open`] left open.
     ///
     /// # Panics
-    /// If it is closed, or the program reads no more.
+    /// If it is closed, or the program no longer reads it.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stdin.as_mut().expect("stdin is open").write_all(bytes.as_ref()).expect("stdin is read");
     }
@@ -74,12 +74,12 @@ impl Running {
     /// Sends it a signal.
     ///
     /// # Panics
-    /// If it has ended and was waited for.
+    /// If it has ended and has been waited for.
     pub fn kill(&self, signal: Signal) {
         kill_process(pid(&self.child), signal).expect("the process is there");
     }
 
-    /// Waits until its stdout contains this text; gives back all of it so far.
+    /// Waits until its stdout contains this text, and returns all of stdout so far.
     ///
     /// # Panics
     /// If stdout ends without it, or after a minute.
@@ -88,7 +88,7 @@ impl Running {
         self.stdout.wait_for(text)
     }
 
-    /// Waits until its stderr contains this text; gives back all of it so far.
+    /// Waits until its stderr contains this text, and returns all of stderr so far.
     ///
     /// # Panics
     /// If stderr ends without it, or after a minute.
@@ -97,10 +97,10 @@ impl Running {
         self.stderr.wait_for(text)
     }
 
-    /// Waits until it has read all that its open stdin was given, and waits for more.
+    /// Waits until it has read everything written to its open stdin and is waiting for more.
     ///
     /// # Panics
-    /// If stdin is closed, or the process ends, or after a minute.
+    /// If stdin is closed, if the process ends, or after a minute.
     #[track_caller]
     pub fn wait_until_it_reads(&self) {
         let stdin = self.stdin.as_ref().expect("stdin is open");
@@ -108,7 +108,7 @@ impl Running {
         wait_until("it reads its stdin", || empty() && self.sleeps());
     }
 
-    /// Whether its main thread waits for something (proc(5), `state`).
+    /// Whether its main thread is waiting for something (proc(5), `state`).
     fn sleeps(&self) -> bool {
         let stat = self.proc("stat");
         let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
@@ -116,7 +116,7 @@ impl Running {
         state == Some('S')
     }
 
-    /// The most memory it ever had in use, in KiB (proc(5), `VmHWM`).
+    /// The most memory it has ever had in use, in KiB (proc(5), `VmHWM`).
     ///
     /// # Panics
     /// If it has ended.
@@ -130,7 +130,7 @@ impl Running {
         fs::read_to_string(format!("/proc/{}/{file}", self.id())).expect("the process is there")
     }
 
-    /// Closes its stdin and waits for its end. After a minute it is killed, which its code then says.
+    /// Closes its stdin and waits until it ends. After a minute it is killed, which its exit code then says.
     ///
     /// # Panics
     /// If it cannot be waited for.
@@ -139,7 +139,7 @@ impl Running {
         self.wait()
     }
 
-    /// As [`Running::finish`], with a stdin that stays open as long as the program runs.
+    /// As [`Running::finish`], but its stdin stays open as long as the program runs.
     ///
     /// # Panics
     /// If it cannot be waited for.
@@ -157,7 +157,7 @@ fn pid(child: &Child) -> Pid {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process has a pid")
 }
 
-/// What a pipe has brought so far, read by a thread of its own.
+/// What has come through a pipe so far, read by a thread of its own.
 #[derive(Debug)]
 struct Collected {
     shared: Arc<(Mutex<Gathered>, Condvar)>,

@@ -1,4 +1,4 @@
-//! Records that leave out fields, in whatever order, of whichever scanner.
+//! Records that leave out fields, in any order, from either scanner.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use etl_stream::json::Scanner;
 
 use crate::{Checker, Column, Row, Schema, Type, UnknownFields};
 
-/// A checker that has met other records reads the same as a new one.
+/// A checker that has seen other records reads a record as a new one does.
 #[test]
 fn what_came_before_changes_nothing() {
     let names = ["id", "a", "b", "c", "d"];

@@ -1,4 +1,4 @@
-//! Which values each type and rule takes, and what is said of the others.
+//! Which values each type and rule accepts, and what is said about the others.
 
 use std::sync::Arc;
 
