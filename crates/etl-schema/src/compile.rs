@@ -33,7 +33,7 @@ fn compile(name: &str, document: &Value) -> Result<Schema, String> {
         return Err(format!("$schema: only {DRAFT} is understood"));
     }
     if keywords.text("type")?.is_some_and(|ty| ty != "object") {
-        return Err("type: a record is an object".into());
+        return Err("type: a record must be an object".into());
     }
     let required = keywords.names("required")?;
     let additional = match keywords.take("additionalProperties") {
@@ -54,7 +54,7 @@ fn compile(name: &str, document: &Value) -> Result<Schema, String> {
     }
     let find = |keyword: &str, wanted: &str| {
         let position = columns.iter().position(|column: &Column| column.name == wanted);
-        position.ok_or_else(|| format!("{keyword}: there is no property {wanted:?}"))
+        position.ok_or_else(|| format!("{keyword}: property {wanted:?} does not exist"))
     };
     for wanted in &required {
         find("required", wanted)?;
@@ -66,7 +66,7 @@ fn compile(name: &str, document: &Value) -> Result<Schema, String> {
             return Err(format!("x-key: property {wanted:?} must be required and not nullable"));
         }
         if key.contains(&position) {
-            return Err(format!("x-key: property {wanted:?} comes twice"));
+            return Err(format!("x-key: property {wanted:?} is listed twice"));
         }
         key.push(position);
     }
@@ -74,7 +74,7 @@ fn compile(name: &str, document: &Value) -> Result<Schema, String> {
     if let Some(column) = time.map(|position| &columns[position])
         && !matches!(column.ty, Type::Date | Type::Timestamp | Type::TimestampTz)
     {
-        return Err(format!("x-time: property {:?} is no time", column.name));
+        return Err(format!("x-time: property {:?} is not a date or time", column.name));
     }
     let schema = Schema {
         name: name.to_owned(),

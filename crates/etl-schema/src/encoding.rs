@@ -28,7 +28,7 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 
 /// Appends the bytes of a base64 text (RFC 4648, padded, without spare bits) and returns their range.
 pub(crate) fn decode_base64(text: &str, out: &mut Vec<u8>) -> Result<(u32, u32), &'static str> {
-    const BAD: &str = "is no base64 (RFC 4648, with padding)";
+    const BAD: &str = "is not base64 (RFC 4648, with padding)";
     let start = out.len() as u32;
     let text = text.as_bytes();
     if !text.len().is_multiple_of(4) {

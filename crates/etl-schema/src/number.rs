@@ -127,7 +127,7 @@ pub(crate) fn integer(text: &str) -> Result<i64, &'static str> {
         return Ok(if negative { -magnitude } else { magnitude });
     }
     let exact = Exact::new(text);
-    exact.to_i64().ok_or(if exact.is_integer() { "is out of range for 64 bits" } else { "is no integer" })
+    exact.to_i64().ok_or(if exact.is_integer() { "is out of range for 64 bits" } else { "is not an integer" })
 }
 
 #[cfg(test)]
@@ -152,11 +152,11 @@ mod tests {
             ("-9223372036854775809", Err("is out of range for 64 bits")),
             ("1e19", Err("is out of range for 64 bits")),
             ("1e99999999999999999999", Err("is out of range for 64 bits")),
-            ("1e-99999999999999999999", Err("is no integer")),
+            ("1e-99999999999999999999", Err("is not an integer")),
             ("0e99999999999999999999", Ok(0)),
             ("9007199254740993", Ok(9_007_199_254_740_993)),
-            ("1.5", Err("is no integer")),
-            ("9007199254740993.1", Err("is no integer")),
+            ("1.5", Err("is not an integer")),
+            ("9007199254740993.1", Err("is not an integer")),
         ];
         for (text, expected) in cases {
             assert_eq!(integer(text), expected, "{text}");

@@ -79,8 +79,7 @@ fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> R
             (Cell::Decimal(raw), None)
         }
         _ => {
-            let x = float(ty, text)
-                .ok_or_else(|| refuse(value, "is out of the range of the column's numbers"))?;
+            let x = float(ty, text).ok_or_else(|| refuse(value, "is out of range for the column's type"))?;
             // A single is not the double nearest to its text, so it says nothing about a bound.
             (Cell::Double(x), matches!(ty, Type::Double).then_some(x))
         }
@@ -103,10 +102,10 @@ fn within(precision: Option<(u32, u32)>, text: &str) -> Result<(), String> {
     let Some((digits, scale)) = precision else { return Ok(()) };
     let exact = Exact::new(text);
     if exact.whole_digits() > i64::from(digits - scale) {
-        return Err(format!("has more than {} digits before the point", digits - scale));
+        return Err(format!("has more than {} digits before the decimal point", digits - scale));
     }
     if exact.fraction_digits() > i64::from(scale) {
-        return Err(format!("has more than {scale} digits behind the point"));
+        return Err(format!("has more than {scale} digits after the decimal point"));
     }
     Ok(())
 }
@@ -156,14 +155,14 @@ fn read_text(
         Type::Date => time::parse_date(text).map(Cell::Date),
         Type::Timestamp => time::parse_timestamp(text).map(Cell::Timestamp),
         Type::TimestampTz => time::parse_timestamptz(text).map(Cell::TimestampTz),
-        Type::Uuid => parse_uuid(text).map(|uuid| scratch.keep_uuid(uuid)).ok_or("is no UUID"),
+        Type::Uuid => parse_uuid(text).map(|uuid| scratch.keep_uuid(uuid)).ok_or("is not a UUID"),
         Type::Bytes => decode_base64(text, &mut scratch.bytes).map(|(start, end)| Cell::Bytes(start, end)),
         Type::Decimal { precision } => match json::scan_value(text) {
             Ok(number) if number.kind == Kind::Number && number.raw.len() == text.len() => {
                 within(*precision, text).map_err(|what| refuse(value, what))?;
                 Ok(Cell::Decimal(kept))
             }
-            _ => Err("is no decimal number"),
+            _ => Err("is not a decimal number"),
         },
         _ => return Err(wrong_type(ty, value)),
     };

@@ -28,7 +28,7 @@ impl Schema {
         check_name(name)?;
         let text = document(name).ok_or_else(|| {
             let known = names().collect::<Vec<_>>().join(", ");
-            Fault::config(format!("unknown schema {name:?}; known are {known}"))
+            Fault::config(format!("unknown schema {name:?}; known schemas: {known}"))
         })?;
         parse(name, text)
     }
@@ -74,7 +74,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::config(format!(
-        "{name:?} is no schema name: it starts with one of a-z and 0-9, and goes on with these, `_`, `.` or `-`"
+        "{name:?} is not a schema name: it must begin with a-z or 0-9 and continue with these, `_`, `.` or `-`"
     )))
 }
 

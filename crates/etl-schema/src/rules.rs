@@ -132,7 +132,7 @@ impl Rules {
         }
         if let Some(maximum) = self.maximum.as_ref().filter(|bound| bound.compare(text, approximate).is_gt())
         {
-            return Err(format!("is more than the maximum {}", maximum.text));
+            return Err(format!("is greater than the maximum {}", maximum.text));
         }
         self.allows(|literal| {
             matches!(literal, Literal::Number(number) if Exact::new(number).compare(&Exact::new(text)).is_eq())

@@ -141,7 +141,7 @@ impl Schema {
         for column in key {
             let position = schema
                 .position(column)
-                .ok_or_else(|| Fault::config(format!("schema {name}: the key {column:?} is no column")))?;
+                .ok_or_else(|| Fault::config(format!("schema {name}: the key {column:?} is not a column")))?;
             schema.columns[position].nullable = false;
             schema.columns[position].required = true;
             schema.key.push(position);
@@ -169,7 +169,7 @@ impl Schema {
                 return fault(format!("property {name:?}: its name is longer than 63 bytes"));
             }
             if name.contains(char::is_control) {
-                return fault(format!("property {name:?}: its name has a control character"));
+                return fault(format!("property {name:?}: its name contains a control character"));
             }
             if name == "_etl" {
                 return fault("property \"_etl\": the name is reserved for control lines".into());
@@ -178,7 +178,9 @@ impl Schema {
         }
         folded.sort();
         match folded.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => fault(format!("properties {:?} and {:?} become one column", pair[0].1, pair[1].1)),
+            Some(pair) => {
+                fault(format!("properties {:?} and {:?} would become one column", pair[0].1, pair[1].1))
+            }
             None => Ok(()),
         }
     }

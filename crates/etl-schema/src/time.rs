@@ -26,8 +26,8 @@ pub(crate) fn date(text: &[u8]) -> Result<i32, &'static str> {
     }
 }
 
-const NO_DATE: &str = "is no date YYYY-MM-DD";
-const NO_TIME: &str = "is no RFC 3339 date and time";
+const NO_DATE: &str = "is not a date (YYYY-MM-DD)";
+const NO_TIME: &str = "is not an RFC 3339 date and time";
 
 /// Microseconds since 1970-01-01T00:00:00Z of an RFC 3339 date and time, which must have a zone.
 ///
@@ -84,7 +84,7 @@ fn in_range(micros: i64) -> Result<i64, &'static str> {
     if (FIRST_DAY * DAY..(LAST_DAY + 1) * DAY).contains(&micros) {
         Ok(micros)
     } else {
-        Err("is outside of the years 0001 to 9999")
+        Err("is outside the years 0001 to 9999")
     }
 }
 
@@ -153,7 +153,7 @@ fn date_of(date: &[u8; 10], malformed: &'static str) -> Result<i32, &'static str
     let length = MONTHS.get(month as usize).copied().unwrap_or(0);
     let leap = month == 2 && day == 29 && is_leap(year);
     if year == 0 || day == 0 || day > length && !leap {
-        return Err("is no day of the calendar");
+        return Err("is not a day of the calendar");
     }
     Ok(days_from_civil(year, month, day))
 }

@@ -140,13 +140,13 @@ impl Type {
     /// What a value of the type is called in a message.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
-            Type::Text { .. } => "a text",
+            Type::Text { .. } => "a string",
             Type::Integer { .. } => "an integer",
             Type::Double | Type::Float | Type::Decimal { .. } => "a number",
             Type::Boolean => "true or false",
             Type::Date => "a date (YYYY-MM-DD)",
-            Type::Timestamp => "a date and time without zone",
-            Type::TimestampTz => "a date and time with zone (RFC 3339)",
+            Type::Timestamp => "a date and time without a zone",
+            Type::TimestampTz => "a date and time with a zone (RFC 3339)",
             Type::Uuid => "a UUID",
             Type::Bytes => "bytes in base64",
             Type::Json => "JSON of the declared type",

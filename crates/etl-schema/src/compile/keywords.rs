@@ -13,7 +13,7 @@ pub(super) struct Keywords<'a> {
 
 impl<'a> Keywords<'a> {
     pub(super) fn new(document: &'a Value) -> Result<Keywords<'a>, String> {
-        let map: &Map<_, _> = document.as_object().ok_or("a schema is an object")?;
+        let map: &Map<_, _> = document.as_object().ok_or("a schema must be an object")?;
         let left = map.iter().map(|(keyword, value)| (keyword.as_str(), value));
         Ok(Keywords { left: left.filter(|(keyword, _)| !PURE.contains(keyword)).collect() })
     }

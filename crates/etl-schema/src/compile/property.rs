@@ -78,11 +78,11 @@ fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
                 nullable = true;
                 continue;
             }
-            _ => return Err(format!("type: {name} is none of JSON Schema's")),
+            _ => return Err(format!("type: {name} is not a JSON Schema type")),
         });
     }
     if kinds == Kinds::NONE {
-        return Err("type: a column of nothing but null".into());
+        return Err("type: a column cannot hold only null".into());
     }
     Ok((kinds, nullable))
 }
@@ -108,7 +108,7 @@ fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
     match (keywords.text("contentEncoding")?, &format) {
         (None, _) => Ok(format),
         (Some("base64"), None) => Ok(Some(Type::Bytes)),
-        (Some("base64"), Some(_)) => Err("format and contentEncoding exclude each other".into()),
+        (Some("base64"), Some(_)) => Err("format and contentEncoding cannot be used together".into()),
         (Some(other), _) => Err(format!("contentEncoding: {other:?} is not supported")),
     }
 }
@@ -198,7 +198,7 @@ fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Vec<Literal>>, String>
         (None, Some(list)) => {
             list.as_array().filter(|list| !list.is_empty()).ok_or("enum: not a list of values")?
         }
-        (Some(_), Some(_)) => return Err("enum and const exclude each other".into()),
+        (Some(_), Some(_)) => return Err("enum and const cannot be used together".into()),
     };
     let literals: Result<_, String> = list.iter().map(literal).collect();
     literals.map(Some).map_err(|what| format!("enum or const: {what}"))
@@ -210,7 +210,7 @@ fn literal(value: &Value) -> Result<Literal, String> {
         Value::Bool(value) => Literal::Bool(*value),
         Value::Number(number) => Literal::Number(number.to_string()),
         Value::String(text) => Literal::Text(text.clone()),
-        _ => return Err(format!("{value} is no scalar")),
+        _ => return Err(format!("{value} is not a scalar")),
     })
 }
 

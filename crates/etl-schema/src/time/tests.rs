@@ -20,7 +20,7 @@ fn dates() {
     for text in
         ["2026-02-29", "1900-02-29", "2026-13-01", "2026-00-01", "2026-01-00", "2026-04-31", "0000-01-01"]
     {
-        assert_eq!(parse_date(text), Err("is no day of the calendar"), "{text}");
+        assert_eq!(parse_date(text), Err("is not a day of the calendar"), "{text}");
     }
     for text in
         ["", "2026-1-01", "2026-01-01 ", "26-01-01", "+026-01-01", "2026/01/01", "20260101", "２026-01-01"]
@@ -53,11 +53,11 @@ fn moments() {
         ("2026-11-23T24:00:00Z", "has a time of day out of range"),
         ("2026-11-23T23:60:00Z", "has a time of day out of range"),
         ("2026-11-23T23:00:61Z", "has a time of day out of range"),
-        ("2026-02-30T00:00:00Z", "is no day of the calendar"),
+        ("2026-02-30T00:00:00Z", "is not a day of the calendar"),
         ("2026-11-23T02:00:00+16:00", "has a zone offset out of range"),
         ("2026-11-23T02:00:00+02:60", "has a zone offset out of range"),
-        ("0001-01-01T00:00:00+01:00", "is outside of the years 0001 to 9999"),
-        ("9999-12-31T23:59:60Z", "is outside of the years 0001 to 9999"),
+        ("0001-01-01T00:00:00+01:00", "is outside the years 0001 to 9999"),
+        ("9999-12-31T23:59:60Z", "is outside the years 0001 to 9999"),
         ("2016-12-31T23:59:60.5Z", "has a time of day out of range"),
         ("2026-11-23", NO_TIME),
         ("2026-11-23T02:00Z", NO_TIME),
@@ -117,7 +117,7 @@ fn plainly(text: &[u8]) -> Result<(i64, usize), &'static str> {
     let leap = i64::from(year % 4 == 0 && year % 100 != 0 || year % 400 == 0);
     let lengths = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     if year == 0 || !(1..=12).contains(&month) || day == 0 || day > lengths[month as usize - 1] {
-        return Err("is no day of the calendar");
+        return Err("is not a day of the calendar");
     }
     let before = year - 1;
     let days = before * 365 + before / 4 - before / 100

@@ -102,7 +102,7 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
             "\"abcd\" is longer than the 3 characters of its column",
         ),
         (r#"{"type":"string"}"#, "char(3)", "\"ab  \"", "is longer than the 3 characters of its column"),
-        (r#"{"type":"string"}"#, "date", "\"24.11.2026\"", "\"24.11.2026\" is no date YYYY-MM-DD"),
+        (r#"{"type":"string"}"#, "date", "\"24.11.2026\"", "\"24.11.2026\" is not a date (YYYY-MM-DD)"),
         (
             r#"{"type":"string"}"#,
             "timestamptz",

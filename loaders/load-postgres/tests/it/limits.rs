@@ -30,7 +30,7 @@ fn extreme_values_are_kept() {
             r#"{"id":4,"i":9223372036854775808}"#,
             "field \"i\": 9223372036854775808 is out of range for 64 bits",
         ),
-        (r#"{"id":4,"f":1e400}"#, "field \"f\": 1e400 is out of the range"),
+        (r#"{"id":4,"f":1e400}"#, "field \"f\": 1e400 is out of range for the column's type"),
         (r#"{"id":4,"n":1e200000}"#, "field \"n\": 1e200000 is out of the range of numeric"),
         (
             r#"{"id":4,"t":"a\u0000b"}"#,

@@ -45,7 +45,7 @@ fn decimals_keep_every_digit() {
     refused(
         &place.load(ARGS, plain(&[too_fine])),
         3,
-        "field \"t\": \"0.00000000001\" has more than 10 digits behind the point",
+        "field \"t\": \"0.00000000001\" has more than 10 digits after the decimal point",
     );
 }
 
@@ -109,7 +109,11 @@ fn doubles_are_the_nearest_to_their_text() {
     }
     assert_eq!(seen, 100_000);
     for out in ["1e309", "1.7976931348623159e308", "1e-324", "-1e-400"] {
-        refused(&place.load(ARGS, plain(&[&format!("{{\"x\":{out}}}")])), 3, "is out of the range");
+        refused(
+            &place.load(ARGS, plain(&[&format!("{{\"x\":{out}}}")])),
+            3,
+            "is out of range for the column",
+        );
     }
 }
 

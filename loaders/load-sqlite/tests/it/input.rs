@@ -41,8 +41,8 @@ fn what_is_no_record_is_refused_with_its_line() {
         (b"{\"id\":2,\"text\":\"a\0b\"}", "a NUL byte inside a string, where it must be escaped"),
         (b"{\"id\":2,\"x\":NaN}", "NaN is no JSON number"),
         (b"{\"id\":2,\"x\":Infinity}", "Infinity is no JSON number"),
-        (b"{\"id\":2,\"x\":1e1000}", "field \"x\": 1e1000 is out of the range"),
-        (b"{\"id\":2,\"x\":1e-1000}", "field \"x\": 1e-1000 is out of the range"),
+        (b"{\"id\":2,\"x\":1e1000}", "field \"x\": 1e1000 is out of range for the column's type"),
+        (b"{\"id\":2,\"x\":1e-1000}", "field \"x\": 1e-1000 is out of range for the column's type"),
         (b"{\"id\":2,\"id\":3}", "the key `id` comes twice"),
         (b"{\"id\":2,\"\\u0069d\":3}", "the key `id` comes twice"),
         (b"{\"id\":2}{\"id\":3}", "two objects on a line"),
@@ -68,10 +68,10 @@ fn what_breaks_the_schema_is_refused_with_its_field() {
         (r#"{"text":"no id"}"#, r#"field "id": required, but missing"#),
         (r#"{"id":null}"#, r#"field "id": null, but the schema does not allow null here"#),
         (r#"{"id":"2"}"#, r#"field "id": expected an integer, found "2""#),
-        (r#"{"id":2.5}"#, r#"field "id": 2.5 is no integer"#),
+        (r#"{"id":2.5}"#, r#"field "id": 2.5 is not an integer"#),
         (r#"{"id":9223372036854775808}"#, r#"field "id": 9223372036854775808 is out of range for 64 bits"#),
         (r#"{"id":2,"small":40000}"#, r#"field "small": 40000 is out of range for 16 bits"#),
-        (r#"{"id":2,"small":10}"#, r#"field "small": 10 is more than the maximum 9"#),
+        (r#"{"id":2,"small":10}"#, r#"field "small": 10 is greater than the maximum 9"#),
         (r#"{"id":2,"small":0}"#, r#"field "small": 0 is less than the minimum 1"#),
         (r#"{"id":2,"color":"blue"}"#, r#"field "color": "blue" is not one of the allowed values"#),
         (r#"{"id":2,"day":"2026-02-29"}"#, r#"field "day""#),
@@ -164,7 +164,7 @@ fn a_schema_whose_columns_fall_together_or_are_too_long_is_refused_before_any_ro
     let place = SqliteFolder::new();
     let property = |name: &str| format!("{:?}:{{\"type\":\"string\"}}", name);
     for (names, said) in [
-        (vec!["a".to_owned(), "A".to_owned()], "properties \"A\" and \"a\" become one column"),
+        (vec!["a".to_owned(), "A".to_owned()], "properties \"A\" and \"a\" would become one column"),
         (vec!["x".repeat(64)], "its name is longer than 63 bytes"),
     ] {
         let properties: Vec<String> = names.iter().map(|name| property(name)).collect();

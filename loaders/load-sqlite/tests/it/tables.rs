@@ -30,7 +30,7 @@ fn a_tables_own_columns_are_a_schema() {
         (r#"{"name":"abcd"}"#, r#"field "name": "abcd" is longer than 3 characters"#),
         (
             r#"{"name":"a","price":12345.5}"#,
-            r#"field "price": 12345.5 has more than 4 digits before the point"#,
+            r#"field "price": 12345.5 has more than 4 digits before the decimal point"#,
         ),
         (r#"{"name":"a","ok":null}"#, r#"field "ok": null, but the schema does not allow null here"#),
         (r#"{"name":"a","seen":"2026-01-01T00:00:00Z"}"#, r#"field "seen""#),
