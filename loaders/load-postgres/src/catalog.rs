@@ -2,20 +2,16 @@
 
 use etl_component::Fault;
 use etl_load::stamp;
+use etl_postgres::names::{quote_literal, quote_nullable};
+use etl_postgres::types::Types;
+use etl_postgres::{Error, Kind, Name, Session, TextRow};
 use etl_schema::{Column as SchemaColumn, Schema};
-use postgres::SimpleQueryRow;
 
 use crate::ledger;
-use crate::names::{Name, quote_literal, quote_nullable};
-use crate::session::{Session, failed};
-use crate::types::{Kind, Made, Types};
 
-/// The first number of a type that is not built in (src/include/access/transam.h, FirstNormalObjectId).
-const FIRST_MADE: u32 = 16_384;
-
-/// What is there under a name, and what this role may do about it.
+/// What has a name, and what this role may do with it.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct Inspected {
     /// The name, with its schema.
     pub(crate) name: Name,
     /// The table, if there is one.
@@ -49,11 +45,11 @@ pub(crate) struct Table {
     /// Whether policies decide which rows can be written, which COPY does not do.
     pub(crate) policies: bool,
     /// Whether a trigger can keep a row out.
-    pub(crate) gated: bool,
+    pub(crate) insert_veto: bool,
     /// Whether a trigger can keep a row as it is.
-    pub(crate) held: bool,
+    pub(crate) update_veto: bool,
     /// Whether a trigger can keep a row from being deleted.
-    pub(crate) keeps: bool,
+    pub(crate) delete_veto: bool,
     /// Whether there are rules ON UPDATE and ON DELETE.
     pub(crate) rules: [bool; 2],
     pub(crate) partitioned: bool,
@@ -87,16 +83,16 @@ impl Column {
     }
 }
 
-/// What is there under this name; one round trip, two where types are that somebody made.
+/// Looks at what has this name; one round trip, two if a column has a type that is not built in.
 ///
 /// # Errors
 /// Those of the server; 78 for what cannot be loaded into.
-pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
+pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault> {
     let what = format!("table {}", name.text());
     let sql = format!("{};{};{}", facts_sql(name), columns_sql(name), unique_sql(name));
-    let results = session.results(&what, &sql).map_err(failed(&what))?;
-    let [facts, columns, unique] = results.as_slice() else { return Err(unexpected(&what)) };
-    let facts = facts.first().ok_or_else(|| unexpected(&what))?;
+    let results = session.results(&what, &sql)?;
+    let [facts, columns, unique] = results.as_slice() else { return Err(Error::unexpected(&what).into()) };
+    let facts = facts.first().ok_or_else(|| Error::unexpected(&what))?;
     let is = |column: &str| facts.get(column) == Some("t");
     let schema = facts.get("schema").map(str::to_owned).or_else(|| name.schema.clone());
     if schema.is_none() {
@@ -116,15 +112,15 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
                 primary,
                 may: privileges.map(is),
                 policies: is("policies"),
-                gated: is("gated"),
-                held: is("held"),
-                keeps: is("keeps"),
+                insert_veto: is("insert_veto"),
+                update_veto: is("update_veto"),
+                delete_veto: is("delete_veto"),
                 rules: ["update_rules", "delete_rules"].map(is),
                 partitioned: facts.get("relkind") == Some("p"),
             })
         }
     };
-    Ok(Found {
+    Ok(Inspected {
         name,
         table,
         ledger: facts.get("ledger").map(|may| may == "t"),
@@ -135,13 +131,6 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Found, Fault> {
         role: facts.get("role").unwrap_or_default().to_owned(),
         read_only: facts.get("read_only") == Some("on"),
     })
-}
-
-fn unexpected(what: &str) -> Fault {
-    Fault::new(
-        etl_component::Class::Protocol,
-        format!("{what}: the server does not answer as PostgreSQL does"),
-    )
 }
 
 fn regclass(name: &Name) -> String {
@@ -175,10 +164,11 @@ fn facts_sql(name: &Name) -> String {
                  (SELECT relid FROM pg_partition_tree(c.oid)))) AS {name}"
         )
     };
-    let (gated, held, keeps) = (trigger(4, "gated"), trigger(16, "held"), trigger(8, "keeps"));
+    let on_row_insert = trigger(4, "insert_veto");
+    let (on_row_update, on_row_delete) = (trigger(16, "update_veto"), trigger(8, "delete_veto"));
     format!(
         "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
-           {on_update}, {on_insert}, {on_delete}, {gated}, {held}, {keeps},
+           {on_update}, {on_insert}, {on_delete}, {on_row_insert}, {on_row_update}, {on_row_delete},
            c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
              WHERE f.relkind = 'f') AS \"foreign\",
            {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -235,7 +225,7 @@ fn unique_sql(name: &Name) -> String {
 }
 
 /// Refuses what rows cannot be copied into, or not as a whole with the ledger.
-fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
+fn refuse_kind(name: &Name, facts: &TextRow) -> Result<(), Fault> {
     let why = match facts.get("relkind") {
         Some("r" | "p") if facts.get("insert_rules") == Some("t") => {
             "has rules ON INSERT, which COPY does not follow"
@@ -254,13 +244,10 @@ fn refuse_kind(name: &Name, facts: &SimpleQueryRow) -> Result<(), Fault> {
     Err(Fault::config(format!("{} {why}", name.text())))
 }
 
-fn read_columns(session: &Session, what: &str, rows: &[SimpleQueryRow]) -> Result<Vec<Column>, Fault> {
-    let number =
-        |row: &SimpleQueryRow, column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok());
-    let made: Vec<u32> =
-        rows.iter().filter_map(|row| number(row, "atttypid")).filter(|oid| *oid >= FIRST_MADE).collect();
-    let types = if made.is_empty() { Types::default() } else { types(session, what, &made)? };
-    let column = |row: &SimpleQueryRow| {
+fn read_columns(session: &Session, what: &str, rows: &[TextRow]) -> Result<Vec<Column>, Fault> {
+    let number = |row: &TextRow, column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok());
+    let types = Types::of(session, what, rows.iter().filter_map(|row| number(row, "atttypid")))?;
+    let column = |row: &TextRow| {
         let text = |column: &str| row.get(column).map(str::to_owned);
         let modifier = row.get("atttypmod").and_then(|text| text.parse().ok()).unwrap_or(-1);
         let kind = number(row, "atttypid").map_or(Kind::Other, |oid| types.kind(oid, modifier));
@@ -281,44 +268,11 @@ fn read_columns(session: &Session, what: &str, rows: &[SimpleQueryRow]) -> Resul
     Ok(rows.iter().map(column).collect())
 }
 
-/// What these types are made of, down to those that are built in.
-fn types(session: &Session, what: &str, oids: &[u32]) -> Result<Types, Fault> {
-    let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "WITH RECURSIVE made AS (
-           SELECT t.oid, t.typtype, t.typname, t.typbasetype, t.typtypmod,
-             CASE t.typcategory WHEN 'A' THEN t.typelem ELSE 0 END AS element
-           FROM pg_type t WHERE t.oid IN ({list})
-           UNION
-           SELECT t.oid, t.typtype, t.typname, t.typbasetype, t.typtypmod,
-             CASE t.typcategory WHEN 'A' THEN t.typelem ELSE 0 END
-           FROM made JOIN pg_type t ON t.oid IN (made.typbasetype, made.element))
-         SELECT made.oid, typtype, typname, typbasetype, typtypmod, element, enumlabel
-         FROM made LEFT JOIN pg_enum ON enumtypid = made.oid ORDER BY made.oid, enumsortorder"
-    );
-    let mut types = Types::default();
-    for row in session.rows(what, &sql).map_err(failed(what))? {
-        let number = |column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-        let (oid, element) = (number("oid"), number("element"));
-        match (row.get("typtype"), row.get("typname")) {
-            (Some("d"), _) => {
-                let modifier = row.get("typtypmod").and_then(|text| text.parse().ok()).unwrap_or(-1);
-                types.add(oid, Made::Domain(number("typbasetype"), modifier));
-            }
-            (Some("e"), _) => types.label(oid, row.get("enumlabel")),
-            _ if element > 0 => types.add(oid, Made::Array(element)),
-            (_, Some("citext")) => types.add(oid, Made::Citext),
-            _ => (),
-        }
-    }
-    Ok(types)
-}
-
 /// The columns of the primary key, and those of each unique index, the primary key's among them.
-fn indexes(rows: &[SimpleQueryRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
+fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
     let (mut primary, mut unique) = (Vec::new(), Vec::new());
     for index in rows.chunk_by(|a, b| a.get("indexrelid") == b.get("indexrelid")) {
-        let column = |row: &SimpleQueryRow| {
+        let column = |row: &TextRow| {
             Some((row.get("attname")?.to_owned(), row.get("equal").unwrap_or("=").to_owned()))
         };
         let columns: Vec<(String, String)> = index.iter().filter_map(column).collect();

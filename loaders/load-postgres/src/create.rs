@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use etl_component::{Class, Fault};
 use etl_load::Settings;
-use postgres::error::SqlState;
+use etl_postgres::names::quote_literal;
+use etl_postgres::{Error, Name, Session};
 
-use crate::names::{Name, quote_literal};
-use crate::plan::{self, Plan};
-use crate::session::{Session, failed};
+use crate::plan::{self, TablePlan};
 use crate::{ledger, stage};
 
 /// How long a statement may wait for a lock: all who come later wait behind it.
@@ -20,15 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes the table and the ledger what the plan needs, and plans again. Two that do so at once both succeed.
 ///
 /// # Errors
-/// 75 if the locks were not to be had; else those of the server and of [`plan::plan`].
-pub(crate) fn make(session: &Session, planned: &Plan, settings: &Settings) -> Result<Plan, Fault> {
+/// 75 if the locks could not be had; else those of the server and of [`plan::plan`].
+pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<TablePlan, Fault> {
     let (started, what) = (Instant::now(), stage::what(planned));
     loop {
         match attempt(session, planned, settings) {
             Ok(()) => break,
-            Err(Trouble::Fault(fault)) => return Err(fault),
-            Err(Trouble::Locked(fault)) => {
-                session.batch(&what, "ROLLBACK").map_err(failed(&what))?;
+            Err(Setback::Final(fault)) => return Err(fault),
+            Err(Setback::Locked(fault)) => {
+                session.batch(&what, "ROLLBACK")?;
                 if started.elapsed() > PATIENCE {
                     return Err(fault);
                 }
@@ -45,28 +44,32 @@ pub(crate) fn make(session: &Session, planned: &Plan, settings: &Settings) -> Re
     Ok(plan)
 }
 
-enum Trouble {
-    Fault(Fault),
-    /// A lock was not to be had within the time.
+/// Why an attempt did not make the table.
+enum Setback {
+    /// Another attempt would end the same.
+    Final(Fault),
+    /// A lock could not be had within the time.
     Locked(Fault),
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Trouble {
-        Trouble::Fault(fault)
+impl From<Fault> for Setback {
+    fn from(fault: Fault) -> Setback {
+        Setback::Final(fault)
     }
 }
 
-fn attempt(session: &Session, planned: &Plan, settings: &Settings) -> Result<(), Trouble> {
+impl From<Error> for Setback {
+    fn from(error: Error) -> Setback {
+        if error.is_lock_timeout() { Setback::Locked(error.into()) } else { Setback::Final(error.into()) }
+    }
+}
+
+fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<(), Setback> {
     let (name, what) = (&planned.details.name, stage::what(planned));
     let run = |sql: &str| {
-        session.batch(&what, sql).map_err(|error| match error.code() {
-            Some(&SqlState::LOCK_NOT_AVAILABLE) => Trouble::Locked(failed(&what)(error)),
+        session.batch(&what, sql).map_err(|error| {
             // There are no data yet: a name, or a description, that the database's encoding does not have.
-            _ => Trouble::Fault(match failed(&what)(error) {
-                fault if fault.class() == Class::Data => Fault::config(fault.message().to_owned()),
-                fault => fault,
-            }),
+            if error.is_data() { Fault::config(error.to_string()).into() } else { Setback::from(error) }
         })
     };
     let mut locks = String::new();
@@ -83,7 +86,7 @@ fn attempt(session: &Session, planned: &Plan, settings: &Settings) -> Result<(),
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;
     } else if plan.details.table.is_none() {
-        let forgotten = session.count(&what, &ledger::forget(name)).map_err(failed(&what))?;
+        let forgotten = session.count(&what, &ledger::forget(name)).map_err(Fault::from)?;
         if forgotten > 0 {
             log::warn!(
                 "{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again"

@@ -9,10 +9,10 @@ mod text;
 use std::borrow::Cow;
 
 use etl_component::Fault;
+use etl_postgres::Kind;
+use etl_postgres::types::Precision;
 use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
 use etl_stream::json::{self, Kind as Json};
-
-use crate::types::{Kind, Precision};
 
 /// What a stream of binary COPY begins with: the signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

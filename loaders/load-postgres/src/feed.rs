@@ -4,11 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use etl_component::Fault;
-use postgres::Error;
+use etl_postgres::{CopyIn, Error, Session};
 
 use crate::encode::{HEADER, TRAILER};
-use crate::fault::{copy_row, fault};
-use crate::session::{Copy, Session};
 
 /// How much is encoded before it is sent.
 const CHUNK: usize = 128 << 10;
@@ -31,7 +29,7 @@ pub(crate) struct Feed {
     /// The table's number.
     pub(crate) table: usize,
     destination: Destination,
-    copy: Copy,
+    copy: CopyIn,
     /// Encoded rows that were not sent yet.
     pub(crate) chunk: Vec<u8>,
     rows: u64,
@@ -108,11 +106,11 @@ impl Feed {
 }
 
 fn explain(destination: &Destination, lines: &Lines, error: &Error) -> Fault {
-    let at = copy_row(&destination.relation, error).map(|row| match lines.line(row) {
+    let at = error.copy_row(&destination.relation).map(|row| match lines.line(row) {
         Some(line) => format!("line {line}: "),
         None => format!("row {row} of the COPY at hand: "),
     });
-    fault(&format!("{}{}", at.unwrap_or_default(), destination.what), error)
+    error.about(&format!("{}{}", at.unwrap_or_default(), destination.what))
 }
 
 /// Which line of the input each row of the COPY came from, as runs of rows from lines that follow one another. Only

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use etl_component::Fault;
 use etl_load::{Entry, Loaded};
-use postgres::SimpleQueryRow;
-
-use crate::names::{Name, quote_literal, quote_nullable};
+use etl_postgres::TextRow;
+use etl_postgres::names::{Name, quote_literal, quote_nullable};
 
 /// The ledger's name, which no target can have.
 pub(crate) const TABLE: &str = "etl_load";
@@ -62,7 +61,7 @@ pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
 }
 
 /// The answer to [`claim`]: nothing if the id is ours, for a row is completed before it is committed.
-pub(crate) fn loaded(rows: &[SimpleQueryRow]) -> Option<Loaded> {
+pub(crate) fn loaded(rows: &[TextRow]) -> Option<Loaded> {
     let row = rows.first()?;
     Some(Loaded { digest: row.get("digest")?.to_owned(), state: row.get("state").map(str::to_owned) })
 }

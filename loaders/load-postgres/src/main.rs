@@ -7,32 +7,27 @@
 mod catalog;
 mod create;
 mod encode;
-mod fault;
 mod feed;
 mod ledger;
-mod names;
 mod plan;
-mod session;
-mod settings;
 mod sink;
 mod stage;
-mod tls;
-mod types;
 
 use std::process::ExitCode;
 
 use etl_component::{Component, Context, Variable};
 use etl_load::LoadArgs;
 use etl_load::args::VARIABLES as COMMON;
+use etl_postgres::VARIABLES as CONNECTION;
 
 use crate::sink::Postgres;
 
 /// Those of every loader, and those of the connection.
-static VARIABLES: [Variable; COMMON.len() + settings::VARIABLES.len()] = {
-    let mut all = [COMMON[0]; COMMON.len() + settings::VARIABLES.len()];
+static VARIABLES: [Variable; COMMON.len() + CONNECTION.len()] = {
+    let mut all = [COMMON[0]; COMMON.len() + CONNECTION.len()];
     let mut next = COMMON.len();
     while next < all.len() {
-        all[next] = settings::VARIABLES[next - COMMON.len()];
+        all[next] = CONNECTION[next - COMMON.len()];
         next += 1;
     }
     all
@@ -62,6 +57,6 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let settings = etl_load::Settings::new(args.load, &context.env)?;
     etl_load::run(settings, context, None, |settings| {
-        Postgres::connect(settings::Settings::from_env(&context.env)?, settings.clone())
+        Postgres::connect(etl_postgres::Settings::new(&context.env, COMPONENT.name)?, settings.clone())
     })
 }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use etl_component::{Class, Fault};
 use etl_load::args::Task;
 use etl_load::{Evolve, Mode, Settings, Target, stamp};
+use etl_postgres::{Kind, Name, Session};
 use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, ddl, quote_ident};
 
-use crate::catalog::{self, Column, Found, Table};
+use crate::catalog::{self, Column, Inspected, Table};
 use crate::encode::Encoder;
 use crate::ledger;
-use crate::names::Name;
-use crate::session::Session;
-use crate::types::Kind;
 
-pub(crate) type Plan = etl_load::Plan<Details>;
+/// What is to be done with a table of PostgreSQL.
+pub(crate) type TablePlan = etl_load::Plan<Details>;
 
 /// PostgreSQL 15, appendix K.
 const MAX_COLUMNS: usize = 1600;
@@ -82,7 +81,7 @@ impl Details {
 ///
 /// # Errors
 /// 78 if the records do not fit the table, or the mode does not; 77 if a privilege is missing.
-pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
     let name = Name::parse(&target.table)?;
     let found = catalog::inspect(session, &name)?;
     let name = found.name.clone();
@@ -130,7 +129,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     }
     let ledger = found.ledger.is_some();
     let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
-    let plan = Plan { name: details.name.text(), mode, schema: Arc::new(schema), details };
+    let plan = TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details };
     if loads {
         permitted(&plan, &found)?;
     }
@@ -258,7 +257,7 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
 }
 
 /// Whether the role may do what the load will do.
-fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
+fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
     let (name, role) = (&plan.details.name, &found.role);
     let schema = quote_ident(name.schema.as_deref().unwrap_or_default());
     let denied = |what: &str, statement: String| {
@@ -314,7 +313,7 @@ fn permitted(plan: &Plan, found: &Found) -> Result<(), Fault> {
 }
 
 /// The statements that make the table what it has to be.
-pub(crate) fn statements(plan: &Plan) -> String {
+pub(crate) fn statements(plan: &TablePlan) -> String {
     let Details { name, stored, table, missing, .. } = &plan.details;
     if table.is_none() {
         return ddl(stored, Dialect::Postgres, &name.text());
@@ -330,7 +329,7 @@ pub(crate) fn statements(plan: &Plan) -> String {
 }
 
 /// The text of `--plan`.
-pub(crate) fn explain(plan: &Plan) -> String {
+pub(crate) fn explain(plan: &TablePlan) -> String {
     let Details { stored, table, missing, ledger, name, .. } = &plan.details;
     let what = match (table, missing.is_empty()) {
         (None, _) => "would be created (with --create)",

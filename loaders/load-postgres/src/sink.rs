@@ -6,17 +6,16 @@ use std::time::Instant;
 
 use etl_component::{Class, Fault, signals};
 use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
+use etl_postgres::{Name, Session};
 use etl_schema::{Row, Schema, Value, Violation};
 use etl_stream::Line;
 use etl_stream::json::shorten;
 
 use self::recover::Trouble;
 use crate::feed::{Destination, Feed};
-use crate::names::Name;
-use crate::plan::{self, Details, Null, Plan};
-use crate::session::{Session, failed, is_lost};
-use crate::stage::{self, Failure, Stage, what};
-use crate::{catalog, create, ledger, settings};
+use crate::plan::{self, Details, Null, TablePlan as Plan};
+use crate::stage::{self, MergeError, Stage, what};
+use crate::{catalog, create, ledger};
 
 /// What a load's transaction begins with. A load takes as long as its input; a client that vanished must not hold its
 /// locks for hours, nor work on (chapter 20.3.2; the check came with PostgreSQL 14 and does not work everywhere). Waits
@@ -33,7 +32,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
 const ENTRIES: usize = 256;
 /// A server that takes loads.
 pub(crate) struct Postgres {
-    connection: settings::Settings,
+    connection: etl_postgres::Settings,
     settings: Settings,
     session: Session,
     in_transaction: bool,
@@ -64,7 +63,7 @@ impl Postgres {
     ///
     /// # Errors
     /// Those of [`Session::connect`].
-    pub(crate) fn connect(connection: settings::Settings, settings: Settings) -> Result<Postgres, Fault> {
+    pub(crate) fn connect(connection: etl_postgres::Settings, settings: Settings) -> Result<Postgres, Fault> {
         let session = Session::connect(&connection)?;
         Ok(Postgres {
             connection,
@@ -173,7 +172,7 @@ impl Sink for Postgres {
             return Ok(None);
         }
         let what = format!("the ledger of {}", found.name.text());
-        let rows = self.session.rows(&what, &ledger::state(&found.name, pipeline)).map_err(failed(&what))?;
+        let rows = self.session.rows(&what, &ledger::state(&found.name, pipeline))?;
         Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
     }
 
@@ -250,7 +249,7 @@ impl Sink for Postgres {
         if !sql.is_empty() {
             self.session.batch(&what, &sql).map_err(|error| self.failed(&what, &error))?;
         }
-        if replaces && now.is_some_and(|table| table.keeps) {
+        if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
             if self.session.number(&what, &left).map_err(|error| self.failed(&what, &error))? > 0 {
                 let message = format!("{what}: a trigger of the table keeps rows from being deleted");
@@ -298,7 +297,7 @@ impl Sink for Postgres {
         self.end_copy()?;
         let table = &self.tables[number];
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&self.session, plan, table.fed, new),
+            Some(stage) => stage.merge(&mut self.session, plan, table.fed, new),
             None => stage::complete(plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -307,8 +306,8 @@ impl Sink for Postgres {
             }),
         };
         merged.map_err(|failure| match failure {
-            Failure::Short(fault) => fault,
-            Failure::Server(error) => self.failed(&what(plan), &error),
+            MergeError::Changed(fault) => fault,
+            MergeError::Server(error) => self.failed(&what(plan), &error),
         })
     }
 
@@ -339,7 +338,7 @@ impl Sink for Postgres {
     fn commit(&mut self) -> Result<(), Fault> {
         if self.in_transaction {
             signals::critical(|| match self.session.batch("COMMIT", "COMMIT") {
-                Err(error) if is_lost(&error) => self.settle(&error),
+                Err(error) if error.is_lost() => self.settle(&error),
                 committed => committed.map_err(|error| self.failed("COMMIT", &error)),
             })?;
         }

@@ -5,12 +5,11 @@ mod merge;
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
+use etl_postgres::{Error, Session};
 use etl_schema::quote_ident;
-use postgres::Error;
 
 use self::merge::Merge;
-use crate::plan::{Field, Null, Plan};
-use crate::session::Session;
+use crate::plan::{Field, Null, TablePlan};
 
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
@@ -21,22 +20,22 @@ pub(crate) struct Stage {
 }
 
 /// Why a merge failed.
-pub(crate) enum Failure {
+pub(crate) enum MergeError {
     /// A statement did.
     Server(Error),
-    /// Rows are missing.
-    Short(Fault),
+    /// The target does not have what was sent.
+    Changed(Fault),
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Server(error)
+impl From<Error> for MergeError {
+    fn from(error: Error) -> MergeError {
+        MergeError::Server(error)
     }
 }
 
 impl Stage {
     /// What will hold the rows of the target with this number.
-    pub(crate) fn new(plan: &Plan, number: usize) -> Stage {
+    pub(crate) fn new(plan: &TablePlan, number: usize) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
         let mut row = "etl_row".to_owned();
         while plan.details.stored.position(&row).is_some() {
@@ -57,7 +56,7 @@ impl Stage {
     }
 
     /// The statement that creates it, with the target's types and collations, so that values compare as they do there.
-    pub(crate) fn create(&self, plan: &Plan) -> String {
+    pub(crate) fn create(&self, plan: &TablePlan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
             let ty = match (field.is_cast(), &field.column.base) {
                 (true, _) => "text",
@@ -75,7 +74,7 @@ impl Stage {
     }
 
     /// The statement that fills it.
-    pub(crate) fn copy(&self, plan: &Plan) -> String {
+    pub(crate) fn copy(&self, plan: &TablePlan) -> String {
         let columns = self.row.iter().cloned().chain(plan.details.fields.iter().map(quoted));
         copy(&self.name, columns)
     }
@@ -83,11 +82,11 @@ impl Stage {
     /// Brings everything into the target. `fed` records were copied.
     pub(crate) fn merge(
         &self,
-        session: &Session,
-        plan: &Plan,
+        session: &mut Session,
+        plan: &TablePlan,
         fed: u64,
         new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Failure> {
+    ) -> Result<Counts, MergeError> {
         self.check_casts(session, plan)?;
         let Some(row) = &self.row else {
             let inserted = session.count(&what(plan), &insert(plan, &self.name))?;
@@ -105,7 +104,7 @@ impl Stage {
             // Of each key the last record, in mode ignore the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {name} s ORDER BY {key}, {row}{order})"),
         };
-        let merge = Merge { session, plan, number: self.number, source: &source, row };
+        let mut merge = Merge { session, plan, number: self.number, source: &source, row };
         let counts = match plan.mode {
             Mode::Append | Mode::Replace => merge.insert(distinct, new)?,
             Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
@@ -115,7 +114,7 @@ impl Stage {
 
     /// A type's modifier may round what its text says, as that of `interval(0)`, or cut it. A modifier of a domain does
     /// so, too.
-    fn check_casts(&self, session: &Session, plan: &Plan) -> Result<(), Failure> {
+    fn check_casts(&self, session: &Session, plan: &TablePlan) -> Result<(), MergeError> {
         let modified = |field: &&Field| field.is_cast() && field.column.bare != field.column.spelled;
         for field in plan.details.fields.iter().filter(modified) {
             let (value, bare, spelled) = (value(field), &field.column.bare, &field.column.spelled);
@@ -128,21 +127,21 @@ impl Stage {
                 let column = &field.column.name;
                 let message =
                     format!("column {column} is {spelled}, which does not keep {changed} of the values");
-                return Err(Failure::Short(Fault::data(format!("{}: {message}", what(plan)))));
+                return Err(MergeError::Changed(Fault::data(format!("{}: {message}", what(plan)))));
             }
         }
         Ok(())
     }
 
     /// How many keys there are.
-    fn distinct(&self, session: &Session, plan: &Plan) -> Result<u64, Failure> {
+    fn distinct(&self, session: &Session, plan: &TablePlan) -> Result<u64, MergeError> {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
         Ok(session.number(&what(plan), &sql)?)
     }
 }
 
 /// How messages name the target.
-pub(crate) fn what(plan: &Plan) -> String {
+pub(crate) fn what(plan: &TablePlan) -> String {
     format!("table {}", plan.name)
 }
 
@@ -155,11 +154,11 @@ pub(crate) fn copy(table: &str, columns: impl Iterator<Item = String>) -> String
 ///
 /// # Errors
 /// 3 if some are not.
-pub(crate) fn complete(plan: &Plan, rows: u64, there: u64) -> Result<(), Failure> {
+pub(crate) fn complete(plan: &TablePlan, rows: u64, there: u64) -> Result<(), MergeError> {
     if rows == there {
         return Ok(());
     }
-    Err(Failure::Short(Fault::data(format!(
+    Err(MergeError::Changed(Fault::data(format!(
         "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out, or gives them another key",
         plan.name
     ))))
@@ -170,7 +169,7 @@ pub(crate) fn quoted(field: &Field) -> String {
 }
 
 /// `INSERT INTO target AS old (…) SELECT … FROM source s`.
-fn insert(plan: &Plan, source: &str) -> String {
+fn insert(plan: &TablePlan, source: &str) -> String {
     let fields = &plan.details.fields;
     let columns = fields.iter().map(quoted).collect::<Vec<_>>().join(", ");
     let values = fields.iter().map(|field| match (field.null, &field.column.default) {
@@ -192,10 +191,10 @@ fn value(field: &Field) -> String {
     if field.is_cast() { format!("s.{column}::{}", field.column.bare) } else { format!("s.{column}") }
 }
 
-fn key_exprs(plan: &Plan) -> impl Iterator<Item = String> {
+fn key_exprs(plan: &TablePlan) -> impl Iterator<Item = String> {
     plan.schema.key.iter().map(|&column| value(&plan.details.fields[column]))
 }
 
-fn key(plan: &Plan) -> String {
+fn key(plan: &TablePlan) -> String {
     key_exprs(plan).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,8 @@
 //! `numeric`: sign, digits in base 10000, and the number of digits behind the point (`numeric_recv`).
 
+use etl_postgres::types::Precision;
+
 use super::{Refusal, put};
-use crate::types::Precision;
 
 const NEGATIVE: u16 = 0x4000;
 /// The most digits behind the point (src/backend/utils/adt/numeric.c, NUMERIC_DSCALE_MASK).

@@ -4,11 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::{Class, Fault};
-use postgres::Error;
+use etl_postgres::{Error, Session};
 
 use super::Postgres;
-use crate::session::{Session, failed, is_lost};
-use crate::{fault, ledger};
+use crate::ledger;
 
 /// How long a load that can be replayed is tried again after its first failure.
 const RETRY_FOR: Duration = Duration::from_secs(60);
@@ -28,20 +27,19 @@ impl Postgres {
     /// The fault of a failed statement. It is remembered whether another attempt may help.
     pub(super) fn failed(&mut self, what: &str, error: &Error) -> Fault {
         self.note(error);
-        fault::fault(what, error)
+        error.about(what)
     }
 
     pub(super) fn note(&mut self, error: &Error) {
-        let code = error.code().map(|code| code.code()).unwrap_or_default();
-        if is_lost(error) {
+        if error.is_lost() {
             self.trouble = Some(Trouble::Lost);
-        } else if matches!(code.get(..2), Some("40" | "53")) {
+        } else if error.is_rolled_back() {
             self.trouble = Some(Trouble::RolledBack);
         }
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.session.batch("the connection", "").is_err_and(|error| is_lost(&error))
+        self.session.batch("the connection", "").is_err_and(|error| error.is_lost())
     }
 
     /// A fault that does not say whether the connection is still there.
@@ -60,7 +58,7 @@ impl Postgres {
             self.trouble = Some(Trouble::Lost);
             return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
         };
-        log::warn!("{}; asking the ledger what became of it", fault::fault("COMMIT", lost).message());
+        log::warn!("{}; asking the ledger what became of it", lost.about("COMMIT").message());
         let claim = ledger::claim(&table, &load_id)?;
         let started = Instant::now();
         let mut pause = Duration::from_millis(50);
@@ -75,29 +73,29 @@ impl Postgres {
                     self.trouble = Some(Trouble::RolledBack);
                     return Err(nothing("the connection was lost during COMMIT, and nothing was committed"));
                 }
-                Err(fault) if started.elapsed() < SETTLE_FOR && fault.class() == Class::Transient => {
-                    log::debug!("{}", fault.message());
+                Err(error) if started.elapsed() < SETTLE_FOR && error.is_transient() => {
+                    log::debug!("{error}");
                     thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
-                Err(fault) => {
+                Err(error) => {
                     let unknown = format!(
                         "the connection was lost during COMMIT, and whether load {load_id} is in table {} is not known; \
                          a run with the same load id, or of the same sealed stream, settles it",
                         table.text()
                     );
-                    return Err(Fault::new(Class::Transient, unknown).because(fault));
+                    return Err(Fault::new(Class::Transient, unknown).because(Fault::from(error)));
                 }
             }
         }
     }
 
     /// Connects again and asks whether a claim is taken.
-    fn ask(&mut self, claim: &str) -> Result<bool, Fault> {
+    fn ask(&mut self, claim: &str) -> Result<bool, Error> {
         self.session = Session::connect(&self.connection)?;
-        let rows = self.session.rows("the ledger", claim).map_err(failed("the ledger"))?;
+        let rows = self.session.rows("the ledger", claim)?;
         let committed = ledger::loaded(&rows).is_some();
-        self.session.batch("the ledger", "ROLLBACK").map_err(failed("the ledger"))?;
+        self.session.batch("the ledger", "ROLLBACK")?;
         Ok(committed)
     }
 
@@ -135,10 +133,8 @@ impl Postgres {
                     self.session = session;
                     return Ok(());
                 }
-                Err(fault) if fault.class() == Class::Transient => {
-                    unreachable = Some(fault.message().to_owned())
-                }
-                Err(fault) => return Err(fault),
+                Err(error) if error.is_transient() => unreachable = Some(error.to_string()),
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -3,17 +3,17 @@
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
+use etl_postgres::Session;
 use etl_schema::quote_ident;
 
-use super::{Failure, complete, insert, key_exprs, quoted, what};
+use super::{MergeError, complete, insert, key_exprs, quoted, what};
 use crate::catalog::Table;
-use crate::plan::Plan;
-use crate::session::Session;
+use crate::plan::TablePlan;
 
 /// The rows of a stage, once for each key, on their way into the target.
 pub(super) struct Merge<'a> {
-    pub(super) session: &'a Session,
-    pub(super) plan: &'a Plan,
+    pub(super) session: &'a mut Session,
+    pub(super) plan: &'a TablePlan,
     pub(super) number: usize,
     pub(super) source: &'a str,
     pub(super) row: &'a str,
@@ -21,7 +21,11 @@ pub(super) struct Merge<'a> {
 
 impl Merge<'_> {
     /// Into a table that was emptied.
-    pub(super) fn insert(&self, distinct: u64, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Failure> {
+    pub(super) fn insert(
+        &mut self,
+        distinct: u64,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, MergeError> {
         if let Some(new) = new {
             let rows = format!("SELECT {} FROM {} s ORDER BY 1", self.row, self.source);
             self.positions(&rows, |row| new(row.unsigned_abs()))?;
@@ -32,14 +36,14 @@ impl Merge<'_> {
     }
 
     pub(super) fn on_conflict(
-        &self,
+        &mut self,
         distinct: u64,
         new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Failure> {
+    ) -> Result<Counts, MergeError> {
         let table = self.plan.details.table.as_ref();
         let is = |fact: fn(&Table) -> bool| table.is_some_and(fact);
-        let held = self.plan.mode == Mode::Upsert && is(|table| table.held);
-        if held {
+        let vetoed = self.plan.mode == Mode::Upsert && is(|table| table.update_veto);
+        if vetoed {
             self.session.batch(&what(self.plan), &format!("CREATE TEMPORARY SEQUENCE {CHANGES}"))?;
         }
         let insert = format!("{} {}", insert(self.plan, self.source), on_conflict(self.plan));
@@ -48,10 +52,10 @@ impl Merge<'_> {
             None => self.count(&insert)?,
             Some(new) => self.tell(&insert, new)?,
         };
-        if is(|table| table.gated) {
+        if is(|table| table.insert_veto) {
             self.check_present(distinct)?;
         }
-        if held {
+        if vetoed {
             self.check_changed(updated)?;
         }
         let unchanged = distinct.saturating_sub(inserted + updated);
@@ -60,7 +64,7 @@ impl Merge<'_> {
 
     /// A partitioned table does not tell xmax: the keys that are new are inserted and kept first, then the others are
     /// updated.
-    fn in_two_steps(&self, new: Option<&mut dyn FnMut(u64)>) -> Result<(u64, u64), Failure> {
+    fn in_two_steps(&mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<(u64, u64), MergeError> {
         let (what, plan) = (what(self.plan), self.plan);
         let keys = plan.schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ");
         let fresh = format!("pg_temp.etl_new_{}", self.number);
@@ -102,7 +106,7 @@ impl Merge<'_> {
     }
 
     /// How many rows are new, and how many were changed. A row that is new has no xmax: nobody has locked it.
-    fn count(&self, insert: &str) -> Result<(u64, u64), Failure> {
+    fn count(&self, insert: &str) -> Result<(u64, u64), MergeError> {
         let sql = format!(
             "WITH done AS ({insert} RETURNING old.xmax = 0 AS new)
              SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM done"
@@ -113,7 +117,7 @@ impl Merge<'_> {
     }
 
     /// The same, and tells the positions of the new ones.
-    fn tell(&self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), Failure> {
+    fn tell(&mut self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), MergeError> {
         let keys: Vec<String> =
             self.plan.schema.key_names().map(|name| format!("old.{}", quote_ident(name))).collect();
         // No column has the name of the row's position, so it can name what tells the new ones.
@@ -136,12 +140,18 @@ impl Merge<'_> {
         Ok((inserted, updated))
     }
 
-    fn positions(&self, select: &str, each: impl FnMut(i64)) -> Result<(), Failure> {
-        Ok(self.session.integers(&what(self.plan), format!("COPY ({select}) TO STDOUT"), each)?)
+    /// Hands each position that is selected, one in a row, to `each`.
+    fn positions(&mut self, select: &str, each: impl FnMut(i64)) -> Result<(), MergeError> {
+        let mut copy = self.session.copy_out(&what(self.plan), format!("COPY ({select}) TO STDOUT"));
+        let mut integers = Integers { each, number: 0, negative: false };
+        while let Some(bytes) = copy.chunk()? {
+            integers.read(bytes);
+        }
+        Ok(())
     }
 
     /// A row trigger may answer NULL, which drops the row and tells nobody.
-    fn check_present(&self, distinct: u64) -> Result<(), Failure> {
+    fn check_present(&self, distinct: u64) -> Result<(), MergeError> {
         let sql = format!(
             "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} old WHERE {})",
             self.source,
@@ -152,7 +162,7 @@ impl Merge<'_> {
     }
 
     /// A row trigger may answer NULL to an update, too.
-    fn check_changed(&self, updated: u64) -> Result<(), Failure> {
+    fn check_changed(&self, updated: u64) -> Result<(), MergeError> {
         let sql = format!(
             "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pg_temp.{CHANGES};
              DROP SEQUENCE pg_temp.{CHANGES}"
@@ -161,10 +171,32 @@ impl Merge<'_> {
         if updated >= differing {
             return Ok(());
         }
-        Err(Failure::Short(Fault::data(format!(
+        Err(MergeError::Changed(Fault::data(format!(
             "table {}: of {differing} rows that differ {updated} were updated: a trigger of the table keeps rows as they are",
             self.plan.name
         ))))
+    }
+}
+
+/// Reads integers, one in a line, from bytes that may be cut anywhere.
+struct Integers<F: FnMut(i64)> {
+    each: F,
+    number: i64,
+    negative: bool,
+}
+
+impl<F: FnMut(i64)> Integers<F> {
+    fn read(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'-' => self.negative = true,
+                b'\n' => {
+                    (self.each)(if self.negative { -self.number } else { self.number });
+                    (self.number, self.negative) = (0, false);
+                }
+                digit => self.number = self.number * 10 + i64::from(digit - b'0'),
+            }
+        }
     }
 }
 
@@ -172,7 +204,7 @@ impl Merge<'_> {
 const CHANGES: &str = "etl_changes";
 
 /// That a row `old` has the key of the row `s` of the stage.
-fn same_key(plan: &Plan) -> String {
+fn same_key(plan: &TablePlan) -> String {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
     let same = names.iter().zip(key_exprs(plan)).map(|(name, key)| {
@@ -186,7 +218,7 @@ fn same_key(plan: &Plan) -> String {
 /// A row that would not change is not written. Rows are compared by their bytes: values that are equal may differ
 /// still, as 1.0 and 1.00, or the case of a citext, and not every type knows equality (chapter 9.24.6). Building the two
 /// rows takes time, so values of a few bytes are compared before.
-fn on_conflict(plan: &Plan) -> String {
+fn on_conflict(plan: &TablePlan) -> String {
     let keys: Vec<String> = plan.schema.key_names().map(quote_ident).collect();
     let keys = keys.join(", ");
     // The stamp's columns, which are the last ones, do not make a row another one.
@@ -214,10 +246,27 @@ fn on_conflict(plan: &Plan) -> String {
         row("excluded")
     );
     let differs = match &plan.details.table {
-        Some(table) if table.held => {
+        Some(table) if table.update_veto => {
             format!("CASE WHEN {differs} THEN nextval('pg_temp.{CHANGES}') > 0 ELSE false END")
         }
         _ => differs,
     };
     format!("ON CONFLICT ({keys}) DO UPDATE SET {set} WHERE {differs}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_may_be_cut_anywhere() {
+        let text = b"0\n-1\n1234567890123\n";
+        for cut in 0..text.len() {
+            let mut read = Vec::new();
+            let mut integers = Integers { each: |number| read.push(number), number: 0, negative: false };
+            integers.read(&text[..cut]);
+            integers.read(&text[cut..]);
+            assert_eq!(read, [0, -1, 1_234_567_890_123], "{cut}");
+        }
+    }
 }

@@ -1,0 +1,184 @@
+//! Why a session could not be had, or a statement failed.
+
+use std::{fmt, io};
+
+use etl_component::{Class, Fault};
+
+use crate::broken::{self, Broken};
+use crate::refusal::Refusal;
+use crate::{sqlstate, wording};
+
+/// A failure of the server, or of the way to it. What can be done about it is asked by its predicates; what the user is
+/// told, and the exit code, are those of the `Fault` that it becomes.
+#[derive(Debug)]
+pub struct Error {
+    /// What was at work, for messages: `table weather`.
+    what: String,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// A statement was refused, or the connection broke under it.
+    Statement(postgres::Error),
+    /// There is no session.
+    Connecting(Refusal),
+    /// A COPY was given up before its end, or refused, which closed the connection.
+    Closed,
+    /// The answer is not one that PostgreSQL gives.
+    Unexpected,
+    /// The system failed.
+    System(io::Error),
+}
+
+impl Error {
+    /// A statement failed.
+    pub(crate) fn statement(what: &str, error: postgres::Error) -> Error {
+        Error { what: what.to_owned(), cause: Cause::Statement(error) }
+    }
+
+    /// No server gave a session.
+    pub(crate) fn connecting(refusal: Refusal) -> Error {
+        Error { what: String::new(), cause: Cause::Connecting(refusal) }
+    }
+
+    /// The connection is closed.
+    pub(crate) fn closed(what: &str) -> Error {
+        Error { what: what.to_owned(), cause: Cause::Closed }
+    }
+
+    /// The system failed.
+    pub(crate) fn system(what: &str, error: io::Error) -> Error {
+        Error { what: what.to_owned(), cause: Cause::System(error) }
+    }
+
+    /// The answer of the server is not one that PostgreSQL gives to this question.
+    pub fn unexpected(what: &str) -> Error {
+        Error { what: what.to_owned(), cause: Cause::Unexpected }
+    }
+
+    /// The code of the server's answer to a statement (PostgreSQL 15, appendix A).
+    pub fn sqlstate(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Statement(error) => error.code().map(|code| code.code()),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is gone, so that nobody knows what the server did last.
+    pub fn is_lost(&self) -> bool {
+        match &self.cause {
+            Cause::Statement(error) => match error.code() {
+                Some(code) => sqlstate::is_lost(code.code()),
+                None => error.is_closed() || broken::is_io(error),
+            },
+            Cause::Closed => true,
+            Cause::Connecting(_) | Cause::Unexpected | Cause::System(_) => false,
+        }
+    }
+
+    /// Whether the same may succeed another time: a server that is away or has too much to do, a deadlock, a statement that
+    /// was cancelled.
+    pub fn is_transient(&self) -> bool {
+        match &self.cause {
+            Cause::Statement(error) => match error.code() {
+                Some(code) => sqlstate::is_transient(code.code()),
+                None => Broken::of(error).is_away(),
+            },
+            Cause::Connecting(refusal) => refusal.is_transient(),
+            Cause::Closed => true,
+            Cause::Unexpected | Cause::System(_) => false,
+        }
+    }
+
+    /// Whether the server rolled the transaction back for a reason that may be gone at the next attempt: a deadlock, a
+    /// conflict with another transaction, too few resources.
+    pub fn is_rolled_back(&self) -> bool {
+        self.sqlstate().is_some_and(sqlstate::is_rolled_back)
+    }
+
+    /// Whether a lock could not be had, or not in time (`lock_timeout`, `NOWAIT`).
+    pub fn is_lock_timeout(&self) -> bool {
+        self.sqlstate() == Some("55P03")
+    }
+
+    /// Whether the server refused values: their form, or by a constraint or a trigger.
+    pub fn is_data(&self) -> bool {
+        self.sqlstate().is_some_and(sqlstate::is_data)
+    }
+
+    /// The row of a COPY into this table that it is about, counted from 1.
+    pub fn copy_row(&self, table: &str) -> Option<u64> {
+        match &self.cause {
+            Cause::Statement(error) => row_of(table, error.as_db_error()?.where_()?),
+            _ => None,
+        }
+    }
+
+    /// The fault that it is, said of something more or less than the statement was about.
+    pub fn about(&self, what: &str) -> Fault {
+        match &self.cause {
+            Cause::Statement(error) => match error.as_db_error() {
+                Some(refused) => {
+                    let (said, hint) = (wording::sentence(refused), wording::usage(refused));
+                    Fault::new(sqlstate::class(refused.code().code()), format!("{what}: {said}{hint}"))
+                }
+                None => {
+                    let class = Broken::of(error).class();
+                    Fault::new(class, format!("{what}: {}", wording::chain(error)))
+                }
+            },
+            Cause::Connecting(refusal) => Fault::new(refusal.class(), refusal.text()),
+            Cause::Closed => {
+                let why = "the connection was closed by a COPY that was given up or refused";
+                Fault::new(Class::Transient, format!("{what}: {why}"))
+            }
+            Cause::Unexpected => {
+                let why = "the server does not answer as PostgreSQL does";
+                Fault::new(Class::Protocol, format!("{what}: {why}"))
+            }
+            Cause::System(error) => Fault::new(Class::Io, format!("{what}: {error}")),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        error.about(&error.what)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.about(&self.what).message())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// In the language of the server `COPY weather, line 3, column temp`, below what the table's triggers say.
+fn row_of(table: &str, context: &str) -> Option<u64> {
+    let (_, place) = context.lines().rev().find_map(|line| line.split_once(table))?;
+    let digits = place.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_copy_is_found_in_any_language() {
+        let contexts = [
+            ("weather", "COPY weather, line 3, column temp"),
+            ("weather", "PL/pgSQL function keep() line 9 at RAISE\nCOPY weather, line 3"),
+            ("a, line 7", "COPY a, line 7, Zeile 3, Spalte 4"),
+            ("weather", "weatherのCOPY、行 3、列 4"),
+            ("weather", "weather 복사, 3번째 줄, 4 열"),
+        ];
+        for (table, context) in contexts {
+            assert_eq!(row_of(table, context), Some(3), "{context}");
+        }
+        assert_eq!(row_of("weather", "SQL statement \"SELECT 3\""), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! The client side of PostgreSQL, for every component that speaks to one.
+//!
+//! ```no_run
+//! # use etl_component::{Env, Fault};
+//! # use etl_postgres::{Session, Settings};
+//! # fn rows(env: &Env) -> Result<(), Fault> {
+//! let settings = Settings::new(env, "extract-example")?;
+//! let mut session = Session::connect(&settings)?;
+//! let mut copy = session.copy_out("table weather", "COPY weather TO STDOUT");
+//! while let Some(bytes) = copy.chunk()? {
+//!     // … text, CSV or binary, as the statement says
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A session works on a thread of its own, so that what the caller does goes on while the server is waited for. Its
+//! failures are [`Error`]s, which say by predicates what can be done about them, and become a `Fault` with `?`.
+
+mod broken;
+mod cancel;
+mod connect;
+mod copy_in;
+mod copy_out;
+mod error;
+pub mod names;
+mod refusal;
+mod session;
+mod settings;
+mod sqlstate;
+#[cfg(test)]
+mod support;
+mod tls;
+pub mod types;
+mod wording;
+mod worker;
+
+pub use cancel::Canceller;
+pub use copy_in::CopyIn;
+pub use copy_out::CopyOut;
+pub use error::Error;
+pub use names::Name;
+/// A row of a simple query: every value is a text or NULL.
+pub use postgres::SimpleQueryRow as TextRow;
+pub use session::Session;
+pub use settings::{Settings, VARIABLES};
+pub use types::Kind;

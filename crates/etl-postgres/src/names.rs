@@ -1,0 +1,92 @@
+//! Names and literals in SQL.
+
+use etl_component::Fault;
+use etl_schema::quote_ident;
+
+/// A table's name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Name {
+    /// The schema it is in; where it was not named, the one that was found or would be created in.
+    pub schema: Option<String>,
+    /// Its name within the schema.
+    pub table: String,
+}
+
+impl Name {
+    /// Reads `[schema.]table`, as written: no case is folded.
+    ///
+    /// # Errors
+    /// 78 if it cannot be a table's name.
+    pub fn parse(text: &str) -> Result<Name, Fault> {
+        let wrong = |what: &str| Err(Fault::config(format!("table {text:?}: {what}")));
+        let parts: Vec<&str> = text.split('.').collect();
+        if parts.len() > 2 {
+            return wrong("a table is named TABLE or SCHEMA.TABLE");
+        }
+        for part in &parts {
+            match part.len() {
+                0 => return wrong("a part of the name is empty"),
+                // PostgreSQL cuts longer names, so that two of them may become one.
+                64.. => return wrong("a part of the name is longer than 63 bytes"),
+                _ if part.contains(char::is_control) => return wrong("the name has a control character"),
+                _ => (),
+            }
+        }
+        let table = parts[parts.len() - 1].to_owned();
+        Ok(Name { schema: (parts.len() > 1).then(|| parts[0].to_owned()), table })
+    }
+
+    /// The name as messages and receipts have it.
+    pub fn text(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.table),
+            None => self.table.clone(),
+        }
+    }
+
+    /// The name as SQL has it.
+    pub fn sql(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quote_ident(schema), quote_ident(&self.table)),
+            None => quote_ident(&self.table),
+        }
+    }
+
+    /// Another table of the same schema.
+    pub fn sibling(&self, table: &str) -> Name {
+        Name { schema: self.schema.clone(), table: table.to_owned() }
+    }
+}
+
+/// A text as SQL writes it, whatever `standard_conforming_strings` is.
+pub fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// A text or NULL.
+pub fn quote_nullable(text: Option<&str>) -> String {
+    text.map_or_else(|| "NULL".to_owned(), quote_literal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_as_written() {
+        let name = Name::parse("etl.We\"ather").unwrap();
+        assert_eq!((name.text().as_str(), name.sql().as_str()), ("etl.We\"ather", "\"etl\".\"We\"\"ather\""));
+        assert_eq!(Name::parse("weather").unwrap().sql(), "\"weather\"");
+        for wrong in ["", "a.", ".a", "a.b.c", "a\nb", &"x".repeat(64)] {
+            assert_eq!(Name::parse(wrong).unwrap_err().class().code(), 78, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn literals_cannot_end_early() {
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal(r"a\'b"), r"E'a\\''b'");
+        assert_eq!(quote_nullable(None), "NULL");
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a server did not give a session.
+
+use etl_component::{Class, Fault};
+use postgres::error::{DbError, SqlState};
+
+use crate::broken::{self, Broken};
+use crate::{sqlstate, wording};
+
+/// Why one server, or each of some, did not give a session.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// In words, with the server's name.
+    text: String,
+    verdict: Verdict,
+}
+
+/// What follows from it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    /// It is not reached, or it starts up: the next is tried, and another run may find it.
+    Away,
+    /// It has another kind of session: the next is tried.
+    Unwanted,
+    /// It answered that another time may do.
+    NotNow,
+    /// It answered, or will never be reached in this way: no other may hide that.
+    Final(Class),
+}
+
+impl Refusal {
+    /// The server is not reached.
+    pub(crate) fn away(text: String) -> Refusal {
+        Refusal { text, verdict: Verdict::Away }
+    }
+
+    /// The session is not of the kind that was asked for.
+    pub(crate) fn unwanted(text: String) -> Refusal {
+        Refusal { text, verdict: Verdict::Unwanted }
+    }
+
+    /// No server can be asked.
+    pub(crate) fn without_server(fault: &Fault) -> Refusal {
+        let (mut text, mut source) = (fault.to_string(), std::error::Error::source(fault));
+        while let Some(cause) = source {
+            text += &format!(": {cause}");
+            source = cause.source();
+        }
+        Refusal { text, verdict: Verdict::Final(fault.class()) }
+    }
+
+    /// A connection to this server did not come about. `shows_certificate` is whether we have one to show.
+    pub(crate) fn of(name: &str, error: &postgres::Error, shows_certificate: bool) -> Refusal {
+        let (mut text, verdict) = match error.as_db_error() {
+            Some(refused) => answered(name, refused),
+            None => broken(name, error),
+        };
+        if shows_certificate && broken::is_hang_up(error) {
+            text += " (perhaps the server refuses the client certificate, PGSSLCERT)";
+        }
+        Refusal { text, verdict }
+    }
+
+    /// In words.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the next server is not even tried.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.verdict, Verdict::NotNow | Verdict::Final(_))
+    }
+
+    /// Whether another attempt may succeed.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.verdict, Verdict::Away | Verdict::NotNow)
+    }
+
+    /// The exit class.
+    pub(crate) fn class(&self) -> Class {
+        match self.verdict {
+            Verdict::Away | Verdict::NotNow => Class::Transient,
+            Verdict::Unwanted => Class::Config,
+            Verdict::Final(class) => class,
+        }
+    }
+
+    /// This refusal after others, as one with what all of them say.
+    pub(crate) fn after(self, others: &[Refusal]) -> Refusal {
+        let mut texts: Vec<&str> = Vec::new();
+        for refusal in others.iter().chain([&self]) {
+            if !texts.contains(&refusal.text.as_str()) {
+                texts.push(&refusal.text);
+            }
+        }
+        Refusal { text: texts.join("; "), verdict: self.verdict }
+    }
+
+    /// The refusals of all servers, none of which is final, as one; `None` if there is none.
+    pub(crate) fn of_all(mut refusals: Vec<Refusal>) -> Option<Refusal> {
+        let last = refusals.pop()?;
+        let away = refusals.iter().any(|refusal| refusal.verdict == Verdict::Away);
+        let all = last.after(&refusals);
+        Some(if away { Refusal::away(all.text) } else { all })
+    }
+}
+
+/// The server has answered.
+fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
+    let (code, message) = (refused.code(), refused.message());
+    let hint = if message.contains("unsupported startup parameter") {
+        " (pgbouncer: PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO cannot be used through it)"
+    } else {
+        ""
+    };
+    let bouncer = BOUNCER.iter().find(|(part, _)| code.code() == "08P01" && message.contains(part));
+    let verdict = match (bouncer, code.code()) {
+        (Some(&(_, class)), _) => Verdict::Final(class),
+        _ if *code == SqlState::CANNOT_CONNECT_NOW => Verdict::Away,
+        // A value in PGOPTIONS or PGTZ that is not valid: there are no data yet.
+        (None, code) if sqlstate::is_data(code) => Verdict::Final(Class::Config),
+        (None, code) if sqlstate::is_transient(code) => Verdict::NotNow,
+        (None, code) => Verdict::Final(sqlstate::class(code)),
+    };
+    (format!("{name}: {}{hint}", wording::sentence(refused)), verdict)
+}
+
+/// It has not.
+fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
+    let broken = Broken::of(error);
+    let hint = match broken {
+        Broken::NoPassword => " (PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)",
+        Broken::NoTls => " (sslmode require, and what is stricter, asks for it)",
+        Broken::NoSocket => " (no server has its socket there; PGHOST or DATABASE_URL says where it is)",
+        Broken::OurCertificate => " (the server refuses the client certificate, PGSSLCERT)",
+        _ => "",
+    };
+    let verdict = if broken.is_away() { Verdict::Away } else { Verdict::Final(broken.class()) };
+    (format!("{name}: {}{hint}", wording::chain(error)), verdict)
+}
+
+/// What pgbouncer says, which has the code 08P01 for all it refuses by itself. All else of it may pass.
+const BOUNCER: [(&str, Class); 10] = [
+    ("unsupported startup parameter", Class::Config),
+    ("no such database", Class::Config),
+    ("does not exist", Class::Config),
+    ("SSL required", Class::Config),
+    ("TLS connection required", Class::Config),
+    ("no such user", Class::Denied),
+    ("authentication failed", Class::Denied),
+    ("login rejected", Class::Denied),
+    ("client certificate required", Class::Denied),
+    ("certificate name mismatch", Class::Denied),
+];

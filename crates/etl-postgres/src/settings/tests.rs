@@ -1,0 +1,39 @@
+mod hosts;
+mod sources;
+mod texts;
+mod tls;
+
+use etl_component::Class;
+
+use super::*;
+use crate::support::{COMPONENT, env, file, mode, settings, words};
+
+/// What is said of an environment that is refused with 78.
+#[track_caller]
+fn refused(pairs: &[(&str, &str)]) -> String {
+    match Settings::new(&env(pairs), COMPONENT) {
+        Ok(settings) => panic!("{pairs:?}: {}", settings.name()),
+        Err(fault) => {
+            assert_eq!(fault.class(), Class::Config, "{}", words(&fault));
+            words(&fault)
+        }
+    }
+}
+
+/// `user@host:port/database`.
+fn target(pairs: &[(&str, &str)]) -> String {
+    let settings = settings(pairs);
+    format!("{}@{}", settings.config.get_user().unwrap(), settings.name())
+}
+
+/// The password for each host.
+fn passwords(pairs: &[(&str, &str)]) -> Vec<Option<String>> {
+    let hosts = settings(pairs).hosts;
+    hosts.iter().map(|host| host.password.as_ref().map(|password| password.expose().to_owned())).collect()
+}
+
+fn password(pairs: &[(&str, &str)]) -> Option<String> {
+    let mut passwords = passwords(pairs);
+    assert_eq!(passwords.len(), 1);
+    passwords.remove(0)
+}

@@ -1,0 +1,53 @@
+//! What libpq can do and we cannot: asked for, it is refused.
+
+use etl_component::Fault;
+
+use super::params::Params;
+
+/// What cannot be honoured: the values that ask for what is done anyway, and what to say of any other.
+const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
+    ("replication", &["false", "off", "no", "0"], "replication connections are not supported"),
+    ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported, only disable and prefer"),
+    ("krbsrvname", &["postgres"], "GSSAPI is not supported"),
+    ("gsslib", &[], "GSSAPI is not supported"),
+    ("sslcompression", &["0"], "TLS compression is not supported, only 0"),
+    ("sslpassword", &[], "encrypted keys are not supported; decrypt the key (openssl pkey)"),
+    ("sslcrl", &[], "revocation lists are not supported"),
+    ("sslcrldir", &[], "revocation lists are not supported"),
+    ("requirepeer", &[], "the user of the server's process cannot be checked"),
+    ("require_auth", &[], "the way of authentication cannot be limited"),
+    ("gssdelegation", &["0"], "GSSAPI is not supported, only 0"),
+    ("min_protocol_version", &["3.0"], "the protocol is always 3.0"),
+    ("max_protocol_version", &["3.0", "3.2", "latest"], "the protocol is always 3.0"),
+];
+
+/// Refuses what was asked for and cannot be done.
+///
+/// # Errors
+/// 78.
+pub(super) fn refuse(params: &Params) -> Result<(), Fault> {
+    for (word, fine, why) in UNSUPPORTED {
+        if let Some(given) = params.get(word).filter(|given| !fine.contains(&given.text())) {
+            return Err(given.refuse(why));
+        }
+    }
+    if let Some(given) = params.get("client_encoding") {
+        // The server compares names of encodings by their letters and digits (src/common/encnames.c).
+        let plain: String = given.text().chars().filter(char::is_ascii_alphanumeric).collect();
+        if !["utf8", "unicode"].contains(&plain.to_ascii_lowercase().as_str()) {
+            return Err(given.refuse("only UTF8 is supported"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words;
+    use super::*;
+
+    #[test]
+    fn only_key_words_are_refused() {
+        assert!(UNSUPPORTED.iter().all(|(word, _, _)| words::find(word).is_some()));
+    }
+}

@@ -1,0 +1,20 @@
+//! Sessions of a test.
+
+use etl_component::Env;
+use etl_postgres::{Session, Settings};
+use etl_testkit::postgres::Space;
+
+/// A session in a space, told these things by variables. The server knows it by the name of the space's schema.
+#[track_caller]
+pub(crate) fn session(space: &Space, changes: &[(&str, &str)]) -> Session {
+    let env = space.env();
+    let mut pairs: Vec<(&str, &str)> = env.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+    pairs.extend(changes);
+    let settings = Settings::new(&Env::of(&pairs), space.schema()).expect("settings");
+    Session::connect(&settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// How many connections of such sessions the server has.
+pub(crate) fn connections(space: &Space) -> String {
+    format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}'", space.schema())
+}
