@@ -1,12 +1,16 @@
 //! TERM, INT and HUP end a component with 128+n within a second, nothing committed.
 //!
 //! A thread waits for them and ends the process by itself, so that no loop has to ask. What must not be interrupted,
-//! which is a COMMIT whose answer is under way, holds [`critical`]: the thread waits for it, and if it committed, the
-//! process ends with the success it is.
+//! which is a COMMIT whose answer is under way, is [`critical`]: the thread waits for it, and if it committed, the
+//! process ends with the success it is. What a signal does at which stage of the work is a table, [`stage`].
 
-use std::process;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,91 +19,161 @@ use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use self::stage::{Answer, Event, Stage};
 use crate::{io, logs};
 
-static CRITICAL: Mutex<Committed> =
-    Mutex::new(Committed { all: false, some: false, told: true, more: false });
-static CHILD: Mutex<Option<Pid>> = Mutex::new(None);
-static SENT: Mutex<(u64, &str)> = Mutex::new((0, ""));
+static STATE: Mutex<State> =
+    Mutex::new(State { stage: Stage::Nothing, more: false, sent: (0, ""), children: Vec::new() });
+/// Told of every change of the state.
+static CHANGED: Condvar = Condvar::new();
 /// Set by the signal handlers themselves, so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Whether what cannot be undone has been done.
-struct Committed {
-    /// All of it, so that the run is a success whatever comes.
-    all: bool,
-    /// Some of it.
-    some: bool,
-    /// Everybody was told of the last commit, or there was none yet.
-    told: bool,
-    /// More is to follow the next commit.
-    more: bool,
-}
-
-/// How long the rest of a process may take once it was told to end.
+/// How long the rest of a process may take once it was told to end, and all its children together.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+/// What a signal has to know.
+struct State {
+    stage: Stage,
+    /// Whether more is to follow the next commit.
+    more: bool,
+    /// What cannot be taken back, and what one of it is called.
+    sent: (u64, &'static str),
+    /// The children that were not reaped yet, so that their ids are theirs.
+    children: Vec<Pid>,
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The state, for what must not begin once a signal is ending the process; it does not return then.
+fn state_unless_ending() -> MutexGuard<'static, State> {
+    let state = state();
+    if state.stage == Stage::Ending {
+        drop(state);
+        leave_to_signal();
+    }
+    state
+}
+
+/// Waits for a change, at most for so long.
+fn wait(state: MutexGuard<'static, State>, longest: Duration) -> MutexGuard<'static, State> {
+    CHANGED.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
+}
+
+fn change(change: impl FnOnce(&mut State)) {
+    change(&mut state());
+    CHANGED.notify_all();
 }
 
 /// Runs what a signal must wait for: the COMMIT. If it succeeds, no signal turns this run into a failure any more,
-/// unless more is to follow ([`expect_more`]).
+/// unless more is to follow ([`expect_more`]). Once a signal is ending the process, this neither runs it nor returns.
 pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let mut committed = lock(&CRITICAL);
+    let mut attempt = Attempt::begin();
     let result = commit();
-    if result.is_ok() {
-        (committed.all, committed.some, committed.told) = (!committed.more, true, false);
-    }
+    attempt.succeeded = result.is_ok();
     result
+}
+
+/// A commit under way. It ends when this is dropped, also by a panic.
+struct Attempt {
+    succeeded: bool,
+}
+
+impl Attempt {
+    fn begin() -> Attempt {
+        let mut state = state_unless_ending();
+        state.stage = state.stage.after(Event::Commit);
+        Attempt { succeeded: false }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        change(|state| {
+            let event = if self.succeeded { Event::Committed { last: !state.more } } else { Event::Failed };
+            state.stage = state.stage.after(event);
+        });
+    }
 }
 
 /// Says before a commit whether more is to be done after it. If so, a signal that comes after the commit ends the
 /// process as a failure, once there was time to tell of the commit.
 pub fn expect_more(more: bool) {
-    lock(&CRITICAL).more = more;
+    state().more = more;
 }
 
 /// What was to follow the last commit turns out to be nothing: the run is a success.
 pub fn no_more() {
-    let mut committed = lock(&CRITICAL);
-    committed.all = committed.some;
+    change(|state| state.stage = state.stage.after(Event::NoMore));
 }
 
 /// Everybody was told of the last commit, and the next part begins. If a signal has arrived, this does not return: the
 /// process ends by the signal.
 pub fn go_on() {
-    lock(&CRITICAL).told = true;
-    while ARRIVED.load(Ordering::SeqCst) {
-        thread::park();
+    change(|state| state.stage = state.stage.after(Event::Told));
+    if arrived() {
+        leave_to_signal();
     }
 }
 
 /// Counts what was sent and cannot be taken back, such as each `point`: a signal that ends the process says so.
 pub fn sent(count: u64, what: &'static str) {
-    let mut sent = lock(&SENT);
+    let sent = &mut state().sent;
     *sent = (sent.0 + count, what);
 }
 
-/// Starts a child process that receives the signals that this one does, until [`child_ended`].
+/// Starts a child process, which receives the signals that this one does, as do all of its process group if it leads
+/// one, for as long as the guard lives. Once a signal is ending the process, this does not return.
 ///
 /// # Errors
-/// Those of [`process::Command::spawn`].
-pub fn spawn(command: &mut process::Command) -> std::io::Result<process::Child> {
+/// Those of [`Command::spawn`].
+pub fn spawn(command: &mut Command) -> std::io::Result<(Child, ChildGuard)> {
     // Locked before, for the child may be at work before its id is known here, and a signal must not miss it.
-    let mut slot = lock(&CHILD);
+    let mut state = state_unless_ending();
     let child = command.spawn()?;
-    *slot = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    Ok(child)
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    state.children.extend(pid);
+    Ok((child, ChildGuard { pid }))
 }
 
-/// The child has ended; its id may soon be another's.
-///
-/// A child may take a signal, exit 0 and have done half its work. So if a signal has arrived, this does not return: the
-/// process ends by the signal.
-pub fn child_ended() {
-    *lock(&CHILD) = None;
-    while ARRIVED.load(Ordering::SeqCst) {
+/// Sees to it that a child receives signals. It must end before the child is reaped, for then its id may soon be
+/// another's.
+#[derive(Debug)]
+pub struct ChildGuard {
+    pid: Option<Pid>,
+}
+
+impl ChildGuard {
+    /// The child has ended, and will be reaped.
+    ///
+    /// A child may take a signal, exit 0 and have done half its work. So if a signal has arrived, this does not return:
+    /// the process ends by the signal.
+    pub fn ended(self) {
+        drop(self);
+        if arrived() {
+            leave_to_signal();
+        }
+    }
+}
+
+impl Drop for ChildGuard {
+    fn drop(&mut self) {
+        change(|state| {
+            let at = state.children.iter().position(|&child| Some(child) == self.pid);
+            at.map(|at| state.children.swap_remove(at));
+        });
+    }
+}
+
+fn arrived() -> bool {
+    ARRIVED.load(Ordering::SeqCst)
+}
+
+/// The process ends by the signal, in the thread that waits for it, and this one goes nowhere.
+fn leave_to_signal() -> ! {
+    loop {
         thread::park();
     }
 }
@@ -107,9 +181,9 @@ pub fn child_ended() {
 /// Waits for the signal thread to end the process, if a signal has arrived: its code is the true one, not that of what
 /// the signal made fail.
 pub(crate) fn yield_to_signal() {
-    // What the signal makes fail may fail before the thread has run. Where it is ending, the lock is never given back.
-    while ARRIVED.load(Ordering::SeqCst) && !lock(&CRITICAL).all {
-        thread::park();
+    // What the signal makes fail may fail before the thread has run.
+    if arrived() && state().stage != Stage::Done {
+        leave_to_signal();
     }
 }
 
@@ -140,25 +214,16 @@ fn ignored() -> u64 {
 }
 
 fn end(signal: i32, termination_log: Option<&str>) -> ! {
-    let mut committed = lock(&CRITICAL);
-    let since = Instant::now();
-    // The data is safe: the main thread gets its chance to tell.
-    while !committed.told && since.elapsed() < PATIENCE {
-        drop(committed);
-        thread::sleep(Duration::from_millis(5));
-        committed = lock(&CRITICAL);
-    }
-    if committed.all {
+    let Some(before) = settle() else {
         log::warn!("a signal arrived after the commit; the receipt may be incomplete");
         io::remove_temporaries();
         process::exit(0);
-    }
-    // From here on the main thread cannot commit, for it cannot enter the critical section.
-    end_child(signal);
+    };
+    end_children(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
-    let what = match *lock(&SENT) {
-        (0, _) if committed.some => "what was not committed yet is rolled back".to_owned(),
+    let what = match state().sent {
+        (0, _) if before != Stage::Nothing => "what was not committed yet is rolled back".to_owned(),
         (0, _) => "nothing was committed".to_owned(),
         (1, what) => format!("1 {what} was sent and stays"),
         (count, what) => format!("{count} {what}s were sent and stay"),
@@ -168,6 +233,28 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     io::remove_temporaries();
     logs::failure(class, &message, termination_log);
     process::exit(class.code().into());
+}
+
+/// Waits for a commit, and for the main thread to tell of it. Returns the stage that the signal has found, from which
+/// on nothing begins any more; `None` if the run is a success.
+fn settle() -> Option<Stage> {
+    let (mut state, mut since) = (state(), None);
+    loop {
+        let left = PATIENCE.saturating_sub(since.map_or(Duration::ZERO, |since: Instant| since.elapsed()));
+        match state.stage.answer() {
+            Answer::Wait => state = wait(state, PATIENCE),
+            Answer::FailSoon | Answer::SucceedSoon if !left.is_zero() => {
+                since.get_or_insert_with(Instant::now);
+                state = wait(state, left);
+            }
+            Answer::SucceedSoon => return None,
+            Answer::Fail | Answer::FailSoon => {
+                let before = state.stage;
+                state.stage = before.after(Event::End);
+                return Some(before);
+            }
+        }
+    }
 }
 
 /// The `abort` may block on a reader that does not read; the process does not wait for it.
@@ -180,22 +267,25 @@ fn abort_briefly(class: Class, message: String) {
     let _ = wait.recv_timeout(PATIENCE / 2);
 }
 
-fn end_child(signal: i32) {
+/// Passes the signal on to all children, and kills those that do not end by it.
+fn end_children(signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
-    let alive = |pid| rustix::process::test_kill_process(pid).is_ok();
-    let Some(pid) = *lock(&CHILD) else { return };
-    // One that leads a process group of its own has it for the sake of those that it starts.
-    let send = if getpgid(Some(pid)) == Ok(pid) { kill_process_group } else { kill_process };
-    let _ = send(pid, signal);
+    // Nobody reaps a child as long as the state is locked.
+    let mut state = state();
+    send(&state.children, signal);
     let asked = Instant::now();
-    // The main thread reaps it, which empties CHILD.
-    while asked.elapsed() < PATIENCE {
-        if lock(&CHILD).is_none() || !alive(pid) {
-            return;
-        }
-        thread::sleep(Duration::from_millis(5));
+    while !state.children.is_empty() && asked.elapsed() < PATIENCE {
+        state = wait(state, PATIENCE.saturating_sub(asked.elapsed()));
     }
-    if lock(&CHILD).is_some() {
-        let _ = send(pid, Signal::KILL);
+    send(&state.children, Signal::KILL);
+}
+
+fn send(children: &[Pid], signal: Signal) {
+    for &child in children {
+        // One that leads a process group of its own has it for the sake of those that it starts.
+        let leads = getpgid(Some(child)) == Ok(child);
+        let send = if leads { kill_process_group } else { kill_process };
+        // It may have ended on its own.
+        let _ = send(child, signal);
     }
 }

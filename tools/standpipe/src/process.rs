@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etl_component::{Class, Fault, signals};
+use etl_component::signals::{self, ChildGuard};
+use etl_component::{Class, Fault};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a program may take to end by itself, and once more after TERM.
@@ -27,8 +28,8 @@ pub(crate) struct Process {
 
 struct Handle {
     child: Child,
-    /// Once it was reaped, its pid may belong to another process.
-    reaped: bool,
+    /// `None` once it has ended: after that it is reaped, and its pid may belong to another process.
+    running: Option<ChildGuard>,
 }
 
 impl Process {
@@ -65,11 +66,11 @@ impl Process {
         if leader {
             command.process_group(0);
         }
-        let mut child = signals::spawn(&mut command)
+        let (mut child, guard) = signals::spawn(&mut command)
             .map_err(|error| Fault::config(format!("`{name}` cannot be started")).because(error))?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_pipe)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().ok_or_else(no_pipe)?);
-        let child = Arc::new(Mutex::new(Handle { child, reaped: false }));
+        let child = Arc::new(Mutex::new(Handle { child, running: Some(guard) }));
         Ok((Process { name, pid, leader, child }, stdin, stdout))
     }
 
@@ -123,10 +124,11 @@ impl Process {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         // An error is that of a program which has been reaped already.
         let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid), options));
-        signals::child_ended();
-        let mut handle = self.handle();
-        handle.reaped = true;
-        handle.child.wait().map_err(lost)
+        let running = self.handle().running.take();
+        if let Some(running) = running {
+            running.ended();
+        }
+        self.handle().child.wait().map_err(lost)
     }
 
     /// Ends it after its pipes were closed; gives its status back if it ended without being told to.
@@ -161,7 +163,7 @@ impl Process {
 
     fn signal(&self, signal: Signal) {
         let handle = self.handle();
-        if !handle.reaped {
+        if handle.running.is_some() {
             let send = if self.leader { kill_process_group } else { kill_process };
             // It may have ended on its own.
             let _ = send(self.pid, signal);
