@@ -1,11 +1,10 @@
 //! What was typed, and what it means.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable};
+use etl_component::{Env, Fault, InputArgs, OutputArgs, Reads, Stage, Stdout, Variable, When};
 use etl_http::HttpArgs;
 
 use crate::template::Templates;
@@ -36,6 +35,23 @@ pub(crate) const VARIABLES: &[Variable] = &[WEBHOOK, BOT_TOKEN, NAME, STATUS, FA
 
 const fn workflow(name: &'static str, help: &'static str) -> Variable {
     Variable { name, aliases: &[], secret: false, required: false, help }
+}
+
+/// The one command. Records of any schema are told; those of etl.receipt as sentences.
+pub(crate) const COMMANDS: &[Stage] = &[Stage {
+    when: &[
+        when("--emit", Reads::Any, Stdout::PassesOn),
+        when("--text", Reads::Nothing, Stdout::Nothing),
+        when("--workflow-name", Reads::Nothing, Stdout::Nothing),
+        when("--workflow-status", Reads::Nothing, Stdout::Nothing),
+        when("--workflow-failures", Reads::Nothing, Stdout::Nothing),
+        when("--dry-run", Reads::Any, Stdout::Text),
+    ],
+    ..Stage::new("", Reads::Any, Stdout::Nothing)
+}];
+
+const fn when(flag: &'static str, reads: Reads, stdout: Stdout) -> When {
+    When { flag, values: &[], reads, stdout }
 }
 
 /// The flags that only make sense where records are read.
@@ -207,13 +223,6 @@ pub(crate) struct Destination {
     pub(crate) http: HttpArgs,
     /// Whether credentials may travel unencrypted.
     pub(crate) allow_http: bool,
-}
-
-impl Settings {
-    /// Whether stdout is a stream with these arguments, so that a failure ends it with `abort`.
-    pub(crate) fn streams(args: &[OsString]) -> bool {
-        args.iter().any(|arg| arg == "--emit" || arg.to_string_lossy().starts_with("--emit="))
-    }
 }
 
 impl TryFrom<(Invocation, &Env)> for Settings {

@@ -30,10 +30,7 @@ static COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    // Any schema; records of etl.receipt are written as sentences.
-    reads: &[],
-    writes: &[],
-    streams: Settings::streams,
+    commands: args::COMMANDS,
 };
 
 fn main() -> ExitCode {

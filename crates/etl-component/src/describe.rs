@@ -1,14 +1,15 @@
-//! `--describe`: a component's card as JSON, for whoever renders manifests or documentation from it.
+//! `--describe`: a component's card as JSON, for whoever checks pipes or renders manifests or documentation from it.
 
 use clap::{Arg, ArgAction, Command};
 use etl_stream::Class;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::runner::Component;
+use crate::component::{Component, Reads, Stage, Stdout, distinct};
 
-/// The card: flags of the component and of each subcommand, variables, schemas in and out, exit codes.
+/// The card: flags of the component and of each command, what each command reads and prints, variables, schemas in and
+/// out, exit codes.
 pub(crate) fn card(component: &Component, command: &Command) -> Value {
-    let mut codes = serde_json::Map::new();
+    let mut codes = Map::new();
     codes.insert("0".to_owned(), "done (also: nothing new)".into());
     for class in Class::ALL {
         codes.insert(class.code().to_string(), class.meaning().into());
@@ -21,33 +22,68 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
             json!({ "name": v.name, "aliases": v.aliases, "secret": v.secret, "required": v.required, "help": v.help })
         })
         .collect();
-    json!({
-        "name": component.name,
-        "version": component.version,
-        "about": command.get_about().map(ToString::to_string),
-        "flags": flags(command),
-        "commands": commands(command),
-        "variables": variables,
-        "schemas": { "in": component.reads, "out": component.writes },
-        "exit_codes": codes,
-    })
+    let schemas = |of: fn(&Stage) -> Vec<&'static str>| distinct(component.commands.iter().flat_map(of));
+    let mut card = Map::new();
+    card.insert("name".to_owned(), component.name.into());
+    card.insert("version".to_owned(), component.version.into());
+    card.extend(described(component, command, ""));
+    card.insert("variables".to_owned(), variables.into());
+    card.insert(
+        "schemas".to_owned(),
+        json!({ "in": schemas(Stage::schemas_in), "out": schemas(Stage::schemas_out) }),
+    );
+    card.insert("exit_codes".to_owned(), codes.into());
+    card.into()
 }
 
-fn commands(command: &Command) -> Vec<Value> {
+/// What is said of the component itself and of each of its commands. One that has no subcommands is a stage.
+fn described(component: &Component, command: &Command, path: &str) -> Map<String, Value> {
     let own = command.get_subcommands().filter(|sub| sub.get_name() != "help");
-    own.map(|sub| {
-        json!({
-            "name": sub.get_name(),
-            "about": sub.get_about().map(ToString::to_string),
-            "flags": flags(sub),
-            "commands": commands(sub),
-        })
-    })
-    .collect()
+    let commands: Vec<Value> = own
+        .map(|sub| described(component, sub, format!("{path} {}", sub.get_name()).trim_start()).into())
+        .collect();
+    let flags = command.get_arguments().filter(|arg| !arg.is_hide_set()).map(flag);
+    let mut described = Map::new();
+    described.insert("name".to_owned(), command.get_name().into());
+    described.insert("about".to_owned(), command.get_about().map(ToString::to_string).into());
+    described.insert("flags".to_owned(), flags.collect());
+    described.insert("commands".to_owned(), commands.into());
+    if let Some(stage) = component.commands.iter().find(|stage| stage.name == path) {
+        let when = stage.when.iter().map(|when| {
+            json!({
+                "flag": when.flag,
+                "values": when.values,
+                "reads": reads(when.reads),
+                "stdout": stdout(when.stdout),
+            })
+        });
+        described.insert("reads".to_owned(), reads(stage.reads));
+        described.insert("stdout".to_owned(), stdout(stage.stdout));
+        described.insert("writes".to_owned(), stage.schemas_out().into());
+        described.insert("when".to_owned(), when.collect());
+    }
+    described
 }
 
-fn flags(command: &Command) -> Vec<Value> {
-    command.get_arguments().filter(|arg| !arg.is_hide_set()).map(flag).collect()
+/// `schemas` are those it takes; null: any.
+fn reads(reads: Reads) -> Value {
+    match reads {
+        Reads::Nothing => json!({ "kind": "nothing" }),
+        Reads::Any => json!({ "kind": "stream", "schemas": null }),
+        Reads::Schemas(schemas) => json!({ "kind": "stream", "schemas": schemas }),
+    }
+}
+
+/// `schemas` are those of a stream; null: that turns out when it runs, unless it passes on what it reads.
+fn stdout(stdout: Stdout) -> Value {
+    let stream = |schemas: Option<&[&str]>, passes_on: bool| json!({ "kind": "stream", "schemas": schemas, "passes_on": passes_on });
+    match stdout {
+        Stdout::Nothing => json!({ "kind": "nothing" }),
+        Stdout::Text => json!({ "kind": "text" }),
+        Stdout::Schemas(schemas) => stream(Some(schemas), false),
+        Stdout::Any => stream(None, false),
+        Stdout::PassesOn => stream(None, true),
+    }
 }
 
 fn flag(arg: &Arg) -> Value {

@@ -5,6 +5,8 @@
 //! codes, `abort` on stdout, signals, panics, `--describe`, secrets, input and output files.
 
 pub mod args;
+mod command_line;
+mod component;
 mod describe;
 pub mod env;
 pub mod io;
@@ -16,10 +18,11 @@ pub mod signals;
 mod spool;
 
 pub use args::{duration, random_id};
+pub use component::{Component, Context, Reads, Stage, Stdout, When};
 pub use env::{Env, Variable};
 pub use etl_stream::{Class, Fault};
 pub use io::{InputArgs, Output, OutputArgs};
 pub use relay::Relay;
-pub use runner::{Component, Context, main};
+pub use runner::main;
 pub use secret::{Secret, redact};
 pub use spool::Spool;

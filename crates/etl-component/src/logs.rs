@@ -1,6 +1,5 @@
 //! Logs on stderr, and the line everything ends with.
 
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::OnceLock;
@@ -30,14 +29,11 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Kubernetes reads no more of it than this many bytes.
 const TERMINATION_LIMIT: usize = 4096;
 
-/// The format that arguments or environment ask for, where they cannot be parsed as a whole.
-pub(crate) fn guess(args: &[OsString], variable: Option<&str>) -> Format {
-    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let flag = args.iter().enumerate().find_map(|(at, arg)| match arg.strip_prefix("--log-format")? {
-        "" => args.get(at + 1).copied(),
-        value => value.strip_prefix('='),
-    });
-    flag.or(variable).and_then(|name| Format::from_str(name, false).ok()).unwrap_or_default()
+impl Format {
+    /// The format that is asked for, where what asks for it was not checked.
+    pub(crate) fn named(name: Option<&str>) -> Format {
+        name.and_then(|name| Format::from_str(name, false).ok()).unwrap_or_default()
+    }
 }
 
 /// Sets the format of lines; the first call counts.

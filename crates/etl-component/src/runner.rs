@@ -11,41 +11,9 @@ use clap::{Args, Command, FromArgMatches, Parser};
 use etl_stream::{Class, Fault};
 use log::LevelFilter;
 
-use crate::env::{Env, Variable};
-use crate::{describe, io, logs, signals};
-
-/// What a component says of itself; everything else is in its clap arguments.
-#[derive(Clone, Copy, Debug)]
-pub struct Component {
-    /// Its name, which is that of its crate, its binary and its image.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-    /// The variables it reads, besides those named at its flags.
-    pub variables: &'static [Variable],
-    /// The names of the schemas it reads; empty if it reads none or any.
-    pub reads: &'static [&'static str],
-    /// The names of the schemas it writes.
-    pub writes: &'static [&'static str],
-    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
-    pub streams: fn(&[OsString]) -> bool,
-}
-
-/// What surrounds a running component.
-#[derive(Debug)]
-pub struct Context {
-    /// The component itself.
-    pub component: &'static Component,
-    /// The environment, captured at the start.
-    pub env: Env,
-}
-
-impl Context {
-    /// `program/version`, as the `producer` of a `begin` line.
-    pub fn producer(&self) -> String {
-        format!("{}/{}", self.component.name, self.component.version)
-    }
-}
+use crate::component::{Component, Context};
+use crate::env::Env;
+use crate::{command_line, describe, io, logs, signals};
 
 /// The flags every component has.
 #[derive(Args, Clone, Debug)]
@@ -71,9 +39,6 @@ pub fn main<A: Parser>(
     let env = Env::capture();
     env.register_secrets(component.variables);
     let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
-    if !(component.streams)(&args) {
-        io::never_abort();
-    }
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
     let context = Context { component, env };
     let own = A::command();
@@ -81,7 +46,15 @@ pub fn main<A: Parser>(
     // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
     let command = Common::augment_args(own).about(about.clone()).long_about(about);
     let command = quiet_about_values(command.name(component.name).version(component.version));
-    if args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--describe") {
+    debug_assert!(
+        command_line::is_declared(component, &command),
+        "other commands are declared than there are"
+    );
+    let seen = command_line::look(&command, &args).ok();
+    if !command_line::streams(component, &command, seen.as_ref()) {
+        io::never_abort();
+    }
+    if seen.as_ref().is_some_and(|seen| seen.get_flag("describe")) {
         return print_card(component, command);
     }
     let parsed = command.clone().try_get_matches_from(&args).and_then(|matches| {
@@ -97,7 +70,8 @@ pub fn main<A: Parser>(
             };
         }
         Err(error) => {
-            logs::set_format(logs::guess(&args, context.env.get("ETL_LOG_FORMAT")));
+            let typed = seen.as_ref().and_then(|seen| command_line::typed(seen, "log_format"));
+            logs::set_format(logs::Format::named(typed.or(context.env.get("ETL_LOG_FORMAT"))));
             return fail(Class::Usage, &usage(component, &error));
         }
     };

@@ -1,6 +1,5 @@
 //! The flags of every loader.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -288,10 +287,6 @@ impl Settings {
         })
     }
 
-    /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`.
-    pub fn streams(args: &[OsString]) -> bool {
-        !args.iter().any(|arg| arg == "--plan" || arg == "--print-state")
-    }
 
     /// Refuses paths that would overwrite one another, or the database file of an embedded sink.
     ///

@@ -1,6 +1,7 @@
 //! What every loader shares, in the order a load runs through it.
 //!
 //! * [`args`]: the flags of every loader, and what they mean.
+//! * [`card`]: what a loader reads and prints.
 //! * [`front`]: reads the stream and holds the first 8 MiB back, so that a short stream is verified whole before its
 //!   sink opens a transaction, and a slow extractor holds none open.
 //! * [`load`]: one load after the other. Its plans are made as soon as a target is known; an attempt decodes the events
@@ -10,6 +11,7 @@
 //! * [`stamp`]: the columns of `--stamp`.
 
 pub mod args;
+pub mod card;
 mod emit;
 pub mod front;
 pub mod load;

@@ -9,7 +9,7 @@ mod service;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use etl_component::{Component, Context, io, random_id};
+use etl_component::{Component, Context, Reads, Stage, Stdout, io, random_id};
 use etl_http::Service;
 use etl_stream::{Begin, Digest, SchemaRef};
 
@@ -22,9 +22,11 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    reads: &[],
-    writes: &[Endpoint::Current.schema(), Endpoint::Forecast.schema(), Endpoint::AirPollution.schema()],
-    streams: |_| true,
+    commands: &[
+        Stage::new("current", Reads::Nothing, Stdout::Schemas(&[Endpoint::Current.schema()])),
+        Stage::new("forecast", Reads::Nothing, Stdout::Schemas(&[Endpoint::Forecast.schema()])),
+        Stage::new("air-pollution", Reads::Nothing, Stdout::Schemas(&[Endpoint::AirPollution.schema()])),
+    ],
 };
 
 fn main() -> ExitCode {

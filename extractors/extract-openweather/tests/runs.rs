@@ -257,6 +257,11 @@ fn the_card_lists_what_it_reads_and_writes() {
     assert_eq!(card["name"], "extract-openweather");
     let schemas = ["openweather.current", "openweather.forecast", "openweather.air_pollution"];
     assert_eq!(card["schemas"]["out"], serde_json::json!(schemas));
+    for (command, schema) in card["commands"].as_array().unwrap().iter().zip(schemas) {
+        assert_eq!(command["reads"], serde_json::json!({ "kind": "nothing" }));
+        assert_eq!(command["stdout"]["schemas"], serde_json::json!([schema]), "{}", command["name"]);
+        assert_eq!(command["writes"], serde_json::json!([schema]));
+    }
     let key = &card["variables"][0];
     assert_eq!((&key["name"], &key["secret"]), (&"OPENWEATHER_API_KEY".into(), &true.into()));
     assert_eq!(key["aliases"], serde_json::json!(["OPENWEATHER_KEY", "OPEN_WEATHER_KEY"]));

@@ -30,9 +30,7 @@ static COMPONENT: Component = Component {
     name: "load-influx",
     version: env!("CARGO_PKG_VERSION"),
     variables: &settings::VARIABLES,
-    reads: &[],
-    writes: &["etl.receipt", "etl.reject"],
-    streams: etl_load::Settings::streams,
+    commands: etl_load::card::STREAM_COMMANDS,
 };
 
 fn main() -> ExitCode {

@@ -37,9 +37,7 @@ static COMPONENT: Component = Component {
     name: "load-postgres",
     version: env!("CARGO_PKG_VERSION"),
     variables: &VARIABLES,
-    reads: &[],
-    writes: &["etl.receipt", "etl.reject"],
-    streams: etl_load::Settings::streams,
+    commands: etl_load::card::COMMANDS,
 };
 
 /// Load a stream of records into a PostgreSQL table, in one transaction, exactly once. Where the server is, and who

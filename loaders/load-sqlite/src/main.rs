@@ -31,9 +31,7 @@ static COMPONENT: Component = Component {
     name: "load-sqlite",
     version: env!("CARGO_PKG_VERSION"),
     variables: &etl_load::args::VARIABLES,
-    reads: &[],
-    writes: &["etl.receipt", "etl.reject"],
-    streams: Settings::streams,
+    commands: etl_load::card::COMMANDS,
 };
 
 /// Load a stream of records into a SQLite database, in one transaction, exactly once. A missing table is created

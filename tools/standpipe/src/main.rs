@@ -1,9 +1,8 @@
 //! `standpipe`: adds the seal to any program's output, verifies streams, shows schemas.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use etl_component::{Component, Context};
+use etl_component::{Component, Context, Reads, Stage, Stdout, When};
 
 mod process;
 mod records;
@@ -13,14 +12,24 @@ mod through;
 mod unreject;
 mod verify;
 
-static COMPONENT: Component = Component {
-    name: "standpipe",
-    version: env!("CARGO_PKG_VERSION"),
-    variables: &[],
-    reads: &[],
-    writes: &[],
-    streams,
-};
+static COMPONENT: Component =
+    Component { name: "standpipe", version: env!("CARGO_PKG_VERSION"), variables: &[], commands: COMMANDS };
+
+/// What `verify` and `schema` print is for people; the others print records.
+const COMMANDS: &[Stage] = &[
+    // What is read is the program's affair: it has the stdin of `seal`.
+    Stage::new("seal", Reads::Any, Stdout::Any),
+    Stage {
+        when: &[When { flag: "--schema", values: &[], reads: Reads::Any, stdout: Stdout::Any }],
+        ..Stage::new("through", Reads::Any, Stdout::PassesOn)
+    },
+    Stage::new("verify", Reads::Any, Stdout::Text),
+    Stage::new("unreject", Reads::Schemas(&[unreject::SCHEMA]), Stdout::Any),
+    Stage::new("schema list", Reads::Nothing, Stdout::Text),
+    Stage::new("schema show", Reads::Nothing, Stdout::Text),
+    Stage::new("schema ddl", Reads::Nothing, Stdout::Text),
+    Stage::new("schema check", Reads::Any, Stdout::Text),
+];
 
 /// Seals, verifies and inspects streams of newline-delimited JSON
 #[derive(clap::Parser)]
@@ -55,12 +64,4 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
         Command::Unreject(args) => unreject::run(args),
         Command::Schema(args) => schema::run(args),
     }
-}
-
-/// What prints records ends with an `abort` when it fails, and so does what was not understood: it may have been meant
-/// to. What `verify` and `schema` print is for people.
-fn streams(args: &[OsString]) -> bool {
-    let commands = ["seal", "through", "verify", "unreject", "schema", "help"];
-    let command = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| commands.contains(arg));
-    !matches!(command, Some("verify" | "schema" | "help"))
 }

@@ -13,7 +13,7 @@ use crate::records;
 use crate::verify::positional;
 
 /// The schema of rejects.
-const SCHEMA: &str = "etl.reject";
+pub(crate) const SCHEMA: &str = "etl.reject";
 
 /// Flags of `unreject`.
 #[derive(clap::Args)]

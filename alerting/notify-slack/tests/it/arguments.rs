@@ -154,6 +154,15 @@ fn the_card_names_every_variable() {
     );
     assert_eq!(card["variables"][0]["aliases"], serde_json::json!(["ALERT_WEBHOOK"]));
     assert_eq!(card["schemas"], serde_json::json!({ "in": [], "out": [] }));
+    assert_eq!(card["reads"], serde_json::json!({ "kind": "stream", "schemas": null }));
+    assert_eq!(card["stdout"], serde_json::json!({ "kind": "nothing" }));
+    let when = |flag: &str| {
+        let mut when = card["when"].as_array().expect("a list").iter();
+        when.find(|when| when["flag"] == flag).expect("the flag")
+    };
+    assert_eq!(when("--emit")["stdout"]["passes_on"], true);
+    assert_eq!(when("--text")["reads"], serde_json::json!({ "kind": "nothing" }));
+    assert_eq!(when("--dry-run")["stdout"], serde_json::json!({ "kind": "text" }));
     let flags = card["flags"].as_array().expect("a list");
     let channel = flags.iter().find(|flag| flag["name"] == "--channel").expect("the flag");
     assert_eq!(channel["variable"], "SLACK_CHANNEL");

@@ -234,14 +234,8 @@ impl FakeFolder {
         args: &str,
         stream: &[u8],
     ) -> anyhow::Result<String> {
-        static COMPONENT: Component = Component {
-            name: "load-fake",
-            version: "0",
-            variables: &[],
-            reads: &[],
-            writes: &[],
-            streams: Settings::streams,
-        };
+        static COMPONENT: Component =
+            Component { name: "load-fake", version: "0", variables: &[], commands: etl_load::card::COMMANDS };
         fs::write(self.path("in"), stream).expect("a file");
         let args = format!("load --input %/in --output %/out {args}").replace('%', &self.path(""));
         let args = Args::try_parse_from(args.split_whitespace()).expect("arguments");

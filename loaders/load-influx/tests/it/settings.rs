@@ -67,6 +67,17 @@ fn database_bucket_and_credentials_come_from_flags_and_variables() {
 }
 
 #[test]
+fn the_card_says_what_it_reads_and_prints() {
+    let ran = Cmd::bin("load-influx").arg("--describe").run();
+    let card: serde_json::Value = serde_json::from_str(&ran.ok().stdout).expect("JSON");
+    assert_eq!(card["schemas"], serde_json::json!({ "in": [], "out": ["etl.receipt", "etl.reject"] }));
+    assert_eq!(card["reads"], serde_json::json!({ "kind": "stream", "schemas": null }));
+    assert_eq!(card["stdout"]["schemas"], serde_json::json!(["etl.receipt"]));
+    assert_eq!(card["when"][0]["flag"], "--plan");
+    assert_eq!(card["when"][1]["values"], serde_json::json!(["records"]));
+}
+
+#[test]
 fn requests_are_compressed_when_asked() {
     let (ran, asked) = load(&[], "--db d --gzip", Reply::status(204));
     assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);

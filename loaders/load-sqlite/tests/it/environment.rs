@@ -115,6 +115,13 @@ fn the_card_names_what_there_is() {
         (&"load-sqlite".into(), &"ETL_LOAD_ID".into())
     );
     assert_eq!(card["schemas"]["out"], serde_json::json!(["etl.receipt", "etl.reject"]));
+    assert_eq!(card["reads"], serde_json::json!({ "kind": "stream", "schemas": null }));
+    assert_eq!(
+        card["stdout"],
+        serde_json::json!({ "kind": "stream", "schemas": ["etl.receipt"], "passes_on": false })
+    );
+    let when: Vec<_> = card["when"].as_array().expect("a list").iter().map(|when| &when["flag"]).collect();
+    assert_eq!(when, ["--plan", "--print-state", "--emit", "--emit"]);
     let flags: Vec<&str> =
         card["flags"].as_array().expect("flags").iter().filter_map(|flag| flag["name"].as_str()).collect();
     for flag in [

@@ -1,0 +1,31 @@
+//! What a loader is as a stage of a pipe, for its card.
+
+use etl_component::{Reads, Stage, Stdout, When};
+
+/// A loader whose sink has tables, a ledger and transactions: the flags of [`crate::LoadArgs`].
+pub const COMMANDS: &[Stage] = &[Stage {
+    when: &[
+        PLAN,
+        When { flag: "--print-state", values: &[], reads: Reads::Nothing, stdout: Stdout::Text },
+        When { flag: "--emit", values: &["records", "new"], reads: Reads::Any, stdout: Stdout::PassesOn },
+        SILENT,
+    ],
+    ..LOAD
+}];
+
+/// A loader whose sink has none of that: the flags of [`crate::StreamArgs`], and no `--emit new`.
+pub const STREAM_COMMANDS: &[Stage] = &[Stage {
+    when: &[
+        PLAN,
+        When { flag: "--emit", values: &["records"], reads: Reads::Any, stdout: Stdout::PassesOn },
+        SILENT,
+    ],
+    ..LOAD
+}];
+
+const LOAD: Stage =
+    Stage { files: &["etl.reject"], ..Stage::new("", Reads::Any, Stdout::Schemas(&["etl.receipt"])) };
+
+const PLAN: When = When { flag: "--plan", values: &[], reads: Reads::Any, stdout: Stdout::Text };
+
+const SILENT: When = When { flag: "--emit", values: &["none"], reads: Reads::Any, stdout: Stdout::Nothing };
