@@ -1,12 +1,17 @@
-//! What was typed, as clap understands it, also where it is wrong.
+//! What was typed, as clap understands it, also where it is wrong, and what variables say in its place.
+//!
+//! A flag declares its variable to clap (`env = "…"`), which names it in `--help`. Its value comes from the captured
+//! environment all the same, as a default: what clap itself has read when the flag was declared is not used.
 
 use std::ffi::OsString;
 
-use clap::builder::ValueParser;
+use clap::builder::{Resettable, ValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::component::{Component, When};
+use crate::env::Env;
 
 /// What can be made out of arguments, up to the first flag that is not known; their values are not checked.
 ///
@@ -18,6 +23,7 @@ pub(crate) fn look(command: &Command, args: &[OsString]) -> Result<ArgMatches, c
 
 fn any_values(command: Command) -> Command {
     let any = |arg: Arg| {
+        let arg = arg.env(Resettable::Reset);
         if arg.get_action().takes_values() { arg.value_parser(ValueParser::os_string()) } else { arg }
     };
     command.mut_args(any).mut_subcommands(any_values)
@@ -25,8 +31,92 @@ fn any_values(command: Command) -> Command {
 
 /// The text of a flag that was typed.
 pub(crate) fn typed<'a>(seen: &'a ArgMatches, id: &str) -> Option<&'a str> {
-    let is_typed = seen.value_source(id) == Some(ValueSource::CommandLine);
-    is_typed.then(|| seen.get_raw(id)?.next_back()?.to_str()).flatten()
+    is_typed(seen, id).then(|| seen.get_raw(id)?.next_back()?.to_str()).flatten()
+}
+
+fn is_typed(seen: &ArgMatches, id: &str) -> bool {
+    seen.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Why a command line means nothing.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Because of the arguments, or help or the version was asked for.
+    Arguments(clap::Error),
+    /// A variable stands for a flag that was not typed, and this is wrong with its value; `None`: it is empty.
+    Variable(String, Option<clap::Error>),
+}
+
+/// Parses arguments; a flag that was not typed has the value of its variable. `seen` is what [`look`] made of them:
+/// `None` if help or the version was asked for.
+///
+/// # Errors
+/// As [`Refusal`] says.
+pub(crate) fn parse(
+    command: &Command,
+    args: &[OsString],
+    seen: Option<&ArgMatches>,
+    env: &Env,
+) -> Result<ArgMatches, Refusal> {
+    let Some(seen) = seen else {
+        // Nothing is parsed to its end, and the help names the variables.
+        return command.clone().try_get_matches_from(args).map_err(Refusal::Arguments);
+    };
+    let substitutes = substitutes(command, seen, env);
+    match with_defaults(command.clone(), &substitutes).try_get_matches_from(args) {
+        Ok(matches) => match substitutes.iter().find(|found| found.value.is_empty()) {
+            Some(empty) => Err(Refusal::Variable(empty.variable.to_owned(), None)),
+            None => Ok(matches),
+        },
+        Err(error) => Err(match substitutes.iter().find(|found| found.is_blamed_by(&error)) {
+            Some(found) => Refusal::Variable(found.variable.to_owned(), Some(error)),
+            None => Refusal::Arguments(error),
+        }),
+    }
+}
+
+/// A flag that was not typed, and whose variable is set.
+struct Substitute<'a> {
+    flag: &'a Arg,
+    variable: &'a str,
+    value: &'a str,
+}
+
+impl Substitute<'_> {
+    fn is_blamed_by(&self, error: &clap::Error) -> bool {
+        // Such as `--deadline <DURATION>`.
+        let Some(ContextValue::String(blamed)) = error.get(ContextKind::InvalidArg) else { return false };
+        blamed.split([' ', '=']).next().and_then(|flag| flag.strip_prefix("--")) == self.flag.get_long()
+    }
+}
+
+fn substitutes<'a>(command: &'a Command, seen: &'a ArgMatches, env: &'a Env) -> Vec<Substitute<'a>> {
+    let of = |(command, seen): (&'a Command, &'a ArgMatches)| {
+        let silent = command.get_arguments().filter(|flag| !is_typed(seen, flag.get_id().as_str()));
+        silent.filter_map(|flag| {
+            let variable = variable(flag)?;
+            Some(Substitute { flag, variable, value: env.get(variable)? })
+        })
+    };
+    chain(command, Some(seen)).into_iter().flat_map(of).collect()
+}
+
+fn variable(arg: &Arg) -> Option<&str> {
+    arg.get_env().and_then(|name| name.to_str())
+}
+
+/// The variables' values as defaults. `required` is met by one, and so it is by an empty one, which is refused later.
+fn with_defaults(command: Command, substitutes: &[Substitute<'_>]) -> Command {
+    let with = |arg: Arg| {
+        let found = substitutes.iter().find(|found| variable(&arg) == Some(found.variable));
+        let arg = arg.env(Resettable::Reset);
+        match found {
+            None => arg,
+            Some(found) if found.value.is_empty() => arg.required(false),
+            Some(found) => arg.required(false).default_value(found.value.to_owned()),
+        }
+    };
+    command.mut_args(with).mut_subcommands(|sub| with_defaults(sub, substitutes))
 }
 
 /// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`. So does what was not
@@ -62,7 +152,7 @@ fn applies(when: &When, (command, seen): &(&Command, &ArgMatches)) -> bool {
     let id = arg.get_id().as_str();
     let wanted =
         || seen.get_raw(id).is_some_and(|mut raw| raw.any(|value| when.values.iter().any(|v| value == *v)));
-    seen.value_source(id) == Some(ValueSource::CommandLine) && (when.values.is_empty() || wanted())
+    is_typed(seen, id) && (when.values.is_empty() || wanted())
 }
 
 /// The argument of a flag.

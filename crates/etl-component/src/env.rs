@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{IsTerminal, stderr, stdin, stdout};
 
 use etl_stream::Fault;
 
@@ -24,23 +25,43 @@ pub struct Variable {
 
 /// The environment of the process.
 #[derive(Clone, Debug, Default)]
-pub struct Env(BTreeMap<String, String>);
+pub struct Env {
+    variables: BTreeMap<String, String>,
+    /// Which of the standard streams are a terminal.
+    pub terminal: Terminal,
+}
+
+/// Which of the standard streams are a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Somebody types what is read.
+    pub stdin: bool,
+    /// Somebody reads what is printed.
+    pub stdout: bool,
+    /// Somebody reads what is logged.
+    pub stderr: bool,
+}
 
 impl Env {
     /// The real environment; what is not UTF-8 in it is replaced character by character.
     pub fn capture() -> Env {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        Env(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+        let (stdin, stdout, stderr) = (stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal());
+        Env {
+            variables: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+            terminal: Terminal { stdin, stdout, stderr },
+        }
     }
 
-    /// An environment made of these pairs.
+    /// An environment made of these pairs, without a terminal.
     pub fn of(pairs: &[(&str, &str)]) -> Env {
-        Env(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let variables = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Env { variables, terminal: Terminal::default() }
     }
 
     /// The value of one variable.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
     }
 
     /// The value of a variable under the first of its names that is set, with that name.

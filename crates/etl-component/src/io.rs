@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,10 @@ impl OutputArgs {
     /// 74 if it cannot be created.
     pub fn create(&self) -> Result<Output, Fault> {
         let output = Output::create(&self.output)?;
-        abort_on(&output)?;
+        // Whether an `abort` may go to stdout is known already.
+        if self.output != Path::new("-") {
+            abort_on(&output)?;
+        }
         Ok(output)
     }
 }
@@ -241,6 +244,7 @@ fn stdout() -> io::Result<File> {
 
 fn abort_on(output: &Output) -> Result<(), Fault> {
     let target = match output {
+        Output::InPlace(file) if file.is_terminal() => Abort::Nowhere,
         Output::InPlace(file) => Abort::InPlace(file.try_clone().map_err(etl_stream::writer::io_fault)?),
         Output::New(_) => Abort::Nowhere,
     };
@@ -248,7 +252,7 @@ fn abort_on(output: &Output) -> Result<(), Fault> {
     Ok(())
 }
 
-/// No `abort` is written from now on: nothing of this component's output is a stream.
+/// No `abort` is written to stdout: it is a terminal, or nothing of what goes there is a stream.
 pub fn never_abort() {
     *ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Abort::Nowhere;
 }
@@ -256,7 +260,6 @@ pub fn never_abort() {
 /// Writes an `abort` where the stream went; on a terminal, into a new file, or while another thread is in the middle
 /// of a write, there is none. A failure to write it changes nothing: the reader sees a cut stream.
 pub(crate) fn abort(class: Class, message: &str) {
-    use std::io::IsTerminal;
     let Ok(_whole) = WRITING.try_lock() else { return };
     let mut target = ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let file = match std::mem::replace(&mut *target, Abort::Nowhere) {
@@ -264,7 +267,7 @@ pub(crate) fn abort(class: Class, message: &str) {
         Abort::Stdout => stdout().ok(),
         Abort::InPlace(file) => Some(file),
     };
-    if let Some(file) = file.filter(|file| !file.is_terminal()) {
+    if let Some(file) = file {
         let _ = Writer::new(file).abort(class, message);
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Command, FromArgMatches, Parser};
 use etl_stream::{Class, Fault};
 use log::LevelFilter;
 
+use crate::command_line::Refusal;
 use crate::component::{Component, Context};
 use crate::env::Env;
 use crate::{command_line, describe, io, logs, signals};
@@ -51,28 +52,37 @@ pub fn main<A: Parser>(
         "other commands are declared than there are"
     );
     let seen = command_line::look(&command, &args).ok();
-    if !command_line::streams(component, &command, seen.as_ref()) {
+    if context.env.terminal.stdout || !command_line::streams(component, &command, seen.as_ref()) {
         io::never_abort();
     }
     if seen.as_ref().is_some_and(|seen| seen.get_flag("describe")) {
         return print_card(component, command);
     }
-    let parsed = command.clone().try_get_matches_from(&args).and_then(|matches| {
-        let common = Common::from_arg_matches(&matches)?;
-        A::from_arg_matches(&matches).map(|args| (common, args))
+    let parsed = command_line::parse(&command, &args, seen.as_ref(), &context.env);
+    let parsed = parsed.and_then(|matches| {
+        let common = Common::from_arg_matches(&matches).map_err(Refusal::Arguments)?;
+        A::from_arg_matches(&matches).map(|args| (common, args)).map_err(Refusal::Arguments)
     });
     let (common, args) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        Err(Refusal::Arguments(error))
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
             return match error.print() {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(io_class(&error), &error.to_string()),
             };
         }
-        Err(error) => {
+        Err(refusal) => {
             let typed = seen.as_ref().and_then(|seen| command_line::typed(seen, "log_format"));
             logs::set_format(logs::Format::named(typed.or(context.env.get("ETL_LOG_FORMAT"))));
-            return fail(Class::Usage, &usage(component, &error));
+            return match refusal {
+                Refusal::Arguments(error) => fail(Class::Usage, &usage(component, &error)),
+                Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set and empty")),
+                Refusal::Variable(name, Some(error)) => {
+                    fail(Class::Config, &format!("{name}: {}", usage(component, &error)))
+                }
+            };
         }
     };
     logs::init(common.log_format, common.log_level);

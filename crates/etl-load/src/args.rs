@@ -287,7 +287,6 @@ impl Settings {
         })
     }
 
-
     /// Refuses paths that would overwrite one another, or the database file of an embedded sink.
     ///
     /// # Errors

@@ -1,9 +1,8 @@
 //! What a loader prints: receipts, the records passed on, or those that are new.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
-use etl_component::{Fault, OutputArgs, Relay, io};
+use etl_component::{Context, Fault, OutputArgs, Relay, io};
 use etl_stream::{Line, SchemaRef};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -85,8 +84,8 @@ impl Emit {
     ///
     /// # Errors
     /// 74 if it cannot be created.
-    pub(crate) fn open(kind: EmitKind, output: &OutputArgs, producer: String) -> Result<Emit, Fault> {
-        let on_terminal = output.output == Path::new("-") && std::io::stdout().is_terminal();
+    pub(crate) fn open(kind: EmitKind, output: &OutputArgs, context: &Context) -> Result<Emit, Fault> {
+        let on_terminal = output.output == Path::new("-") && context.env.terminal.stdout;
         let kind = if kind == EmitKind::Receipt && on_terminal { EmitKind::None } else { kind };
         let what = match kind {
             EmitKind::None => None,
@@ -95,7 +94,7 @@ impl Emit {
             EmitKind::New => Some("--emit new"),
         };
         let relay = match what {
-            Some(what) => Some(Relay::new(output.open()?, producer, what)),
+            Some(what) => Some(Relay::new(output.open()?, context.producer(), what)),
             None => {
                 io::never_abort();
                 None

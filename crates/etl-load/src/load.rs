@@ -37,9 +37,9 @@ pub fn run<S: Sink>(
     settings.check_paths(database)?;
     if settings.task != Task::Load {
         let output = Output::create(&settings.output.output)?;
-        return tasks::run(&mut connect(&settings)?, &settings, output);
+        return tasks::run(&mut connect(&settings)?, &settings, output, context.env.terminal);
     }
-    let emit = Emit::open(settings.emit, &settings.output, context.producer())?;
+    let emit = Emit::open(settings.emit, &settings.output, context)?;
     let sink = connect(&settings)?;
     let outputs = Outputs::open(emit, &settings, context, sink.name())?;
     let front = Front::new(settings.input.open()?).cut(settings.cuts)?;

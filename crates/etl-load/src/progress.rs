@@ -1,8 +1,8 @@
 //! The progress line on a terminal.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use etl_component::Terminal;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 /// How often the line changes, at the most.
@@ -15,10 +15,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A line for what is loaded into this target.
-    pub(crate) fn new(target: String) -> Progress {
-        let bar =
-            if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    /// A line for what is loaded into this target, if stderr is a terminal.
+    pub(crate) fn new(target: String, terminal: Terminal) -> Progress {
+        let bar = if terminal.stderr { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg}, {bytes} in {elapsed}") {
             bar.set_style(style);
         }

@@ -1,9 +1,9 @@
 //! What a loader does besides loading: `--plan` and `--print-state`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Fault, InputArgs, Output};
+use etl_component::{Fault, InputArgs, Output, Terminal};
 use etl_stream::writer::io_fault;
 use etl_stream::{Begin, Event};
 
@@ -12,7 +12,12 @@ use crate::sink::{Plan, Sink};
 use crate::target::Target;
 
 /// Prints what was asked for and returns the summary.
-pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output) -> anyhow::Result<String> {
+pub(crate) fn run<S: Sink>(
+    sink: &mut S,
+    settings: &Settings,
+    mut output: Output,
+    terminal: Terminal,
+) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
             let target = Target::resolve(settings, None, S::table_of)?;
@@ -23,7 +28,7 @@ pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output
             }
         }
         _ => {
-            let plan = plan(sink, settings)?;
+            let plan = plan(sink, settings, terminal)?;
             (sink.explain(&plan), format!("{}: {} was not touched", sink.name(), plan.name))
         }
     };
@@ -33,15 +38,15 @@ pub(crate) fn run<S: Sink>(sink: &mut S, settings: &Settings, mut output: Output
 }
 
 /// The plan by the flags; where they name no schema, by the beginning of the input.
-fn plan<S: Sink>(sink: &mut S, settings: &Settings) -> Result<Plan<S::Details>, Fault> {
-    let begin = if settings.schema.is_none() { begin(&settings.input)? } else { None };
+fn plan<S: Sink>(sink: &mut S, settings: &Settings, terminal: Terminal) -> Result<Plan<S::Details>, Fault> {
+    let begin = if settings.schema.is_none() { begin(&settings.input, terminal)? } else { None };
     let carried = begin.and_then(|begin| begin.schema);
     Ok(sink.plan(Target::resolve(settings, carried.as_ref(), S::table_of)?)?)
 }
 
 /// The first line of the input, if it opens a segment. There need not be any input.
-fn begin(input: &InputArgs) -> Result<Option<Begin>, Fault> {
-    if input.input == Path::new("-") && std::io::stdin().is_terminal() {
+fn begin(input: &InputArgs, terminal: Terminal) -> Result<Option<Begin>, Fault> {
+    if input.input == Path::new("-") && terminal.stdin {
         return Ok(None);
     }
     match (InputArgs { allow_empty: true, ..input.clone() }).open()?.next()? {

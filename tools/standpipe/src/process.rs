@@ -1,7 +1,7 @@
 //! A program that is run: started, waited for, ended, and its exit status as a fault.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::signals::{self, ChildGuard};
-use etl_component::{Class, Fault};
+use etl_component::{Class, Fault, Terminal};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a program may take to end by itself, and once more after TERM.
@@ -38,8 +38,8 @@ impl Process {
     ///
     /// # Errors
     /// 78 if it cannot be started.
-    pub(crate) fn start(command: &[OsString]) -> Result<(Process, ChildStdout), Fault> {
-        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), !io::stdin().is_terminal())?;
+    pub(crate) fn start(command: &[OsString], terminal: Terminal) -> Result<(Process, ChildStdout), Fault> {
+        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), !terminal.stdin)?;
         Ok((process, stdout))
     }
 

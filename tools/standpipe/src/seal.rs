@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
         producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
     };
-    let (process, stdout) = Process::start(&args.command)?;
+    let (process, stdout) = Process::start(&args.command, context.env.terminal)?;
     let copied = copy(
         &process,
         Reader::new(stdout, records::output_of_program(args.max_line_bytes)),

@@ -110,3 +110,98 @@ fn declared_commands_are_those_there_are() {
     let plain = clap::Command::new("plain").arg(Arg::new("plan").long("plan"));
     assert!(is_declared(&component(&[Stage { name: "", when: &[PLAN], ..LIST }]), &plain));
 }
+
+#[derive(Debug, Parser)]
+struct Limits {
+    #[arg(long, global = true, env = "TRIAL_COUNT", default_value = "1")]
+    count: u8,
+    #[arg(long, env = "TRIAL_PLACE", conflicts_with = "anywhere")]
+    place: String,
+    #[arg(long)]
+    anywhere: bool,
+    #[command(subcommand)]
+    command: Option<Limited>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Limited {
+    Go {
+        #[arg(long, env = "TRIAL_MODE", value_parser = ["slow", "fast"])]
+        mode: Option<String>,
+    },
+}
+
+fn limits(line: &str, variables: &[(&str, &str)]) -> Result<Limits, Refusal> {
+    let (command, args) = (<Limits as clap::CommandFactory>::command(), arguments(line));
+    let seen = look(&command, &args).ok();
+    let matches = parse(&command, &args, seen.as_ref(), &Env::of(variables))?;
+    clap::FromArgMatches::from_arg_matches(&matches).map_err(Refusal::Arguments)
+}
+
+#[test]
+fn a_flag_counts_more_than_its_variable_and_that_more_than_the_default() {
+    let place = ("TRIAL_PLACE", "-here");
+    for (line, variables, expected) in [
+        ("limits", &[place][..], (1, None)),
+        ("limits", &[place, ("TRIAL_COUNT", "2")], (2, None)),
+        ("limits go", &[place, ("TRIAL_COUNT", "2"), ("TRIAL_MODE", "fast")], (2, Some("fast"))),
+        (
+            "limits go --count 3 --mode slow",
+            &[place, ("TRIAL_COUNT", "2"), ("TRIAL_MODE", "")],
+            (3, Some("slow")),
+        ),
+        ("limits --count 3 go", &[place, ("TRIAL_COUNT", "many")], (3, None)),
+        // A command that is not run has no say.
+        ("limits", &[place, ("TRIAL_MODE", "")], (1, None)),
+    ] {
+        let limits = limits(line, variables).unwrap();
+        let mode = limits.command.and_then(|Limited::Go { mode }| mode);
+        assert_eq!(
+            (limits.count, mode.as_deref(), limits.place.as_str()),
+            (expected.0, expected.1, "-here"),
+            "{line}"
+        );
+    }
+    // A variable may have been set for others, too, and contradicts nobody.
+    assert!(limits("limits --anywhere", &[place]).is_ok());
+}
+
+#[test]
+fn a_variable_that_is_wrong_is_named() {
+    let place = ("TRIAL_PLACE", "here");
+    for (line, variables, expected) in [
+        ("limits", &[place, ("TRIAL_COUNT", "many")][..], Some("TRIAL_COUNT")),
+        ("limits go", &[place, ("TRIAL_MODE", "askew")], Some("TRIAL_MODE")),
+        ("limits go", &[place, ("TRIAL_COUNT", "")], Some("TRIAL_COUNT")),
+        ("limits", &[("TRIAL_PLACE", "")], Some("TRIAL_PLACE")),
+        ("limits", &[("TRIAL_COUNT", "2")], None),
+        ("limits --count many", &[place, ("TRIAL_COUNT", "many")], None),
+        ("limits --nope", &[place, ("TRIAL_COUNT", "")], None),
+    ] {
+        let (name, error) = match limits(line, variables).unwrap_err() {
+            Refusal::Variable(name, error) => (Some(name), error),
+            Refusal::Arguments(error) => (None, Some(error)),
+        };
+        assert_eq!(name.as_deref(), expected, "{line}: {error:?}");
+        if let (Some(_), Some(error)) = (name, error) {
+            assert!(error.to_string().starts_with("error: invalid value '"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_environment_that_clap_reads_itself_is_not_used() {
+    // Cargo sets it; what is captured does not have it.
+    let declared = Arg::new("crate").long("crate").env("CARGO_PKG_NAME").default_value("none");
+    let command = Command::new("trial").arg(declared.hide_env_values(true));
+    let args = arguments("trial");
+    let seen = look(&command, &args).unwrap();
+    let matches = parse(&command, &args, Some(&seen), &Env::of(&[])).unwrap();
+    assert_eq!(matches.get_one::<String>("crate").unwrap(), "none");
+    let args = arguments("trial --help");
+    assert!(look(&command, &args).is_err());
+    let Refusal::Arguments(help) = parse(&command, &args, None, &Env::of(&[])).unwrap_err() else {
+        panic!("help")
+    };
+    assert!(help.to_string().contains("[env: CARGO_PKG_NAME] [default: none]"), "{help}");
+}

@@ -40,7 +40,7 @@ impl Outputs {
             emit,
             state_out: StateOut::create(settings.state_out.as_deref())?,
             rejects: Rejects::create(settings, context.producer())?,
-            progress: Progress::new(target),
+            progress: Progress::new(target, context.env.terminal),
             furthest: 0,
         })
     }
