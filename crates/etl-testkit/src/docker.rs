@@ -131,7 +131,7 @@ impl Lab {
     /// Runs this command in the container again and again until it succeeds.
     ///
     /// # Panics
-    /// If it has not succeeded after a minute.
+    /// If it has not succeeded after five minutes.
     pub fn wait_for(&self, container: &str, command: &[&str]) {
         let args: Vec<&str> = [&["exec", container], command].concat();
         crate::postgres::poll(&format!("{command:?} in {container}"), || docker(&args).code == 0);

@@ -239,7 +239,7 @@ impl Victoria {
     /// Waits until everything written is on disk and no merge is running.
     ///
     /// # Panics
-    /// If that takes longer than a minute.
+    /// If that takes longer than five minutes.
     pub fn settle(&self) {
         curl(&[&format!("{}/internal/force_flush", self.url())]);
         let metrics = format!("{}/metrics", self.url());

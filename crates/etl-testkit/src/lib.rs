@@ -2,6 +2,8 @@
 //!
 //! Everything here panics when it cannot work: a test has no better answer.
 
+use std::time::Duration;
+
 pub mod docker;
 pub mod http;
 pub mod influx;
@@ -10,3 +12,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 pub mod run;
+
+/// How long anything may take before it counts as hanging: minutes, because a machine may be busy with other builds. No
+/// test passes or fails by being faster than this.
+pub const DEADLINE: Duration = Duration::from_secs(5 * 60);

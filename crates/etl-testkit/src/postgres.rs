@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, Config, NoTls};
 use rcgen::{Issuer, KeyPair};
 
+use crate::DEADLINE;
 use crate::http::TlsCert;
 use crate::http::tls;
 
@@ -33,9 +34,6 @@ pub const USER: &str = "postgres";
 
 /// The superuser's password, which a connection over TCP needs and one over the socket does not.
 pub const PASSWORD: &str = "superuser's p%ss/word";
-
-/// How long anything may take before it counts as hanging; no test passes or fails by being faster than this.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where the runner's server is, for the tests it starts.
 const FOLDER: &str = "ETL_TEST_PG_FOLDER";
@@ -259,7 +257,7 @@ pub(crate) fn on_free_port(mut attempt: impl FnMut(u16) -> bool) -> Option<u16> 
 /// Asks again and again until the answer is yes.
 ///
 /// # Panics
-/// If it is not after a minute; `what` says what never came.
+/// If it is not after five minutes; `what` says what never came.
 #[track_caller]
 pub(crate) fn poll(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();

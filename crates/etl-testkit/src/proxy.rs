@@ -20,7 +20,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::postgres::{DEADLINE, on_free_port};
+use crate::DEADLINE;
+use crate::postgres::on_free_port;
 
 use connection::Connection;
 
@@ -145,7 +146,7 @@ impl Proxy {
     /// Waits until [`Proxy::commits_met`] reaches this count.
     ///
     /// # Panics
-    /// If it has not after a minute.
+    /// If it has not after five minutes.
     #[track_caller]
     pub fn wait_for_commits_met(&self, count: usize) {
         let state = self.shared.state();

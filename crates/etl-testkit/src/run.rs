@@ -220,7 +220,7 @@ impl Cmd {
     /// Starts it, and waits until it has read these bytes from a pipe and waits for more.
     ///
     /// # Panics
-    /// If it cannot be started, or ends, or after a minute.
+    /// If it cannot be started, or ends, or after five minutes.
     #[track_caller]
     pub fn waiting(self, bytes: impl AsRef<[u8]>) -> Running {
         let mut running = self.stdin_open().spawn();

@@ -101,7 +101,7 @@ impl Space {
     /// Repeats the query until its first row is this one.
     ///
     /// # Panics
-    /// If the query fails, or after a minute.
+    /// If the query fails, or after five minutes.
     #[track_caller]
     pub fn wait_until(&self, query: &str, first_row: &str) {
         let mut client = self.connect();

@@ -7,19 +7,17 @@ use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Ran;
-
-/// How long anything may take before it counts as hanging; no test passes or fails by being faster than this.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::DEADLINE;
 
 /// Waits until something is so.
 ///
 /// # Panics
-/// If it is not so after a minute; `what` names it.
+/// If it is not so after five minutes; `what` names it.
 #[track_caller]
 pub fn wait_until(what: &str, so: impl Fn() -> bool) {
     let started = Instant::now();
@@ -82,7 +80,7 @@ impl Running {
     /// Waits until its stdout contains this text, and returns all of stdout so far.
     ///
     /// # Panics
-    /// If stdout ends without it, or after a minute.
+    /// If stdout ends without it, or after five minutes.
     #[track_caller]
     pub fn wait_until_stdout_contains(&self, text: &str) -> String {
         self.stdout.wait_for(text)
@@ -91,7 +89,7 @@ impl Running {
     /// Waits until its stderr contains this text, and returns all of stderr so far.
     ///
     /// # Panics
-    /// If stderr ends without it, or after a minute.
+    /// If stderr ends without it, or after five minutes.
     #[track_caller]
     pub fn wait_until_stderr_contains(&self, text: &str) -> String {
         self.stderr.wait_for(text)
@@ -100,7 +98,7 @@ impl Running {
     /// Waits until it has read everything written to its open stdin and is waiting for more.
     ///
     /// # Panics
-    /// If stdin is closed, if the process ends, or after a minute.
+    /// If stdin is closed, if the process ends, or after five minutes.
     #[track_caller]
     pub fn wait_until_it_reads(&self) {
         let stdin = self.stdin.as_ref().expect("stdin is open");
