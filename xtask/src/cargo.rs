@@ -6,17 +6,23 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 /// The root of the workspace.
-pub(crate) fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 /// Runs cargo in the root of the workspace.
-pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If it cannot be started, or fails.
+pub fn run(args: &[&str]) -> anyhow::Result<()> {
     run_with(&[], args)
 }
 
 /// The same with these variables.
-pub(crate) fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<()> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(args).envs(env.iter().map(|(name, value)| (name, value))).current_dir(root());
     let status = cargo.status().context("cannot run cargo")?;
@@ -25,12 +31,18 @@ pub(crate) fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<
 }
 
 /// Where binaries of a profile (`debug`, `release`) are: beside the folder that this program runs from.
-pub(crate) fn built(profile: &str) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// As [`target`].
+pub fn built(profile: &str) -> anyhow::Result<PathBuf> {
     Ok(target()?.join(profile))
 }
 
 /// The target folder, which this program runs from; a test of it lies a folder deeper.
-pub(crate) fn target() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If this program was moved to where there is no target folder.
+pub fn target() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe().context("cannot tell where this program is")?;
     let folder = here.parent().filter(|folder| !folder.ends_with("deps")).or(here.ancestors().nth(2));
     let target = folder.and_then(Path::parent).context("this program is in no target folder")?;

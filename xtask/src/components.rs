@@ -9,13 +9,18 @@ use crate::cargo;
 
 /// A package with the binary of its name.
 #[derive(Debug)]
-pub(crate) struct Component {
-    pub(crate) name: String,
-    pub(crate) description: String,
+pub struct Component {
+    /// Of the package and of its binary.
+    pub name: String,
+    /// The package's.
+    pub description: String,
 }
 
 /// The components, by name; a new one appears by itself.
-pub(crate) fn all() -> anyhow::Result<Vec<Component>> {
+///
+/// # Errors
+/// If `cargo metadata` fails or prints something else.
+pub fn all() -> anyhow::Result<Vec<Component>> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.args(["metadata", "--no-deps", "--locked", "--format-version", "1"]).current_dir(cargo::root());
     let output = metadata.output().context("cannot run cargo metadata")?;
@@ -47,7 +52,7 @@ mod tests {
         for name in ["extract-openweather", "load-postgres", "load-sqlite", "notify-slack", "standpipe"] {
             assert!(names.contains(&name.to_owned()), "{names:?}");
         }
-        for name in ["etl-load", "stand-in", "xtask"] {
+        for name in ["bench", "demo", "etl-load", "images", "stand-in", "xtask"] {
             assert!(!names.contains(&name.to_owned()), "{names:?}");
         }
     }

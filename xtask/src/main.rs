@@ -1,20 +1,14 @@
 //! `cargo xtask …`: the chores of this workspace. Each does its own set-up.
+//!
+//! This program is built before any of them starts, so it has next to no dependencies: a chore that needs more is a
+//! program of its own, which is built and run here.
 
-mod bench;
-mod cargo;
-mod components;
-mod compose;
-mod containers;
-mod demo;
-mod images;
-mod need;
-mod rates;
-mod records;
-mod signals;
+mod test;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use etl_testkit::postgres::{Options, Server};
+use anyhow::{Context, ensure};
+use xtask::cargo;
 
 const HELP: &str = "\
 cargo xtask demo        the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
@@ -28,19 +22,14 @@ cargo xtask bench       parts, sqlite, postgres, influx or all of them: rates of
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let result = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["demo"] => demo::run(),
-        ["test", rest @ ..] => test(rest),
-        ["images"] => images::components(images::VERSION),
-        ["images", "--stand-in"] => images::with_stand_in(images::VERSION),
-        ["images", "--services"] => {
-            images::engine().and_then(|()| images::services::build(&images::services::name()))
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["demo"] => built("demo", &["extract-openweather", "load-sqlite"], "demo", &[]),
+        ["test", rest @ ..] => test::run(rest),
+        ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
+        ["bench", names @ ..] => {
+            built("release", &["load-sqlite", "load-postgres", "load-influx", "standpipe"], "bench", names)
         }
-        ["compose"] => compose::run(),
-        ["containers", rest @ ..] => containers::run(rest),
-        ["bench", names @ ..] => bench::run(names),
-        // Called by `bench`, in a release build.
-        ["rates", stream, gaps] => rates::run(stream, gaps),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -55,16 +44,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds every binary, which tests run, starts the servers that they share, and then runs every test; arguments go to
-/// `cargo test`.
-fn test(args: &[&str]) -> anyhow::Result<()> {
-    need::programs(&[need::PYTHON, need::JQ])?;
-    need::servers()?;
-    cargo::run(&["build", "--workspace", "--bins"])?;
-    let postgres = Server::start(Options::default());
-    eprintln!("PostgreSQL for the tests listens on {}", postgres.addr());
-    cargo::run_with(&postgres.variables(), &[&["test", "--workspace"], args].concat())?;
-    drop(postgres);
-    // With arguments it is some tests that are wanted.
-    if args.is_empty() { containers::run_if_possible() } else { Ok(()) }
+/// Builds a program of this workspace and the packages that it runs, in a profile, and runs it.
+fn built(profile: &str, packages: &[&str], program: &str, args: &[&str]) -> anyhow::Result<()> {
+    let packages = packages.iter().chain([&program]).flat_map(|package| ["--package", *package]);
+    cargo::run(&["build", "--bins", "--profile", profile].into_iter().chain(packages).collect::<Vec<_>>())?;
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let status = Command::new(cargo::built(folder)?.join(program)).args(args).status();
+    let status = status.with_context(|| format!("cannot run {program}"))?;
+    ensure!(status.success(), "{program} failed");
+    Ok(())
 }

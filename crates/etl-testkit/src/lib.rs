@@ -8,6 +8,7 @@ pub mod docker;
 pub mod http;
 pub mod influx;
 pub mod load;
+pub mod need;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;

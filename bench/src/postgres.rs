@@ -4,8 +4,8 @@ use anyhow::Context;
 use etl_schema::{Dialect, Schema, ddl};
 use etl_testkit::postgres::{Options, Server, Space, search_path};
 
-use super::Bench;
-use super::measure::{Contender, Group};
+use crate::Bench;
+use crate::measure::{Contender, Group};
 use crate::records::{self, Records};
 
 const RUNS: usize = 7;
@@ -17,7 +17,7 @@ const OLD: Records = Records { count: 100_000, seed: 11, key: true, gaps: false 
 const NEW: Records = Records { seed: 12, ..OLD };
 const ONE: Records = Records { count: 1, ..OLD };
 
-pub(super) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     for (name, records) in [("old", &OLD), ("new", &NEW), ("one", &ONE)] {
         records::write(&bench.folder, name, records)?;
     }

@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
-use etl_testkit::docker;
+use etl_testkit::{docker, need};
 
-use crate::need;
+use crate::names;
 
 /// The release of Debian that the packages are of.
 const RELEASE: &str = "bookworm";
@@ -18,7 +18,7 @@ const FINISH: &str = "ln -s /usr/lib/postgresql/*/bin/initdb /usr/lib/postgresql
 
 /// The name of the image that is made to stay.
 pub(crate) fn name() -> String {
-    super::name("services", RELEASE)
+    names::name("services", RELEASE)
 }
 
 /// Whether it is there.

@@ -1,39 +1,21 @@
 //! Container images of the components: one static binary and Mozilla's roots each, from nothing.
 
-mod build;
-mod context;
-mod made;
-pub(crate) mod services;
-
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use etl_testkit::docker;
 
-use crate::cargo;
-use crate::components::{self, Component};
-use build::Size;
-use context::Context;
-pub(crate) use made::Made;
+use xtask::cargo;
+use xtask::components::{self, Component};
+
+use crate::build::{self, Size};
+use crate::context::Context;
+use crate::names::{ALL, STAND_IN, name};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What the image of one component may have, in bytes, as a registry keeps and sends it.
 const LIMIT: u64 = 5_000_000;
-
-/// The image with all components, in which `/entrypoint` is `standpipe`.
-const ALL: &str = "all";
-
-/// The servers that stand in for the world outside, for the compose run and tests only.
-const STAND_IN: &str = "stand-in";
-
-/// The tag of what is released.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The name of an image.
-pub(crate) fn name(image: &str, tag: &str) -> String {
-    format!("standpipe/{image}:{tag}")
-}
 
 /// Fails if no engine answers.
 pub(crate) fn engine() -> anyhow::Result<()> {
@@ -106,7 +88,7 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, Context)> {
 }
 
 /// Builds the static binaries of these components, and the stand-in with them: what is built together shares what it
-/// depends on, and is the same in every command here. Gives back their folder.
+/// depends on, and is the same in every command here. Returns their folder.
 ///
 /// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
 /// those and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
@@ -114,7 +96,7 @@ fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
     eprintln!("building static binaries ...");
     let folder = cargo::target()?.join("images");
     let folder = folder.to_str().context("the path of the target folder is no UTF-8")?;
-    let build = ["build", "--quiet", "--profile", "image", "--locked", "--bins"];
+    let build = ["build", "--profile", "image", "--locked", "--bins"];
     let place = ["--target", TARGET, "--target-dir", folder];
     // With --target these flags are not those of build scripts and macros, which cannot be static. Cargo forgets the
     // profile's `strip` for a package that the profile has a level of its own for. Packed, the relocations of a binary

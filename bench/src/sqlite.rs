@@ -2,13 +2,13 @@
 
 use etl_schema::{Dialect, Schema, ddl};
 
-use super::Bench;
-use super::measure::{Contender, Group};
+use crate::Bench;
+use crate::measure::{Contender, Group};
 use crate::records;
 
 const RUNS: usize = 5;
 
-pub(super) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let schema = Schema::from_json("bench", &serde_json::from_str(records::SCHEMA)?)?;
     let create = ddl(&schema, Dialect::Sqlite, "records");
     // The ready-made rows fill the same table, declared in the same way.

@@ -3,28 +3,28 @@
 use anyhow::bail;
 use etl_testkit::docker;
 
-use super::services;
 use crate::signals::Interrupted;
+use crate::{images, names, services};
 
 /// All images under a tag of this process, and the servers' under the same unless it was there to stay. Dropping it
 /// removes what has the tag: others may test beside.
-pub(crate) struct Made {
+pub(crate) struct TestImages {
     tag: String,
     services: String,
     interrupted: Interrupted,
 }
 
-impl Made {
+impl TestImages {
     /// Builds what compose and the tests of the images need.
-    pub(crate) fn build() -> anyhow::Result<Made> {
+    pub(crate) fn build() -> anyhow::Result<TestImages> {
         let tag = format!("test-{}", std::process::id());
-        let (own, lasting) = (super::name("services", &tag), services::exists());
+        let (own, lasting) = (names::name("services", &tag), services::exists());
         let services = if lasting { services::name() } else { own };
-        let made = Made { tag, services, interrupted: Interrupted::watch()? };
+        let made = TestImages { tag, services, interrupted: Interrupted::watch()? };
         // One waits for packages and disks, the other takes the processors.
         std::thread::scope(|scope| {
             let services = scope.spawn(|| if lasting { Ok(()) } else { services::build(&made.services) });
-            super::with_stand_in(&made.tag)?;
+            images::with_stand_in(&made.tag)?;
             services.join().unwrap_or_else(|_| bail!("making the servers' image panicked"))
         })?;
         made.interrupted.check()?;
@@ -47,7 +47,7 @@ impl Made {
     }
 }
 
-impl Drop for Made {
+impl Drop for TestImages {
     fn drop(&mut self) {
         let images = docker::docker(["images", "--format", "{{.Repository}}:{{.Tag}}"]).stdout;
         let ending = format!(":{}", self.tag);

@@ -8,13 +8,14 @@ use etl_testkit::docker;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::context::Context;
-use super::{VERSION, name};
-use crate::cargo;
-use crate::components::Component;
+use xtask::cargo;
+use xtask::components::Component;
 
-/// Builds an image; gives back its size.
-pub(super) fn run(context: &Context, component: &Component, tag: &str) -> anyhow::Result<Size> {
+use crate::context::Context;
+use crate::names::{VERSION, name};
+
+/// Builds an image; returns its size.
+pub(crate) fn run(context: &Context, component: &Component, tag: &str) -> anyhow::Result<Size> {
     let name = name(&component.name, tag);
     let replaced = docker::docker(["images", "--quiet", "--no-trunc", &name]).stdout;
     let mut build = Command::new("docker");
@@ -40,11 +41,11 @@ pub(super) fn run(context: &Context, component: &Component, tag: &str) -> anyhow
 }
 
 /// An image's bytes.
-pub(super) struct Size {
+pub(crate) struct Size {
     /// Of its layers and its configuration, as a registry keeps and sends them.
-    pub(super) compressed: u64,
+    pub(crate) compressed: u64,
     /// As the engine counts them.
-    pub(super) unpacked: u64,
+    pub(crate) unpacked: u64,
 }
 
 impl Size {

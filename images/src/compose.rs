@@ -3,11 +3,12 @@
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
-use etl_testkit::docker;
+use etl_testkit::{docker, need};
+use xtask::cargo;
 
-use crate::images::{self, Made};
+use crate::images;
+use crate::made::TestImages;
 use crate::signals::Interrupted;
-use crate::{cargo, need};
 
 /// One project of compose, removed with all it has when dropped.
 struct Project {
@@ -22,11 +23,11 @@ struct Project {
 /// Builds what is missing, runs both files twice on the same volumes, and removes everything that it made.
 pub(crate) fn run() -> anyhow::Result<()> {
     images::engine()?;
-    twice(&Made::build()?)
+    twice(&TestImages::build()?)
 }
 
 /// The same with images that were made before.
-pub(crate) fn twice(made: &Made) -> anyhow::Result<()> {
+pub(crate) fn twice(made: &TestImages) -> anyhow::Result<()> {
     let project = Project::new(made)?;
     for run in ["1", "2"] {
         eprintln!("compose run {run} of 2 with {} ...", project.program.join(" "));
@@ -38,7 +39,7 @@ pub(crate) fn twice(made: &Made) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `docker compose`, else `docker-compose`.
+/// `docker compose`, otherwise `docker-compose`.
 fn program() -> anyhow::Result<Vec<&'static str>> {
     let works = |words: &[&str]| {
         let output = Command::new(words[0]).args(&words[1..]).arg("version").output();
@@ -54,7 +55,7 @@ fn program() -> anyhow::Result<Vec<&'static str>> {
 }
 
 impl Project {
-    fn new(made: &Made) -> anyhow::Result<Project> {
+    fn new(made: &TestImages) -> anyhow::Result<Project> {
         // Others may run the same files beside.
         let name = format!("standpipe-compose-{}", std::process::id());
         Ok(Project {

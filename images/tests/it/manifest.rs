@@ -5,42 +5,42 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 /// The root of the workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// A YAML file's documents.
-pub fn documents(path: &str) -> Vec<Value> {
+pub(crate) fn documents(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(root().join(path)).expect("the file");
     serde_saphyr::from_multiple(&text).expect("YAML")
 }
 
 /// The workflow template.
-pub fn workflow() -> Value {
+pub(crate) fn workflow() -> Value {
     let mut documents = documents("argo/openweather-current.yaml").into_iter();
     documents.find(|document| document["kind"] == "WorkflowTemplate").expect("a WorkflowTemplate")
 }
 
 /// A template of the workflow.
-pub fn template(workflow: &Value, name: &str) -> Value {
+pub(crate) fn template(workflow: &Value, name: &str) -> Value {
     let templates = workflow["spec"]["templates"].as_array().expect("templates");
     templates.iter().find(|template| template["name"] == name).expect("the template").clone()
 }
 
 /// The templates that run a container.
-pub fn containers(workflow: &Value) -> Vec<&Value> {
+pub(crate) fn containers(workflow: &Value) -> Vec<&Value> {
     let templates = workflow["spec"]["templates"].as_array().expect("templates");
     templates.iter().filter(|template| template["container"].is_object()).collect()
 }
 
 /// The texts of a list.
-pub fn texts(list: &Value) -> Vec<String> {
+pub(crate) fn texts(list: &Value) -> Vec<String> {
     let texts = list.as_array().expect("a list").iter();
     texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }
 
 /// The component that an image has, and its tag.
-pub fn image(container: &Value) -> (String, String) {
+pub(crate) fn image(container: &Value) -> (String, String) {
     let name = container["image"].as_str().expect("an image").to_owned();
     let (component, tag) =
         name.strip_prefix("standpipe/").and_then(|name| name.split_once(':')).expect("ours");
@@ -48,18 +48,18 @@ pub fn image(container: &Value) -> (String, String) {
 }
 
 /// What the cluster puts in the place of `{{…}}` and of references to config maps and secrets.
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// `workflow.uid` and the like.
-    pub variables: Map<String, Value>,
+    pub(crate) variables: Map<String, Value>,
     /// By `object/key`.
-    pub config_maps: Map<String, Value>,
+    pub(crate) config_maps: Map<String, Value>,
     /// By `object/key`.
-    pub secrets: Map<String, Value>,
+    pub(crate) secrets: Map<String, Value>,
 }
 
 impl Cluster {
     /// A text with its variables filled in.
-    pub fn fill(&self, text: &str) -> String {
+    pub(crate) fn fill(&self, text: &str) -> String {
         let filled = self.variables.iter().fold(text.to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{{{name}}}}}"), value.as_str().expect("a text"))
         });
@@ -68,7 +68,7 @@ impl Cluster {
     }
 
     /// A container's environment. What is asked for and not there is an error unless it is optional, as for the kubelet.
-    pub fn environment(&self, container: &Value) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self, container: &Value) -> Vec<(String, String)> {
         let variables = container["env"].as_array().into_iter().flatten();
         variables
             .filter_map(|variable| {
@@ -92,7 +92,7 @@ impl Cluster {
 }
 
 /// The definitions of Argo's resources as strict JSON Schema, if they lie beside this repository.
-pub fn definitions() -> Option<PathBuf> {
+pub(crate) fn definitions() -> Option<PathBuf> {
     let path = root().join("../shared/argo/argo-crd-strict.json");
     path.is_file().then_some(path)
 }

@@ -3,16 +3,18 @@
 mod influx;
 mod measure;
 mod postgres;
+mod rates;
+mod records;
 mod sqlite;
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
+use etl_testkit::need;
 
-use crate::records::Records;
-use crate::{cargo, need, records};
 use measure::Group;
+use records::Records;
 
 /// Where everything is.
 struct Bench {
@@ -28,8 +30,20 @@ impl Bench {
     }
 }
 
-/// Measures the parts and the loaders named, else everything, all on the same records.
-pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
+/// `bench [parts] [sqlite] [postgres] [influx]`, from the folder that also has the components, built alike.
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    match run(&names.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures the parts and the loaders named, otherwise everything, all on the same records.
+fn run(names: &[&str]) -> anyhow::Result<()> {
     const ALL: [&str; 4] = ["parts", "sqlite", "postgres", "influx"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is none of {}", ALL.join(", "));
@@ -39,21 +53,15 @@ pub(crate) fn run(names: &[&str]) -> anyhow::Result<()> {
     if wanted("postgres") || wanted("influx") {
         need::servers()?;
     }
-    eprintln!("building in release ...");
-    let packages =
-        ["load-sqlite", "load-postgres", "load-influx", "standpipe", "xtask"].map(|package| ["-p", package]);
-    cargo::run(&[&["build", "--release", "--quiet"], packages.as_flattened()].concat())?;
-    let binaries = cargo::built("release")?;
-    let bench = Bench { folder: binaries.join("bench"), binaries };
+    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let binaries = here.parent().context("this program is not in a folder")?;
+    let bench = Bench { folder: binaries.with_file_name("bench"), binaries: binaries.to_owned() };
     std::fs::create_dir_all(&bench.folder)?;
     eprintln!("writing {} records ...", records::COUNT);
     records::write(&bench.folder, "records", &records::MANY)?;
     if wanted("parts") {
         records::write(&bench.folder, "gaps", &Records { gaps: true, ..records::MANY })?;
-        let mut rates = Command::new(bench.binary("xtask"));
-        let status =
-            rates.args(["rates", "records.ndjson", "gaps.ndjson"]).current_dir(&bench.folder).status()?;
-        ensure!(status.success(), "measuring the parts failed");
+        rates::run(&bench.folder.join("records.ndjson"), &bench.folder.join("gaps.ndjson"))?;
     }
     let mut report = Vec::new();
     if wanted("sqlite") {

@@ -1,18 +1,24 @@
-//! Programs of the system that a chore needs.
+//! Programs of the system that tests and benches need.
 
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
 /// A program and the Debian package it is in.
-pub(crate) type Program = (&'static str, &'static str);
+pub type Program = (&'static str, &'static str);
 
-pub(crate) const PYTHON: Program = ("python3", "python3");
-pub(crate) const JQ: Program = ("jq", "jq");
-pub(crate) const SQLITE: Program = ("sqlite3", "sqlite3");
-pub(crate) const TIME: Program = ("/usr/bin/time", "time");
-pub(crate) const MMDEBSTRAP: Program = ("mmdebstrap", "mmdebstrap");
-pub(crate) const COMPOSE: Program = ("docker-compose", "docker-compose");
+/// Runs extractors of the examples.
+pub const PYTHON: Program = ("python3", "python3");
+/// Reads receipts in the examples.
+pub const JQ: Program = ("jq", "jq");
+/// The shell of SQLite.
+pub const SQLITE: Program = ("sqlite3", "sqlite3");
+/// Measures CPU time and memory.
+pub const TIME: Program = ("/usr/bin/time", "time");
+/// Makes a root folder of Debian's packages.
+pub const MMDEBSTRAP: Program = ("mmdebstrap", "mmdebstrap");
+/// Compose as a program of its own.
+pub const COMPOSE: Program = ("docker-compose", "docker-compose");
 
 /// PostgreSQL, pgbouncer before it, InfluxDB and VictoriaMetrics, and what asks the last two.
 const SERVERS: [Program; 6] = [
@@ -25,12 +31,18 @@ const SERVERS: [Program; 6] = [
 ];
 
 /// Installs the servers that tests and benches start for themselves.
-pub(crate) fn servers() -> anyhow::Result<()> {
+///
+/// # Errors
+/// As [`programs`].
+pub fn servers() -> anyhow::Result<()> {
     programs(&SERVERS)
 }
 
-/// Installs the programs that are missing if this is root on a machine with apt; else says exactly what to install.
-pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
+/// Installs the programs that are missing if this is root on a machine with apt; otherwise says exactly what to install.
+///
+/// # Errors
+/// That programs are missing, or that installing them failed.
+pub fn programs(programs: &[Program]) -> anyhow::Result<()> {
     let missing: Vec<&str> =
         programs.iter().filter(|(name, _)| !exists(name)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
@@ -55,7 +67,7 @@ pub(crate) fn programs(programs: &[Program]) -> anyhow::Result<()> {
 }
 
 fn exists(program: &str) -> bool {
-    std::env::split_paths(&etl_testkit::postgres::search_path()).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&crate::postgres::search_path()).any(|folder| folder.join(program).is_file())
 }
 
 fn is_root() -> bool {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ const RUNS: usize = 5;
 type Part<'a> = (&'a str, u64, &'a dyn Fn() -> anyhow::Result<u64>);
 
 /// Prints the median rate of each part on a sealed stream, and of scan and check on one whose records have gaps.
-pub(crate) fn run(stream: &str, gaps: &str) -> anyhow::Result<()> {
+pub(crate) fn run(stream: &Path, gaps: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(stream)?;
     let (all, fewer) = (bytes.len() as u64, std::fs::metadata(gaps)?.len());
     let schema = Arc::new(Schema::from_json("bench", &serde_json::from_str(records::SCHEMA)?)?);
@@ -56,7 +57,7 @@ pub(crate) fn run(stream: &str, gaps: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn scan(stream: &str) -> anyhow::Result<u64> {
+fn scan(stream: &Path) -> anyhow::Result<u64> {
     let mut scanner = Scanner::new();
     read(stream, |line| {
         black_box(scanner.scan(line).map_err(|error| anyhow::anyhow!(error.message))?);
@@ -64,7 +65,7 @@ fn scan(stream: &str) -> anyhow::Result<u64> {
     })
 }
 
-fn check(stream: &str, schema: &Arc<Schema>) -> anyhow::Result<u64> {
+fn check(stream: &Path, schema: &Arc<Schema>) -> anyhow::Result<u64> {
     let mut scanner = Scanner::new();
     let mut checker = Checker::new(Arc::clone(schema), UnknownFields::Error);
     read(stream, |line| {
@@ -74,7 +75,7 @@ fn check(stream: &str, schema: &Arc<Schema>) -> anyhow::Result<u64> {
     })
 }
 
-fn read(stream: &str, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<u64> {
+fn read(stream: &Path, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<u64> {
     let mut reader = Reader::new(File::open(stream)?, Options { origin: Origin::File, ..Options::default() });
     while let Some(event) = reader.next()? {
         if let Event::Record(line) = event {

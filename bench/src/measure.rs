@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 /// One command that is measured.
-pub(super) struct Contender<'a> {
+pub(crate) struct Contender<'a> {
     name: String,
     program: String,
     args: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    pub(super) fn new(name: &str, program: &str, args: &[&str]) -> Contender<'a> {
+    pub(crate) fn new(name: &str, program: &str, args: &[&str]) -> Contender<'a> {
         Contender {
             name: name.to_owned(),
             program: program.to_owned(),
@@ -31,19 +31,19 @@ impl<'a> Contender<'a> {
         }
     }
 
-    pub(super) fn env(mut self, env: &[(String, String)]) -> Contender<'a> {
+    pub(crate) fn env(mut self, env: &[(String, String)]) -> Contender<'a> {
         self.env.extend_from_slice(env);
         self
     }
 
     /// A file of the folder that it reads.
-    pub(super) fn stdin(mut self, file: &str) -> Contender<'a> {
+    pub(crate) fn stdin(mut self, file: &str) -> Contender<'a> {
         self.stdin = Some(file.to_owned());
         self
     }
 
     /// What is done before each run, not measured.
-    pub(super) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
+    pub(crate) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
         self.before = Box::new(before);
         self
     }
@@ -84,7 +84,7 @@ struct Cost {
 }
 
 /// Commands that do the same; the first is the peer that the others are compared with.
-pub(super) struct Group {
+pub(crate) struct Group {
     title: String,
     records: u64,
     rows: Vec<(String, Cost)>,
@@ -93,7 +93,7 @@ pub(super) struct Group {
 impl Group {
     /// Runs each of them `runs` times, in turn, after a run that does not count, and prints the medians. Runs of a few
     /// milliseconds are not measured under `time`.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         title: &str,
         records: u64,
         runs: usize,
@@ -142,7 +142,7 @@ impl Group {
     }
 
     /// The same for machines.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak });
         json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
     }

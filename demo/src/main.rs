@@ -1,14 +1,12 @@
 //! The main job on recorded real replies: no key, no network, no server.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 use etl_schema::Schema;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-
-use crate::cargo;
 
 /// What is extracted, with the columns worth showing.
 const JOBS: [(&[&str], &str, &[&str]); 3] = [
@@ -39,8 +37,9 @@ const JOBS: [(&[&str], &str, &[&str]); 3] = [
 ];
 
 const NEXT: &str = "
-The same job with a real key (https://home.openweathermap.org/api_keys), from the folder of the binaries:
+The same job with a real key (https://home.openweathermap.org/api_keys):
 
+    cargo xtask install        # the programs, built for speed, into ~/.local/bin
     export OPENWEATHER_API_KEY=...
     extract-openweather current --city Seattle --city Lisbon | load-sqlite --db weather.db
 
@@ -48,44 +47,49 @@ Any program that prints one JSON object a line is an extractor, too:
 
     standpipe seal -- python3 my_extractor.py | load-sqlite --db my.db --schema my.schema.json";
 
-/// Extracts and loads everything twice and shows the rows.
-pub(crate) fn run() -> anyhow::Result<()> {
-    eprintln!("building extract-openweather, load-sqlite and standpipe ...");
-    cargo::run(&["build", "--quiet", "-p", "extract-openweather", "-p", "load-sqlite", "-p", "standpipe"])?;
-    let binaries = cargo::built("debug")?;
-    let folder = binaries.join("demo");
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Extracts and loads everything twice with the binaries beside this one, and shows the rows.
+fn run() -> anyhow::Result<()> {
+    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let binaries = here.parent().context("this program is not in a folder")?;
+    let folder = binaries.join("demo-data");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let database = folder.join("weather.db");
     for (args, _, _) in JOBS {
-        job(&binaries, &folder, args)?;
+        job(binaries, &folder, args)?;
     }
     let connection = Connection::open(&database)?;
     let first = counts(&connection)?;
     println!("\nThe same replies once more: nothing doubles.\n");
     for (args, _, _) in JOBS {
-        job(&binaries, &folder, args)?;
+        job(binaries, &folder, args)?;
     }
     ensure!(counts(&connection)? == first, "a second run changed the number of rows");
     for (_, schema, columns) in JOBS {
         show(&connection, &Schema::named(schema)?, columns)?;
     }
-    println!(
-        "\nThe database is {}\nThe binaries are in {}\n{}",
-        database.display(),
-        binaries.display(),
-        NEXT.trim_start()
-    );
+    println!("\nThe database is {}\n{NEXT}", database.display());
     Ok(())
 }
 
 /// `extract-openweather … | load-sqlite …`, said and done.
 fn job(binaries: &Path, folder: &Path, args: &[&str]) -> anyhow::Result<()> {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let replies = "extractors/extract-openweather/demo";
     println!("$ extract-openweather {} --replay {replies} | load-sqlite --db weather.db", args.join(" "));
     let mut extract = Command::new(binaries.join("extract-openweather"))
         .args(args)
-        .args(["--replay".as_ref(), cargo::root().join(replies).as_os_str()])
+        .args(["--replay".as_ref(), root.join(replies).as_os_str()])
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start extract-openweather")?;

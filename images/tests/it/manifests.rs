@@ -1,14 +1,12 @@
 //! What the manifests for Argo and compose say, without a cluster or an engine.
 
-#[allow(dead_code, reason = "shared with the tests that need an engine")]
-mod manifest;
-
 use std::io::Write;
 
 use etl_stream::Class;
 use etl_testkit::run::Cmd;
-use manifest::{containers, definitions, documents, image, workflow};
 use serde_json::Value;
+
+use crate::manifest::{self, containers, definitions, documents, image, workflow};
 
 #[test]
 fn the_manifest_is_what_argo_takes() {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-
-use crate::cargo;
+use xtask::cargo;
 
 /// Where programs look for authorities to trust. The components have the same ones inside; the file is for what is put
 /// beside them, and for `sslrootcert`.
@@ -18,13 +17,13 @@ const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 const NAMES: (&str, &str) = ("etc/nsswitch.conf", "hosts: files dns\n");
 
 /// One image's root, under the target folder.
-pub(super) struct Context {
+pub(crate) struct Context {
     folder: PathBuf,
 }
 
 impl Context {
     /// A new root with what every image has.
-    pub(super) fn new(image: &str) -> anyhow::Result<Context> {
+    pub(crate) fn new(image: &str) -> anyhow::Result<Context> {
         let folder = cargo::target()?.join("images/contexts").join(image);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
@@ -41,7 +40,7 @@ impl Context {
     }
 
     /// Adds a binary as `/bin/NAME`.
-    pub(super) fn binary(&mut self, binaries: &Path, name: &str) -> anyhow::Result<()> {
+    pub(crate) fn binary(&mut self, binaries: &Path, name: &str) -> anyhow::Result<()> {
         let from = binaries.join(name);
         let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
         let to = self.write(&format!("bin/{name}"), &bytes)?;
@@ -49,12 +48,12 @@ impl Context {
     }
 
     /// Makes `/entrypoint` a link to this binary.
-    pub(super) fn entrypoint(&mut self, name: &str) -> anyhow::Result<()> {
+    pub(crate) fn entrypoint(&mut self, name: &str) -> anyhow::Result<()> {
         Ok(symlink(format!("bin/{name}"), self.path("entrypoint"))?)
     }
 
     /// Adds the files of a folder of the workspace as `/NAME`.
-    pub(super) fn folder(&mut self, from: &str, name: &str) -> anyhow::Result<()> {
+    pub(crate) fn folder(&mut self, from: &str, name: &str) -> anyhow::Result<()> {
         let from = cargo::root().join(from);
         for entry in from.read_dir().with_context(|| format!("cannot read {}", from.display()))? {
             let entry = entry?;
@@ -65,7 +64,7 @@ impl Context {
     }
 
     /// What to build.
-    pub(super) fn folder_of_all(&self) -> &Path {
+    pub(crate) fn folder_of_all(&self) -> &Path {
         &self.folder
     }
 

@@ -1,12 +1,11 @@
-//! The images, and the Argo manifest run with them. These tests need a Docker Engine and images made for them: `cargo
-//! xtask containers` makes those, runs the tests and removes everything; so does `cargo xtask test`.
-
-#[path = "../manifest/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests that need no engine")]
-mod manifest;
+//! What the manifests say, and the images, and the Argo manifest run with them. Those that are ignored need a Docker
+//! Engine and images made for them: `cargo xtask containers` makes those, runs the tests and removes everything; so does
+//! `cargo xtask test`.
 
 mod argo;
 mod images;
+mod manifest;
+mod manifests;
 mod network;
 
 use std::env;
@@ -34,7 +33,7 @@ fn services() -> String {
     env::var("ETL_TEST_SERVICES_IMAGE").expect("`cargo xtask containers` says which image has the databases")
 }
 
-/// Starts a stand-in on port 8080 under this name and waits until it listens; gives back its id.
+/// Starts a stand-in on port 8080 under this name and waits until it listens; returns its id.
 fn stand_in(lab: &Lab, network: &str, name: &str, args: &[&str]) -> String {
     let place = ["--network", network, "--network-alias", name, &image("stand-in")];
     let id = lab.start(&[&LOCKED_UP[..], &place, args].concat());

@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use anyhow::{Context, ensure};
 use etl_testkit::influx::{Influx, Options, Victoria};
 
-use super::Bench;
-use super::measure::{Contender, Group};
+use crate::Bench;
+use crate::measure::{Contender, Group};
 use crate::records;
 
 const RUNS: usize = 7;
@@ -16,7 +16,7 @@ const BATCH: usize = 5000;
 /// Requests in flight, as many as load-influx has.
 const IN_FLIGHT: &str = "2";
 
-pub(super) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let points = lines(bench)?;
     let influx = Influx::start(&Options::default());
     let database = influx.database();
@@ -60,7 +60,7 @@ fn group(
     Group::measure(title, records::COUNT, RUNS, &bench.folder, &contenders)
 }
 
-/// Writes the records as lines, a file a batch, and the schema that makes load-influx write the same; gives back how
+/// Writes the records as lines, a file a batch, and the schema that makes load-influx write the same; returns how
 /// many of the points differ in station or time.
 fn lines(bench: &Bench) -> anyhow::Result<u64> {
     let schema = records::SCHEMA

@@ -1,0 +1,43 @@
+//! The tests that need a Docker Engine: of the images, of the Argo templates, of the compose run.
+
+use anyhow::bail;
+use etl_testkit::docker;
+use xtask::{cargo, components};
+
+use crate::made::TestImages;
+use crate::{compose, images};
+
+/// Runs them if an engine answers; otherwise says loudly that it did not.
+pub(crate) fn run_if_possible() -> anyhow::Result<()> {
+    match docker::engine() {
+        Ok(_) => run(&[]),
+        Err(why) => {
+            eprintln!(
+                "\nSKIPPED: no Docker Engine answers, so images, compose and the Argo templates were not tested\n({why})"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Builds the images and runs the tests and compose, whatever became of the tests; arguments go to `cargo test`.
+pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
+    images::engine()?;
+    let made = TestImages::build()?;
+    let names: Vec<String> = components::all()?.into_iter().map(|component| component.name).collect();
+    let variables = [
+        ("ETL_TEST_IMAGES_TAG", made.tag().to_owned()),
+        ("ETL_TEST_SERVICES_IMAGE", made.services().to_owned()),
+        ("ETL_TEST_COMPONENTS", names.join(" ")),
+    ];
+    // What needs no engine is not ignored, and runs with all other tests.
+    let tests = ["test", "-p", "images", "--test", "it", "--no-fail-fast"];
+    let separator = if args.contains(&"--") { &[][..] } else { &["--"] };
+    let tested = cargo::run_with(&variables, &[&tests[..], args, separator, &["--ignored"]].concat());
+    made.interrupted().check()?;
+    let composed = compose::twice(&made);
+    match (tested, composed) {
+        (Err(tests), Err(compose)) => bail!("{tests:#}\n{compose:#}"),
+        (tested, composed) => tested.and(composed),
+    }
+}
