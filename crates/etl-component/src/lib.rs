@@ -11,6 +11,7 @@ mod describe;
 pub mod env;
 pub mod io;
 pub mod logs;
+mod manual;
 mod relay;
 mod runner;
 pub mod secret;

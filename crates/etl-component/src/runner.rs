@@ -14,6 +14,7 @@ use log::LevelFilter;
 use crate::command_line::Refusal;
 use crate::component::{Component, Context};
 use crate::env::Env;
+use crate::manual::{self, ManualArgs};
 use crate::{command_line, describe, io, logs, signals};
 
 /// The flags every component has.
@@ -28,6 +29,8 @@ struct Common {
     /// Print the component's card as JSON: flags, variables, schemas, exit codes
     #[arg(long, global = true)]
     describe: bool,
+    #[command(flatten)]
+    manual: ManualArgs,
 }
 
 /// Runs a component: parses its arguments, calls `run`, and turns what comes back into the closing line on stderr, an
@@ -63,6 +66,11 @@ pub fn main<A: Parser>(
         let common = Common::from_arg_matches(&matches).map_err(Refusal::Arguments)?;
         A::from_arg_matches(&matches).map(|args| (common, args)).map_err(Refusal::Arguments)
     });
+    if !matches!(&parsed, Ok((common, _)) if !common.manual.given())
+        && let Some(text) = manual::asked(component, &command, &args)
+    {
+        return print(&text);
+    }
     let (common, args) = match parsed {
         Ok(parsed) => parsed,
         Err(Refusal::Arguments(error))
@@ -152,10 +160,14 @@ fn usage(component: &Component, error: &clap::Error) -> String {
 }
 
 fn print_card(component: &Component, mut command: Command) -> ExitCode {
-    use std::io::Write;
     command.build();
-    let card = crate::redact(&format!("{:#}\n", describe::card(component, &command)));
-    match std::io::stdout().write_all(card.as_bytes()) {
+    print(&format!("{:#}\n", describe::card(component, &command)))
+}
+
+/// Prints a text about the component itself.
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_all(crate::redact(text).as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(io_class(&error).code()),
     }

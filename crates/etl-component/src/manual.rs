@@ -1,0 +1,83 @@
+//! `--completions` and `--man`: what shells and `man` read, made of the arguments that `--help` is made of.
+
+use std::ffi::OsString;
+
+use clap::{Args, Command, FromArgMatches};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use etl_stream::Class;
+
+use crate::runner::Component;
+
+/// The flags that print what is known of all flags.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ManualArgs {
+    /// Print a script that completes arguments in a shell
+    ///
+    /// Bash, for one, reads it from ~/.local/share/bash-completion/completions/, where it is named as the program.
+    #[arg(long, global = true, value_name = "SHELL", hide_short_help = true)]
+    completions: Option<Shell>,
+    /// Print the manual page
+    ///
+    /// `man -l -` shows it. With a subcommand it is the page of that.
+    #[arg(long, global = true, hide_short_help = true)]
+    man: bool,
+}
+
+impl ManualArgs {
+    /// Whether one of them was given.
+    pub(crate) fn given(&self) -> bool {
+        self.man || self.completions.is_some()
+    }
+}
+
+/// The text that these arguments ask for, whatever else they lack or have wrong. `None` if they ask for none.
+pub(crate) fn asked(component: &Component, command: &Command, args: &[OsString]) -> Option<String> {
+    let mut command = command.clone();
+    let matches = command.clone().ignore_errors(true).try_get_matches_from(args).ok()?;
+    let asked = ManualArgs::from_arg_matches(&matches).ok()?;
+    let mut text = Vec::new();
+    if let Some(shell) = asked.completions {
+        clap_complete::generate(shell, &mut command, component.name, &mut text);
+    } else if asked.man {
+        command.build();
+        let (mut command, mut matches) = (&command, &matches);
+        while let Some((name, below)) = matches.subcommand() {
+            (command, matches) = (command.find_subcommand(name)?, below);
+        }
+        let source = format!("{} {}", component.name, component.version);
+        let page = Man::new(command.clone()).source(source).manual("Standpipe");
+        // Writing to memory cannot fail.
+        page.render(&mut text).ok()?;
+        more(component).to_writer(&mut text).ok()?;
+    } else {
+        return None;
+    }
+    String::from_utf8(text).ok()
+}
+
+/// What no flag tells: the variables that belong to none, and the exit codes.
+fn more(component: &Component) -> Roff {
+    let mut page = Roff::default();
+    if !component.variables.is_empty() {
+        page.control("SH", ["ENVIRONMENT"]);
+    }
+    for variable in component.variables {
+        let names: Vec<&str> = [variable.name].into_iter().chain(variable.aliases.iter().copied()).collect();
+        entry(&mut page, &names.join(", "), variable.help);
+    }
+    page.control("SH", ["EXIT STATUS"]);
+    entry(&mut page, "0", "done (also: nothing new)");
+    for class in Class::ALL {
+        entry(&mut page, &class.code().to_string(), class.meaning());
+    }
+    entry(&mut page, "128+n", Class::Signal(0).meaning());
+    page
+}
+
+fn entry(page: &mut Roff, name: &str, text: &str) {
+    page.control("TP", []);
+    page.text([bold(name)]);
+    page.text([roman(text)]);
+}
