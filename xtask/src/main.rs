@@ -3,6 +3,7 @@
 //! This program is built before any of them starts, so it has next to no dependencies: a chore that needs more is a
 //! program of its own, which is built and run here.
 
+mod install;
 mod test;
 
 use std::process::{Command, ExitCode};
@@ -13,6 +14,8 @@ use xtask::cargo;
 const HELP: &str = "\
 cargo xtask demo        the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
 cargo xtask test        every test, with what it needs set up; arguments go to `cargo test`, and then no containers run
+cargo xtask install     every component, built for speed, with shell completions and manual pages, into ~/.local or the
+                        folder named
 cargo xtask images      container images of all components and their sizes; with --stand-in also what compose.yaml has in the
                         place of the world outside; with --services only the databases of compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["demo"] => built("demo", &["extract-openweather", "load-sqlite"], "demo", &[]),
         ["test", rest @ ..] => test::run(rest),
+        ["install"] => install::run(None),
+        ["install", folder] if !folder.starts_with('-') => install::run(Some(folder)),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
         ["bench", names @ ..] => {
             built("release", &["load-sqlite", "load-postgres", "load-influx", "standpipe"], "bench", names)

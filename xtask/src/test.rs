@@ -13,7 +13,13 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     let binaries = cargo::built("debug")?;
     let (mut failures, mut out) = (Failures::default(), std::io::stdout());
     let mut tests = Command::new(binaries.join("test-bed"));
-    tests.args([env!("CARGO"), "test", "--workspace", "--no-fail-fast"]).args(args);
+    tests.args([env!("CARGO"), "test", "--no-fail-fast"]);
+    // With `--workspace`, cargo takes no notice of the packages that are named.
+    let named = |arg: &&str| arg.starts_with("-p") || arg.starts_with("--package");
+    if !args.iter().take_while(|arg| **arg != "--").any(named) {
+        tests.arg("--workspace");
+    }
+    tests.args(args);
     failures.step("tests", tests, &mut out)?;
     // With arguments it is some tests that are wanted.
     if args.is_empty() {
