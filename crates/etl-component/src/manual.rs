@@ -1,16 +1,16 @@
 //! `--completions` and `--man`: what shells and `man` read, made of the arguments that `--help` is made of.
 
-use std::ffi::OsString;
-
-use clap::{Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use etl_stream::Class;
 
-use crate::runner::Component;
+use crate::command_line;
+use crate::component::Component;
 
-/// The flags that print what is known of all flags.
+/// The flags that print what is known of all flags. They are looked for before anything is parsed.
+#[allow(dead_code, reason = "declared for clap; see `asked`")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ManualArgs {
     /// Print a script that completes arguments in a shell
@@ -25,27 +25,17 @@ pub(crate) struct ManualArgs {
     man: bool,
 }
 
-impl ManualArgs {
-    /// Whether one of them was given.
-    pub(crate) fn given(&self) -> bool {
-        self.man || self.completions.is_some()
-    }
-}
-
 /// The text that these arguments ask for, whatever else they lack or have wrong. `None` if they ask for none.
-pub(crate) fn asked(component: &Component, command: &Command, args: &[OsString]) -> Option<String> {
+pub(crate) fn asked(component: &Component, command: &Command, seen: &ArgMatches) -> Option<String> {
     let mut command = command.clone();
-    let matches = command.clone().ignore_errors(true).try_get_matches_from(args).ok()?;
-    let asked = ManualArgs::from_arg_matches(&matches).ok()?;
+    command.build();
     let mut text = Vec::new();
-    if let Some(shell) = asked.completions {
+    if let Some(shell) = command_line::typed(seen, "completions") {
+        // An unknown shell is refused with the other arguments.
+        let shell = Shell::from_str(shell, true).ok()?;
         clap_complete::generate(shell, &mut command, component.name, &mut text);
-    } else if asked.man {
-        command.build();
-        let (mut command, mut matches) = (&command, &matches);
-        while let Some((name, below)) = matches.subcommand() {
-            (command, matches) = (command.find_subcommand(name)?, below);
-        }
+    } else if seen.get_flag("man") {
+        let (command, _) = command_line::chain(&command, Some(seen)).pop()?;
         let source = format!("{} {}", component.name, component.version);
         let page = Man::new(command.clone()).source(source).manual("Standpipe");
         // Writing to memory cannot fail.

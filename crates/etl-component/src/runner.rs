@@ -61,16 +61,14 @@ pub fn main<A: Parser>(
     if seen.as_ref().is_some_and(|seen| seen.get_flag("describe")) {
         return print_card(component, command);
     }
+    if let Some(text) = seen.as_ref().and_then(|seen| manual::asked(component, &command, seen)) {
+        return print(&text);
+    }
     let parsed = command_line::parse(&command, &args, seen.as_ref(), &context.env);
     let parsed = parsed.and_then(|matches| {
         let common = Common::from_arg_matches(&matches).map_err(Refusal::Arguments)?;
         A::from_arg_matches(&matches).map(|args| (common, args)).map_err(Refusal::Arguments)
     });
-    if !matches!(&parsed, Ok((common, _)) if !common.manual.given())
-        && let Some(text) = manual::asked(component, &command, &args)
-    {
-        return print(&text);
-    }
     let (common, args) = match parsed {
         Ok(parsed) => parsed,
         Err(Refusal::Arguments(error))
