@@ -34,7 +34,8 @@ pub(crate) fn typed<'a>(seen: &'a ArgMatches, id: &str) -> Option<&'a str> {
     is_typed(seen, id).then(|| seen.get_raw(id)?.next_back()?.to_str()).flatten()
 }
 
-fn is_typed(seen: &ArgMatches, id: &str) -> bool {
+/// Whether a flag was typed. Of a command line that is wrong not even a default may be known.
+pub(crate) fn is_typed(seen: &ArgMatches, id: &str) -> bool {
     seen.value_source(id) == Some(ValueSource::CommandLine)
 }
 

@@ -58,7 +58,7 @@ pub fn main<A: Parser>(
     if context.env.terminal.stdout || !command_line::streams(component, &command, seen.as_ref()) {
         io::never_abort();
     }
-    if seen.as_ref().is_some_and(|seen| seen.get_flag("describe")) {
+    if seen.as_ref().is_some_and(|seen| command_line::is_typed(seen, "describe")) {
         return print_card(component, command);
     }
     if let Some(text) = seen.as_ref().and_then(|seen| manual::asked(component, &command, seen)) {

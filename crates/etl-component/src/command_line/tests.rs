@@ -68,6 +68,8 @@ fn what_is_recognised_says_whether_stdout_is_a_stream() {
         ("trial load --count many --plan", false),
         ("trial load --db --plan", false),
         ("trial load -- --plan", true),
+        ("trial load --plan --db", false),
+        ("trial load --emit", true),
         ("trial load --nope", true),
         ("trial schema", false),
         ("trial schema list --nope", false),
@@ -89,6 +91,7 @@ fn what_was_typed_is_seen_in_either_place() {
         ("trial --count many load --nope", Some("many")),
         ("trial schema list --count=7 surplus", Some("7")),
         ("trial load", None),
+        ("trial load --count", None),
     ] {
         let seen = look(&command(), &arguments(line)).unwrap();
         assert_eq!(typed(&seen, "count"), expected, "{line}");
