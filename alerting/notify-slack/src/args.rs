@@ -225,10 +225,12 @@ pub(crate) struct Destination {
     pub(crate) allow_http: bool,
 }
 
-impl TryFrom<(Invocation, &Env)> for Settings {
-    type Error = Fault;
-
-    fn try_from((Invocation { cli, reads }, env): (Invocation, &Env)) -> Result<Settings, Fault> {
+impl Settings {
+    /// What these arguments mean in this environment.
+    ///
+    /// # Errors
+    /// 2 if they contradict each other or say too little, 78 if a variable does.
+    pub(crate) fn new(Invocation { cli, reads }: Invocation, env: &Env) -> Result<Settings, Fault> {
         let emits = cli.emit == Some(Emit::Records);
         if cli.output.output != Path::new("-") && !emits {
             return Err(Fault::usage("--output goes with --emit records: else there is no stream to write"));

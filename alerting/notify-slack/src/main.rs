@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation, context: &Context) -> anyhow::Result<String> {
-    let settings = Settings::try_from((invocation, &context.env))?;
+    let settings = Settings::new(invocation, &context.env)?;
     let mut slack = Slack::open(&settings.destination, context)?;
     match &settings.job {
         Job::Text(text) => tell(Message::new(None, text), &mut slack),

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use etl_component::{Component, Context};
 
-use crate::settings::Args;
+use crate::settings::{Args, Settings};
 use crate::sink::Influx;
 
 static COMPONENT: Component = Component {
@@ -38,6 +38,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
-    let (load, database) = args.settings(context)?;
-    etl_load::run(load, context, None, |load| Influx::connect(database, load))
+    let settings = Settings::new(args, &context.env)?;
+    etl_load::run(settings.load, context, None, |load| Influx::connect(settings.database, load))
 }

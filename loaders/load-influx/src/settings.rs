@@ -7,11 +7,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::ValueEnum;
 use etl_component::args::bytes;
-use etl_component::{Context, Env, Fault, Secret, Variable, duration};
+use etl_component::{Env, Fault, Secret, Variable, duration};
 use etl_http::{BaseUrl, Client, HttpArgs, base_url};
 use etl_load::StreamArgs;
 use etl_load::args::{EmitKind, Task, VARIABLES as COMMON};
 use etl_load::front::Cuts;
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 const URL: Variable = text("INFLUX_URL", &[], "the server, if --url does not give it");
 const DATABASE: Variable = text("INFLUX_DATABASE", &[], "the database of API v1, if --db does not give it");
@@ -135,6 +137,14 @@ impl Precision {
     }
 }
 
+/// What a run does, every value checked.
+pub(crate) struct Settings {
+    /// What is loaded, and how it is told.
+    pub(crate) load: etl_load::Settings,
+    /// Where to.
+    pub(crate) database: Database,
+}
+
 /// Where points go, and how.
 pub(crate) struct Database {
     pub(crate) base: BaseUrl,
@@ -153,18 +163,16 @@ pub(crate) struct Database {
     pub(crate) spool: Option<PathBuf>,
     http: HttpArgs,
     env: Env,
-    user_agent: String,
 }
 
-impl Args {
+impl Settings {
     /// What these flags mean in this environment.
     ///
     /// # Errors
     /// 2 if flags contradict each other, 78 if it is not said where points go, or a variable is empty.
-    pub(crate) fn settings(self, context: &Context) -> Result<(etl_load::Settings, Database), Fault> {
-        let env = &context.env;
-        let cuts = Cuts { every: None, interval: self.flush_interval };
-        let load = etl_load::Settings::of_stream(self.stream, cuts, env)?;
+    pub(crate) fn new(args: Args, env: &Env) -> Result<Settings, Fault> {
+        let cuts = Cuts { every: None, interval: args.flush_interval };
+        let load = etl_load::Settings::of_stream(args.stream, cuts, env)?;
         if load.emit == EmitKind::New {
             return Err(Fault::usage("--emit new: InfluxDB does not tell which points are new"));
         }
@@ -175,15 +183,15 @@ impl Args {
         };
         // Nobody is asked for a plan, so it does not matter who would be.
         let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
-        let url = known(self.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
+        let url = known(args.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
             Fault::config("INFLUX_URL is not set, and --url does not say where the server is")
         })?;
-        let (db, bucket) = (known(self.db, &DATABASE)?, known(self.bucket, &BUCKET)?);
-        let (either, org) = (known(None, &EITHER)?, known(self.org, &ORG)?);
+        let (db, bucket) = (known(args.db, &DATABASE)?, known(args.bucket, &BUCKET)?);
+        let (either, org) = (known(None, &EITHER)?, known(args.org, &ORG)?);
         let (token, password) = (env.secret(&TOKEN)?, env.secret(&PASSWORD)?);
         let username = known(None, &USERNAME)?;
 
-        let api = match self.api {
+        let api = match args.api {
             Some(api) => api,
             None => api(db.is_some(), bucket.is_some(), token.is_some())?,
         };
@@ -195,12 +203,12 @@ impl Args {
             Api::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
         };
         let name = own.or(either).or_else(|| planned("…")).ok_or_else(|| Fault::config(what))?;
-        if self.create && api == Api::V2 {
+        if args.create && api == Api::V2 {
             return Err(Fault::usage(
                 "--create makes a database of API v1; a bucket of API v2 must be there",
             ));
         }
-        let precision = ("precision", self.precision.name(api).to_owned());
+        let precision = ("precision", args.precision.name(api).to_owned());
         let query = match api {
             Api::V1 => vec![("db", name.clone()), precision],
             Api::V2 => {
@@ -218,17 +226,16 @@ impl Args {
             name,
             query,
             authorization,
-            create: self.create,
-            precision: self.precision,
-            batch_lines: self.batch_lines as usize,
-            batch_bytes: self.batch_bytes,
-            gzip: self.gzip,
-            spool: self.spool,
-            http: self.http,
+            create: args.create,
+            precision: args.precision,
+            batch_lines: args.batch_lines as usize,
+            batch_bytes: args.batch_bytes,
+            gzip: args.gzip,
+            spool: args.spool,
+            http: args.http,
             env: env.clone(),
-            user_agent: context.producer(),
         };
-        Ok((load, database))
+        Ok(Settings { load, database })
     }
 }
 
@@ -272,7 +279,7 @@ impl Database {
     /// # Errors
     /// 78 if the CA file or a proxy variable is no use.
     pub(crate) fn client(&self) -> Result<Client, Fault> {
-        Client::new(&self.http, true, &self.env, &self.user_agent)
+        Client::new(&self.http, true, &self.env, USER_AGENT)
     }
 
     /// The address for people: `influx:8086/weather`.
