@@ -3,7 +3,6 @@
 use etl_component::Fault;
 use etl_schema::Schema;
 use etl_stream::json::{Record, Scanner};
-use etl_stream::reader::place;
 use etl_stream::{Begin, Line, SchemaRef};
 
 use crate::args::{On, Records};
@@ -79,8 +78,8 @@ impl<'a> Gather<'a> {
     /// 3, naming the line, if it is not a record or lacks a field that a template needs; 2 if the template is wrong for
     /// every record.
     pub(crate) fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
-        let at = |message: &str| format!("{}: {message}", place(line.number, line.offset));
-        let record = self.scanner.scan(line.bytes).map_err(|error| Fault::data(at(&error.to_string())))?;
+        let at = |message: &str| format!("{}: {message}", line.place());
+        let record = line.scan(&mut self.scanner)?;
         self.records += 1;
         if !self.tells {
             return Ok(());

@@ -8,7 +8,6 @@ mod args;
 mod gather;
 mod list;
 mod message;
-mod relay;
 mod render;
 mod reply;
 mod slack;

@@ -1,26 +1,17 @@
 //! Reads the stream to its verified end, and reports what came of it.
 
 use anyhow::Error;
-use etl_component::{Class, Context, Fault, redact};
+use etl_component::{Class, Context, Fault, Relay, redact};
 use etl_stream::{Begin, Event, Reader, SchemaRef};
 
 use crate::args::{On, Records};
 use crate::gather::{Gather, Gathered};
 use crate::message::Message;
-use crate::relay::Relay;
 use crate::slack::Slack;
 use crate::text::{escape, shorten};
 
 /// How much of a cause is reported, which leaves room for what follows it.
 const CAUSE: usize = 8000;
-
-/// Why a stream was not read to its end.
-enum Stopped {
-    /// The stream or one of its records was bad, or it could not be passed on: the first cause, which is posted.
-    Failed(Fault),
-    /// The reader of the output went away, which is not a failure.
-    Closed(Fault),
-}
 
 /// Posts what a stream brought, or why it failed.
 ///
@@ -29,22 +20,22 @@ enum Stopped {
 pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) -> Result<String, Error> {
     let mut gather = Gather::new(how, on);
     let mut begun = None;
-    let opened = Relay::open(how.emit.as_ref(), context.producer()).map_err(output);
-    let relayed = opened.and_then(|relay| read(how, &mut gather, relay, &mut begun));
+    let relayed = open(how, context).and_then(|relay| read(how, &mut gather, relay, &mut begun));
     let records = gather.records();
     let ended = match relayed {
         Ok(relay) => {
             let gathered = gather.finish();
             post(&gathered, slack)?;
             let summary = format!("{} {}", slack.done(), summary(&gathered));
-            relay.end().map_err(output).map(|()| summary)
+            relay.map_or(Ok(()), close).map(|()| summary)
         }
-        Err(stopped) => Err(stopped),
+        Err(fault) => Err(fault),
     };
+    // The first cause is posted, whatever it was; but that the reader of the output went away is not a failure.
     let fault = match ended {
         Ok(summary) => return Ok(summary),
-        Err(Stopped::Closed(fault)) => return Err(fault.into()),
-        Err(Stopped::Failed(fault)) => fault,
+        Err(fault) if fault.is_closed() => return Err(fault.into()),
+        Err(fault) => fault,
     };
     let class = fault.class();
     let cause = format!("{:#}", Error::from(fault));
@@ -56,36 +47,44 @@ pub(crate) fn tell(how: &Records, on: On, slack: &mut Slack, context: &Context) 
     Err(Fault::new(class, cause).into())
 }
 
-fn output(fault: Fault) -> Stopped {
-    if fault.class() == Class::Closed { Stopped::Closed(fault) } else { Stopped::Failed(fault) }
+/// What passes the records on, if that was asked for.
+fn open(how: &Records, context: &Context) -> Result<Option<Relay>, Fault> {
+    let Some(output) = &how.emit else { return Ok(None) };
+    Ok(Some(Relay::new(output.open()?, context.producer(), "--emit records")))
 }
 
 fn read(
     how: &Records,
     gather: &mut Gather<'_>,
-    mut relay: Relay,
+    mut relay: Option<Relay>,
     begun: &mut Option<Begin>,
-) -> Result<Relay, Stopped> {
-    let mut reader: Reader<_> = how.input.open().map_err(Stopped::Failed)?;
+) -> Result<Option<Relay>, Fault> {
+    let mut reader: Reader<_> = how.input.open()?;
     loop {
         if reader.is_drained() {
-            relay.flush().map_err(output)?;
+            relay.as_mut().map_or(Ok(()), Relay::flush)?;
         }
-        match reader.next().map_err(Stopped::Failed)? {
+        match reader.next()? {
             Some(Event::Begin(begin)) => {
-                relay.begin(begin.schema.as_ref()).map_err(output)?;
+                relay.as_mut().map_or(Ok(()), |relay| relay.begin(begin.schema.as_ref()))?;
                 gather.begin(&begin);
                 *begun = Some(begin);
             }
             Some(Event::Record(line)) => {
-                gather.record(line).map_err(Stopped::Failed)?;
-                relay.record(line).map_err(output)?;
+                gather.record(line)?;
+                relay.as_mut().map_or(Ok(()), |relay| relay.record(line.bytes))?;
             }
-            Some(Event::State(value)) => relay.state(value),
+            Some(Event::State(value)) => relay.iter_mut().for_each(|relay| relay.state(value.clone())),
             Some(Event::End(_)) => (),
             None => return Ok(relay),
         }
     }
+}
+
+/// The messages were accepted: the segment ends, and an output file appears.
+fn close(mut relay: Relay) -> Result<(), Fault> {
+    relay.end()?;
+    relay.close()
 }
 
 fn post(gathered: &Gathered, slack: &mut Slack) -> Result<(), Error> {

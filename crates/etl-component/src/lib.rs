@@ -16,7 +16,7 @@ mod relay;
 mod runner;
 pub mod secret;
 pub mod signals;
-mod spool;
+pub mod spool;
 
 pub use args::{duration, random_id};
 pub use component::{Component, Context, Reads, Stage, Stdout, When};

@@ -28,23 +28,22 @@ use crate::tasks;
 ///
 /// # Errors
 /// Those of the stream and of the sink.
-pub fn run<S: Sink>(
-    settings: Settings,
+pub fn run<'s, S: Sink>(
+    settings: &'s Settings,
     context: &Context,
     database: Option<&Path>,
-    connect: impl FnOnce(&Settings) -> Result<S, Fault>,
+    connect: impl FnOnce(&'s Settings) -> Result<S, Fault>,
 ) -> anyhow::Result<String> {
     settings.check_paths(database)?;
     if settings.task != Task::Load {
         let output = Output::create(&settings.output.output)?;
-        return tasks::run(&mut connect(&settings)?, &settings, output, context.env.terminal);
+        return tasks::run(&mut connect(settings)?, settings, output, context.env.terminal);
     }
     let emit = Emit::open(settings.emit, &settings.output, context)?;
-    let sink = connect(&settings)?;
-    let outputs = Outputs::open(emit, &settings, context, sink.name())?;
+    let sink = connect(settings)?;
+    let outputs = Outputs::open(emit, settings, context, sink.name())?;
     let front = Front::new(settings.input.open()?).cut(settings.cuts)?;
-    Load { sink, settings: &settings, plans: Plans::new(&settings), outputs, scanner: Scanner::new() }
-        .run(front)
+    Load { sink, settings, plans: Plans::new(settings), outputs, scanner: Scanner::new() }.run(front)
 }
 
 /// The loads of a run.

@@ -39,5 +39,5 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let settings = Settings::new(args, &context.env)?;
-    etl_load::run(settings.load, context, None, |load| Influx::connect(settings.database, load))
+    etl_load::run(&settings.load, context, None, |load| Influx::connect(settings.database, load))
 }

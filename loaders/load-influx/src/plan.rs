@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_load::{Mode, Target};
+use etl_load::{Mode, PlanError, Target};
 use etl_schema::Column;
 
 use crate::line::Encoder;
@@ -17,16 +17,17 @@ pub(crate) type Plan = etl_load::Plan<Encoder>;
 ///
 /// # Errors
 /// 78 if there is no schema, no time or no field, or if a name or a type has no place in line protocol.
-pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) -> Result<Plan, Fault> {
-    let Target { table: measurement, schema } = target;
-    let schema = Arc::new(schema.ok_or_else(|| {
-        Fault::config(
+pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) -> Result<Plan, PlanError> {
+    let unfit = |what: String| PlanError::Unfit(Fault::config(what));
+    let schema = Arc::new(target.schema.ok_or_else(|| {
+        unfit(
             "the records have no schema, and InfluxDB has no columns to take one from: give --schema NAME \
-             (`standpipe schema list` shows them) or --schema PATH",
+             (`standpipe schema list` shows them) or --schema PATH"
+                .to_owned(),
         )
     })?);
-    let mapping = map(&schema, measurement, whole_strings)
-        .map_err(|what| Fault::config(format!("schema {}: {what}", schema.name)))?;
+    let mapping = map(&schema, target.table, whole_strings)
+        .map_err(|what| unfit(format!("schema {}: {what}", schema.name)))?;
     Ok(Plan {
         name: mapping.measurement.clone(),
         // A point takes the place of the one of the same series and time.

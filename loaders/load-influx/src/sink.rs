@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Counts, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Entry, Loaded, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
@@ -34,8 +34,8 @@ pub(crate) struct Influx {
     told: bool,
 }
 
-#[derive(Clone, Copy, Default)]
 struct Table {
+    plan: Arc<Plan>,
     points: u64,
     /// Points that a later one of the same batch overwrites.
     superseded: u64,
@@ -115,12 +115,22 @@ impl Sink for Influx {
         schema.measurement.clone()
     }
 
-    fn plan(&mut self, target: Target, _: &Settings) -> Result<Plan, Fault> {
+    fn plan(&mut self, target: Target) -> Result<Plan, PlanError> {
         plan::plan(target, self.database.precision, self.whole_strings)
     }
 
     fn explain(&self, plan: &Plan) -> String {
         plan::explain(plan)
+    }
+
+    /// A point carries no state, and there is no ledger.
+    fn state(&mut self, _: Target, _: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    /// The server makes a measurement when its first point comes.
+    fn prepare(&mut self, _: &mut Plan) -> Result<(), Fault> {
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
@@ -130,13 +140,18 @@ impl Sink for Influx {
         self.spool.as_mut().map_or(Ok(()), Spool::clear)
     }
 
-    fn open(&mut self, _: &Plan) -> Result<(), Fault> {
-        self.tables.push(Table::default());
+    /// Without a ledger every load is new: a point that is sent again takes the place of the same one.
+    fn claim(&mut self, _: &Arc<Plan>, _: &str) -> Result<Option<Loaded>, Fault> {
+        Ok(None)
+    }
+
+    fn open(&mut self, plan: &Arc<Plan>) -> Result<(), Fault> {
+        self.tables.push(Table { plan: Arc::clone(plan), points: 0, superseded: 0 });
         Ok(())
     }
 
-    fn record(&mut self, table: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
-        let key = plan.details.encode(row, &mut self.line).map_err(Refused::Record)?;
+    fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+        let key = self.tables[table].plan.details.encode(row, &mut self.line).map_err(Refused::Record)?;
         let Database { batch_lines, batch_bytes, .. } = *self.database;
         let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
         if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
@@ -157,10 +172,25 @@ impl Sink for Influx {
         Ok(())
     }
 
-    fn finish(&mut self, table: usize, _: &Plan, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         self.flush()?;
-        let Table { points, superseded } = self.tables[table];
+        let Table { points, superseded, .. } = self.tables[table];
         Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
+    }
+
+    /// There is no ledger.
+    fn complete(&mut self, _: &[Entry<'_>]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What was sent and accepted is there.
+    fn commit(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What was sent stays; [`Sink::give_up`] says how much that is.
+    fn rollback(&mut self) -> Result<(), Fault> {
+        Ok(())
     }
 
     fn give_up(&mut self, fault: Fault) -> Fault {

@@ -1,77 +1,64 @@
 //! Batches that wait in an unlinked temporary file until the stream has ended (`--spool`).
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, ErrorKind};
+use std::path::Path;
 
-use etl_component::{Class, Fault};
+use etl_component::Fault;
+use etl_component::spool::Unread;
 
 use crate::batch::Batch;
 
 /// Of each batch: how many points and bytes it has, of each point its end, line and key, and then the bytes.
-pub(crate) struct Spool {
-    folder: PathBuf,
-    file: BufWriter<File>,
-}
+pub(crate) struct Spool(etl_component::Spool);
 
 impl Spool {
     /// # Errors
     /// 74 if the folder takes no file.
     pub(crate) fn create(folder: &Path) -> Result<Spool, Fault> {
-        let folder = folder.to_owned();
-        let file = tempfile::tempfile_in(&folder).map_err(|error| failed(&folder, error))?;
-        Ok(Spool { folder, file: BufWriter::new(file) })
+        etl_component::Spool::in_folder("--spool", folder, "points").map(Spool)
     }
 
     /// # Errors
     /// 74 if it cannot be written.
     pub(crate) fn push(&mut self, batch: &Batch) -> Result<(), Fault> {
         let points = batch.points.iter().flat_map(|point| [point.end as u64, point.line, point.key]);
-        let numbers = [batch.points.len() as u64, batch.body.len() as u64].into_iter().chain(points);
-        let written = numbers
-            .into_iter()
-            .try_for_each(|number| self.file.write_all(&number.to_le_bytes()))
-            .and_then(|()| self.file.write_all(&batch.body));
-        written.map_err(|error| failed(&self.folder, error))
+        let mut numbers = [batch.points.len() as u64, batch.body.len() as u64].into_iter().chain(points);
+        numbers.try_for_each(|number| self.0.push(&number.to_le_bytes()))?;
+        self.0.push(&batch.body)
     }
 
-    /// Hands all batches to `each`, in order, which gives back an empty one for the next; the spool is empty afterwards.
+    /// Hands all batches to `each`, in order, which returns an empty one for the next; the spool is empty afterwards.
     ///
     /// # Errors
     /// 74 if it cannot be read; those of `each`.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(Batch) -> Result<Batch, Fault>) -> Result<(), Fault> {
-        let failed = |error| failed(&self.folder, error);
-        self.file.flush().map_err(failed)?;
-        let file = self.file.get_mut();
-        file.rewind().map_err(failed)?;
-        let mut reader = BufReader::with_capacity(1 << 20, &*file);
-        let mut batch = Batch::default();
-        while read(&mut reader, &mut batch).map_err(failed)? {
-            batch = each(batch)?;
-        }
-        let file = self.file.get_mut();
-        file.rewind().and_then(|()| file.set_len(0)).map_err(failed)
+        self.0.drain(|bytes| {
+            let mut batch = Batch::default();
+            while read(bytes, &mut batch)? {
+                batch = each(batch).map_err(Unread::Other)?;
+            }
+            Ok(())
+        })
     }
 
     /// Forgets all batches.
     ///
     /// # Errors
-    /// 74 if there can be no new file.
+    /// 74 if the file cannot be emptied.
     pub(crate) fn clear(&mut self) -> Result<(), Fault> {
-        *self = Spool::create(&self.folder)?;
-        Ok(())
+        self.0.clear()
     }
 }
 
 /// Reads the next batch into an empty one; false at the end.
-fn read(reader: &mut impl Read, batch: &mut Batch) -> std::io::Result<bool> {
+fn read(reader: &mut dyn BufRead, batch: &mut Batch) -> std::io::Result<bool> {
     let mut number = [0; 8];
     match reader.read_exact(&mut number) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
         other => other?,
     }
     let points = u64::from_le_bytes(number);
-    let mut next = |reader: &mut dyn Read| {
+    let mut next = |reader: &mut dyn BufRead| {
         reader.read_exact(&mut number)?;
         std::io::Result::Ok(u64::from_le_bytes(number))
     };
@@ -88,8 +75,4 @@ fn read(reader: &mut impl Read, batch: &mut Batch) -> std::io::Result<bool> {
         start = end;
     }
     Ok(true)
-}
-
-fn failed(folder: &Path, error: std::io::Error) -> Fault {
-    Fault::new(Class::Io, format!("--spool {}: points cannot be kept there", folder.display())).because(error)
 }

@@ -36,7 +36,7 @@ pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) 
             }
         }
     }
-    let plan = plan::plan(session, planned.details.target.clone(), settings)?;
+    let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
     if !plan.details.is_ready() {
         let message = format!("{what} was changed by somebody else at the same time");
         return Err(Fault::new(Class::Transient, message));
@@ -82,7 +82,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
          SET LOCAL statement_timeout = 0; {locks}"
     ))?;
     // Another may have done it before this one had the lock.
-    let plan = plan::plan(session, planned.details.target.clone(), settings)?;
+    let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;
     } else if plan.details.table.is_none() {

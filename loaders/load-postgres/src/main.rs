@@ -10,6 +10,7 @@ mod encode;
 mod feed;
 mod ledger;
 mod plan;
+mod row;
 mod sink;
 mod stage;
 
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let settings = etl_load::Settings::new(args.load, &context.env)?;
-    etl_load::run(settings, context, None, |settings| {
-        Postgres::connect(etl_postgres::Settings::new(&context.env, COMPONENT.name)?, settings.clone())
+    etl_load::run(&settings, context, None, |settings| {
+        Postgres::connect(etl_postgres::Settings::new(&context.env, COMPONENT.name)?, settings)
     })
 }

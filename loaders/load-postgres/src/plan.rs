@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etl_component::{Class, Fault};
 use etl_load::args::Task;
-use etl_load::{Evolve, Mode, Settings, Target, stamp};
+use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Kind, Name, Session};
 use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, ddl, quote_ident};
 
@@ -81,9 +81,19 @@ impl Details {
 ///
 /// # Errors
 /// 78 if the records do not fit the table, or the mode does not; 77 if a privilege is missing.
-pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
+pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<TablePlan, PlanError> {
     let name = Name::parse(&target.table)?;
     let found = catalog::inspect(session, &name)?;
+    let loads = settings.task == Task::Load;
+    let plan = compare(&found, target, settings).map_err(PlanError::Unfit)?;
+    if loads {
+        permitted(&plan, &found)?;
+    }
+    Ok(plan)
+}
+
+/// Whether the records fit what was found under the target's name, and how.
+fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
     let name = found.name.clone();
     if name.table == ledger::TABLE {
         return Err(Fault::config(format!("table {}: the name is reserved", name.text())));
@@ -109,7 +119,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     if loads && found.table.is_none() && !settings.create {
         return Err(Fault::config(format!("table {} does not exist (--create creates it)", name.text())));
     }
-    let mode = settings.mode_for(&name.text(), &schema)?;
+    let mode = target.mode_for(&name.text(), &schema)?;
     let stored = stamp::stored(&schema, settings.stamp)?;
     if stored.columns.len() > MAX_COLUMNS {
         let (name, count) = (&schema.name, stored.columns.len());
@@ -129,11 +139,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     }
     let ledger = found.ledger.is_some();
     let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
-    let plan = TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details };
-    if loads {
-        permitted(&plan, &found)?;
-    }
-    Ok(plan)
+    Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 
 /// Finds the column of the table for each stored one; gives back those that are missing, if they may be added.

@@ -2,18 +2,19 @@
 
 mod recover;
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use etl_component::{Class, Fault, signals};
-use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
+use etl_component::{Class, Fault};
+use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
 use etl_postgres::{Name, Session};
-use etl_schema::{Row, Schema, Value, Violation};
+use etl_schema::{Row, Schema};
 use etl_stream::Line;
-use etl_stream::json::shorten;
 
-use self::recover::Trouble;
+use self::recover::Remedy;
 use crate::feed::{Destination, Feed};
-use crate::plan::{self, Details, Null, TablePlan as Plan};
+use crate::plan::{self, Details, TablePlan};
+use crate::row::{RowEncoder, Stamp};
 use crate::stage::{self, MergeError, Stage, what};
 use crate::{catalog, create, ledger};
 
@@ -30,54 +31,73 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
 
 /// How many rows of the ledger are completed with one round trip.
 const ENTRIES: usize = 256;
+
 /// A server that takes loads.
-pub(crate) struct Postgres {
+pub(crate) struct Postgres<'s> {
     connection: etl_postgres::Settings,
-    settings: Settings,
+    settings: &'s Settings,
     session: Session,
     in_transaction: bool,
+    /// The tables whose row of the ledger was asked for, and those that take records.
+    targets: Vec<Arc<TablePlan>>,
     tables: Vec<Table>,
-    feed: Option<Feed>,
-    /// The stamp of the rows that come now: load id, and microseconds since 1970.
-    load_id: String,
-    loaded_at: i64,
+    /// The COPY under way. It is out of here while a row is added to it.
+    feed: Option<Box<Feed>>,
+    stamp: Stamp,
     /// The first row of the ledger that this transaction took: its table and load id.
     claimed: Option<(Name, String)>,
-    trouble: Option<Trouble>,
+    remedy: Option<Remedy>,
     /// Since when, and how often, the load at hand was tried again.
     retried: Option<(Instant, u32)>,
 }
 
 /// A table that takes records, in the load's transaction.
 struct Table {
+    plan: Arc<TablePlan>,
     destination: Destination,
     stage: Option<Stage>,
-    stamped: bool,
+    encoder: RowEncoder,
     fed: u64,
     /// Rows that the server has of them.
     there: u64,
 }
 
-impl Postgres {
+impl<'s> Postgres<'s> {
     /// Connects.
     ///
     /// # Errors
     /// Those of [`Session::connect`].
-    pub(crate) fn connect(connection: etl_postgres::Settings, settings: Settings) -> Result<Postgres, Fault> {
+    pub(crate) fn connect(
+        connection: etl_postgres::Settings,
+        settings: &'s Settings,
+    ) -> Result<Postgres<'s>, Fault> {
         let session = Session::connect(&connection)?;
         Ok(Postgres {
             connection,
             settings,
             session,
             in_transaction: false,
+            targets: Vec::new(),
             tables: Vec::new(),
             feed: None,
-            load_id: String::new(),
-            loaded_at: 0,
+            stamp: Stamp::default(),
             claimed: None,
-            trouble: None,
+            remedy: None,
             retried: None,
         })
+    }
+
+    /// The COPY into a table, which is started unless it is the one under way.
+    fn feed(&mut self, number: usize) -> Result<Box<Feed>, Fault> {
+        match self.feed.take() {
+            Some(feed) if feed.table == number => Ok(feed),
+            other => {
+                self.feed = other;
+                self.end_copy()?;
+                let destination = self.tables[number].destination.clone();
+                Ok(Box::new(Feed::start(&self.session, destination, number)))
+            }
+        }
     }
 
     /// The connection can do one thing at a time: ends the COPY that is under way.
@@ -94,50 +114,16 @@ impl Postgres {
         Ok(())
     }
 
-    /// Encodes a record behind what waits to be sent.
-    fn encode(&mut self, number: usize, plan: &Plan, row: &Row<'_>, fed: u64) -> Result<(), Refused> {
-        let (Some(feed), table) = (&mut self.feed, &self.tables[number]) else { return Ok(()) };
-        let (out, fields) = (&mut feed.chunk, &plan.details.fields);
-        let numbered = table.stage.as_ref().is_some_and(Stage::numbered);
-        out.extend_from_slice(&((fields.len() + usize::from(numbered)) as i16).to_be_bytes());
-        if numbered {
-            out.extend_from_slice(&8_i32.to_be_bytes());
-            out.extend_from_slice(&fed.to_be_bytes());
-        }
-        let escapes = memchr::memchr(b'\\', row.record().text().as_bytes()).is_some();
-        for (index, field) in fields.iter().enumerate().take(row.len()) {
-            let value = row.get(index);
-            let violation =
-                |reason: String| Refused::Record(Violation { field: field.column.name.clone(), reason });
-            if field.null == Null::Refused && value == Value::Null {
-                return Err(violation(format!("null, but its column of {} is NOT NULL", plan.name)));
-            }
-            field.encoder.encode(value, escapes, || row.source(index), out).map_err(|refusal| {
-                let shown = row.source(index).map_or("null", |source| source.raw);
-                violation(format!("{} {refusal}", shorten(shown, 80)))
-            })?;
-        }
-        if table.stamped {
-            let stamps = [Value::Text(&self.load_id), Value::TimestampTz(self.loaded_at)];
-            for (field, stamp) in fields.iter().skip(row.len()).zip(stamps) {
-                field.encoder.encode(stamp, true, || None, out).map_err(|refusal| {
-                    let column = &field.column.name;
-                    Fault::config(format!("table {}: column {column}: the stamp {refusal}", plan.name))
-                })?;
-            }
-        }
-        Ok(())
-    }
-
     fn reset(&mut self) {
         self.feed = None;
+        self.targets.clear();
         self.tables.clear();
         self.claimed = None;
         self.in_transaction = false;
     }
 }
 
-impl Sink for Postgres {
+impl Sink for Postgres<'_> {
     type Details = Details;
 
     // In the transaction the table is locked and its columns are compared with those of the plan.
@@ -151,22 +137,24 @@ impl Sink for Postgres {
         schema.table.clone()
     }
 
-    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {
+    fn plan(&mut self, target: Target) -> Result<TablePlan, PlanError> {
         self.end_copy()?;
-        let planned = plan::plan(&self.session, target.clone(), settings);
-        if planned.is_err() && !self.in_transaction && self.is_broken() {
-            // Extractors may take hours to their first line, and what stands between does not keep idle connections.
-            self.session = Session::connect(&self.connection)?;
-            return plan::plan(&self.session, target, settings);
+        match plan::plan(&self.session, target.clone(), self.settings) {
+            Err(PlanError::Failed(_)) if !self.in_transaction && self.is_broken() => {
+                // Extractors may take hours to their first line, and what stands between does not keep idle connections.
+                self.session = Session::connect(&self.connection).map_err(Fault::from)?;
+                plan::plan(&self.session, target, self.settings)
+            }
+            Err(PlanError::Failed(fault)) => Err(PlanError::Failed(self.examined(fault))),
+            planned => planned,
         }
-        planned.map_err(|fault| self.examined(fault))
     }
 
-    fn explain(&self, plan: &Plan) -> String {
+    fn explain(&self, plan: &TablePlan) -> String {
         plan::explain(plan)
     }
 
-    fn state(&mut self, target: Target, _: &Settings, pipeline: &str) -> Result<Option<String>, Fault> {
+    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault> {
         let found = catalog::inspect(&self.session, &Name::parse(&target.table)?)?;
         if found.ledger.is_none() {
             return Ok(None);
@@ -176,15 +164,15 @@ impl Sink for Postgres {
         Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
     }
 
-    fn prepare(&mut self, plan: &mut Plan) -> Result<(), Fault> {
+    fn prepare(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {
         if plan.details.is_ready() {
             return Ok(());
         }
         let made = if self.in_transaction {
             // On a connection of its own: what is created is committed, and its locks are not held for the whole load.
-            create::make(&Session::connect(&self.connection)?, plan, &self.settings)
+            create::make(&Session::connect(&self.connection)?, plan, self.settings)
         } else {
-            create::make(&self.session, plan, &self.settings)
+            create::make(&self.session, plan, self.settings)
         };
         *plan = made.map_err(|fault| self.examined(fault))?;
         Ok(())
@@ -196,8 +184,11 @@ impl Sink for Postgres {
         Ok(())
     }
 
-    fn claim(&mut self, plan: &Plan, load_id: &str) -> Result<Option<Loaded>, Fault> {
+    fn claim(&mut self, plan: &Arc<TablePlan>, load_id: &str) -> Result<Option<Loaded>, Fault> {
         self.end_copy()?;
+        if !self.targets.iter().any(|known| known.name == plan.name) {
+            self.targets.push(Arc::clone(plan));
+        }
         let name = &plan.details.name;
         let mut sql = if self.in_transaction { String::new() } else { BEGIN.to_owned() };
         if self.settings.stamp {
@@ -207,10 +198,10 @@ impl Sink for Postgres {
         let what = format!("load id {load_id}, {}", what(plan));
         let results = self.session.results(&what, &sql).map_err(|error| self.failed(&what, &error))?;
         self.in_transaction = true;
-        load_id.clone_into(&mut self.load_id);
+        load_id.clone_into(&mut self.stamp.load_id);
         if let (true, [.., now, _]) = (self.settings.stamp, results.as_slice()) {
             let now = now.first().and_then(|row| row.get(0)?.parse().ok());
-            self.loaded_at = now.unwrap_or_default();
+            self.stamp.loaded_at = now.unwrap_or_default();
         }
         let loaded = results.last().and_then(|rows| ledger::loaded(rows));
         if loaded.is_none() && self.claimed.is_none() {
@@ -219,7 +210,7 @@ impl Sink for Postgres {
         Ok(loaded)
     }
 
-    fn open(&mut self, plan: &Plan) -> Result<(), Fault> {
+    fn open(&mut self, plan: &Arc<TablePlan>) -> Result<(), Fault> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
         // Writers into partitions take no lock on the whole, so a replacement locks these, too.
@@ -228,7 +219,7 @@ impl Sink for Postgres {
         self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;
         let now = catalog::inspect(&self.session, name).map_err(|fault| self.examined(fault))?.table;
         if plan.details.table != now {
-            self.trouble = Some(Trouble::RolledBack);
+            self.remedy = Some(Remedy::RollBack);
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
         let staged = plan.details.is_staged(plan.mode, &plan.schema);
@@ -256,49 +247,41 @@ impl Sink for Postgres {
                 return Err(Fault::data(message));
             }
         }
-        let stamped = plan.details.stored.columns.len() > plan.schema.columns.len();
-        self.tables.push(Table { destination, stage, stamped, fed: 0, there: 0 });
+        let numbered = stage.as_ref().is_some_and(Stage::numbered);
+        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
+        let plan = Arc::clone(plan);
+        self.tables.push(Table { plan, destination, stage, encoder, fed: 0, there: 0 });
         Ok(())
     }
 
-    fn record(&mut self, number: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
-        if self.feed.as_ref().is_none_or(|feed| feed.table != number) {
-            self.end_copy()?;
-            let destination = self.tables[number].destination.clone();
-            self.feed = Some(Feed::start(&self.session, destination, number));
-        }
-        let Some(feed) = &mut self.feed else { return Ok(()) };
-        let (start, fed) = (feed.chunk.len(), self.tables[number].fed + feed.rows());
-        if let Err(refused) = self.encode(number, plan, row, fed) {
-            if let Some(feed) = &mut self.feed {
-                feed.chunk.truncate(start);
-            }
+    fn record(&mut self, number: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+        let mut feed = self.feed(number)?;
+        let table = &self.tables[number];
+        let position = table.fed + feed.rows();
+        if let Err(refused) = table.encoder.encode(row, position, &self.stamp, &mut feed.chunk) {
+            self.feed = Some(feed);
             return Err(refused);
         }
-        let Some(feed) = &mut self.feed else { return Ok(()) };
         match feed.row(line.number) {
-            Ok(false) => Ok(()),
-            Ok(true) => Ok(self.end_copy()?),
+            Ok(is_long) => {
+                self.feed = Some(feed);
+                if is_long { Ok(self.end_copy()?) } else { Ok(()) }
+            }
             Err(error) => {
                 let fault = feed.fault(&error);
-                self.feed = None;
                 self.note(&error);
                 Err(Refused::Load(fault))
             }
         }
     }
 
-    fn finish(
-        &mut self,
-        number: usize,
-        plan: &Plan,
-        new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Fault> {
+    fn finish(&mut self, number: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         self.end_copy()?;
         let table = &self.tables[number];
+        let plan = Arc::clone(&table.plan);
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&mut self.session, plan, table.fed, new),
-            None => stage::complete(plan, table.fed, table.there).map(|()| {
+            Some(stage) => stage.merge(&mut self.session, &plan, table.fed, new),
+            None => stage::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
                 }
@@ -307,22 +290,23 @@ impl Sink for Postgres {
         };
         merged.map_err(|failure| match failure {
             MergeError::Changed(fault) => fault,
-            MergeError::Server(error) => self.failed(&what(plan), &error),
+            MergeError::Server(error) => self.failed(&what(&plan), &error),
         })
     }
 
-    fn complete(&mut self, plans: &[&Plan], entries: &[Entry<'_>], settings: &Settings) -> Result<(), Fault> {
+    fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
         self.end_copy()?;
         if !self.in_transaction {
             return Ok(());
         }
-        let prune = plans.iter().map(|plan| ledger::prune(&plan.details.name, settings.ledger_keep));
+        let keep = self.settings.ledger_keep;
+        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep));
         let pruned = self.session.batch("the ledger", &prune.collect::<Vec<_>>().join(";"));
         pruned.map_err(|error| self.failed("the ledger", &error))?;
         // A stream may have any number of segments.
         for entries in entries.chunks(ENTRIES) {
             let complete = entries.iter().filter_map(|entry| {
-                let plan = plans.iter().find(|plan| plan.name == entry.target)?;
+                let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
                 Some(ledger::complete(&plan.details.name, entry))
             });
             let completed = self.session.counts("the ledger", &complete.collect::<Vec<_>>().join(";"));
@@ -337,10 +321,10 @@ impl Sink for Postgres {
 
     fn commit(&mut self) -> Result<(), Fault> {
         if self.in_transaction {
-            signals::critical(|| match self.session.batch("COMMIT", "COMMIT") {
+            match self.session.batch("COMMIT", "COMMIT") {
                 Err(error) if error.is_lost() => self.settle(&error),
                 committed => committed.map_err(|error| self.failed("COMMIT", &error)),
-            })?;
+            }?;
         }
         self.reset();
         self.retried = None;

@@ -52,9 +52,9 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let settings = Settings::new(args.load, &context.env)?;
     let database = OnceCell::new();
-    etl_load::run(settings, context, Some(&args.db), |settings| {
+    etl_load::run(&settings, context, Some(&args.db), |settings| {
         let open = if settings.task == Task::Load { Database::open } else { Database::look };
         let opened = open(&args.db)?;
-        Ok(Sqlite::new(database.get_or_init(|| opened)))
+        Ok(Sqlite::new(database.get_or_init(|| opened), settings))
     })
 }

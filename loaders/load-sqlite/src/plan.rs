@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::EmitKind;
-use etl_load::{Evolve, Mode, Settings, Target, stamp};
+use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_schema::{Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
@@ -36,34 +36,33 @@ pub(crate) struct Details {
 ///
 /// # Errors
 /// 78 if the records do not fit the table, or the mode does not; the message names the column.
-pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, Fault> {
-    let Target { table: name, schema } = target;
+pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, PlanError> {
+    let name = target.table.clone();
     let lower = name.to_ascii_lowercase();
     if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(STAGE_PREFIX) {
-        return Err(Fault::config(format!("table {name}: the name is reserved")));
+        return Err(Fault::config(format!("table {name}: the name is reserved")).into());
     }
     let found = catalog::inspect(database, &name)?;
     // SQLite's names know no case, the ledger's do.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
-    let (schema, mut placeholders) = match (schema, &found) {
-        (Some(schema), _) => (schema, Vec::new()),
+    let (schema, mut placeholders) = match (&target.schema, &found) {
+        (Some(schema), _) => (schema.clone(), Vec::new()),
         (None, Some(table)) => {
-            let schema = table.schema()?;
+            let schema = table.schema().map_err(PlanError::Unfit)?;
             let placeholders = table.placeholders(&schema);
             (schema, placeholders)
         }
         (None, None) => {
-            return Err(Fault::config(format!(
-                "table {name} does not exist, and no --schema says what to create"
-            )));
+            let missing = format!("table {name} does not exist, and no --schema says what to create");
+            return Err(PlanError::Unfit(Fault::config(missing)));
         }
     };
-    check_key(&name, &schema)?;
-    let mode = settings.mode_for(&name, &schema)?;
-    let stored = stamp::stored(&schema, settings.stamp)?;
+    check_key(&name, &schema).map_err(PlanError::Unfit)?;
+    let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
+    let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
     placeholders.resize(stored.columns.len(), "?".to_owned());
     let Fit { mut storage, missing } = match &found {
-        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns)?,
+        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns).map_err(PlanError::Unfit)?,
         None => {
             let storage = stored.columns.iter().map(|column| new_storage(&column.ty).to_owned());
             Fit { storage: storage.collect(), missing: Vec::new() }
@@ -96,7 +95,7 @@ fn collate(
     table: &Existing,
     schema: &Schema,
     mode: Mode,
-) -> Result<(), Fault> {
+) -> Result<(), PlanError> {
     match table.collations(database, schema)? {
         Some(collations) => {
             for (&column, collation) in schema.key.iter().zip(collations) {
@@ -107,7 +106,7 @@ fn collate(
             let (key, of) = (schema.key_names().collect::<Vec<_>>().join(", "), &schema.name);
             let message =
                 format!("table {} has no unique index on ({key}), the key of schema {of}", table.name);
-            return Err(Fault::config(message));
+            return Err(PlanError::Unfit(Fault::config(message)));
         }
         None => (),
     }

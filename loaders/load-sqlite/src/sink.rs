@@ -1,10 +1,11 @@
 //! SQLite as a sink: the load's transaction and the tables in it.
 
+use std::sync::Arc;
+
 use etl_component::Fault;
-use etl_load::{Counts, Entry, Loaded, Mode, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Value, format_uuid, quote_ident, time};
 use etl_stream::Line;
-use etl_stream::reader::place;
 use rusqlite::Statement;
 use rusqlite::types::Null;
 
@@ -17,6 +18,9 @@ use crate::plan::{self, Details, Plan, statements};
 /// A database that takes loads.
 pub(crate) struct Sqlite<'c> {
     database: &'c Database,
+    settings: &'c Settings,
+    /// The tables whose row of the ledger was asked for.
+    claimed: Vec<String>,
     tables: Vec<Table<'c>>,
     /// The stamp of the rows that come now.
     load_id: String,
@@ -24,8 +28,9 @@ pub(crate) struct Sqlite<'c> {
 }
 
 impl<'c> Sqlite<'c> {
-    pub(crate) fn new(database: &'c Database) -> Sqlite<'c> {
-        Sqlite { database, tables: Vec::new(), load_id: String::new(), loaded_at: String::new() }
+    pub(crate) fn new(database: &'c Database, settings: &'c Settings) -> Sqlite<'c> {
+        let (claimed, tables, load_id, loaded_at) = Default::default();
+        Sqlite { database, settings, claimed, tables, load_id, loaded_at }
     }
 }
 
@@ -44,28 +49,37 @@ impl Sink for Sqlite<'_> {
         schema.table.as_ref().map(|table| table.replace('.', "_"))
     }
 
-    fn plan(&mut self, target: Target, settings: &Settings) -> Result<Plan, Fault> {
-        plan::plan(self.database, target, settings)
+    fn plan(&mut self, target: Target) -> Result<Plan, PlanError> {
+        plan::plan(self.database, target, self.settings)
     }
 
     fn explain(&self, plan: &Plan) -> String {
         plan::explain(plan)
     }
 
-    fn state(&mut self, target: Target, _: &Settings, pipeline: &str) -> Result<Option<String>, Fault> {
+    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault> {
         let found = crate::catalog::inspect(self.database, &target.table)?;
         let name = found.map_or(target.table, |table| table.name);
         ledger::state(self.database, &name, pipeline)
     }
 
+    /// Tables are made in the load's own transaction.
+    fn prepare(&mut self, _: &mut Plan) -> Result<(), Fault> {
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
+        self.claimed.clear();
         self.tables.clear();
         self.loaded_at = ledger::now();
         self.database.begin()?;
         ledger::create(self.database)
     }
 
-    fn claim(&mut self, plan: &Plan, load_id: &str) -> Result<Option<Loaded>, Fault> {
+    fn claim(&mut self, plan: &Arc<Plan>, load_id: &str) -> Result<Option<Loaded>, Fault> {
+        if !self.claimed.contains(&plan.name) {
+            self.claimed.push(plan.name.clone());
+        }
         if plan.details.create {
             ledger::forget(self.database, &plan.name)?;
         }
@@ -73,36 +87,33 @@ impl Sink for Sqlite<'_> {
         ledger::claim(self.database, &plan.name, load_id)
     }
 
-    fn open(&mut self, plan: &Plan) -> Result<(), Fault> {
+    fn open(&mut self, plan: &Arc<Plan>) -> Result<(), Fault> {
         let index = self.tables.len();
         self.tables.push(Table::open(self.database, plan, index)?);
         Ok(())
     }
 
-    fn record(&mut self, table: usize, plan: &Plan, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
+    fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         let table = &mut self.tables[table];
         let stored = table.store(row, &self.load_id, &self.loaded_at);
         table.fed += 1;
-        let at = || place(line.number, line.offset);
         match stored {
             Ok(0) if table.stage.is_none() => {
-                Err(Fault::data(format!("{}: a trigger of table {} keeps the row out", at(), plan.name))
-                    .into())
+                let (at, name) = (line.place(), &table.plan.name);
+                Err(Fault::data(format!("{at}: a trigger of table {name} keeps the row out")).into())
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(database::fault(&format!("{}: table {}", at(), plan.name), error).into()),
+            Err(error) => {
+                let what = format!("{}: table {}", line.place(), table.plan.name);
+                Err(database::fault(&what, error).into())
+            }
         }
     }
 
-    fn finish(
-        &mut self,
-        table: usize,
-        plan: &Plan,
-        new: Option<&mut dyn FnMut(u64)>,
-    ) -> Result<Counts, Fault> {
+    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         let table = &self.tables[table];
         match &table.stage {
-            Some(stage) => stage.merge(self.database, plan, table.fed, new),
+            Some(stage) => stage.merge(self.database, &table.plan, table.fed, new),
             None => {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -112,9 +123,9 @@ impl Sink for Sqlite<'_> {
         }
     }
 
-    fn complete(&mut self, plans: &[&Plan], entries: &[Entry<'_>], settings: &Settings) -> Result<(), Fault> {
-        for plan in plans {
-            ledger::prune(self.database, &plan.name, settings.ledger_keep)?;
+    fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
+        for table in &self.claimed {
+            ledger::prune(self.database, table, self.settings.ledger_keep)?;
         }
         entries.iter().try_for_each(|entry| ledger::complete(self.database, entry))
     }
@@ -132,6 +143,7 @@ impl Sink for Sqlite<'_> {
 
 /// A table that takes records, in the load's transaction.
 struct Table<'c> {
+    plan: Arc<Plan>,
     insert: Statement<'c>,
     stage: Option<Stage>,
     news: bool,
@@ -142,7 +154,7 @@ struct Table<'c> {
 
 impl<'c> Table<'c> {
     /// Makes the table ready: created if it is missing, emptied if it is to be replaced.
-    fn open(database: &'c Database, plan: &Plan, index: usize) -> Result<Table<'c>, Fault> {
+    fn open(database: &'c Database, plan: &Arc<Plan>, index: usize) -> Result<Table<'c>, Fault> {
         let Details { create, stored, placeholders, news, .. } = &plan.details;
         database.batch(&statements(plan))?;
         if *create {
@@ -181,7 +193,7 @@ impl<'c> Table<'c> {
             .prepare(&format!("{into} ({columns}) VALUES ({placeholders})"))
             .map_err(|error| database.fault(error))?;
         let stamp = stored.columns.len() > plan.schema.columns.len();
-        Ok(Table { insert, stage, news, stamp, fed: 0, text: Vec::new() })
+        Ok(Table { plan: Arc::clone(plan), insert, stage, news, stamp, fed: 0, text: Vec::new() })
     }
 
     /// Binds a row and runs the statement. What SQLite has no type for is a text in its standard form.

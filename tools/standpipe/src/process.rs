@@ -86,7 +86,7 @@ impl Process {
         };
         let by_itself = self.end()?;
         match by_itself.map(|status| self.verdict(status)) {
-            Some(Err(own)) if fault.class() == Class::Transient => Err(own.because(fault)),
+            Some(Err(own)) if fault.is_cut() => Err(own.because(fault)),
             _ => Err(fault),
         }
     }
@@ -98,7 +98,7 @@ impl Process {
 
     /// The fault of what was wrong with the program's output.
     pub(crate) fn blame(&self, fault: Fault) -> Fault {
-        Fault::new(fault.class(), format!("the output of `{}`", self.name)).because(fault)
+        fault.within(format!("the output of `{}`", self.name))
     }
 
     /// What an exit status means.

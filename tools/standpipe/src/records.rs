@@ -2,18 +2,8 @@
 
 use etl_component::Fault;
 use etl_schema::Schema;
-use etl_stream::json::{Record, Scanner};
-use etl_stream::reader::{Options, place};
-use etl_stream::{Line, Origin, SchemaRef, Seal};
-
-/// Scans a line as a record.
-///
-/// # Errors
-/// 3, naming the line, if it is none.
-pub(crate) fn scan<'a>(scanner: &'a mut Scanner, line: Line<'a>) -> Result<Record<'a>, Fault> {
-    let at = place(line.number, line.offset);
-    scanner.scan(line.bytes).map_err(|error| Fault::data(format!("{at}: {error}")))
-}
+use etl_stream::reader::Options;
+use etl_stream::{Origin, SchemaRef, Seal};
 
 /// How the output of a program is read: sealed or not, and also when there is none.
 pub(crate) fn output_of_program(max_line_bytes: usize) -> Options {

@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use etl_component::{Fault, InputArgs};
 use etl_schema::{Checker, Dialect, Schema, UnknownFields};
 use etl_stream::json::Scanner;
-use etl_stream::reader::place;
 use etl_stream::writer::io_fault;
 use etl_stream::{Event, Line};
 
@@ -147,7 +146,7 @@ fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
             let Some(wrong) = wrong(&mut scanner, &mut checker, line) else { continue };
             bad += 1;
             if bad <= SHOWN {
-                print(&format!("{}: {wrong}\n", place(line.number, line.offset)))?;
+                print(&format!("{}: {wrong}\n", line.place()))?;
             }
         }
         Ok(reader.totals().records)

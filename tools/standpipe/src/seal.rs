@@ -10,7 +10,6 @@ use std::io::Read;
 use clap::builder::NonEmptyStringValueParser;
 use etl_component::{Context, Fault, Output, OutputArgs, random_id};
 use etl_stream::json::Scanner;
-use etl_stream::writer::io_fault;
 use etl_stream::{Begin, Event, Reader, SchemaRef, Writer};
 
 use crate::process::Process;
@@ -55,9 +54,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     );
     let copied = process.conclude(copied)?;
     if !writer.is_open() {
-        writer.begin(&begin).map_err(io_fault)?;
+        writer.begin(&begin)?;
     }
-    writer.end().map_err(io_fault)?;
+    writer.end()?;
     etl_component::io::publish(writer)?;
     Ok(copied)
 }
@@ -74,28 +73,28 @@ fn copy(
         match event {
             Event::Begin(theirs) => {
                 if writer.is_open() {
-                    writer.end().map_err(io_fault)?;
+                    writer.end()?;
                 } else {
                     warn_of_ignored(begin.schema.as_ref());
                 }
-                writer.begin(&theirs).map_err(io_fault)?;
+                writer.begin(&theirs)?;
             }
             Event::Record(line) => {
                 if !writer.is_open() {
                     if line.number == 1 && line.offset > 0 {
                         log::warn!("the output starts with a byte order mark, which is left out");
                     }
-                    writer.begin(begin).map_err(io_fault)?;
+                    writer.begin(begin)?;
                 }
-                records::scan(&mut scanner, line).map_err(|fault| process.blame(fault))?;
-                writer.line(line.bytes).map_err(io_fault)?;
+                line.scan(&mut scanner).map_err(|fault| process.blame(fault))?;
+                writer.line(line.bytes)?;
             }
-            Event::State(value) => writer.state(&value).map_err(io_fault)?,
+            Event::State(value) => writer.state(&value)?,
             // Written when the next segment begins, or when the program has exited with 0.
             Event::End(_) => (),
         }
         if reader.is_drained() {
-            writer.flush().map_err(io_fault)?;
+            writer.flush()?;
         }
     }
     let totals = reader.totals();

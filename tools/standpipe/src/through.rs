@@ -2,29 +2,23 @@
 //!
 //! What the program prints becomes one segment, whose id is a digest of the input's segment ids (of plain input: of its
 //! bytes) and of the command, so that the same input gives the same id. The ids are known only when the input has
-//! ended, and `begin` comes first: so all that the program prints is held, up to 8 MiB in memory and beyond that in an
-//! unlinked temporary file, and nothing is written before the input was verified and the program has exited with 0.
+//! ended, and `begin` comes first: so all that the program prints is held ([`Relay::held`]), and nothing is written before
+//! the input was verified and the program has exited with 0.
 
 use std::ffi::OsString;
-use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use etl_component::{Class, Context, Fault, InputArgs, Output, OutputArgs};
+use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
-use etl_stream::reader::Options;
-use etl_stream::writer::io_fault;
-use etl_stream::{Begin, Digest, Event, Reader, SchemaRef, Seal, Writer};
+use etl_stream::{Digest, Event, Reader, SchemaRef};
 use serde_json::value::RawValue;
-use tempfile::SpooledTempFile;
 
 use crate::process::Process;
 use crate::records;
-
-/// How much of the program's output is held in memory.
-const HELD: usize = 8 << 20;
 
 /// Flags of `through`.
 #[derive(clap::Args)]
@@ -53,15 +47,9 @@ struct Input {
     records: u64,
 }
 
-/// What the program printed.
-struct Printed {
-    spool: SpooledTempFile,
-    records: u64,
-}
-
 /// Runs `standpipe through`.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
-    let mut writer = args.output.open()?;
+    let mut relay = Relay::held(args.output.open()?, context.producer(), "standpipe through");
     let schema = match args.schema.as_deref() {
         None | Some("none") => None,
         Some(flag) => Some(records::schema_ref(flag)?),
@@ -69,20 +57,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let input = args.input.open()?;
     let (process, stdin, stdout) = Process::start_fed(&args.command)?;
     let fed = feed_in_background(input, stdin, process.clone(), args.schema.is_none())?;
-    let printed = process.conclude(hold(&process, stdout, args.input.max_line_bytes));
+    let printed = process.conclude(hold(&process, stdout, args.input.max_line_bytes, &mut relay));
     let (input, printed) = settle(&fed, printed)?;
-    if args.same_count && input.records != printed.records {
-        let (from, to) = (input.records, printed.records);
+    let (from, to) = (input.records, printed);
+    if args.same_count && from != to {
         return Err(Fault::data(format!("{from} records went in and {to} came out (--same-count)")).into());
     }
-    let begin = Begin {
-        id: derived_id(input.digest, &args.command),
-        schema: schema.or(input.schema),
-        producer: Some(context.producer()),
-    };
-    let (from, to) = (input.records, printed.records);
-    write(&mut writer, &begin, printed, input.state.as_deref(), args.input.max_line_bytes)?;
-    etl_component::io::publish(writer)?;
+    relay.identify(derived_id(input.digest, &args.command));
+    relay.expect(schema.or(input.schema).as_ref())?;
+    input.state.into_iter().for_each(|state| relay.state(state));
+    relay.end()?;
+    relay.close()?;
     Ok(format!("{from} records in, {to} out"))
 }
 
@@ -130,7 +115,7 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
                 }
             }
             Event::Record(line) => {
-                records::scan(&mut scanner, line)?;
+                line.scan(&mut scanner)?;
                 if wanted {
                     written = stdin.write_all(line.bytes).and_then(|()| stdin.write_all(b"\n"));
                 }
@@ -161,33 +146,30 @@ fn is_gone(written: io::Result<()>) -> Result<bool, Fault> {
     }
 }
 
-/// Holds the records that the program prints; one that seals its output is verified, its control lines are dropped.
-fn hold(process: &Process, stdout: ChildStdout, max_line_bytes: usize) -> Result<Printed, Fault> {
+/// Holds the records that the program prints and counts them; one that seals its output is verified, its control lines are
+/// dropped.
+fn hold(
+    process: &Process,
+    stdout: ChildStdout,
+    max_line_bytes: usize,
+    relay: &mut Relay,
+) -> Result<u64, Fault> {
     let mut reader = Reader::new(stdout, records::output_of_program(max_line_bytes));
-    let mut spool = BufWriter::with_capacity(64 * 1024, SpooledTempFile::new(HELD));
     let mut scanner = Scanner::new();
     while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
         if let Event::Record(line) = event {
-            records::scan(&mut scanner, line).map_err(|fault| process.blame(fault))?;
-            spool.write_all(line.bytes).and_then(|()| spool.write_all(b"\n")).map_err(unheld)?;
+            line.scan(&mut scanner).map_err(|fault| process.blame(fault))?;
+            relay.record(line.bytes)?;
         }
     }
-    let mut spool = spool.into_inner().map_err(|error| unheld(error.into_error()))?;
-    spool.rewind().map_err(unheld)?;
-    Ok(Printed { spool, records: reader.totals().records })
-}
-
-fn unheld(error: io::Error) -> Fault {
-    let folder = std::env::temp_dir();
-    let message = format!("cannot hold the output in a temporary file in {} (TMPDIR)", folder.display());
-    Fault::new(Class::Io, message).because(error)
+    Ok(reader.totals().records)
 }
 
 /// Both sides, or the first cause.
 fn settle(
     fed: &Receiver<Result<Input, Fault>>,
-    printed: Result<Printed, Fault>,
-) -> Result<(Input, Printed), Fault> {
+    printed: Result<u64, Fault>,
+) -> Result<(Input, u64), Fault> {
     let bug = |_| Fault::new(Class::Bug, "the thread that feeds the program has panicked");
     match printed {
         Ok(printed) => Ok((fed.recv().map_err(bug)??, printed)),
@@ -196,28 +178,6 @@ fn settle(
             _ => Err(fault),
         },
     }
-}
-
-fn write(
-    writer: &mut Writer<Output>,
-    begin: &Begin,
-    printed: Printed,
-    state: Option<&RawValue>,
-    max_line_bytes: usize,
-) -> Result<(), Fault> {
-    writer.begin(begin).map_err(io_fault)?;
-    let options = Options { seal: Seal::Off, ..records::output_of_program(max_line_bytes) };
-    let mut reader = Reader::new(printed.spool, options);
-    while let Some(event) = reader.next()? {
-        if let Event::Record(line) = event {
-            writer.line(line.bytes).map_err(io_fault)?;
-        }
-    }
-    if let Some(value) = state {
-        writer.state(value).map_err(io_fault)?;
-    }
-    writer.end().map_err(io_fault)?;
-    Ok(())
 }
 
 /// Every part with its length before it, so that no two lists of parts are one text.

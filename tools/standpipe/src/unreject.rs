@@ -5,11 +5,9 @@ use std::path::PathBuf;
 
 use etl_component::{Fault, InputArgs, OutputArgs};
 use etl_stream::json::{Kind, Scanner, unescape_into};
-use etl_stream::reader::place;
 use etl_stream::writer::io_fault;
 use etl_stream::{Event, SchemaRef, Seal};
 
-use crate::records;
 use crate::verify::positional;
 
 /// The schema of rejects.
@@ -40,14 +38,14 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
                 return Err(Fault::data(format!("segment {} is not of schema {SCHEMA}", begin.id)).into());
             }
             Event::Record(line) => {
-                let record = records::scan(&mut scanner, line)?;
+                let record = line.scan(&mut scanner)?;
                 let original = record.get("original").map(|field| field.value);
                 line_out.clear();
                 if let Some(text) = original.filter(|value| matches!(value.kind, Kind::String { .. })) {
                     unescape_into(text.text, &mut line_out);
                 }
                 if line_out.is_empty() || line_out.contains(&b'\n') {
-                    let at = place(line.number, line.offset);
+                    let at = line.place();
                     return Err(Fault::data(format!(
                         "{at}: field \"original\": it is not the text of a line"
                     ))

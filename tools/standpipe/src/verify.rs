@@ -11,7 +11,6 @@ use etl_stream::{Begin, Event, Reader, SchemaRef, Segment};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::records;
 
 /// Flags of `verify`.
 #[derive(clap::Args)]
@@ -83,7 +82,7 @@ fn read(
         match event {
             Event::Begin(begin) => open = Some(begin),
             Event::Record(line) => {
-                records::scan(&mut scanner, line)?;
+                line.scan(&mut scanner)?;
             }
             Event::State(value) => {
                 states += 1;

@@ -241,7 +241,7 @@ impl FakeFolder {
         let args = Args::try_parse_from(args.split_whitespace()).expect("arguments");
         let context = Context { component: &COMPONENT, env: Env::of(&[]) };
         let settings = Settings::new(args.load, &context.env)?;
-        etl_load::run(settings, &context, None, |_| {
+        etl_load::run(&settings, &context, None, |_| {
             let (world, fails, fed) = (Rc::clone(&self.world), None, 0);
             Ok(Fake::<LAST, FOLDS> {
                 world,

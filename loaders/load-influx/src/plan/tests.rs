@@ -9,8 +9,9 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
         document[name] = value.clone();
     }
     let schema = Schema::from_json("s", &document).expect("a schema");
-    let target = Target { table: "m".to_owned(), schema: Some(schema) };
-    plan(target, Precision::Ns, true).map(|plan| explain(&plan)).map_err(|fault| {
+    let target = Target { table: "m".to_owned(), schema: Some(schema), mode: None };
+    plan(target, Precision::Ns, true).map(|plan| explain(&plan)).map_err(|error| {
+        let fault = Fault::from(error);
         assert_eq!(fault.class().code(), 78);
         fault.message().to_owned()
     })
@@ -82,7 +83,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
     }
     let target = |name: &str| {
         let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}})).unwrap();
-        Target { table: name.to_owned(), schema: Some(schema) }
+        Target { table: name.to_owned(), schema: Some(schema), mode: None }
     };
     for name in ["#m", "a\\b", "a\nb", "\t#m"] {
         assert!(plan(target(name), Precision::Ns, true).is_err(), "{name}");
@@ -90,8 +91,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
     let quoted = json!({"at": at, "5\"": v});
     assert!(of(quoted.clone(), json!({})).is_ok());
     let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
-    let fault = plan(Target { table: "m".into(), schema: Some(schema) }, Precision::Ns, false)
-        .err()
-        .expect("refused");
+    let planned = plan(Target { table: "m".into(), schema: Some(schema), mode: None }, Precision::Ns, false);
+    let fault = Fault::from(planned.err().expect("refused"));
     assert!(fault.message().contains("would take the quote for that of a string"), "{fault}");
 }

@@ -59,12 +59,12 @@ fn a_spool_that_takes_nothing_is_74() {
     refused(
         &place.load("--spool missing", sealed(&many(1))),
         74,
-        "--spool missing: points cannot be kept there",
+        "cannot keep points in a temporary file in missing (--spool)",
     );
     let ran = place.loader("--spool . --emit none").file_size_limit(100).stdin(long()).run();
     ran.fails(74);
     assert!(
-        ran.last_error_line().contains("--spool .: points cannot be kept there"),
+        ran.last_error_line().contains("cannot keep points in a temporary file in . (--spool)"),
         "{}",
         ran.last_error_line()
     );

@@ -14,16 +14,16 @@ const RETRY_FOR: Duration = Duration::from_secs(60);
 /// How long the outcome of a lost COMMIT is waited for.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
 
-/// A failure after which another attempt may succeed.
+/// What makes another attempt possible, after a failure where that is worth while.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Trouble {
+pub(super) enum Remedy {
     /// The connection is lost, and nothing was committed.
-    Lost,
+    Reconnect,
     /// The server has rolled back, or has to.
-    RolledBack,
+    RollBack,
 }
 
-impl Postgres {
+impl Postgres<'_> {
     /// The fault of a failed statement. It is remembered whether another attempt may help.
     pub(super) fn failed(&mut self, what: &str, error: &Error) -> Fault {
         self.note(error);
@@ -32,9 +32,9 @@ impl Postgres {
 
     pub(super) fn note(&mut self, error: &Error) {
         if error.is_lost() {
-            self.trouble = Some(Trouble::Lost);
+            self.remedy = Some(Remedy::Reconnect);
         } else if error.is_rolled_back() {
-            self.trouble = Some(Trouble::RolledBack);
+            self.remedy = Some(Remedy::RollBack);
         }
     }
 
@@ -44,8 +44,8 @@ impl Postgres {
 
     /// A fault that does not say whether the connection is still there.
     pub(super) fn examined(&mut self, fault: Fault) -> Fault {
-        if fault.class() == Class::Transient && self.is_broken() {
-            self.trouble = Some(Trouble::Lost);
+        if self.is_broken() {
+            self.remedy = Some(Remedy::Reconnect);
         }
         fault
     }
@@ -55,7 +55,7 @@ impl Postgres {
     pub(super) fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
         let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
         let Some((table, load_id)) = self.claimed.clone() else {
-            self.trouble = Some(Trouble::Lost);
+            self.remedy = Some(Remedy::Reconnect);
             return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
         };
         log::warn!("{}; asking the ledger what became of it", lost.about("COMMIT").message());
@@ -70,7 +70,7 @@ impl Postgres {
                     return Ok(());
                 }
                 Ok(false) => {
-                    self.trouble = Some(Trouble::RolledBack);
+                    self.remedy = Some(Remedy::RollBack);
                     return Err(nothing("the connection was lost during COMMIT, and nothing was committed"));
                 }
                 Err(error) if started.elapsed() < SETTLE_FOR && error.is_transient() => {
@@ -104,7 +104,7 @@ impl Postgres {
     /// # Errors
     /// The fault itself, where another attempt cannot help or has been made for long enough.
     pub(super) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
-        let Some(mut trouble) = self.trouble.take() else { return Err(fault) };
+        let Some(mut remedy) = self.remedy.take() else { return Err(fault) };
         let mut unreachable: Option<String> = None;
         loop {
             let (since, times) = *self.retried.get_or_insert((Instant::now(), 0));
@@ -122,10 +122,10 @@ impl Postgres {
             let longest = (50_u64 << times.min(7)).min(5000);
             thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
             self.feed = None;
-            if trouble == Trouble::RolledBack {
+            if remedy == Remedy::RollBack {
                 match self.session.batch("ROLLBACK", "ROLLBACK") {
                     Ok(()) => return Ok(()),
-                    Err(_) => trouble = Trouble::Lost,
+                    Err(_) => remedy = Remedy::Reconnect,
                 }
             }
             match Session::connect(&self.connection) {

@@ -1,5 +1,6 @@
 //! `standpipe` as its users run it.
 
+mod card;
 mod limits;
 mod readme;
 mod schema;

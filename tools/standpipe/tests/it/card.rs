@@ -1,8 +1,8 @@
 //! The card, and what follows from it: a command that prints no stream ends without an `abort`.
 
-mod common;
 
-use common::{aborted, standpipe};
+
+use crate::support::{aborted, standpipe};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,0 +1,112 @@
+//! Records as rows of binary COPY: a row of values in, bytes out.
+//!
+//! A row is the number of its fields in 2 bytes, and of each field its length in 4 bytes and its value (chapter on COPY,
+//! "Binary Format").
+
+use etl_component::Fault;
+use etl_load::Refused;
+use etl_schema::{Row, Value, Violation};
+use etl_stream::json::shorten;
+
+use crate::encode::Encoder;
+use crate::plan::{Field, Null};
+
+/// What `--stamp` adds to the rows that come now.
+#[derive(Debug, Default)]
+pub(crate) struct Stamp {
+    pub(crate) load_id: String,
+    /// Microseconds since 1970.
+    pub(crate) loaded_at: i64,
+}
+
+/// Encodes the records of one table.
+pub(crate) struct RowEncoder {
+    /// The table, for messages.
+    table: String,
+    columns: Vec<Column>,
+    /// Whether the record's position comes first, in 8 bytes.
+    numbered: bool,
+    /// How many fields a row has.
+    width: [u8; 2],
+}
+
+struct Column {
+    name: String,
+    encoder: Encoder,
+    refuses_null: bool,
+}
+
+impl RowEncoder {
+    /// An encoder for the table of this name. The fields are those of the records and, behind them, those of the stamp, if
+    /// there is to be one.
+    pub(crate) fn new(table: &str, fields: &[Field], numbered: bool) -> RowEncoder {
+        let columns = fields.iter().map(|field| Column {
+            name: field.column.name.clone(),
+            encoder: field.encoder.clone(),
+            refuses_null: field.null == Null::Refused,
+        });
+        // PostgreSQL has at most 1600 columns in a table.
+        let width = (fields.len() + usize::from(numbered)) as i16;
+        RowEncoder { table: table.to_owned(), columns: columns.collect(), numbered, width: width.to_be_bytes() }
+    }
+
+    /// Appends a row. `position` is that of its record in the load. If it is refused, `out` is as it was.
+    ///
+    /// # Errors
+    /// The record has a value that its column does not take; or the stamp does not fit, which fails the load (78).
+    #[inline]
+    pub(crate) fn encode(
+        &self,
+        row: &Row<'_>,
+        position: u64,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        let start = out.len();
+        let appended = self.append(row, position, stamp, out);
+        if appended.is_err() {
+            out.truncate(start);
+        }
+        appended
+    }
+
+    #[inline]
+    fn append(
+        &self,
+        row: &Row<'_>,
+        position: u64,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        out.extend_from_slice(&self.width);
+        if self.numbered {
+            out.extend_from_slice(&8_i32.to_be_bytes());
+            out.extend_from_slice(&position.to_be_bytes());
+        }
+        let escapes = memchr::memchr(b'\\', row.record().text().as_bytes()).is_some();
+        let (own, stamps) = self.columns.split_at(row.len().min(self.columns.len()));
+        for (index, column) in own.iter().enumerate() {
+            let value = row.get(index);
+            let violation = |reason| Refused::Record(Violation { field: column.name.clone(), reason });
+            if column.refuses_null && value == Value::Null {
+                return Err(violation(format!("null, but its column of {} is NOT NULL", self.table)));
+            }
+            column.encoder.encode(value, escapes, || row.source(index), out).map_err(|refusal| {
+                let shown = row.source(index).map_or("null", |source| source.raw);
+                violation(format!("{} {refusal}", shorten(shown, 80)))
+            })?;
+        }
+        for (column, value) in
+            stamps.iter().zip([Value::Text(&stamp.load_id), Value::TimestampTz(stamp.loaded_at)])
+        {
+            column.encoder.encode(value, true, || None, out).map_err(|refusal| {
+                let (table, name) = (&self.table, &column.name);
+                Fault::config(format!("table {table}: column {name}: the stamp {refusal}"))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use etl_postgres::Kind;
+use etl_schema::{Checker, Schema, Type, UnknownFields};
+use etl_stream::json::Scanner;
+
+use super::*;
+use crate::catalog;
+
+const SCHEMA: &str =
+    r#"{"properties":{"n":{"type":"integer"},"text":{"type":["string","null"]}},"required":["n"]}"#;
+
+fn field(name: &str, ty: &Type, kind: Kind, null: Null) -> Field {
+    let encoder = Encoder::between(ty, &kind).expect("a pair that is lossless");
+    let column = catalog::Column {
+        name: name.to_owned(),
+        spelled: String::new(),
+        bare: String::new(),
+        base: None,
+        collation: None,
+        kind,
+        not_null: null == Null::Refused,
+        default: None,
+        generated: false,
+        identity_always: false,
+    };
+    Field { column, encoder, null }
+}
+
+/// Those of the schema's records, and the stamp's.
+fn fields(text: Null, stamp: Kind) -> Vec<Field> {
+    vec![
+        field("n", &Type::Integer { bits: 64 }, Kind::Int(8), Null::Stays),
+        field("text", &Type::Text { max: None }, Kind::Text(None), text),
+        field("_etl_load_id", &Type::Text { max: None }, stamp, Null::Stays),
+        field("_etl_loaded_at", &Type::TimestampTz, Kind::TimestampTz(6), Null::Stays),
+    ]
+}
+
+/// Encodes records behind two bytes that are there already.
+fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
+    let schema = Schema::from_json("s", &serde_json::from_str(SCHEMA).expect("JSON")).expect("a schema");
+    let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
+    let mut scanner = Scanner::new();
+    let stamp = Stamp { load_id: "id-7".to_owned(), loaded_at: 946_684_800_000_001 };
+    let (mut out, mut refusals) = (vec![9, 9], Vec::new());
+    for (position, record) in records.iter().enumerate() {
+        let record = scanner.scan(record.as_bytes()).expect("a record");
+        let row = checker.check(&record).expect("it fits the schema");
+        match encoder.encode(&row, position as u64, &stamp, &mut out) {
+            Ok(()) => (),
+            Err(Refused::Record(violation)) => refusals.push(violation.to_string()),
+            Err(Refused::Load(fault)) => refusals.push(format!("{}: {fault}", fault.class().code())),
+        }
+    }
+    (out, refusals)
+}
+
+#[test]
+fn a_row_is_its_fields_each_behind_its_length() {
+    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None))[..2], false);
+    let (out, refusals) = encode(&encoder, &[r#"{"n":258,"text":"a\u0062"}"#, r#"{"n":-1,"text":null}"#]);
+    assert_eq!(refusals, [""; 0]);
+    let mut expected = vec![9, 9];
+    expected.extend([0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, b'a', b'b']);
+    expected.extend([0, 2, 0, 0, 0, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]);
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn the_position_comes_first_and_the_stamp_last() {
+    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None)), true);
+    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#, r#"{"n":2}"#]);
+    assert_eq!(refusals, [""; 0]);
+    let row = |n: u8| {
+        let mut row = vec![0, 5, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, n - 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, n];
+        row.extend([255; 4]);
+        row.extend([0, 0, 0, 4, b'i', b'd', b'-', b'7']);
+        // Microseconds since 2000.
+        row.extend([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1]);
+        row
+    };
+    assert_eq!(out, [vec![9, 9], row(1), row(2)].concat());
+}
+
+#[test]
+fn a_refused_record_leaves_nothing_behind() {
+    let encoder = RowEncoder::new("public.t", &fields(Null::Refused, Kind::Text(None))[..2], false);
+    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
+    assert_eq!(refusals.len(), 2, "{refusals:?}");
+    assert_eq!(refusals[0], "field \"text\": null, but its column of public.t is NOT NULL");
+    assert!(refusals[1].starts_with(r#"field "text": "a\u0000" "#), "{refusals:?}");
+    assert_eq!(out, [9, 9, 0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_stamp_that_does_not_fit_fails_the_load() {
+    let short = Kind::Text(Some(2));
+    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, short), false);
+    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#]);
+    assert_eq!(refusals.len(), 1);
+    assert!(refusals[0].starts_with("78: table public.t: column _etl_load_id: the stamp "), "{refusals:?}");
+    assert_eq!(out, [9, 9]);
+}
