@@ -24,7 +24,7 @@ pub(crate) const BOT_TOKEN: Variable = Variable {
     aliases: &[],
     secret: true,
     required: false,
-    help: "a bot's token with the scope chat:write; needed with --channel, but not with --dry-run",
+    help: "the token of a bot with the scope chat:write; needed with --channel, but not with --dry-run",
 };
 const NAME: Variable = workflow("WORKFLOW_NAME", "as --workflow-name");
 const STATUS: Variable = workflow("WORKFLOW_STATUS", "as --workflow-status");
@@ -68,11 +68,12 @@ const RECORDS: [&str; 10] = [
     "output",
 ];
 
-/// Post to Slack: a text, what a stream brought or why it failed, or how a workflow ended
+/// Post to Slack: a text, what a stream contained or why it failed, or how a workflow ended
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Messages go to the webhook in SLACK_WEBHOOK_URL, or with --channel by chat.postMessage with the token in \
-                  SLACK_BOT_TOKEN; each may also be in the file that the variable with _FILE behind its name names."
+                  SLACK_BOT_TOKEN. Either may also be in a file, whose path is in the variable of that name with _FILE \
+                  appended."
 )]
 struct Cli {
     /// Post this text, in Slack's mrkdwn; stdin is not read
@@ -80,20 +81,20 @@ struct Cli {
     #[arg(conflicts_with_all = ["on", "workflow_name", "workflow_status", "workflow_failures"])]
     text: Option<String>,
 
-    /// Only records for which this minijinja expression is true
+    /// Post only records for which this minijinja expression is true
     #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true, help_heading = "Records")]
     when: Option<String>,
     /// The text of a record as a minijinja template
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true, help_heading = "Records")]
     template: Option<String>,
-    /// One message of all records
+    /// Post one message for all records
     #[arg(long, help_heading = "Records")]
     digest: bool,
-    /// The most messages of a run; the last one says how many more there are
+    /// The most messages to post in a run; the last one says how many more there are
     #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Records")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     max_messages: u32,
-    /// Pass the records on to stdout; their `end` comes once the messages were accepted
+    /// Pass the records on to stdout; their `end` follows once the messages have been accepted
     #[arg(long, value_enum, value_name = "records", conflicts_with = "dry_run", help_heading = "Records")]
     emit: Option<Emit>,
     #[command(flatten)]
@@ -101,17 +102,17 @@ struct Cli {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Whether a success is posted, too: a stream that ended well, a workflow that succeeded
+    /// Whether success is posted too: a stream that ended well, a workflow that succeeded
     #[arg(long, value_enum, default_value_t = On::Always)]
     on: On,
 
-    /// Post how this workflow ended; stdin is not read. WORKFLOW_NAME says the same
+    /// Post how this workflow ended; stdin is not read. WORKFLOW_NAME does the same
     #[arg(long, value_name = "NAME", conflicts_with_all = RECORDS, help_heading = "Workflow")]
     workflow_name: Option<String>,
-    /// How it ended. WORKFLOW_STATUS says the same
+    /// How it ended. WORKFLOW_STATUS does the same
     #[arg(long, value_enum, value_name = "STATUS", conflicts_with_all = RECORDS, help_heading = "Workflow")]
     workflow_status: Option<Status>,
-    /// What failed, as Argo's {{workflow.failures}}. WORKFLOW_FAILURES says the same
+    /// What failed, as in Argo's {{workflow.failures}}. WORKFLOW_FAILURES does the same
     #[arg(long, value_name = "JSON", conflicts_with_all = RECORDS, help_heading = "Workflow")]
     workflow_failures: Option<String>,
 
@@ -121,7 +122,7 @@ struct Cli {
     /// The prefix of Slack's Web API
     #[arg(long, value_name = "URL", default_value = "https://slack.com/api", help_heading = "Slack")]
     api_url: String,
-    /// Print the payloads, one a line, instead of posting them; no credentials are needed
+    /// Print the payloads, one per line, instead of posting them; no credentials are needed
     #[arg(long, help_heading = "Slack")]
     dry_run: bool,
     #[command(flatten)]
@@ -173,7 +174,7 @@ enum Emit {
 pub(crate) enum On {
     /// Only what failed is posted
     Failure,
-    /// Success is posted, too
+    /// Success is posted too
     Always,
 }
 
@@ -233,7 +234,9 @@ impl Settings {
     pub(crate) fn new(Invocation { cli, reads }: Invocation, env: &Env) -> Result<Settings, Fault> {
         let emits = cli.emit == Some(Emit::Records);
         if cli.output.output != Path::new("-") && !emits {
-            return Err(Fault::usage("--output goes with --emit records: else there is no stream to write"));
+            return Err(Fault::usage(
+                "--output needs --emit records: without it there is no stream to write",
+            ));
         }
         let channel = cli.channel.as_deref().map(str::trim).map(str::to_owned);
         if channel.as_deref() == Some("") {
@@ -269,16 +272,16 @@ fn job(cli: Cli, env: &Env, reads: bool) -> Result<Job, Fault> {
                 Fault::config(format!("WORKFLOW_STATUS is {text:?}, not Succeeded, Failed or Error"))
             })?,
             (None, None) => {
-                return Err(Fault::usage("--workflow-status is missing (WORKFLOW_STATUS says the same)"));
+                return Err(Fault::usage("--workflow-status is missing (or set WORKFLOW_STATUS)"));
             }
         };
         let name = cli.workflow_name.or_else(|| set(NAME).map(str::to_owned));
         let name = name.filter(|name| !name.trim().is_empty());
         let name = name.ok_or_else(|| {
             if flag {
-                Fault::usage("--workflow-name is missing (WORKFLOW_NAME says the same)")
+                Fault::usage("--workflow-name is missing (or set WORKFLOW_NAME)")
             } else {
-                Fault::config("WORKFLOW_STATUS is set and WORKFLOW_NAME is not")
+                Fault::config("WORKFLOW_STATUS is set, but WORKFLOW_NAME is not")
             }
         })?;
         let failures = cli.workflow_failures.or_else(|| set(FAILURES).map(str::to_owned)).unwrap_or_default();

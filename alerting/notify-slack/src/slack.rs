@@ -116,7 +116,7 @@ impl Transport {
 /// The webhook's address.
 fn webhook(env: &Env, allow_http: bool) -> Result<BaseUrl, Fault> {
     let url = env.required_secret(&WEBHOOK).map_err(|fault| match env.text(&BOT_TOKEN) {
-        Some((name, _)) => Fault::config(format!("{fault}; {name} is set, and needs --channel")),
+        Some((name, _)) => Fault::config(format!("{fault}; {name} is set, but needs --channel")),
         None => fault,
     })?;
     let name = env.text(&WEBHOOK).map_or(WEBHOOK.name, |(name, _)| name);
@@ -127,7 +127,10 @@ fn webhook(env: &Env, allow_http: bool) -> Result<BaseUrl, Fault> {
 fn token(env: &Env) -> Result<Secret, Fault> {
     let token = env.required_secret(&BOT_TOKEN)?;
     if token.expose().chars().any(|c| !matches!(c, '\t' | ' '..='~')) {
-        return Err(Fault::config(format!("{} has a character that no header can carry", BOT_TOKEN.name)));
+        return Err(Fault::config(format!(
+            "{} contains a character that a header cannot carry",
+            BOT_TOKEN.name
+        )));
     }
     Ok(token)
 }

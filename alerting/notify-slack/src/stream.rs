@@ -13,7 +13,7 @@ use crate::text::{escape, shorten};
 /// How much of a cause is reported, which leaves room for what follows it.
 const CAUSE: usize = 8000;
 
-/// Posts what a stream brought, or why it failed.
+/// Posts what a stream contained, or why it failed.
 ///
 /// # Errors
 /// If the stream failed, its own class, whether or not that could be posted; otherwise what posting failed with.

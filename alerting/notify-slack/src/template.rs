@@ -214,9 +214,9 @@ fn json(value: &Value) -> Result<String, Error> {
 fn printable(value: &Value) -> Result<(), Error> {
     defined(value)?;
     match value.kind() {
-        ValueKind::Number if f64::try_from(value.clone()).is_ok_and(|number| !number.is_finite()) => {
-            Err(Error::new(ErrorKind::InvalidOperation, format!("{value} is no number that can be printed")))
-        }
+        ValueKind::Number if f64::try_from(value.clone()).is_ok_and(|number| !number.is_finite()) => Err(
+            Error::new(ErrorKind::InvalidOperation, format!("{value} is not a number that can be printed")),
+        ),
         ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.try_for_each(|item| printable(&item)),
         ValueKind::Map => value.try_iter()?.try_for_each(|key| printable(&value.get_item(&key)?)),
         _ => Ok(()),
@@ -272,7 +272,7 @@ fn failed(flag: &str, error: &Error) -> Fault {
 
 fn words(error: &Error) -> String {
     match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => "it takes too many steps or makes too long a text".to_owned(),
+        (ErrorKind::OutOfFuel, _) => "it takes too many steps or produces too long a text".to_owned(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     }

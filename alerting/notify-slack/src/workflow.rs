@@ -65,7 +65,7 @@ impl Workflow {
         match failures(&self.failures) {
             Ok(failures) => failures.iter().for_each(|failure| list.push(&failure.sentence())),
             Err(text) => {
-                log::warn!("WORKFLOW_FAILURES is no list of failures in JSON; it is shown as it stands");
+                log::warn!("WORKFLOW_FAILURES is not a list of failures in JSON; it is shown as it is");
                 list.push(&escape(&redact(text)));
             }
         }

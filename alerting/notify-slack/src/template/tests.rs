@@ -150,10 +150,13 @@ fn what_is_no_template_is_named_with_its_place() {
 #[test]
 fn a_template_ends() {
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
-    assert_eq!(text(endless), Err("--template: it takes too many steps or makes too long a text".to_owned()));
+    assert_eq!(
+        text(endless),
+        Err("--template: it takes too many steps or produces too long a text".to_owned())
+    );
     assert_eq!(
         text("{{ 'x' * 999999999 }}"),
-        Err("--template: it takes too many steps or makes too long a text".to_owned())
+        Err("--template: it takes too many steps or produces too long a text".to_owned())
     );
 }
 
@@ -164,7 +167,7 @@ fn what_is_no_number_is_not_printed() {
         ("{{ [none, {'a': -1e308 * 10}] }}", "-inf"),
         ("{{ 'nan' | float | tojson }}", "NaN"),
     ] {
-        let said = format!("--template: invalid operation: {number} is no number that can be printed");
+        let said = format!("--template: invalid operation: {number} is not a number that can be printed");
         assert_eq!(text(template), Err(said), "{template}");
     }
 }
@@ -172,7 +175,7 @@ fn what_is_no_number_is_not_printed() {
 #[test]
 fn a_value_is_printed_up_to_a_mebibyte() {
     let length = |template: &str| text(template).map(|text| text.len());
-    let too_long = Err("--template: it takes too many steps or makes too long a text".to_owned());
+    let too_long = Err("--template: it takes too many steps or produces too long a text".to_owned());
     assert_eq!(length("{{ [1] * 524287 }}"), Ok((1 << 20) - 1));
     assert_eq!(length("{{ [1] * 524288 }}"), too_long);
     assert_eq!(length("{{ (range(100000) | list) * 300 }}"), too_long);

@@ -4,13 +4,13 @@ use crate::support::{PATH, Slack, TOKEN, failed, no_secret_in, notify};
 
 const MISSING_WEBHOOK: &str = "SLACK_WEBHOOK_URL is not set (the address of an incoming webhook; not needed with --channel or \
                                --dry-run); set it, or SLACK_WEBHOOK_URL_FILE to a file with it";
-const MISSING_TOKEN: &str = "SLACK_BOT_TOKEN is not set (a bot's token with the scope chat:write; needed with --channel, but \
-                             not with --dry-run); set it, or SLACK_BOT_TOKEN_FILE to a file with it";
+const MISSING_TOKEN: &str = "SLACK_BOT_TOKEN is not set (the token of a bot with the scope chat:write; needed with --channel, \
+                             but not with --dry-run); set it, or SLACK_BOT_TOKEN_FILE to a file with it";
 
 #[test]
 fn missing_credentials_are_named_before_anything_is_read() {
     let slack = Slack::takes();
-    let with_token = format!("{MISSING_WEBHOOK}; SLACK_BOT_TOKEN is set, and needs --channel");
+    let with_token = format!("{MISSING_WEBHOOK}; SLACK_BOT_TOKEN is set, but needs --channel");
     for (cmd, message) in [
         (notify(&[]), MISSING_WEBHOOK),
         (notify(&[]).env("SLACK_BOT_TOKEN", TOKEN), &with_token),
@@ -86,7 +86,7 @@ fn a_token_that_no_header_can_carry_is_refused_before_anything_is_sent() {
     let slack = Slack::takes();
     for token in [format!("{TOKEN}é"), format!("{TOKEN}\nx"), format!("{TOKEN}\n\n")] {
         let ran = slack.notify_channel(&["--text", "x"]).env("SLACK_BOT_TOKEN", token).run();
-        failed(&ran, 78, "SLACK_BOT_TOKEN has a character that no header can carry");
+        failed(&ran, 78, "SLACK_BOT_TOKEN contains a character that a header cannot carry");
     }
     assert_eq!(slack.requests(), []);
 }

@@ -115,5 +115,5 @@ fn a_template_that_never_ends_is_ended() {
     let slack = Slack::takes();
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
     let ran = slack.notify(&["--seal", "off", "--template", endless]).stdin(plain(&[LINES[0]])).run();
-    failed(&ran, 3, "line 1 (byte 0): --template: it takes too many steps or makes too long a text");
+    failed(&ran, 3, "line 1 (byte 0): --template: it takes too many steps or produces too long a text");
 }

@@ -47,7 +47,7 @@ fn failures_that_are_no_json_do_not_lose_the_alert() {
         .notify(&["--workflow-name", "w", "--workflow-status", "Error", "--on", "failure"])
         .env("WORKFLOW_FAILURES", "[{\"displayName\":\"<!here>")
         .run();
-    assert!(ran.ok().stderr.starts_with("warning: WORKFLOW_FAILURES is no list"), "{}", ran.stderr);
+    assert!(ran.ok().stderr.starts_with("warning: WORKFLOW_FAILURES is not a list"), "{}", ran.stderr);
     assert_eq!(slack.texts(), ["Workflow w ended with an error\n[{\"displayName\":\"&lt;!here&gt;"]);
 }
 
@@ -55,8 +55,8 @@ fn failures_that_are_no_json_do_not_lose_the_alert() {
 fn what_is_missing_or_wrong_is_named() {
     let slack = Slack::takes();
     for (args, message) in [
-        (&["--workflow-name", "w"][..], "--workflow-status is missing (WORKFLOW_STATUS says the same)"),
-        (&["--workflow-status", "Failed"], "--workflow-name is missing (WORKFLOW_NAME says the same)"),
+        (&["--workflow-name", "w"][..], "--workflow-status is missing (or set WORKFLOW_STATUS)"),
+        (&["--workflow-status", "Failed"], "--workflow-name is missing (or set WORKFLOW_NAME)"),
     ] {
         failed(&slack.notify(args).run(), 2, message);
     }
@@ -64,7 +64,7 @@ fn what_is_missing_or_wrong_is_named() {
     let ran = slack.notify(&[]).env("WORKFLOW_STATUS", "Running").run();
     failed(&ran, 78, "WORKFLOW_STATUS is \"Running\", not Succeeded, Failed or Error");
     let ran = slack.notify(&[]).env("WORKFLOW_STATUS", "Failed").run();
-    failed(&ran, 78, "WORKFLOW_STATUS is set and WORKFLOW_NAME is not");
+    failed(&ran, 78, "WORKFLOW_STATUS is set, but WORKFLOW_NAME is not");
     assert_eq!(slack.requests(), []);
 }
 
