@@ -218,7 +218,7 @@ impl Server {
     }
 
     fn own(&self) -> &Own {
-        self.own.as_ref().expect("a server of this process: others use the shared one")
+        self.own.as_ref().expect("the server was started by this process")
     }
 }
 

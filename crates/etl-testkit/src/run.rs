@@ -30,7 +30,7 @@ pub fn workspace_binary(name: &str) -> PathBuf {
     let binary = folder.join(name);
     assert!(
         binary.is_file(),
-        "{} is not built: `cargo build --workspace --bins` builds it, `cargo xtask test` does that first",
+        "{} is not built: `cargo build --workspace --bins` builds it, and `cargo xtask test` does that first",
         binary.display()
     );
     binary
@@ -75,7 +75,7 @@ impl Folder {
     /// # Panics
     /// If it cannot be read.
     pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("the file is there")
+        fs::read_to_string(self.path(name)).expect("the file exists")
     }
 }
 

@@ -39,7 +39,7 @@ impl Watchdog {
         }
         let (program, args): (&str, &[&str]) = if geteuid().is_root() {
             let chown = Command::new("chown").args(["-R", "postgres:"]).arg(folder.path()).status();
-            assert!(chown.is_ok_and(|status| status.success()), "there is no user postgres");
+            assert!(chown.is_ok_and(|status| status.success()), "the user postgres does not exist");
             ("setpriv", &["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"])
         } else {
             ("sh", &[])

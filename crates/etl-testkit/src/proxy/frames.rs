@@ -113,7 +113,7 @@ mod tests {
             for piece in frames.push(&[*byte]) {
                 match piece {
                     Piece::Message(message) | Piece::Bytes(message) => again.extend(message),
-                    Piece::EncryptionRequest => panic!("there is none"),
+                    Piece::EncryptionRequest => panic!("nothing asks for encryption"),
                 }
             }
         }

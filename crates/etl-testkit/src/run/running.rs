@@ -74,7 +74,7 @@ impl Running {
     /// # Panics
     /// If it has ended and has been waited for.
     pub fn kill(&self, signal: Signal) {
-        kill_process(pid(&self.child), signal).expect("the process is there");
+        kill_process(pid(&self.child), signal).expect("the process exists");
     }
 
     /// Waits until its stdout contains this text, and returns all of stdout so far.
@@ -125,7 +125,7 @@ impl Running {
     }
 
     fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.id())).expect("the process is there")
+        fs::read_to_string(format!("/proc/{}/{file}", self.id())).expect("the process exists")
     }
 
     /// Closes its stdin and waits until it ends. After a minute it is killed, which its exit code then says.
@@ -201,7 +201,7 @@ impl Collected {
                 return so_far;
             }
             let left = DEADLINE.saturating_sub(started.elapsed());
-            assert!(!gathered.ended && !left.is_zero(), "{text:?} never came; there was {so_far:?}");
+            assert!(!gathered.ended && !left.is_zero(), "{text:?} never came; so far: {so_far:?}");
             gathered =
                 changed.wait_timeout(gathered, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
