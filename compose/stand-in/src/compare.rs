@@ -15,15 +15,15 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let sections: Map<String, Value> =
         serde_json::from_str(&fill(&text, |name| std::env::var(name).ok())?)
-            .with_context(|| format!("{} is not what is expected, as JSON", file.display()))?;
+            .with_context(|| format!("{} is not a JSON object of expectations", file.display()))?;
     let mut differences = 0;
     for (section, questions) in &sections {
-        for (question, expected) in questions.as_object().context("a section has questions")? {
+        for (question, expected) in questions.as_object().context("a section must have questions")? {
             let found = match section.as_str() {
                 "postgres" => postgres(question),
                 "influx" => influx(question),
                 "slack" => slack(question),
-                other => bail!("{other} is no section"),
+                other => bail!("unknown section {other}"),
             };
             let found = found.with_context(|| format!("{section}: {question}"))?;
             differences += usize::from(!report(section, question, expected, &found)?);
@@ -40,7 +40,7 @@ fn report(section: &str, question: &str, expected: &Value, found: &[String]) -> 
         .as_array()
         .into_iter()
         .flatten()
-        .map(|row| row.as_str().context("rows are texts"))
+        .map(|row| row.as_str().context("rows must be strings"))
         .collect::<anyhow::Result<_>>()?;
     println!("\n{section}: {question}");
     for row in found {
@@ -114,14 +114,14 @@ fn influx(query: &str) -> anyhow::Result<Vec<String>> {
 /// One row for each message that contains this text; an empty text matches all messages.
 fn slack(fragment: &str) -> anyhow::Result<Vec<String>> {
     let messages = get(&address("SLACK_URL")?)?;
-    let texts = messages.as_array().context("no list of messages")?.iter().map(Value::to_string);
+    let texts = messages.as_array().context("not a list of messages")?.iter().map(Value::to_string);
     Ok(texts.filter(|text| text.contains(fragment)).map(|_| "a message".to_owned()).collect())
 }
 
 fn get(url: &str) -> anyhow::Result<Value> {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     let body = agent.get(url).call()?.body_mut().read_to_string()?;
-    serde_json::from_str(&body).with_context(|| format!("no JSON: {body}"))
+    serde_json::from_str(&body).with_context(|| format!("not JSON: {body}"))
 }
 
 fn plain(value: &Value) -> String {

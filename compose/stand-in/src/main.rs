@@ -9,11 +9,11 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-stand-in replies ADDRESS FOLDER   serves the recorded replies in the folder, to whoever has a key
-stand-in slack ADDRESS            takes messages as an incoming webhook does; GET /messages gives them back
-stand-in ready ADDRESS            says by its exit code whether something listens there
+stand-in replies ADDRESS FOLDER   serves the recorded replies in the folder to anyone with a key
+stand-in slack ADDRESS            accepts messages as an incoming webhook does; GET /messages returns them
+stand-in ready ADDRESS            exits 0 if something listens there, otherwise 1
 stand-in compare FILE             compares what is stored with what the file expects; POSTGRES_URL, INFLUX_URL and
-                                  SLACK_URL say where, {NAME} in the file is the variable NAME";
+                                  SLACK_URL say where; {NAME} in the file stands for the variable NAME";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -26,7 +26,7 @@ fn read(folder: &Path) -> anyhow::Result<HashMap<String, (u16, String)>> {
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        let broken = || format!("{} is no cassette", path.display());
+        let broken = || format!("{} is not a cassette", path.display());
         let cassette: Value = serde_json::from_slice(&std::fs::read(&path)?).with_context(broken)?;
         let status = cassette["status"].as_u64().and_then(|status| status.try_into().ok());
         let (url, body) = (cassette["url"].as_str(), cassette["body"].as_str());

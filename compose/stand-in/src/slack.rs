@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Accepts messages. Returns only if that fails.
 pub(crate) fn serve(address: &str) -> anyhow::Result<()> {
-    eprintln!("messages are taken at {address}");
+    eprintln!("accepting messages at {address}");
     let messages = Mutex::new(Vec::new());
     let _server = Server::answering(address, move |request| {
         let mut messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
