@@ -16,7 +16,7 @@ pub(crate) fn output_of_program(max_line_bytes: usize) -> Options {
 /// 78 if it is unknown, unreadable or broken.
 pub(crate) fn schema_ref(flag: &str) -> Result<SchemaRef, Fault> {
     let schema = Schema::from_flag(flag)?;
-    if etl_schema::document(flag).is_some() {
+    if etl_schema::registry::document(flag).is_some() {
         return Ok(SchemaRef::Name(schema.name));
     }
     // The file's own text, for a parsed number may have lost digits.

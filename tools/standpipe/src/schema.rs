@@ -86,19 +86,19 @@ fn print(text: &str) -> Result<(), Fault> {
 
 fn list() -> anyhow::Result<String> {
     let mut text = String::new();
-    let width = etl_schema::names().map(str::len).max().unwrap_or_default();
-    for name in etl_schema::names() {
+    let width = etl_schema::registry::names().map(str::len).max().unwrap_or_default();
+    for name in etl_schema::registry::names() {
         let title = Schema::named(name)?.title.unwrap_or_default();
         writeln!(text, "{name:width$}  {title}").context("formatting")?;
     }
     print(&text)?;
-    Ok(format!("{} schemas", etl_schema::names().len()))
+    Ok(format!("{} schemas", etl_schema::registry::names().len()))
 }
 
 fn show(name: &str) -> anyhow::Result<String> {
     // It answers a name that is none or not known.
     Schema::named(name)?;
-    print(etl_schema::document(name).unwrap_or_default())?;
+    print(etl_schema::registry::document(name).unwrap_or_default())?;
     Ok(format!("schema {name}"))
 }
 
