@@ -53,10 +53,9 @@ fn group(
     let load = ["--url", url, "--db", database, "--table", "records", "--schema", "points.json"];
     let load = [&load[..], &["--input", "records.ndjson", "--emit", "none"]].concat();
     let curl = ["--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "--config", "curl.txt"];
-    let contenders = [
-        Contender::new("curl, ready-made lines, two in flight", "curl", &curl).before(fresh),
-        Contender::new("load-influx", &bench.binary("load-influx"), &load).before(fresh),
-    ];
+    let curl = Contender::new("curl, ready-made lines, two in flight", "curl", &curl);
+    let mut contenders = vec![curl.before(fresh)];
+    contenders.extend(bench.component("load-influx", "load-influx", &load, |load| load.before(fresh)));
     Group::measure(title, records::COUNT, RUNS, &bench.folder, &contenders)
 }
 
@@ -86,7 +85,7 @@ fn lines(bench: &Bench) -> anyhow::Result<u64> {
             lines.clear();
         }
     }
-    ensure!(lines.is_empty(), "the records are no whole number of batches");
+    ensure!(lines.is_empty(), "the records are not a whole number of batches");
     Ok(points.len() as u64)
 }
 

@@ -13,27 +13,46 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use etl_testkit::need;
 
-use measure::Group;
+use measure::{Contender, Group};
 use records::Records;
 
 /// Where everything is.
 struct Bench {
     binaries: PathBuf,
+    /// The binaries of the build before, to be compared with.
+    before: Option<PathBuf>,
     /// Where the records are, and everything else that is written.
     folder: PathBuf,
 }
 
 impl Bench {
-    /// The path of a binary of this workspace.
-    fn binary(&self, name: &str) -> String {
-        self.binaries.join(name).display().to_string()
+    /// A component of this workspace with these arguments, and beside it that of the build before, if there is one.
+    fn component<'a>(
+        &self,
+        title: &str,
+        name: &str,
+        args: &[&str],
+        finish: impl Fn(Contender<'a>) -> Contender<'a>,
+    ) -> Vec<Contender<'a>> {
+        let of = |(folder, is_before): (&PathBuf, bool)| {
+            let program = folder.join(name).display().to_string();
+            finish(Contender::new(title, &program, args).of_before(is_before))
+        };
+        let before = self.before.iter().map(|folder| (folder, true));
+        [(&self.binaries, false)].into_iter().chain(before).map(of).collect()
     }
 }
 
-/// `bench [parts] [sqlite] [postgres] [influx]`, from the folder that also has the components, built alike.
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [influx]`, from the folder that also has the components, built
+/// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    match run(&names.iter().map(String::as_str).collect::<Vec<_>>()) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (before, names) = match args.as_slice() {
+        ["--before", folder, names @ ..] => (Some(PathBuf::from(folder)), names),
+        names => (None, names),
+    };
+    match run(before, names) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -43,10 +62,10 @@ fn main() -> ExitCode {
 }
 
 /// Measures the parts and the loaders named, otherwise everything, all on the same records.
-fn run(names: &[&str]) -> anyhow::Result<()> {
+fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     const ALL: [&str; 4] = ["parts", "sqlite", "postgres", "influx"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
-        bail!("{unknown} is none of {}", ALL.join(", "));
+        bail!("{unknown} is not one of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
@@ -55,7 +74,9 @@ fn run(names: &[&str]) -> anyhow::Result<()> {
     }
     let here = std::env::current_exe().context("cannot tell where this program is")?;
     let binaries = here.parent().context("this program is not in a folder")?;
-    let bench = Bench { folder: binaries.with_file_name("bench"), binaries: binaries.to_owned() };
+    // The contenders run in another folder.
+    let before = before.map(std::fs::canonicalize).transpose().context("--before")?;
+    let bench = Bench { folder: binaries.with_file_name("bench"), binaries: binaries.to_owned(), before };
     std::fs::create_dir_all(&bench.folder)?;
     eprintln!("writing {} records ...", records::COUNT);
     records::write(&bench.folder, "records", &records::MANY)?;

@@ -8,6 +8,9 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
+/// What the name of a contender ends with if it is of the build before.
+const BEFORE: &str = " (before)";
+
 /// One command that is measured.
 pub(crate) struct Contender<'a> {
     name: String,
@@ -29,6 +32,14 @@ impl<'a> Contender<'a> {
             stdin: None,
             before: Box::new(|| Ok(())),
         }
+    }
+
+    /// One of the build before, of the same name.
+    pub(crate) fn of_before(mut self, is_before: bool) -> Contender<'a> {
+        if is_before {
+            self.name += BEFORE;
+        }
+        self
     }
 
     pub(crate) fn env(mut self, env: &[(String, String)]) -> Contender<'a> {
@@ -139,6 +150,26 @@ impl Group {
                 number(cost.peak, 1)
             );
         }
+        for (name, now, before) in self.changes() {
+            println!(
+                "{:<52} {:>9} {:>6.2} {:>11} {:>7} {:>8}",
+                format!("{name}: now / before"),
+                "",
+                now.wall / before.wall,
+                "",
+                number(ratio(now.cpu, before.cpu), 2),
+                number(ratio(now.peak, before.peak), 2)
+            );
+        }
+    }
+
+    /// What was measured in two builds.
+    fn changes(&self) -> impl Iterator<Item = (&str, Cost, Cost)> {
+        self.rows.iter().filter_map(|(name, before)| {
+            let name = name.strip_suffix(BEFORE)?;
+            let (_, now) = self.rows.iter().find(|(now, _)| now == name)?;
+            Some((name, *now, *before))
+        })
     }
 
     /// The same for machines.
@@ -146,6 +177,10 @@ impl Group {
         let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak });
         json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
     }
+}
+
+fn ratio(now: Option<f64>, before: Option<f64>) -> Option<f64> {
+    Some(now? / before?)
 }
 
 fn median(costs: &[Cost]) -> Cost {

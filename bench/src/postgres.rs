@@ -53,9 +53,19 @@ fn psql(space: &Space, args: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn contender<'a>(space: &Space, name: &str, program: &str, args: &[&str]) -> Contender<'a> {
+fn psql_contender<'a>(space: &Space, name: &str, args: &[&str]) -> Contender<'a> {
     let path = ("PATH".to_owned(), search_path().to_string_lossy().into_owned());
-    Contender::new(name, program, args).env(&space.env()).env(&[path])
+    Contender::new(name, "psql", args).env(&space.env()).env(&[path])
+}
+
+fn loaders<'a>(
+    bench: &Bench,
+    space: &'a Space,
+    name: &str,
+    args: &[&str],
+    fresh: impl Fn() -> anyhow::Result<()> + Copy + 'a,
+) -> Vec<Contender<'a>> {
+    bench.component(name, "load-postgres", args, |load| load.env(&space.env()).before(fresh))
 }
 
 /// One million records into an empty table without a key.
@@ -68,13 +78,10 @@ fn append(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     let csv = ["-X", "-q", "-c", "\\copy records FROM 'records.csv' (FORMAT csv)"];
     let binary = ["-X", "-q", "-c", "COPY records FROM STDIN (FORMAT binary)"];
     let load = ["--table", "records", "--input", "records.ndjson", "--emit", "none"];
-    let contenders = [
-        contender(space, "psql, COPY of ready-made binary", "psql", &binary)
-            .stdin("records.bin")
-            .before(fresh),
-        contender(space, "psql, \\copy of ready-made CSV", "psql", &csv).before(fresh),
-        contender(space, "load-postgres, append", &bench.binary("load-postgres"), &load).before(fresh),
-    ];
+    let copy = psql_contender(space, "psql, COPY of ready-made binary", &binary).stdin("records.bin");
+    let mut contenders =
+        vec![copy.before(fresh), psql_contender(space, "psql, \\copy of ready-made CSV", &csv).before(fresh)];
+    contenders.extend(loaders(bench, space, "load-postgres, append", &load, fresh));
     Group::measure("PostgreSQL: append", records::COUNT, RUNS, &bench.folder, &contenders)
 }
 
@@ -110,10 +117,9 @@ fn upsert(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     )?;
     let sql = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "upsert.sql"];
     let load = ["--table", "records", "--input", "new.ndjson", "--emit", "none"];
-    let contenders = [
-        contender(space, "psql, ready-made binary and ON CONFLICT by hand", "psql", &sql).before(fresh),
-        contender(space, "load-postgres, upsert", &bench.binary("load-postgres"), &load).before(fresh),
-    ];
+    let psql = psql_contender(space, "psql, ready-made binary and ON CONFLICT by hand", &sql);
+    let mut contenders = vec![psql.before(fresh)];
+    contenders.extend(loaders(bench, space, "load-postgres, upsert", &load, fresh));
     let group =
         Group::measure("PostgreSQL: upsert onto as many", OLD.count, RUNS, &bench.folder, &contenders)?;
     let changed = "SELECT count(*) FROM records n JOIN base o USING (station, id) WHERE n.temp <> o.temp";
@@ -137,9 +143,8 @@ fn one(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
         }
         Ok(())
     };
-    let contenders = [
-        contender(space, "psql -c INSERT", "psql", &["-X", "-q", "-c", &insert]).before(fresh),
-        contender(space, "load-postgres, append", &bench.binary("load-postgres"), &load).before(fresh),
-    ];
+    let psql = psql_contender(space, "psql -c INSERT", &["-X", "-q", "-c", &insert]);
+    let mut contenders = vec![psql.before(fresh)];
+    contenders.extend(loaders(bench, space, "load-postgres, append", &load, fresh));
     Group::measure("PostgreSQL: one record", 1, SHORT_RUNS, &bench.folder, &contenders)
 }

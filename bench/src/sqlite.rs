@@ -24,14 +24,17 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         }
     };
     let load = ["--db", "load.db", "--table", "records", "--input", "records.ndjson", "--emit", "none"];
-    let standpipe = bench.binary("standpipe");
     let seal = ["seal", "--output", "sealed.ndjson", "--", "grep", "-v", "^{\"_etl", "records.ndjson"];
-    let contenders = [
-        Contender::new("sqlite3 .import, ready-made CSV", "sqlite3", &["import.db", ".read import.sql"])
-            .before(fresh("import.db")),
-        Contender::new("load-sqlite, append", &bench.binary("load-sqlite"), &load).before(fresh("load.db")),
-        Contender::new("standpipe verify", &standpipe, &["verify", "records.ndjson"]),
-        Contender::new("standpipe seal -- grep -v _etl", &standpipe, &seal).before(fresh("sealed.ndjson")),
-    ];
+    let import =
+        Contender::new("sqlite3 .import, ready-made CSV", "sqlite3", &["import.db", ".read import.sql"]);
+    let mut contenders = vec![import.before(fresh("import.db"))];
+    contenders.extend(
+        bench.component("load-sqlite, append", "load-sqlite", &load, |load| load.before(fresh("load.db"))),
+    );
+    let verify = ["verify", "records.ndjson"];
+    contenders.extend(bench.component("standpipe verify", "standpipe", &verify, |verify| verify));
+    contenders.extend(bench.component("standpipe seal -- grep -v _etl", "standpipe", &seal, |seal| {
+        seal.before(fresh("sealed.ndjson"))
+    }));
     Ok(vec![Group::measure("SQLite: append", records::COUNT, RUNS, &bench.folder, &contenders)?])
 }
