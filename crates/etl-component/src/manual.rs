@@ -34,7 +34,7 @@ pub(crate) fn asked(component: &Component, command: &Command, seen: &ArgMatches)
         // An unknown shell is refused with the other arguments.
         let shell = Shell::from_str(shell, true).ok()?;
         clap_complete::generate(shell, &mut command, component.name, &mut text);
-    } else if seen.get_flag("man") {
+    } else if command_line::is_typed(seen, "man") {
         let (command, _) = command_line::chain(&command, Some(seen)).pop()?;
         let source = format!("{} {}", component.name, component.version);
         let page = Man::new(command.clone()).source(source).manual("Standpipe");

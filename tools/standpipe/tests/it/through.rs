@@ -168,7 +168,7 @@ fn much_output_waits_in_a_temporary_file() {
     let ran = cat("nowhere");
     aborted(&ran, 74);
     assert!(
-        ran.last_error_line().starts_with("cannot hold the output in a temporary file in nowhere (TMPDIR): ")
+        ran.last_error_line().starts_with("cannot keep the output in a temporary file in nowhere (TMPDIR): ")
     );
 }
 
