@@ -138,7 +138,10 @@ pub(crate) fn streams(component: &Component, command: &Command, seen: Option<&Ar
 }
 
 /// The commands that were typed, from the component itself to the innermost, each with what was typed of its own flags.
-pub(crate) fn chain<'a>(command: &'a Command, seen: Option<&'a ArgMatches>) -> Vec<(&'a Command, &'a ArgMatches)> {
+pub(crate) fn chain<'a>(
+    command: &'a Command,
+    seen: Option<&'a ArgMatches>,
+) -> Vec<(&'a Command, &'a ArgMatches)> {
     let mut chain = Vec::new();
     let mut next = seen.map(|seen| (command, seen));
     while let Some((command, seen)) = next {

@@ -47,7 +47,12 @@ impl RowEncoder {
         });
         // PostgreSQL has at most 1600 columns in a table.
         let width = (fields.len() + usize::from(numbered)) as i16;
-        RowEncoder { table: table.to_owned(), columns: columns.collect(), numbered, width: width.to_be_bytes() }
+        RowEncoder {
+            table: table.to_owned(),
+            columns: columns.collect(),
+            numbered,
+            width: width.to_be_bytes(),
+        }
     }
 
     /// Appends a row. `position` is that of its record in the load. If it is refused, `out` is as it was.
@@ -71,13 +76,7 @@ impl RowEncoder {
     }
 
     #[inline]
-    fn append(
-        &self,
-        row: &Row<'_>,
-        position: u64,
-        stamp: &Stamp,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refused> {
+    fn append(&self, row: &Row<'_>, position: u64, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Refused> {
         out.extend_from_slice(&self.width);
         if self.numbered {
             out.extend_from_slice(&8_i32.to_be_bytes());

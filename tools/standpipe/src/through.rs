@@ -166,10 +166,7 @@ fn hold(
 }
 
 /// Both sides, or the first cause.
-fn settle(
-    fed: &Receiver<Result<Input, Fault>>,
-    printed: Result<u64, Fault>,
-) -> Result<(Input, u64), Fault> {
+fn settle(fed: &Receiver<Result<Input, Fault>>, printed: Result<u64, Fault>) -> Result<(Input, u64), Fault> {
     let bug = |_| Fault::new(Class::Bug, "the thread that feeds the program has panicked");
     match printed {
         Ok(printed) => Ok((fed.recv().map_err(bug)??, printed)),

@@ -11,7 +11,6 @@ use etl_stream::{Begin, Event, Reader, SchemaRef, Segment};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-
 /// Flags of `verify`.
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -97,7 +97,7 @@ fn bad_data_is_told() {
     let stream = whole.replace("\"records\":1", "\"records\":2");
     let at = whole.lines().take(2).map(|line| line.len() + 1).sum::<usize>();
     told(&[], stream, 3, &message.replace("67", &at.to_string()));
-    for (line, said) in [("{\"n\":NaN}", "line 2 (byte 8): "), ("[1]", "line 2 (byte 8): ")] {
+    for (line, said) in [("{\"n\":NaN}", "line 2 (byte 13): NaN is "), ("[1]", "line 2 (byte 8): ")] {
         let slack = Slack::takes();
         let ran = slack.notify(&["--seal", "off"]).stdin(plain(&[RECORD, line])).run();
         ran.fails(3);

@@ -86,7 +86,8 @@ fn the_position_comes_first_and_the_stamp_last() {
 #[test]
 fn a_refused_record_leaves_nothing_behind() {
     let encoder = RowEncoder::new("public.t", &fields(Null::Refused, Kind::Text(None))[..2], false);
-    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
+    let (out, refusals) =
+        encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
     assert_eq!(refusals.len(), 2, "{refusals:?}");
     assert_eq!(refusals[0], "field \"text\": null, but its column of public.t is NOT NULL");
     assert!(refusals[1].starts_with(r#"field "text": "a\u0000" "#), "{refusals:?}");

@@ -1,7 +1,5 @@
 //! The card, and what follows from it: a command that prints no stream ends without an `abort`.
 
-
-
 use crate::support::{aborted, standpipe};
 use serde_json::{Value, json};
 

@@ -2,6 +2,7 @@
 
 mod card;
 mod limits;
+mod manual;
 mod readme;
 mod schema;
 mod seal;

@@ -95,30 +95,27 @@ fn what_is_sealed_is_passed_on() {
 
 #[test]
 fn what_is_no_record_is_refused_with_its_line() {
-    let bad: [&[u8]; 13] = [
-        b"oops",
-        b"[1]",
-        b"7",
-        b"\"text\"",
-        b"{\"a\":1}{\"a\":2}",
-        b"{",
-        b"{\"a\":NaN}",
-        b"{\"a\":1,\"a\":2}",
-        b"{\"a\":\"\\ud800\"}",
-        b"{\"a\":\"\xff\"}",
-        b"{\"a\":\"\0\"}",
-        b"{\0\"\0a\0\"\0:\x001\0}\0",
-        b" {\"_etl\":{}}",
+    let bad: [(&[u8], u64); 13] = [
+        (b"oops", 4),
+        (b"[1]", 4),
+        (b"7", 4),
+        (b"\"text\"", 4),
+        (b"{\"a\":1}{\"a\":2}", 11),
+        (b"{", 5),
+        (b"{\"a\":NaN}", 9),
+        (b"{\"a\":1,\"a\":2}", 12),
+        (b"{\"a\":\"\\ud800\"}", 10),
+        (b"{\"a\":\"\xff\"}", 10),
+        (b"{\"a\":\"\0\"}", 10),
+        (b"{\0\"\0a\0\"\0:\x001\0}\0", 5),
+        (b" {\"_etl\":{}}", 7),
     ];
-    for bad in bad {
+    for (bad, at) in bad {
         let input = [b"{}\n\n".as_slice(), bad, b"\n{}\n"].concat();
         let ran = standpipe(["seal", "--id", "x", "--", "cat"]).stdin(&input).run();
         aborted(&ran, 3);
-        assert!(
-            ran.last_error_line().starts_with("the output of `cat`: line 3 (byte 4): "),
-            "{}",
-            ran.stderr
-        );
+        let said = format!("the output of `cat`: line 3 (byte {at}): ");
+        assert!(ran.last_error_line().starts_with(&said), "{}", ran.stderr);
         assert!(ran.stdout.starts_with(&format!("{BEGIN}{{\"_etl\"")), "{}", ran.stdout);
     }
     let deep = format!("{{\"a\":{}1{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
