@@ -1,4 +1,4 @@
-//! What a failure means that is not an answer of the server: a connection that did not come about, or that broke.
+//! What a failure means that the server did not report: a connection that could not be made, or that broke.
 
 use std::error::Error as _;
 use std::io;
@@ -12,28 +12,28 @@ use rustls::AlertDescription;
 pub(crate) enum Broken {
     /// The server refuses the client certificate.
     OurCertificate,
-    /// The server's certificate does not verify, or TLS does not come about for another reason.
+    /// The server's certificate does not verify, or TLS fails for another reason.
     Tls,
     /// The server asks for a password, and there is none.
     NoPassword,
-    /// The server cannot show that it knows the password, or asks for a way of authentication that is not known here.
+    /// The server cannot prove that it knows the password, or asks for a kind of authentication that is not supported.
     Authentication,
-    /// It cannot be connected to in this way.
+    /// The server cannot be connected to in this way.
     Configuration,
     /// The server does not speak as PostgreSQL does.
     Protocol,
     /// The server does not speak TLS.
     NoTls,
-    /// The system does not let this user reach the socket.
+    /// The operating system does not let this user use the socket.
     Forbidden,
-    /// No server has its socket there.
+    /// The socket does not exist: no server listens there.
     NoSocket,
-    /// Anything else: the server is not reached, or the connection was lost.
+    /// Anything else: the server cannot be reached, or the connection was lost.
     Lost,
 }
 
 impl Broken {
-    /// Reads an error that is not an answer of the server.
+    /// Reads an error that did not come from the server.
     pub(crate) fn of(error: &Error) -> Broken {
         let io = io_error(error).map(io::Error::kind);
         match (Said::by(error), rustls_error(error)) {
@@ -42,7 +42,8 @@ impl Broken {
             }
             (_, Some(_)) => Broken::Tls,
             (Said::Authentication, _) => Broken::Authentication,
-            // All else of it was checked when the settings were read; this is found when the server asks for one.
+            // Everything else was checked when the settings were read; this shows only when the server asks for a
+            // password.
             (Said::NoPassword, _) => Broken::NoPassword,
             (Said::Configuration, _) => Broken::Configuration,
             (Said::Protocol, _) => Broken::Protocol,
@@ -65,14 +66,14 @@ impl Broken {
         }
     }
 
-    /// Whether the server was not reached, or is no longer.
+    /// Whether the server could not be reached, or can no longer be.
     pub(crate) fn is_away(self) -> bool {
         matches!(self, Broken::NoSocket | Broken::Lost)
     }
 }
 
-/// The kind of an error, which the crate keeps private and says in words only (tokio-postgres, src/error/mod.rs). This is
-/// the one place that reads them.
+/// The kind of an error, which the crate keeps private and says only in words (tokio-postgres, src/error/mod.rs). This
+/// is the only place that reads them.
 #[derive(PartialEq)]
 enum Said {
     Authentication,
@@ -99,19 +100,19 @@ impl Said {
     }
 }
 
-/// Whether TLS did not come about.
+/// Whether TLS could not be set up.
 pub(crate) fn is_tls(error: &Error) -> bool {
     matches!(Said::by(error), Said::TlsHandshake | Said::NoTls) || rustls_error(error).is_some()
 }
 
-/// Whether the other side went away while something was said. A server that refuses a certificate says so and closes; if
-/// we are still sending, the crate tells of that only.
+/// Whether the other side hung up in the middle of the exchange. A server that refuses a certificate says so and closes
+/// the connection; if we are still sending, the crate reports only that.
 pub(crate) fn is_hang_up(error: &Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     io_error(error).is_some_and(|io| [BrokenPipe, ConnectionReset, UnexpectedEof].contains(&io.kind()))
 }
 
-/// Whether it is a failure to read or write, whatever kind the crate gives it.
+/// Whether it is a failure to read or write, whatever the crate calls it.
 pub(crate) fn is_io(error: &Error) -> bool {
     io_error(error).is_some()
 }
@@ -120,7 +121,8 @@ fn io_error(error: &Error) -> Option<&io::Error> {
     error.source().and_then(|cause| cause.downcast_ref())
 }
 
-/// What rustls says comes within an I/O error. TLS 1.3 lets a server refuse our certificate after the handshake.
+/// The error of rustls, which comes inside an I/O error. TLS 1.3 lets a server refuse our certificate after the
+/// handshake.
 fn rustls_error(error: &Error) -> Option<&rustls::Error> {
     io_error(error).and_then(io::Error::get_ref).and_then(|cause| cause.downcast_ref())
 }
@@ -137,7 +139,7 @@ fn is_about_our_certificate(alert: AlertDescription) -> bool {
             | CertificateRequired
             | UnknownCA
             | AccessDenied
-            // One of its name, but with another key, has signed it.
+            // An authority of the same name, but with another key, has signed it.
             | DecryptError
     )
 }

@@ -1,8 +1,8 @@
-//! Connecting (chapter 34.1.1.3; fe-connect.c, PQconnectPoll): every server in its order, every address of it, and for
-//! `prefer` without TLS where that does not come about.
+//! Connecting (chapter 34.1.1.3; fe-connect.c, PQconnectPoll): the servers in their order, each at all its addresses,
+//! and with `prefer` without TLS where TLS fails.
 //!
-//! The crate could try the servers by itself, but it goes on to the next after a refused password, waits for ever for a
-//! server that accepts and then says nothing, and has one password and one `sslmode` for all of them.
+//! The crate could try the servers by itself, but it goes on to the next one after a refused password, waits forever
+//! for a server that accepts and then says nothing, and has one password and one `sslmode` for all of them.
 
 #[cfg(test)]
 mod tests;
@@ -25,10 +25,10 @@ use crate::error::Error;
 use crate::refusal::Refusal;
 use crate::settings::{Endpoint, Settings, Wanted};
 
-/// Stands for a host whose name no certificate can have. As an address, it is not sent to the server.
+/// Stands in for a host whose name no certificate can have. It is an address, so it is not sent to the server.
 const NO_NAME: &str = "0.0.0.0";
 
-/// Why one address gave no session.
+/// Why there is no session with one address.
 enum NoSession {
     Broken(postgres::Error),
     TooLong,
@@ -36,13 +36,13 @@ enum NoSession {
     NoThread(io::Error),
 }
 
-/// Connects to the first server that answers and has the session that was asked for.
+/// Connects to the first server that answers and offers the kind of session that was asked for.
 ///
-/// A server that is not reached, that starts up or has another kind of session is passed over. Any other answer ends
-/// the search: a wrong password must not hide behind a second server that is down.
+/// A server that cannot be reached, is starting up, or offers another kind of session is passed over. Any other answer
+/// ends the search: a wrong password must not hide behind a second server that is down.
 ///
 /// # Errors
-/// 75 if a server was not reached, 76, 77 or 78 for what is wrong with one or with the credentials.
+/// 75 if a server could not be reached; 76, 77 or 78 if something is wrong with a server or the credentials.
 pub(crate) fn connect(settings: &Settings) -> Result<(Client, Canceller), Error> {
     let failed = |refusal| Err(Error::connecting(refusal));
     let tls = match settings.tls.connector() {
@@ -85,13 +85,13 @@ impl Search<'_> {
         items
     }
 
-    /// Connects to one address, or to the socket of an endpoint that has none.
+    /// Connects to one address, or to the endpoint's socket if there is no address.
     fn attempt(&self, endpoint: &Endpoint, address: Option<IpAddr>) -> Result<(Client, Canceller), Refusal> {
         let mut name = self.settings.name_of(endpoint);
         let mut config = self.settings.config.clone();
         config.port(endpoint.port);
         match address {
-            // libpq ignores what is asked about TLS over sockets.
+            // libpq ignores the TLS settings for sockets.
             None => config.host(&endpoint.host).ssl_mode(SslMode::Disable),
             Some(address) => {
                 if address.to_string() != endpoint.host {
@@ -121,8 +121,8 @@ impl Search<'_> {
         }
     }
 
-    /// Opens one connection. It is done on a thread, which is left behind if it takes too long: the crate's own limit is
-    /// for the first packet only.
+    /// Opens one connection. A thread does this, and is left behind if it takes too long: the crate's own limit covers
+    /// only the first packet.
     fn open(
         &self,
         config: &Config,
@@ -144,7 +144,7 @@ impl Search<'_> {
                 Some(objection) => Err(NoSession::Unwanted(objection)),
             }
         };
-        // Nobody waits any more if it took too long.
+        // If it took too long, nobody is waiting any longer.
         let work = move || drop(result.send(open()));
         thread::Builder::new().name("connecting".to_owned()).spawn(work).map_err(NoSession::NoThread)?;
         let received = match self.settings.timeout {
@@ -176,7 +176,7 @@ impl Search<'_> {
     }
 }
 
-/// Why a session is not wanted, in the words of libpq.
+/// Why the session is not of the kind that is wanted, in the words of libpq.
 fn objection(wanted: Wanted, client: &mut Client) -> Result<Option<&'static str>, postgres::Error> {
     if wanted == Wanted::Any {
         return Ok(None);
@@ -210,7 +210,7 @@ fn addresses(endpoint: &Endpoint) -> io::Result<Vec<Option<IpAddr>>> {
     Ok(addresses)
 }
 
-/// Whether the server may be content without TLS.
+/// Whether the server may accept a connection without TLS.
 fn is_about_tls(failure: &NoSession) -> bool {
     match failure {
         NoSession::Broken(error) => {

@@ -11,9 +11,9 @@ use crate::worker::{After, Closed, LONG, Worker, wait};
 /// How many chunks may wait for the server.
 const QUEUE: usize = 3;
 
-/// A `COPY … FROM STDIN` under way. Dropped, it is given up, and its transaction fails.
+/// A `COPY … FROM STDIN` under way. Dropping it gives it up, and its transaction fails.
 ///
-/// If the server refuses the statement itself, and not what is sent, the connection is closed ([`Error::is_lost`]).
+/// If the server refuses the statement itself, not the data, the connection is closed ([`Error::is_lost`]).
 pub struct CopyIn {
     what: String,
     data: SyncSender<Vec<u8>>,
@@ -30,7 +30,8 @@ impl CopyIn {
         worker.hand(Box::new(move |client| {
             let (done, after) = match client.copy_in(&sql) {
                 Ok(writer) => (copy(writer, &chunks, &spares), After::Stay),
-                // The crate ends such a statement twice, and would take each answer for that to the statement before.
+                // The crate ends such a statement twice, and would then take each answer for that to the previous
+                // statement.
                 Err(error) => (Some(Err(error)), After::Close),
             };
             if let Some(done) = done {
@@ -41,7 +42,7 @@ impl CopyIn {
         CopyIn { what: what.to_owned(), data, spare, outcome, closed: worker.closed() }
     }
 
-    /// Sends a chunk, which must not be empty, and returns an empty one. Where a chunk ends does not matter to the server.
+    /// Sends a chunk, which must not be empty, and returns an empty one. A chunk may end anywhere.
     ///
     /// # Errors
     /// What made the copy fail.
@@ -54,7 +55,7 @@ impl CopyIn {
                 Err(TrySendError::Full(chunk)) => chunk,
                 Err(TrySendError::Disconnected(_)) => return Err(self.failure()),
             };
-            // A chunk that comes back is one that was sent.
+            // Chunks come back once they have been sent.
             match self.spare.recv_timeout(LONG) {
                 Ok(chunk) => free = Some(chunk),
                 Err(RecvTimeoutError::Timeout) => {
@@ -70,7 +71,7 @@ impl CopyIn {
         Ok(free.unwrap_or_else(|| Vec::with_capacity(capacity)))
     }
 
-    /// Completes the copy; the number of rows the server took.
+    /// Completes the copy, and returns the number of rows that the server took.
     ///
     /// # Errors
     /// What made the copy fail.
@@ -83,7 +84,7 @@ impl CopyIn {
         }
     }
 
-    /// Why it takes no more chunks.
+    /// Why it takes no further chunks.
     fn failure(&mut self) -> Error {
         match self.outcome.recv() {
             Ok(Err(error)) => Error::statement(&self.what, error),
@@ -104,7 +105,7 @@ fn copy(
             return Some(writer.finish());
         }
         if writer.write_all(&chunk).and_then(|()| writer.flush()).is_err() {
-            // The end tells what the server says, or that the connection is gone.
+            // Ending it shows what the server says, or that the connection is gone.
             return Some(writer.finish());
         }
         chunk.clear();

@@ -1,7 +1,7 @@
 //! `COPY … TO STDOUT`: bytes from the server.
 //!
-//! The connection's thread reads ahead by a few chunks and then waits, so that a reader who is slow slows the server and
-//! the memory stays flat.
+//! The connection's thread reads a few chunks ahead and then waits, so a slow reader slows the server down and memory
+//! use stays flat.
 
 use std::io::{self, BufRead};
 use std::marker::PhantomData;
@@ -17,14 +17,14 @@ use crate::worker::{After, Closed, Worker, wait};
 
 /// How many chunks may wait for the reader.
 const QUEUE: usize = 3;
-/// From how many bytes on a chunk is handed over. The server sends a message for each row; one of them is never cut.
+/// A chunk of at least this many bytes is handed over. The server sends a message for each row; no message is split.
 const CHUNK: usize = 64 << 10;
 
 /// A `COPY … TO STDOUT` under way.
 ///
-/// Dropped before the server has sent everything, it is given up: the server is asked to cancel it, and the connection is
-/// closed, for such a request may come too late and hit the next statement. What is asked of the session after that fails
-/// ([`Error::is_lost`]).
+/// Dropping it before the server has sent everything gives it up: the server is asked to cancel it, and the connection
+/// is closed, because such a request may come too late and hit the next statement. Whatever is asked of the session
+/// after that fails ([`Error::is_lost`]).
 pub struct CopyOut<'a> {
     what: String,
     chunks: Receiver<Vec<u8>>,
@@ -32,17 +32,17 @@ pub struct CopyOut<'a> {
     outcome: Receiver<Result<(), ReadError>>,
     closed: Closed,
     canceller: Canceller,
-    /// Whether it is decided if the connection stays: the first to say so is its thread, when the server has ended the
-    /// statement, or the reader who gives it up.
+    /// Whether it has been decided if the connection stays open. The first to set this decides: the connection's
+    /// thread, once the server has ended the statement, or the reader who gives it up.
     decided: Arc<AtomicBool>,
-    /// What was read last.
+    /// The chunk that was read last.
     chunk: Vec<u8>,
     end: End,
-    /// The session can do nothing else meanwhile.
+    /// Meanwhile, the session can do nothing else.
     _session: PhantomData<&'a mut ()>,
 }
 
-/// What was told to the reader.
+/// What the reader knows about the end.
 enum End {
     NotYet,
     Whole,
@@ -86,14 +86,14 @@ impl CopyOut<'_> {
         }
     }
 
-    /// The next bytes, never none of them; `None` at the end, when the server has sent everything. PostgreSQL sends a
-    /// message for each row, of which a chunk has whole ones only; the header and the trailer of binary data are not rows.
+    /// The next bytes, at least one; `None` at the end, when the server has sent everything. PostgreSQL sends a message
+    /// for each row, and a chunk has only whole messages; the header and the trailer of binary data are not rows.
     ///
     /// # Errors
-    /// What made the copy fail; what came before is not all.
+    /// What made the copy fail; the chunks before that are not complete data.
     ///
     /// # Panics
-    /// If it has failed before.
+    /// If it has failed already.
     pub fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
         match self.end {
             End::NotYet => (),
@@ -101,7 +101,7 @@ impl CopyOut<'_> {
             End::Failed => panic!("a COPY that has failed has no more bytes"),
         }
         let mut used = std::mem::take(&mut self.chunk);
-        // One that a very long row has made large is not kept.
+        // A chunk that a very long row has made large is not kept.
         if (1..=CHUNK * 2).contains(&used.capacity()) {
             used.clear();
             let _ = self.spares.try_send(used);
@@ -134,7 +134,7 @@ impl Drop for CopyOut<'_> {
     }
 }
 
-/// Hands chunks over until the server has sent everything, or the reader has gone; returns what is left to hand over.
+/// Hands chunks over until the server has sent everything or the reader is gone, and returns what is left to hand over.
 fn copy(
     client: &mut Client,
     sql: &str,

@@ -1,4 +1,4 @@
-//! Why a session could not be had, or a statement failed.
+//! Why a session could not be opened, or a statement failed.
 
 use std::{fmt, io};
 
@@ -8,11 +8,11 @@ use crate::broken::{self, Broken};
 use crate::refusal::Refusal;
 use crate::{sqlstate, wording};
 
-/// A failure of the server, or of the way to it. What can be done about it is asked by its predicates; what the user is
-/// told, and the exit code, are those of the `Fault` that it becomes.
+/// A failure of the server, or on the way to it. Its predicates say what can be done about it; the message for the user
+/// and the exit code are those of the `Fault` that it becomes.
 #[derive(Debug)]
 pub struct Error {
-    /// What was at work, for messages: `table weather`.
+    /// What the statement was about, for messages: `table weather`.
     what: String,
     cause: Cause,
 }
@@ -21,13 +21,13 @@ pub struct Error {
 enum Cause {
     /// A statement was refused, or the connection broke under it.
     Statement(postgres::Error),
-    /// There is no session.
+    /// No session could be opened.
     Connecting(Refusal),
     /// A COPY was given up before its end, or refused, which closed the connection.
     Closed,
-    /// The answer is not one that PostgreSQL gives.
+    /// The reply is not one that PostgreSQL sends.
     Unexpected,
-    /// The system failed.
+    /// The operating system failed.
     System(io::Error),
 }
 
@@ -37,7 +37,7 @@ impl Error {
         Error { what: what.to_owned(), cause: Cause::Statement(error) }
     }
 
-    /// No server gave a session.
+    /// No server could be connected to.
     pub(crate) fn connecting(refusal: Refusal) -> Error {
         Error { what: String::new(), cause: Cause::Connecting(refusal) }
     }
@@ -47,17 +47,17 @@ impl Error {
         Error { what: what.to_owned(), cause: Cause::Closed }
     }
 
-    /// The system failed.
+    /// The operating system failed.
     pub(crate) fn system(what: &str, error: io::Error) -> Error {
         Error { what: what.to_owned(), cause: Cause::System(error) }
     }
 
-    /// The answer of the server is not one that PostgreSQL gives to this question.
+    /// The reply is not one that PostgreSQL sends to this statement.
     pub fn unexpected(what: &str) -> Error {
         Error { what: what.to_owned(), cause: Cause::Unexpected }
     }
 
-    /// The code of the server's answer to a statement (PostgreSQL 15, appendix A).
+    /// The code in the server's reply to a statement (PostgreSQL 15, appendix A).
     pub fn sqlstate(&self) -> Option<&str> {
         match &self.cause {
             Cause::Statement(error) => error.code().map(|code| code.code()),
@@ -77,7 +77,7 @@ impl Error {
         }
     }
 
-    /// Whether the same may succeed another time: a server that is away or has too much to do, a deadlock, a statement that
+    /// Whether the same may succeed at another time: a server that is away or overloaded, a deadlock, a statement that
     /// was cancelled.
     pub fn is_transient(&self) -> bool {
         match &self.cause {
@@ -97,17 +97,17 @@ impl Error {
         self.sqlstate().is_some_and(sqlstate::is_rolled_back)
     }
 
-    /// Whether a lock could not be had, or not in time (`lock_timeout`, `NOWAIT`).
+    /// Whether a lock could not be obtained at once or in time (`NOWAIT`, `lock_timeout`).
     pub fn is_lock_timeout(&self) -> bool {
         self.sqlstate() == Some("55P03")
     }
 
-    /// Whether the server refused values: their form, or by a constraint or a trigger.
+    /// Whether the server refused values: for their form, or because of a constraint or a trigger.
     pub fn is_data(&self) -> bool {
         self.sqlstate().is_some_and(sqlstate::is_data)
     }
 
-    /// The row of a COPY into this table that it is about, counted from 1.
+    /// The row, counted from 1, of a COPY into this table that the error is about.
     pub fn copy_row(&self, table: &str) -> Option<u64> {
         match &self.cause {
             Cause::Statement(error) => row_of(table, error.as_db_error()?.where_()?),
@@ -115,7 +115,7 @@ impl Error {
         }
     }
 
-    /// The fault that it is, said of something more or less than the statement was about.
+    /// The error as a fault whose message begins with `what`, which may say more or less than the statement did.
     pub fn about(&self, what: &str) -> Fault {
         match &self.cause {
             Cause::Statement(error) => match error.as_db_error() {
@@ -156,7 +156,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// In the language of the server `COPY weather, line 3, column temp`, below what the table's triggers say.
+/// The number in `COPY weather, line 3, column temp`, in the server's language, which comes after the context of the
+/// table's triggers.
 fn row_of(table: &str, context: &str) -> Option<u64> {
     let (_, place) = context.lines().rev().find_map(|line| line.split_once(table))?;
     let digits = place.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;

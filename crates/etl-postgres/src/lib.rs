@@ -1,4 +1,4 @@
-//! The client side of PostgreSQL, for every component that speaks to one.
+//! The client side of PostgreSQL, for every component that connects to a server.
 //!
 //! ```no_run
 //! # use etl_component::{Env, Fault};
@@ -14,8 +14,8 @@
 //! # }
 //! ```
 //!
-//! A session works on a thread of its own, so that what the caller does goes on while the server is waited for. Its
-//! failures are [`Error`]s, which say by predicates what can be done about them, and become a `Fault` with `?`.
+//! A session works on a thread of its own, so that the caller goes on while it waits for the server. Its failures are
+//! [`Error`]s, whose predicates say what can be done about them; `?` makes a `Fault` of them.
 
 mod broken;
 mod cancel;
@@ -40,7 +40,7 @@ pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
 pub use error::Error;
 pub use names::Name;
-/// A row of a simple query: every value is a text or NULL.
+/// A row of a simple query, in which every value is a text or NULL.
 pub use postgres::SimpleQueryRow as TextRow;
 pub use session::Session;
 pub use settings::{Settings, VARIABLES};

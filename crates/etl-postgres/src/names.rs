@@ -6,7 +6,7 @@ use etl_schema::quote_ident;
 /// A table's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Name {
-    /// The schema it is in; where it was not named, the one that was found or would be created in.
+    /// The table's schema; if none was named, the one in which the table was found or would be created.
     pub schema: Option<String>,
     /// Its name within the schema.
     pub table: String,
@@ -26,7 +26,7 @@ impl Name {
         for part in &parts {
             match part.len() {
                 0 => return wrong("a part of the name is empty"),
-                // PostgreSQL cuts longer names, so that two of them may become one.
+                // PostgreSQL truncates longer names, so two of them could become one.
                 64.. => return wrong("a part of the name is longer than 63 bytes"),
                 _ if part.contains(char::is_control) => return wrong("the name has a control character"),
                 _ => (),
@@ -36,7 +36,7 @@ impl Name {
         Ok(Name { schema: (parts.len() > 1).then(|| parts[0].to_owned()), table })
     }
 
-    /// The name as messages and receipts have it.
+    /// The name for messages and receipts.
     pub fn text(&self) -> String {
         match &self.schema {
             Some(schema) => format!("{schema}.{}", self.table),
@@ -44,7 +44,7 @@ impl Name {
         }
     }
 
-    /// The name as SQL has it.
+    /// The name for SQL.
     pub fn sql(&self) -> String {
         match &self.schema {
             Some(schema) => format!("{}.{}", quote_ident(schema), quote_ident(&self.table)),
@@ -52,19 +52,19 @@ impl Name {
         }
     }
 
-    /// Another table of the same schema.
+    /// Another table in the same schema.
     pub fn sibling(&self, table: &str) -> Name {
         Name { schema: self.schema.clone(), table: table.to_owned() }
     }
 }
 
-/// A text as SQL writes it, whatever `standard_conforming_strings` is.
+/// A text as a literal of SQL, whatever `standard_conforming_strings` is.
 pub fn quote_literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
-/// A text or NULL.
+/// A text as a literal of SQL, or NULL.
 pub fn quote_nullable(text: Option<&str>) -> String {
     text.map_or_else(|| "NULL".to_owned(), quote_literal)
 }

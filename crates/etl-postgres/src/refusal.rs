@@ -1,4 +1,4 @@
-//! Why a server did not give a session.
+//! Why no session could be opened with a server.
 
 use etl_component::{Class, Fault};
 use postgres::error::{DbError, SqlState};
@@ -6,10 +6,10 @@ use postgres::error::{DbError, SqlState};
 use crate::broken::{self, Broken};
 use crate::{sqlstate, wording};
 
-/// Why one server, or each of some, did not give a session.
+/// Why no session could be opened with a server, or with any of several.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    /// In words, with the server's name.
+    /// The reason in words, with the server's name.
     text: String,
     verdict: Verdict,
 }
@@ -17,18 +17,18 @@ pub(crate) struct Refusal {
 /// What follows from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Verdict {
-    /// It is not reached, or it starts up: the next is tried, and another run may find it.
+    /// It cannot be reached, or is starting up: the next server is tried, and another run may reach this one.
     Away,
-    /// It has another kind of session: the next is tried.
+    /// It offers another kind of session: the next server is tried.
     Unwanted,
-    /// It answered that another time may do.
+    /// It answered, and may accept at another time.
     NotNow,
-    /// It answered, or will never be reached in this way: no other may hide that.
+    /// It refused, or can never be reached in this way: no other server may hide that.
     Final(Class),
 }
 
 impl Refusal {
-    /// The server is not reached.
+    /// The server cannot be reached.
     pub(crate) fn away(text: String) -> Refusal {
         Refusal { text, verdict: Verdict::Away }
     }
@@ -38,7 +38,7 @@ impl Refusal {
         Refusal { text, verdict: Verdict::Unwanted }
     }
 
-    /// No server can be asked.
+    /// Connecting failed before any server was asked.
     pub(crate) fn without_server(fault: &Fault) -> Refusal {
         let (mut text, mut source) = (fault.to_string(), std::error::Error::source(fault));
         while let Some(cause) = source {
@@ -48,7 +48,7 @@ impl Refusal {
         Refusal { text, verdict: Verdict::Final(fault.class()) }
     }
 
-    /// A connection to this server did not come about. `shows_certificate` is whether we have one to show.
+    /// A connection to this server failed. `shows_certificate`: whether we have a certificate to show.
     pub(crate) fn of(name: &str, error: &postgres::Error, shows_certificate: bool) -> Refusal {
         let (mut text, verdict) = match error.as_db_error() {
             Some(refused) => answered(name, refused),
@@ -60,7 +60,7 @@ impl Refusal {
         Refusal { text, verdict }
     }
 
-    /// In words.
+    /// The reason in words.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -84,7 +84,7 @@ impl Refusal {
         }
     }
 
-    /// This refusal after others, as one with what all of them say.
+    /// This refusal after others, as one that says what all of them say.
     pub(crate) fn after(self, others: &[Refusal]) -> Refusal {
         let mut texts: Vec<&str> = Vec::new();
         for refusal in others.iter().chain([&self]) {
@@ -95,7 +95,7 @@ impl Refusal {
         Refusal { text: texts.join("; "), verdict: self.verdict }
     }
 
-    /// The refusals of all servers, none of which is final, as one; `None` if there is none.
+    /// The refusals of all servers, none of them final, as one; `None` if there are none.
     pub(crate) fn of_all(mut refusals: Vec<Refusal>) -> Option<Refusal> {
         let last = refusals.pop()?;
         let away = refusals.iter().any(|refusal| refusal.verdict == Verdict::Away);
@@ -104,7 +104,7 @@ impl Refusal {
     }
 }
 
-/// The server has answered.
+/// The server has answered with an error.
 fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
     let (code, message) = (refused.code(), refused.message());
     let hint = if message.contains("unsupported startup parameter") {
@@ -116,7 +116,7 @@ fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
     let verdict = match (bouncer, code.code()) {
         (Some(&(_, class)), _) => Verdict::Final(class),
         _ if *code == SqlState::CANNOT_CONNECT_NOW => Verdict::Away,
-        // A value in PGOPTIONS or PGTZ that is not valid: there are no data yet.
+        // An invalid value in PGOPTIONS or PGTZ: no data have been sent yet.
         (None, code) if sqlstate::is_data(code) => Verdict::Final(Class::Config),
         (None, code) if sqlstate::is_transient(code) => Verdict::NotNow,
         (None, code) => Verdict::Final(sqlstate::class(code)),
@@ -124,7 +124,7 @@ fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
     (format!("{name}: {}{hint}", wording::sentence(refused)), verdict)
 }
 
-/// It has not.
+/// The server has not answered with an error.
 fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
     let broken = Broken::of(error);
     let hint = match broken {
@@ -138,7 +138,8 @@ fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
     (format!("{name}: {}{hint}", wording::chain(error)), verdict)
 }
 
-/// What pgbouncer says, which has the code 08P01 for all it refuses by itself. All else of it may pass.
+/// Messages of pgbouncer, which uses the code 08P01 for everything that it refuses itself. Its other refusals may be
+/// temporary.
 const BOUNCER: [(&str, Class); 10] = [
     ("unsupported startup parameter", Class::Config),
     ("no such database", Class::Config),

@@ -1,6 +1,6 @@
-//! A connection on a thread of its own, so that what the caller does goes on while it sends and receives.
+//! A connection on a thread of its own, so that the caller goes on while it sends and receives.
 //!
-//! `what` of each call says what is at work, for the log and for messages: `table weather`.
+//! In each call, `what` says what the statement is about, for the log and for messages: `table weather`.
 
 use postgres::{SimpleQueryMessage, SimpleQueryRow};
 
@@ -22,30 +22,30 @@ impl Session {
     /// Connects.
     ///
     /// # Errors
-    /// 75 if the server cannot be reached, 76, 77 or 78 for what is wrong with it or with the credentials.
+    /// 75 if the server cannot be reached; 76, 77 or 78 if something is wrong with it or with the credentials.
     pub fn connect(settings: &Settings) -> Result<Session, Error> {
         let (client, canceller) = connect(settings)?;
         let worker = Worker::start(client).map_err(|error| Error::system("cannot start a thread", error))?;
         Ok(Session { worker, canceller })
     }
 
-    /// What ends the statement at hand from another thread.
+    /// A handle that cancels the running statement from another thread.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }
 
-    /// Runs statements and returns the rows of the last one that has any, as texts.
+    /// Runs statements, and returns the rows, as texts, of the last statement that has any.
     ///
     /// # Errors
-    /// That of the statement that failed; those after it were not run.
+    /// The error of the statement that failed; those after it were not run.
     pub fn rows(&self, what: &str, sql: &str) -> Result<Vec<SimpleQueryRow>, Error> {
         Ok(self.results(what, sql)?.pop().unwrap_or_default())
     }
 
-    /// Runs statements and returns the rows of each that has any.
+    /// Runs statements, and returns the rows of each statement that has any.
     ///
     /// # Errors
-    /// As [`Session::rows`].
+    /// Those of [`Session::rows`].
     pub fn results(&self, what: &str, sql: &str) -> Result<Vec<Vec<SimpleQueryRow>>, Error> {
         let mut results = Vec::new();
         for message in self.simple(what, sql)? {
@@ -62,27 +62,27 @@ impl Session {
         Ok(results)
     }
 
-    /// Runs statements and returns the count that the last one with rows selects.
+    /// Runs statements, and returns the number that the last statement with rows selects.
     ///
     /// # Errors
-    /// As [`Session::rows`]; 76 if there is no count.
+    /// Those of [`Session::rows`]; 76 if the result is not a number.
     pub fn number(&self, what: &str, sql: &str) -> Result<u64, Error> {
         let rows = self.rows(what, sql)?;
         rows.first().and_then(|row| row.get(0)?.parse().ok()).ok_or_else(|| Error::unexpected(what))
     }
 
-    /// Runs statements and says how many rows the last one was about.
+    /// Runs statements, and returns how many rows the last one affected.
     ///
     /// # Errors
-    /// As [`Session::rows`]; 76 if the server does not say.
+    /// Those of [`Session::rows`]; 76 if the server does not say.
     pub fn count(&self, what: &str, sql: &str) -> Result<u64, Error> {
         self.counts(what, sql)?.pop().ok_or_else(|| Error::unexpected(what))
     }
 
-    /// Runs statements and says how many rows each was about.
+    /// Runs statements, and returns how many rows each one affected.
     ///
     /// # Errors
-    /// As [`Session::rows`].
+    /// Those of [`Session::rows`].
     pub fn counts(&self, what: &str, sql: &str) -> Result<Vec<u64>, Error> {
         let count = |message| match message {
             SimpleQueryMessage::CommandComplete(rows) => Some(rows),
@@ -99,22 +99,22 @@ impl Session {
     /// Runs statements whose rows do not matter.
     ///
     /// # Errors
-    /// As [`Session::rows`].
+    /// Those of [`Session::rows`].
     pub fn batch(&self, what: &str, sql: &str) -> Result<(), Error> {
         let sql = sql.to_owned();
         self.worker.call(what, move |client| client.batch_execute(&sql))
     }
 
-    /// Starts `COPY … FROM STDIN`. What is wrong with it is told by [`CopyIn::send`] or [`CopyIn::finish`]. Anything else
-    /// that is asked of the session waits until it has ended.
+    /// Starts `COPY … FROM STDIN`. [`CopyIn::send`] or [`CopyIn::finish`] reports what is wrong with it. Anything else
+    /// asked of the session waits until the copy has ended.
     pub fn copy_in(&self, what: &str, sql: impl Into<String>) -> CopyIn {
         CopyIn::start(&self.worker, what, sql.into())
     }
 
-    /// Starts `COPY … TO STDOUT`. What is wrong with it is told by [`CopyOut::chunk`].
+    /// Starts `COPY … TO STDOUT`. [`CopyOut::chunk`] reports what is wrong with it.
     ///
-    /// The statement must only read: the crate does not tell what goes wrong after the last row, such as a trigger at the
-    /// end of an INSERT … RETURNING. In a transaction, the next statement is refused then (25P02).
+    /// The statement must only read: the crate does not report what goes wrong after the last row, such as a trigger at
+    /// the end of an INSERT … RETURNING. In a transaction, the next statement is then refused (25P02).
     pub fn copy_out(&mut self, what: &str, sql: impl Into<String>) -> CopyOut<'_> {
         CopyOut::start(&self.worker, self.canceller.clone(), what, sql.into())
     }

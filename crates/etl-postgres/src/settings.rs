@@ -1,6 +1,7 @@
-//! Where to connect and as whom, told in the ways users of libpq know (PostgreSQL 15, chapters 34.1.2, 34.15 to 34.19).
+//! Where to connect and as whom, set in the ways that users of libpq know (PostgreSQL 15, chapters 34.1.2 and 34.15 to
+//! 34.19).
 //!
-//! What libpq knows is either honoured or refused with 78. Nothing that was asked for is left out in silence.
+//! Every setting of libpq is either honoured or refused with 78. Nothing that was asked for is silently left out.
 
 mod conninfo;
 mod hosts;
@@ -27,9 +28,10 @@ use params::Params;
 use passfile::PassFile;
 pub use words::VARIABLES;
 
-/// How long one host may take to answer, unless `connect_timeout` says otherwise. libpq waits for ever.
+/// How long one host may take to answer, unless `connect_timeout` says otherwise. libpq waits forever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most that Linux takes for `TCP_KEEPIDLE` and `TCP_KEEPINTVL`, in seconds, and for `TCP_KEEPCNT` (include/net/tcp.h).
+/// The most that Linux accepts for `TCP_KEEPIDLE` and `TCP_KEEPINTVL`, in seconds, and for `TCP_KEEPCNT`
+/// (include/net/tcp.h).
 const MAX_KEEPALIVE: (i64, i64) = (32_767, 127);
 
 /// How to connect.
@@ -42,7 +44,7 @@ pub struct Settings {
     pub(crate) config: Config,
     pub(crate) tls: Policy,
     pub(crate) wanted: Wanted,
-    /// None: it waits for ever.
+    /// `None` waits forever.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -57,7 +59,7 @@ pub(crate) enum Wanted {
 }
 
 impl Settings {
-    /// Reads the environment ([`VARIABLES`]) and the files it leads to. The server is told the component's name as
+    /// Reads the environment ([`VARIABLES`]) and the files that it refers to. The component's name becomes the
     /// `application_name`, unless another was asked for.
     ///
     /// # Errors
@@ -107,7 +109,7 @@ impl Settings {
         format!("{}/{}", list.join(","), self.dbname)
     }
 
-    /// The same of one host.
+    /// The same for one host.
     pub(crate) fn name_of(&self, host: &Endpoint) -> String {
         format!("{host}/{}", self.dbname)
     }
@@ -148,7 +150,7 @@ fn escape(value: &str) -> String {
     })
 }
 
-/// `prefer-standby` is not here: nobody has a use for it yet.
+/// Without `prefer-standby`, for which nobody has a use yet.
 fn wanted(params: &Params) -> Result<Wanted, Fault> {
     let choices = [
         ("any", Wanted::Any),
@@ -172,7 +174,7 @@ fn binding(params: &Params, config: &mut Config) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Zero and less wait for ever.
+/// Zero and less wait forever.
 fn timeout(params: &Params) -> Result<Option<Duration>, Fault> {
     Ok(match params.number("connect_timeout", i64::from(i32::MAX))? {
         None => Some(CONNECT_TIMEOUT),

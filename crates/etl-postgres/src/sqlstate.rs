@@ -8,8 +8,8 @@ pub(crate) fn class(code: &str) -> Class {
         (_, "42501") | ("28", _) => Class::Denied,
         _ if is_data(code) => Class::Data,
         _ if is_transient(code) => Class::Transient,
-        // Missing tables, columns, schemas and databases; read-only servers; limits; what it cannot do.
-        // Objects that are not in the state for it.
+        // Missing tables, columns, schemas and databases; read-only servers; limits; features that the server does not
+        // support; objects that are not in the right state.
         (
             "42" | "3D" | "3F" | "25" | "0A" | "54" | "55" | "26" | "34" | "0L" | "2B" | "38" | "39" | "F0",
             _,
@@ -23,14 +23,14 @@ pub(crate) fn is_data(code: &str) -> bool {
     matches!(category(code), "23" | "22" | "21" | "44" | "P0")
 }
 
-/// Whether it may succeed another time: also a statement that was cancelled by somebody or by a timeout, and a lock that
-/// could not be had.
+/// Whether it may succeed at another time. A statement that somebody or a timeout cancelled counts, too, and a lock
+/// that could not be obtained.
 pub(crate) fn is_transient(code: &str) -> bool {
     matches!(category(code), "40" | "53" | "57" | "08" | "58") || matches!(code, "55006" | "55P03")
 }
 
-/// Whether the transaction was rolled back for a reason that may be gone at the next attempt: a deadlock, a conflict with
-/// another transaction, too few resources.
+/// Whether the transaction was rolled back for a reason that may be gone at the next attempt: a deadlock, a conflict
+/// with another transaction, too few resources.
 pub(crate) fn is_rolled_back(code: &str) -> bool {
     matches!(category(code), "40" | "53")
 }

@@ -1,4 +1,4 @@
-//! What the tests of several files use.
+//! Helpers that tests of several files use.
 
 use std::error::Error;
 use std::fs;
@@ -9,7 +9,7 @@ use etl_component::{Env, Fault};
 
 use crate::settings::Settings;
 
-/// Whose settings they are.
+/// The component whose settings the tests read.
 pub(crate) const COMPONENT: &str = "load-example";
 
 /// The environment of a user without files.
@@ -25,7 +25,7 @@ pub(crate) fn settings(pairs: &[(&str, &str)]) -> Settings {
     }
 }
 
-/// A fault with its causes, as they are before anything is redacted.
+/// A fault with its causes, before anything is redacted.
 pub(crate) fn words(fault: &Fault) -> String {
     let (mut text, mut source) = (fault.to_string(), fault.source());
     while let Some(cause) = source {

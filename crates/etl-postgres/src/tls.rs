@@ -1,4 +1,4 @@
-//! TLS to the server with rustls, as strict as `sslmode` asks (PostgreSQL 15, chapter 34.19.1).
+//! TLS to the server with rustls, as strict as `sslmode` requires (PostgreSQL 15, chapter 34.19.1).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,14 +19,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// Where Debian, Alpine and others keep the roots of the system.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// What is asked of the server's certificate.
+/// What is required of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     /// Nothing, as `prefer` and `require` do.
     None,
-    /// That a root signed for it: `verify-ca`.
+    /// That a root signed it: `verify-ca`.
     Chain,
-    /// And that it has the host's name: `verify-full`.
+    /// Also that it has the host's name: `verify-full`.
     Full,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Check {
 pub(crate) enum Roots {
     /// The certificates in a file.
     File(PathBuf),
-    /// Those of the file of `SSL_CERT_FILE`, else of the system, else Mozilla's.
+    /// Those in the file that `SSL_CERT_FILE` names, otherwise the system's, otherwise Mozilla's.
     System(Option<PathBuf>),
 }
 
@@ -46,16 +46,16 @@ pub(crate) struct ClientCert {
     pub(crate) key: PathBuf,
 }
 
-/// How TLS is to be done.
+/// How TLS is set up.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) check: Check,
     pub(crate) roots: Option<Roots>,
     pub(crate) client: Option<ClientCert>,
-    /// Whether the server is told the host's name in the clear.
+    /// Whether the host's name is sent to the server in the clear.
     pub(crate) sni: bool,
     pub(crate) versions: Vec<&'static SupportedProtocolVersion>,
-    /// Whether TLS begins at once, which PostgreSQL 17 asks to be said in ALPN.
+    /// Whether TLS begins at once, for which PostgreSQL 17 requires its name in ALPN.
     pub(crate) direct: bool,
 }
 
@@ -63,7 +63,7 @@ impl Policy {
     /// Reads the files.
     ///
     /// # Errors
-    /// 78 if one is not usable.
+    /// 78 if one of them cannot be used.
     pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, Fault> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(self.verifier(&provider)?);
@@ -125,7 +125,7 @@ impl Roots {
     }
 }
 
-/// The certificates of a PEM file; the variable is for messages.
+/// The certificates in a PEM file; the variable is for messages.
 fn certificates(file: &Path, variable: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let shown = file.display();
     let failed = |error| Fault::config(format!("{variable}: cannot read {shown}")).because(error);
@@ -139,7 +139,7 @@ fn certificates(file: &Path, variable: &str) -> Result<Vec<CertificateDer<'stati
     Ok(found)
 }
 
-/// A private key, which nobody else may read (fe-secure-openssl.c, initialize_SSL).
+/// Reads a private key, which nobody else may read (fe-secure-openssl.c, initialize_SSL).
 fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     let shown = file.display();
     let failed = |error| Fault::config(format!("PGSSLKEY: cannot read {shown}")).because(error);
@@ -152,7 +152,7 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
         )));
     }
     let pem = fs::read(file).map_err(failed)?;
-    // What the parser says may quote the file.
+    // The parser's message may quote the file.
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         Fault::config(format!("PGSSLKEY: no private key in {shown} (encrypted ones are not supported)"))
     })
@@ -165,8 +165,8 @@ struct Chain {
 }
 
 impl Chain {
-    /// Whether a root signed for the certificate, or the certificate is one of the roots: that is how a self-signed
-    /// one is trusted, which webpki refuses (`CaUsedAsEndEntity`, `UnknownIssuer`).
+    /// Checks that a root signed the certificate, or that the certificate is one of the roots. The latter is how a
+    /// self-signed certificate is trusted, which webpki refuses (`CaUsedAsEndEntity`, `UnknownIssuer`).
     fn verify(
         &self,
         end: &CertificateDer<'_>,
@@ -177,7 +177,7 @@ impl Chain {
         use CertificateError::{NotValidForName, NotValidForNameContext, Other, UnknownIssuer};
         match self.webpki.verify_server_cert(end, others, name, &[], now) {
             Ok(_) => Ok(()),
-            // Who is not asked for the name here; the chain was in order.
+            // The name is not checked here, and the chain is valid.
             Err(Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => Ok(()),
             Err(Error::InvalidCertificate(UnknownIssuer | Other(_)))
                 if self.roots.iter().any(|r| r == end) =>
@@ -269,8 +269,8 @@ impl Verifier {
     }
 }
 
-/// The key of a certificate of X.509 version 1. The commands in chapter 19.9.5 make such ones with OpenSSL up to 3.1,
-/// and webpki does not read them. Version 1 is the default, so the field is not there (RFC 5280, 4.1).
+/// The key of a certificate of X.509 version 1. The commands in chapter 19.9.5 make such certificates with OpenSSL up
+/// to 3.1, and webpki does not read them. Version 1 is the default, so its field is left out (RFC 5280, 4.1).
 fn key_of_version_1(certificate: &[u8]) -> Option<Key<'_>> {
     let (certificate, _) = element(0x30, certificate)?;
     let (body, _) = element(0x30, certificate)?;

@@ -1,4 +1,4 @@
-//! PostgreSQL's types: how a column stores values, and what they are to a record (PostgreSQL 15, chapter 8).
+//! PostgreSQL's types: how a column stores values, and what they are in a record (PostgreSQL 15, chapter 8).
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use postgres::types::{Kind as Builtin, Type as Known};
 use crate::error::Error;
 use crate::session::Session;
 
-/// The first number of a type that is not built in (src/include/access/transam.h, FirstNormalObjectId).
+/// Types that are not built in have numbers (OIDs) from here on (src/include/access/transam.h, FirstNormalObjectId).
 const FIRST_DEFINED: u32 = 16_384;
 
-/// How the values of a column are stored, domains seen through.
+/// How the values of a column are stored. A domain is stored as its base type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// `boolean`.
@@ -22,9 +22,9 @@ pub enum Kind {
     Float4,
     /// `double precision`.
     Float8,
-    /// `numeric`, and what its modifier keeps, if it has one.
+    /// `numeric`, and the digits that its modifier keeps, if it has one.
     Numeric(Option<Precision>),
-    /// `text`, `citext`; with a length `varchar(n)` and `char(n)`.
+    /// `text` and `citext`; with a length, `varchar(n)` and `char(n)`.
     Text(Option<u32>),
     /// `bytea`.
     Bytea,
@@ -36,11 +36,11 @@ pub enum Kind {
     Uuid,
     /// `date`.
     Date,
-    /// `time`, with the digits of the fraction of a second that are kept.
+    /// `time`, and how many digits of a second's fraction it keeps.
     Time(u32),
-    /// `timestamp`, as [`Kind::Time`].
+    /// `timestamp`, with digits as in [`Kind::Time`].
     Timestamp(u32),
-    /// `timestamptz`, as [`Kind::Time`].
+    /// `timestamptz`, with digits as in [`Kind::Time`].
     TimestampTz(u32),
     /// `interval` without a modifier.
     Interval,
@@ -50,11 +50,12 @@ pub enum Kind {
     Cidr,
     /// `macaddr`.
     Macaddr,
-    /// An enum with its labels in their order.
+    /// An enum, with its labels in their order.
     Enum(Vec<String>),
-    /// An array, and the type of its elements by its number.
+    /// An array, with the kind of its elements and the number (OID) of their type.
     Array(Box<Kind>, u32),
-    /// A type of the catalogs, whose cast would cut a value or wrap it around: `"char"`, `oid`, `xid`, `xid8`, `cid`.
+    /// A type of the system catalogs, to which a cast would truncate a value or wrap it around: `"char"`, `oid`, `xid`,
+    /// `xid8`, `cid`.
     Internal,
     /// Anything else: the server casts its text.
     Other,
@@ -63,34 +64,34 @@ pub enum Kind {
 /// What `numeric(precision, scale)` keeps. The scale may be negative or larger than the precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Precision {
-    /// Digits before the point; fewer than none if so many digits behind it must be zero.
+    /// Digits before the decimal point; if negative, the number of digits after it that must be zero.
     pub whole: i64,
-    /// Digits behind the point; fewer than none if so many digits before it must be zero.
+    /// Digits after the decimal point; if negative, the number of digits before it that must be zero.
     pub scale: i64,
 }
 
-/// Digits of the fraction of a second where none are asked for.
+/// Digits of a second's fraction where the type does not say how many.
 const MICROSECONDS: u32 = 6;
 
-/// The types that are not built in, by their numbers (OIDs).
+/// Types that are not built in, by their numbers (OIDs).
 #[derive(Debug, Default)]
 pub struct Types(HashMap<u32, Definition>);
 
-/// What such a type is made of; rows of `pg_type`.
+/// What such a type is made of, from its row in `pg_type`.
 #[derive(Debug)]
 enum Definition {
-    /// A domain over another type with its modifier.
+    /// A domain over another type, with its modifier.
     Domain(u32, i32),
     /// An array of another type.
     Array(u32),
-    /// An enum with its labels in their order.
+    /// An enum, with its labels in their order.
     Enum(Vec<String>),
     /// The type of the extension citext.
     Citext,
 }
 
 impl Types {
-    /// What these types are made of, down to those that are built in: one round trip, if any of them is not.
+    /// What these types are made of, down to the built-in ones. It takes one round trip if any of them is not built in.
     ///
     /// # Errors
     /// Those of the server.
@@ -143,7 +144,7 @@ impl Types {
         }
     }
 
-    /// How a type with this modifier (`atttypmod`) stores values.
+    /// How a type with this modifier (`atttypmod`) stores its values.
     pub fn kind(&self, oid: u32, modifier: i32) -> Kind {
         match (Known::from_oid(oid), self.0.get(&oid)) {
             (Some(known), _) => self.builtin(&known, modifier),
@@ -158,7 +159,7 @@ impl Types {
     }
 
     fn builtin(&self, known: &Known, modifier: i32) -> Kind {
-        // These count from 0, which an array of a record does not.
+        // Their elements are numbered from 0, which those of a record's array are not.
         if matches!(*known, Known::INT2_VECTOR | Known::OID_VECTOR) {
             return Kind::Other;
         }
@@ -175,7 +176,7 @@ impl Types {
             Known::FLOAT4 => Kind::Float4,
             Known::FLOAT8 => Kind::Float8,
             Known::NUMERIC => Kind::Numeric(precision(modifier)),
-            // The server refuses a name of more than 63 bytes, which a cast would cut.
+            // The server refuses a name of more than 63 bytes; a cast would truncate it.
             Known::TEXT | Known::NAME => Kind::Text(None),
             Known::VARCHAR | Known::BPCHAR => Kind::Text(length),
             Known::CHAR | Known::OID | Known::XID | Known::XID8 | Known::CID => Kind::Internal,
@@ -187,7 +188,7 @@ impl Types {
             Known::TIME => Kind::Time(digits),
             Known::TIMESTAMP => Kind::Timestamp(digits),
             Known::TIMESTAMPTZ => Kind::TimestampTz(digits),
-            // What fields an interval(…) keeps is left to the server.
+            // Which fields an interval(…) keeps is left to the server.
             Known::INTERVAL if modifier == -1 => Kind::Interval,
             Known::INET => Kind::Inet,
             Known::CIDR => Kind::Cidr,
@@ -213,7 +214,7 @@ fn precision(modifier: i32) -> Option<Precision> {
 }
 
 impl Kind {
-    /// Whether texts have a greatest length.
+    /// Whether texts have a maximum length.
     pub fn is_limited(&self) -> bool {
         match self {
             Kind::Text(max) => max.is_some(),
@@ -222,13 +223,13 @@ impl Kind {
         }
     }
 
-    /// Whether values have a few bytes, which are compared at once.
+    /// Whether values are only a few bytes long, so that comparing them is cheap.
     pub fn is_short(&self) -> bool {
         use Kind::{Bool, Date, Float4, Float8, Int, Time, Timestamp, TimestampTz};
         matches!(self, Bool | Date | Float4 | Float8 | Int(_) | Time(_) | Timestamp(_) | TimestampTz(_))
     }
 
-    /// What a record that has this column as its schema gives for it.
+    /// The type of the field in a record whose schema is the table's own.
     pub fn logical(&self) -> Type {
         match self {
             Kind::Bool => Type::Boolean,
@@ -253,7 +254,7 @@ impl Kind {
 }
 
 impl Precision {
-    /// Digits in all and behind the point, if a schema can say it so.
+    /// The total number of digits, and how many of them come after the decimal point, if a schema can say so.
     fn plain(self) -> Option<(u32, u32)> {
         let (whole, scale) = (u32::try_from(self.whole).ok()?, u32::try_from(self.scale).ok()?);
         Some((whole + scale, scale))

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use postgres::Error;
 use postgres::error::DbError;
 
-/// What the server says, with all that helps to find the cause.
+/// What the server says, with everything that helps to find the cause.
 pub(crate) fn sentence(error: &DbError) -> String {
     let mut text = error.message().to_owned();
     let parts = [
@@ -23,7 +23,7 @@ pub(crate) fn sentence(error: &DbError) -> String {
     text + &format!(" (SQLSTATE {})", error.code().code())
 }
 
-/// The privilege that the server's message is about, where it names a schema or a sequence and no more.
+/// The privilege that is missing, where the server's message names only a schema or a sequence.
 pub(crate) fn usage(error: &DbError) -> String {
     let denied = error.message().strip_prefix("permission denied for ");
     match denied.and_then(|object| object.split_once(' ')) {
@@ -35,7 +35,7 @@ pub(crate) fn usage(error: &DbError) -> String {
     }
 }
 
-/// The error and its causes in words, none of them twice.
+/// The error and its causes in words, without repetition.
 pub(crate) fn chain(error: &Error) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
     while let Some(cause) = source {

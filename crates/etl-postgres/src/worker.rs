@@ -11,7 +11,7 @@ use postgres::Client;
 
 use crate::error::Error;
 
-/// What takes longer is mentioned in the log: it most likely waits for a lock.
+/// A statement that takes longer is mentioned in the log, as it is most likely waiting for a lock.
 pub(crate) const LONG: Duration = Duration::from_secs(3);
 
 /// Something to be done with the connection.
@@ -20,7 +20,7 @@ pub(crate) type Job = Box<dyn FnOnce(&mut Client) -> After + Send>;
 /// What becomes of the connection after a job.
 #[derive(PartialEq)]
 pub(crate) enum After {
-    /// It waits for the next.
+    /// It waits for the next job.
     Stay,
     /// It is closed.
     Close,
@@ -40,7 +40,7 @@ impl Worker {
     /// Starts the thread.
     ///
     /// # Errors
-    /// If the system does not let it.
+    /// If the operating system refuses.
     pub(crate) fn start(mut client: Client) -> io::Result<Worker> {
         let (jobs, queue) = mpsc::sync_channel::<Job>(1);
         let closed = Closed::default();
@@ -52,20 +52,20 @@ impl Worker {
                     break;
                 }
             }
-            // Closing takes until the server has ended its statement; nobody is to wait for that.
+            // Closing takes until the server has ended its statement; nobody should have to wait for that.
             drop(queue);
         };
         thread::Builder::new().name("postgres".to_owned()).spawn(work)?;
         Ok(Worker { jobs, closed })
     }
 
-    /// Has something done, after all that came before. If the connection is closed, it is dropped.
+    /// Hands over a job, which is done after all earlier ones. If the connection is closed, the job is dropped.
     pub(crate) fn hand(&self, job: Job) {
-        // Whoever waits for its outcome finds nobody to send it, and asks why.
+        // Then the channel of its outcome is closed, and whoever waits for it asks why.
         let _ = self.jobs.send(job);
     }
 
-    /// Has something done, and waits for its outcome.
+    /// Hands over a job, and waits for its outcome.
     pub(crate) fn call<T: Send + 'static>(
         &self,
         what: &str,
@@ -73,7 +73,7 @@ impl Worker {
     ) -> Result<T, Error> {
         let (reply, result) = mpsc::sync_channel(1);
         self.hand(Box::new(move |client: &mut Client| {
-            // Nobody waits any more if the process is ending.
+            // If the process is ending, nobody is waiting any longer.
             let _ = reply.send(job(client));
             After::Stay
         }));
@@ -99,8 +99,8 @@ impl Closed {
     }
 }
 
-/// Waits for the connection's thread, and says so if that takes long: most likely a lock is held by somebody else. `None`:
-/// there is nothing to come.
+/// Waits for the connection's thread, and logs it if that takes long: most likely somebody else holds a lock. `None` if
+/// nothing more will come.
 pub(crate) fn wait<T>(what: &str, result: &Receiver<T>) -> Option<T> {
     let mut longest = LONG;
     let started = Instant::now();

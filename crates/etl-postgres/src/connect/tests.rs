@@ -18,7 +18,7 @@ fn client(settings: &Settings) -> Result<Client, Fault> {
     connect(settings).map(|(client, _)| client).map_err(Fault::from)
 }
 
-/// The settings for work in a space, changed by these variables.
+/// The settings for working in a space, changed by these variables.
 fn settings_for(space: &Space, changes: &[(&str, &str)]) -> Settings {
     let env = space.env();
     let mut pairs: Vec<(&str, &str)> = env.iter().map(|(name, value)| (&name[..], &value[..])).collect();
@@ -31,7 +31,7 @@ fn connected(space: &Space, changes: &[(&str, &str)]) -> Client {
     client(&settings_for(space, changes)).unwrap_or_else(|fault| panic!("{changes:?}: {}", words(&fault)))
 }
 
-/// What is said of a connection that fails with this class.
+/// The message of a connection that fails with this class.
 #[track_caller]
 fn fails(space: &Space, changes: &[(&str, &str)], class: Class) -> String {
     match client(&settings_for(space, changes)) {
@@ -113,7 +113,7 @@ fn the_next_host_is_tried_if_one_is_not_reached() {
     assert_eq!(where_to(&mut client), format!("127.0.0.1:{alive}"));
     let mut client = connected(&space, &[("PGHOST", "no-such-host.invalid,127.0.0.1")]);
     assert_eq!(where_to(&mut client), format!("127.0.0.1:{alive}"));
-    // The socket of the first is not there; TLS is asked of the second only.
+    // The first one's socket does not exist; only the second is asked for TLS.
     let ca = server.ca().display().to_string();
     let changes =
         [("PGHOST", "/nonexistent,localhost"), ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", &ca)];

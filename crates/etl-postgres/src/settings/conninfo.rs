@@ -1,6 +1,6 @@
 //! Connection strings (chapter 34.1.1): URLs, and key words with values.
 //!
-//! No message shows a value, nor a name that may be the rest of a password.
+//! No message shows a value, or a name that may be the rest of a password.
 
 use etl_component::{Fault, Secret};
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,7 @@ use super::words;
 const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
 const ENCODE: &str = "percent-encode what is special in the password, such as / as %2F, @ as %40";
 
-/// The settings in a connection string; the last of each counts and stands alone.
+/// The settings in a connection string. If one is given more than once, only the last counts.
 ///
 /// # Errors
 /// 78.
@@ -34,7 +34,7 @@ struct Conninfo {
 impl Conninfo {
     fn add(&mut self, word: &str, value: String) -> Result<(), String> {
         let (word, value) = match word {
-            // fe-connect.c, conninfo_storeval: the name that it had before 7.4.
+            // fe-connect.c, conninfo_storeval: the name of sslmode before 7.4.
             "requiressl" if value.starts_with('1') => ("sslmode", "require".to_owned()),
             "requiressl" => ("sslmode", "prefer".to_owned()),
             _ => (word, value),
@@ -57,7 +57,7 @@ impl Conninfo {
     }
 }
 
-/// `[user[:password]@][host[:port][,...]][/database][?word=value[&...]]` (RFC 3986 but for the list of hosts).
+/// `[user[:password]@][host[:port][,...]][/database][?word=value[&...]]` (RFC 3986 except for the list of hosts).
 fn url(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     let at = text.find(['@', '/']).filter(|&at| text[at..].starts_with('@'));
     let rest = match at {
@@ -70,7 +70,7 @@ fn url(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
         }
         None => text,
     };
-    // One more, or one behind a /, is most likely in a password that was not encoded.
+    // Another @, or one after a /, most likely belongs to a password that was not encoded.
     conninfo.suspicious = rest.contains('@');
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = rest.split_once('/').unwrap_or((rest, ""));
@@ -81,7 +81,7 @@ fn url(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     if !dbname.is_empty() {
         conninfo.add("dbname", decode(dbname)?)?;
     }
-    // As in libpq, one & may be the last.
+    // As in libpq, the query may end in one &.
     let query = query.strip_suffix('&').unwrap_or(query);
     for pair in query.split('&').filter(|_| !query.is_empty()) {
         let (word, value) = pair.split_once('=').ok_or("a part after the ? has no =")?;
@@ -121,7 +121,7 @@ fn hosts(authority: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     Ok(())
 }
 
-/// Strict, unlike the crate: a `%` that encodes nothing is most likely in a password that was not encoded.
+/// Strict, unlike the crate: a `%` that encodes nothing most likely belongs to a password that was not encoded.
 fn decode(text: &str) -> Result<String, String> {
     let wrong = || format!("a % that is not followed by two hexadecimal digits ({ENCODE}, % as %25)");
     for part in text.split('%').skip(1) {
@@ -134,7 +134,7 @@ fn decode(text: &str) -> Result<String, String> {
     Ok(text.into_owned())
 }
 
-/// `word=value word = 'value with spaces'`; a backslash takes the next character as it is.
+/// `word=value word = 'value with spaces'`; a character after a backslash is taken as it is.
 fn words_and_values(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     if text.split('=').next().is_some_and(|head| head.contains("://")) {
         return Err("it must begin with postgres:// or postgresql://, or be key words with values".to_owned());
@@ -156,7 +156,7 @@ fn no_equals(conninfo: &Conninfo) -> String {
     format!("a key word without ={hint}")
 }
 
-/// A value, and what follows it.
+/// A value, and the text after it.
 fn value(text: &str) -> Result<(String, &str), String> {
     let (text, quoted) = text.strip_prefix('\'').map_or((text, false), |text| (text, true));
     let mut value = String::new();

@@ -11,7 +11,7 @@ use super::params::{Given, Params};
 const PORT: u16 = 5432;
 /// The longest path of a socket in bytes (unix(7)).
 const MAX_SOCKET: usize = 107;
-/// Folders of the socket of a local server: Debian's and the one of PostgreSQL itself.
+/// Where a local server has its socket: Debian's folder, and the one that PostgreSQL itself uses.
 pub(super) const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// One server.
@@ -19,7 +19,7 @@ pub(super) const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 pub(crate) struct Endpoint {
     /// A name, an address, or the folder of a Unix socket.
     pub(crate) host: String,
-    /// Where to connect to instead of looking up the name.
+    /// The address to connect to, instead of looking up the name.
     pub(crate) address: Option<IpAddr>,
     pub(crate) port: u16,
     pub(crate) password: Option<Secret>,
@@ -41,7 +41,7 @@ impl fmt::Display for Endpoint {
 /// Pairs hosts, addresses and ports.
 ///
 /// # Errors
-/// 78 if their numbers differ, or one is not valid.
+/// 78 if the lists differ in length, or one of them has an invalid part.
 pub(super) fn endpoints(params: &Params) -> Result<Vec<Endpoint>, Fault> {
     let hosts = List::of(params, "host");
     let addresses = List::of(params, "hostaddr");
@@ -54,7 +54,7 @@ pub(super) fn endpoints(params: &Params) -> Result<Vec<Endpoint>, Fault> {
         let address = address(&addresses, index)?;
         let host = host(&hosts, index)?;
         let host = match (host, address) {
-            // libpq connects to the address then.
+            // Then libpq connects to the address.
             (host, Some(address)) if host.is_empty() || host.starts_with('/') => address.to_string(),
             ("", None) => default_host(SOCKETS.map(Path::new), port),
             (host, _) => host.to_owned(),
@@ -68,7 +68,7 @@ pub(super) fn endpoints(params: &Params) -> Result<Vec<Endpoint>, Fault> {
     (0..count).map(endpoint).collect()
 }
 
-/// A setting with commas.
+/// A setting whose parts are separated by commas.
 struct List<'a> {
     given: Option<&'a Given>,
     parts: Vec<&'a str>,
@@ -129,7 +129,7 @@ fn port(ports: &List, index: usize) -> Result<u16, Fault> {
     }
 }
 
-/// The socket of a local server, else this machine.
+/// The socket of a local server, otherwise this machine.
 fn default_host([first, second]: [&Path; 2], port: u16) -> String {
     if first.is_dir() {
         first.display().to_string()

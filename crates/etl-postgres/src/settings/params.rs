@@ -1,4 +1,4 @@
-//! Settings as they were written, each with who gave it, and how they are read.
+//! Settings as they were written, each with its source, and how they are read.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use etl_component::{Fault, Secret};
 /// Key words with their values, as they were written.
 pub(super) type Pairs = Vec<(&'static str, String)>;
 
-/// Who gave a setting.
+/// Where a setting comes from.
 pub(super) enum Origin {
     /// A variable of this name.
     Variable(&'static str),
@@ -17,7 +17,7 @@ pub(super) enum Origin {
     Service(String),
 }
 
-/// A setting and who gave it.
+/// A setting and where it comes from.
 pub(super) struct Given {
     word: &'static str,
     text: String,
@@ -29,8 +29,8 @@ impl Given {
         &self.text
     }
 
-    /// The setting is not usable. What stood in `DATABASE_URL` is not shown: a password that is not encoded as it
-    /// should be spills into the other parts of a URL. Nor is what may be a URL in the place of something else.
+    /// A fault that says why the setting cannot be used. Nothing from `DATABASE_URL` is shown: a password that is not
+    /// encoded properly spills into other parts of the URL. Nor is a value that may be a URL in the wrong place.
     pub(super) fn refuse(&self, why: &str) -> Fault {
         let Given { word, text, origin } = self;
         let is = if *word == "sslpassword" || text.contains('@') || text.contains("://") {
@@ -46,7 +46,7 @@ impl Given {
     }
 }
 
-/// All that was given.
+/// All settings that were given.
 #[derive(Default)]
 pub(super) struct Params {
     given: BTreeMap<&'static str, Given>,
@@ -54,7 +54,7 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Takes a setting, unless it is empty or was given before.
+    /// Adds a setting, unless it is empty or was given before.
     ///
     /// # Errors
     /// 78 for a null character.
@@ -76,7 +76,7 @@ impl Params {
         Ok(())
     }
 
-    /// Takes a password, unless one was given before.
+    /// Adds a password, unless one was given before.
     pub(super) fn add_password(&mut self, password: Option<Secret>) {
         self.password = self.password.take().or(password);
     }
@@ -93,10 +93,10 @@ impl Params {
         self.get(word).map(Given::text)
     }
 
-    /// One of some words.
+    /// A setting that must be one of these words.
     ///
     /// # Errors
-    /// 78 for any other.
+    /// 78 for any other word.
     pub(super) fn choice<T: Copy>(&self, word: &str, choices: &[(&str, T)]) -> Result<Option<T>, Fault> {
         let Some(given) = self.get(word) else { return Ok(None) };
         let found = choices.iter().find(|(name, _)| *name == given.text);
@@ -105,7 +105,7 @@ impl Params {
         found.map(|&(_, value)| Some(value)).ok_or_else(|| given.refuse(&why()))
     }
 
-    /// A whole number up to `max`.
+    /// A setting that must be a whole number up to `max`.
     ///
     /// # Errors
     /// 78 for anything else.

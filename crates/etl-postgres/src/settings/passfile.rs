@@ -14,7 +14,7 @@ use super::params::Params;
 pub(super) struct PassFile(String);
 
 impl PassFile {
-    /// The file that was named, else that of the user.
+    /// Reads the file that was named, otherwise the user's own.
     pub(super) fn read(params: &Params, home: Option<&Path>) -> Option<PassFile> {
         let named = params.text("passfile").map(PathBuf::from);
         let path = named.clone().or(home.map(|home| home.join(".pgpass")))?;
@@ -29,7 +29,7 @@ impl PassFile {
     }
 }
 
-/// The file, unless it is missing or open to others. As with libpq, neither ends the program.
+/// Reads the file, unless it is missing or open to others. As with libpq, neither is an error.
 fn read(path: &Path, named: bool) -> Option<String> {
     let shown = path.display();
     let metadata = match fs::metadata(path) {
@@ -52,7 +52,7 @@ fn read(path: &Path, named: bool) -> Option<String> {
     text.inspect_err(|error| log::warn!("the password file {shown} cannot be read: {error}")).ok()
 }
 
-/// The password of the first line that fits host, port, database and user.
+/// The password in the first line that matches the host, port, database and user.
 fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let password = lines.map(fields).find_map(|fields| match &fields[..] {
@@ -65,7 +65,7 @@ fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
     (!password.is_empty()).then_some(password)
 }
 
-/// The first five parts between colons, still escaped. What follows a fifth colon is no part of the password.
+/// The first five parts between colons, still escaped. What follows a fifth colon is not part of the password.
 fn fields(line: &str) -> Vec<String> {
     let (mut fields, mut escaped) = (vec![String::new()], false);
     for c in line.chars() {
@@ -80,7 +80,7 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-/// A backslash takes the next character as it is.
+/// Takes each character after a backslash as it is.
 fn unescape(field: &str) -> String {
     let (mut out, mut chars) = (String::new(), field.chars());
     while let Some(c) = chars.next() {

@@ -9,13 +9,13 @@ use etl_component::{Env, Fault};
 use super::params::Pairs;
 use super::words;
 
-/// Where Debian's libpq looks for the file of all users.
+/// Where Debian's libpq looks for the file shared by all users.
 const SYSCONFDIR: &str = "/etc/postgresql-common";
 
-/// The settings of a service; the first of each counts.
+/// The settings of a service. If one is given more than once, the first counts.
 ///
 /// # Errors
-/// 78 if no file has it, or the one that has it cannot be read.
+/// 78 if no file defines the service, or a file cannot be read or has a mistake.
 pub(super) fn read(service: &str, env: &Env, home: Option<&Path>) -> Result<Pairs, Fault> {
     let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let named = set("PGSERVICEFILE");

@@ -1,5 +1,5 @@
-//! Where a setting comes from. The first source that has a value wins, for each setting on its own: `DATABASE_URL`, the
-//! service file, the variables of libpq (in this order: chapter 34.17), the names that older deployments use.
+//! Where settings come from. For each setting, the first source that has a value wins: `DATABASE_URL`, the service
+//! file, the variables of libpq (in this order: chapter 34.17), and then the names that older deployments use.
 //!
 //! An empty value counts as not set, so that a manifest can leave a variable blank.
 
@@ -10,7 +10,7 @@ use etl_component::{Env, Fault};
 use super::params::{Origin, Params};
 use super::{conninfo, service, words};
 
-/// Asks every source.
+/// Gathers the settings from every source.
 ///
 /// # Errors
 /// 78.
@@ -36,11 +36,11 @@ fn add_variables(params: &mut Params, env: &Env) -> Result<(), Fault> {
     for (word, variable) in words::variables() {
         params.add(word, env.get(variable).unwrap_or_default(), Origin::Variable(variable))?;
     }
-    // Other values than those that begin with 1 mean nothing (fe-connect.c, conninfo_add_defaults).
+    // Only values that begin with 1 have a meaning (fe-connect.c, conninfo_add_defaults).
     if env.get("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
         params.add("sslmode", "require", Origin::Variable("PGREQUIRESSL"))?;
     }
-    // It is looked at even if the URL has a password: one that is set and empty is a mistake.
+    // The variable is read even if the URL has a password: one that is set but empty is a mistake.
     params.add_password(env.secret(&words::PASSWORD)?);
     Ok(())
 }
@@ -49,7 +49,7 @@ fn add_aliases(params: &mut Params, env: &Env) -> Result<(), Fault> {
     for (word, names) in words::ALIASES {
         for &name in names {
             let text = env.get(name).unwrap_or_default();
-            // Kubernetes sets DB_PORT and POSTGRES_PORT to such a text beside a service named db or postgres.
+            // Kubernetes sets DB_PORT and POSTGRES_PORT to such a text if there is a service named db or postgres.
             if !text.starts_with("tcp://") {
                 params.add(word, text, Origin::Variable(name))?;
             }

@@ -1,4 +1,4 @@
-//! TLS as libpq is told about it (chapter 34.19).
+//! TLS, set in the same ways as for libpq (chapter 34.19).
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(super) struct Ssl {
     pub(super) policy: Policy,
 }
 
-/// From the least to the most that is asked of a server.
+/// From the least to the most that is required of a server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Mode {
     Disable,
@@ -29,7 +29,7 @@ enum Mode {
     VerifyFull,
 }
 
-/// `allow` is not here: the crate cannot begin without TLS and come back with it.
+/// Without `allow`: the crate cannot begin without TLS and come back with it.
 const MODES: [(&str, Mode); 5] = [
     ("disable", Mode::Disable),
     ("prefer", Mode::Prefer),
@@ -38,6 +38,8 @@ const MODES: [(&str, Mode); 5] = [
     ("verify-full", Mode::VerifyFull),
 ];
 
+/// Reads the settings of TLS.
+///
 /// # Errors
 /// 78.
 pub(super) fn read(
@@ -52,7 +54,7 @@ pub(super) fn read(
     let versions = versions(params)?;
     let sni = params.choice("sslsni", &[("0", false), ("1", true)])?.unwrap_or(true);
     let show = params.choice("sslcertmode", &[("disable", false), ("allow", true)])?.unwrap_or(true);
-    // There is no TLS over Unix sockets; libpq ignores what is asked about it there.
+    // There is no TLS over Unix sockets; libpq ignores its settings there.
     let sockets_only = hosts.iter().all(Endpoint::is_socket);
     let mode = if sockets_only { Mode::Disable } else { asked };
     let mut policy = Policy { check: Check::None, roots: None, client: None, sni, versions, direct: false };
@@ -62,7 +64,7 @@ pub(super) fn read(
         policy.check = match mode {
             Mode::VerifyFull => Check::Full,
             Mode::VerifyCa => Check::Chain,
-            // Chapter 34.19.1: for backward compatibility, a root makes `require` as strict as `verify-ca`.
+            // Chapter 34.19.1: for backward compatibility, a root certificate makes `require` as strict as `verify-ca`.
             Mode::Require if policy.roots.is_some() => Check::Chain,
             _ => Check::None,
         };
@@ -82,7 +84,7 @@ pub(super) fn read(
     Ok(Ssl { mode, negotiation, policy })
 }
 
-/// The roots of the system sign for everyone, so the name must be checked (fe-connect.c, connectOptions2, since 16).
+/// The system's roots sign for everyone, so the name must be checked (fe-connect.c, connectOptions2, since 16).
 fn mode(params: &Params) -> Result<Mode, Fault> {
     let system = params.text("sslrootcert") == Some("system");
     let default = if system { Mode::VerifyFull } else { Mode::Prefer };
@@ -107,7 +109,7 @@ fn negotiation(params: &Params, mode: Mode) -> Result<SslNegotiation, Fault> {
 }
 
 fn versions(params: &Params) -> Result<Vec<&'static SupportedProtocolVersion>, Fault> {
-    // Older ones are never spoken, but a floor below 1.2 does not ask for them.
+    // Older versions are never used, and a minimum below 1.2 does not ask for them.
     let choices = [("TLSv1", 0), ("TLSv1.1", 0), ("TLSv1.2", 0), ("TLSv1.3", 1)];
     let min = params.choice("ssl_min_protocol_version", &choices)?.unwrap_or(0);
     let max = params.choice("ssl_max_protocol_version", &choices[2..])?.unwrap_or(1);
@@ -127,7 +129,7 @@ fn roots(params: &Params, env: &Env, dir: Option<&Path>, mode: Mode) -> Result<O
         Some(file) => Ok(Some(Roots::File(file.into()))),
         None => match default {
             Some(file) if file.exists() => Ok(Some(Roots::File(file))),
-            // The words of libpq.
+            // In the words of libpq.
             Some(file) if mode >= Mode::VerifyCa => {
                 let file = file.display();
                 Err(Fault::config(format!("root certificate file \"{file}\" does not exist\n{HINT}")))

@@ -7,10 +7,10 @@ use etl_component::{Env, Fault};
 
 const PASSWD: &str = "/etc/passwd";
 
-/// The name of the user that the process runs as. `USER` serves where users are not kept in the file (LDAP).
+/// The name of the user that the process runs as, or `USER` if the user is not in the file (LDAP).
 ///
 /// # Errors
-/// 78 if it has none, as in a container with a user of its own choice.
+/// 78 if the user has no name, as in a container that runs under an arbitrary user ID.
 pub(super) fn user(env: &Env) -> Result<String, Fault> {
     let text = fs::read_to_string(PASSWD).unwrap_or_default();
     let user = entry(&text, uid()).map(|(name, _)| name).or(env.get("USER").filter(|name| !name.is_empty()));
@@ -19,7 +19,7 @@ pub(super) fn user(env: &Env) -> Result<String, Fault> {
     })
 }
 
-/// `HOME`, else the folder of the user that the process runs as.
+/// `HOME`, otherwise the home folder of the user that the process runs as.
 pub(super) fn home(env: &Env) -> Option<PathBuf> {
     if let Some(home) = env.get("HOME").filter(|home| !home.is_empty()) {
         return Some(home.into());
@@ -32,7 +32,7 @@ fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Name and home of a user (passwd(5)).
+/// The name and home folder of a user (passwd(5)).
 fn entry(passwd: &str, uid: u32) -> Option<(&str, &str)> {
     passwd.lines().find_map(|line| match line.split(':').collect::<Vec<_>>()[..] {
         [name, _, id, _, _, home, _] if id.parse() == Ok(uid) => Some((name, home)),

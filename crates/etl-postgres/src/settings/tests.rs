@@ -8,7 +8,7 @@ use etl_component::Class;
 use super::*;
 use crate::support::{COMPONENT, env, file, mode, settings, words};
 
-/// What is said of an environment that is refused with 78.
+/// The message for an environment that is refused with 78.
 #[track_caller]
 fn refused(pairs: &[(&str, &str)]) -> String {
     match Settings::new(&env(pairs), COMPONENT) {

@@ -1,10 +1,11 @@
-//! What libpq can do and we cannot: asked for, it is refused.
+//! Settings that libpq supports and we do not. They are refused.
 
 use etl_component::Fault;
 
 use super::params::Params;
 
-/// What cannot be honoured: the values that ask for what is done anyway, and what to say of any other.
+/// Key words that cannot be honoured, each with the values that ask for what is done anyway, and why any other value is
+/// refused.
 const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
     ("replication", &["false", "off", "no", "0"], "replication connections are not supported"),
     ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported, only disable and prefer"),
@@ -21,7 +22,7 @@ const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
     ("max_protocol_version", &["3.0", "3.2", "latest"], "the protocol is always 3.0"),
 ];
 
-/// Refuses what was asked for and cannot be done.
+/// Refuses settings that cannot be honoured.
 ///
 /// # Errors
 /// 78.
@@ -32,7 +33,7 @@ pub(super) fn refuse(params: &Params) -> Result<(), Fault> {
         }
     }
     if let Some(given) = params.get("client_encoding") {
-        // The server compares names of encodings by their letters and digits (src/common/encnames.c).
+        // The server compares the names of encodings by their letters and digits only (src/common/encnames.c).
         let plain: String = given.text().chars().filter(char::is_ascii_alphanumeric).collect();
         if !["utf8", "unicode"].contains(&plain.to_ascii_lowercase().as_str()) {
             return Err(given.refuse("only UTF8 is supported"));

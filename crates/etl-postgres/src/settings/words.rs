@@ -1,8 +1,8 @@
-//! The names: key words of connection strings, and variables.
+//! Names: the key words of connection strings, and variables.
 
 use etl_component::Variable;
 
-/// Key words (chapter 34.1.2) with their variables (34.15), those of libpq 15 and then newer ones.
+/// Key words (chapter 34.1.2) with their variables (34.15): those of libpq 15, then newer ones.
 const WORDS: [(&str, Option<&str>); 43] = [
     ("service", Some("PGSERVICE")),
     ("host", Some("PGHOST")),
@@ -49,7 +49,7 @@ const WORDS: [(&str, Option<&str>); 43] = [
     ("max_protocol_version", Some("PGMAXPROTOCOLVERSION")),
 ];
 
-/// Variables that stand for parameters of the session.
+/// Variables that set parameters of the session.
 pub(super) const SESSION: [(&str, &str); 3] =
     [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
 
@@ -76,7 +76,7 @@ const DBNAME_ALIASES: &[&str] = &["DB_NAME", "DASHBOARD_DB", "POSTGRES_DB"];
 const USER_ALIASES: &[&str] = &["DB_USER", "POSTGRES_USER"];
 const PASSWORD_ALIASES: &[&str] = &["DB_PASSWORD", "POSTGRES_PASSWORD"];
 
-/// Where the aliases come in: after everything libpq knows.
+/// The aliases by key word; they count only after everything that libpq knows.
 pub(super) const ALIASES: [(&str, &[&str]); 4] =
     [("host", HOST_ALIASES), ("port", PORT_ALIASES), ("dbname", DBNAME_ALIASES), ("user", USER_ALIASES)];
 pub(super) const ALIAS_PASSWORD: Variable =
@@ -135,7 +135,7 @@ pub(super) fn find(word: &str) -> Option<&'static str> {
     WORDS.iter().find(|(name, _)| *name == word).map(|(name, _)| *name)
 }
 
-/// Key words with variables, except the password, which can come from a file as well.
+/// Key words that have a variable, except the password, which can also come from a file.
 pub(super) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
     WORDS
         .iter()

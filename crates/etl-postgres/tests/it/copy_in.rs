@@ -54,7 +54,7 @@ fn a_statement_that_is_wrong_ends_the_connection() {
         }
     };
     assert_eq!(error.sqlstate(), Some("42P01"), "{error}");
-    // No answer is ever taken for that to another statement.
+    // No reply is ever taken for the reply to another statement.
     assert!(session.batch("it", "SELECT 1").unwrap_err().is_lost());
     space.wait_until(&connections(&space), "0");
 }

@@ -20,14 +20,14 @@ fn copied(session: &mut Session, sql: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// What psql prints for it.
+/// What psql prints for the same COPY.
 fn printed(space: &Space, sql: &str) -> Vec<u8> {
     let ran = Command::new("psql").args(["-X", "-q", "-c", sql]).envs(space.env()).output().expect("psql");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     ran.stdout
 }
 
-/// What a session is still good for.
+/// Checks that a session still works.
 #[track_caller]
 fn is_usable(session: &mut Session) {
     assert!(matches!(session.number("it", "SELECT 7"), Ok(7)));
@@ -91,7 +91,7 @@ fn an_error_in_the_middle_is_not_an_end() {
     assert_eq!(Fault::from(error).message(), "table t: division by zero (SQLSTATE 22012)");
     drop(copy);
     is_usable(&mut session);
-    // In a transaction nothing else goes on after it.
+    // In a transaction, nothing else can follow it.
     session.batch("it", "BEGIN").unwrap();
     assert!(copied(&mut session, sql).is_err());
     assert_eq!(session.batch("it", "SELECT 1").unwrap_err().sqlstate(), Some("25P02"));
@@ -112,7 +112,7 @@ fn a_statement_that_is_wrong() {
     is_usable(&mut session);
 }
 
-/// Takes one chunk, and fails at it.
+/// Takes one chunk, and fails on it.
 fn failing_reader(session: &mut Session, sql: &str) -> Result<(), String> {
     let mut copy = session.copy_out("table t", sql);
     match copy.chunk().map_err(|error| error.to_string())? {
@@ -158,7 +158,7 @@ fn one_that_has_no_rows_yet_can_be_given_up() {
 fn one_that_has_ended_costs_nobody_the_connection() {
     let space = Server::shared().space();
     let mut session = session(&space, &[]);
-    // Its only chunk is sent when the server has sent everything.
+    // Its only chunk arrives when the server has sent everything.
     assert!(failing_reader(&mut session, "COPY (SELECT 'x') TO STDOUT").is_err());
     assert!(failing_reader(&mut session, "COPY missing TO STDOUT").is_err());
     is_usable(&mut session);
@@ -176,7 +176,7 @@ fn a_slow_reader_slows_the_server() {
     let mut read = copy.chunk().unwrap().unwrap().len();
     let waits = format!("{} AND wait_event = 'ClientWrite'", connections(&space));
     space.wait_until(&waits, "1");
-    // What the server has made is all that anybody can hold: buffers of the system, and a few chunks.
+    // The server has sent no more than is held on the way: the operating system's buffers and a few chunks.
     let sent = space.count("SELECT last_value FROM sent") * bytes;
     assert!(sent < 32 << 20, "{sent} bytes are on their way");
     while let Some(chunk) = copy.chunk().unwrap() {

@@ -28,7 +28,7 @@ fn statements_tell_rows_and_counts() {
     assert_eq!(session.number("table t", "SELECT count(*) FROM t").unwrap(), 2);
     let results = session.results("table t", "SELECT 1; SELECT id, name FROM t ORDER BY id").unwrap();
     assert_eq!((results.len(), results[1][0].get("name"), results[1][1].get("name")), (2, Some("b"), None));
-    // What is not a number is not taken for 0.
+    // Something that is not a number is not taken for 0.
     for sql in ["SELECT 'x'", "SELECT 1 WHERE false", "SELECT NULL"] {
         let fault = Fault::from(session.number("table t", sql).unwrap_err());
         assert_eq!(fault.class(), Class::Protocol);

@@ -1,10 +1,10 @@
-//! Sessions of a test.
+//! Sessions for the tests.
 
 use etl_component::Env;
 use etl_postgres::{Session, Settings};
 use etl_testkit::postgres::Space;
 
-/// A session in a space, told these things by variables. The server knows it by the name of the space's schema.
+/// A session in a space, with these variables. Its `application_name` is the name of the space's schema.
 #[track_caller]
 pub(crate) fn session(space: &Space, changes: &[(&str, &str)]) -> Session {
     let env = space.env();
@@ -14,7 +14,7 @@ pub(crate) fn session(space: &Space, changes: &[(&str, &str)]) -> Session {
     Session::connect(&settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// How many connections of such sessions the server has.
+/// A query for the number of connections of such sessions.
 pub(crate) fn connections(space: &Space) -> String {
     format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}'", space.schema())
 }

@@ -1,4 +1,4 @@
-//! TLS, and whom it lets in.
+//! TLS, and whom the server lets in.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -44,7 +44,7 @@ fn the_channel_is_bound_to_its_certificate() {
     let space = Server::shared().space();
     let required = ("PGCHANNELBINDING", "require");
     assert!(is_encrypted(&space, &[required]));
-    // There is nothing to bind to without TLS.
+    // Without TLS, there is no channel to bind to.
     is_refused(&space, &[required, ("PGSSLMODE", "disable")], Class::Denied);
 }
 
@@ -116,7 +116,7 @@ fn each_mode_with_a_certificate_for_another_host() {
     assert!(said.contains("certificate not valid for name \"localhost\""), "{said}");
 }
 
-/// A server shows this certificate from now on.
+/// Makes a server show this certificate from now on.
 fn show(server: &Server, certificate: &str, key: &str) {
     fs::write(server.socket_folder().join(CERTIFICATE), certificate).unwrap();
     fs::write(server.socket_folder().join(KEY), key).unwrap();
@@ -136,7 +136,7 @@ fn a_certificate_signed_by_itself_must_be_a_root() {
     let root = server.socket_folder().join(CERTIFICATE).display().to_string();
     let full = [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", root.as_str())];
     assert!(is_encrypted(&space, &full));
-    // What `openssl req -x509` makes, is a CA too.
+    // What `openssl req -x509` makes is a CA, too.
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -151,7 +151,7 @@ fn a_certificate_signed_by_itself_must_be_a_root() {
     assert!(said.contains("certificate expired"), "{said}");
 }
 
-/// Made by the last commands of chapter 19.9.5, with OpenSSL 3.0.
+/// Made with the last commands of chapter 19.9.5 and OpenSSL 3.0.
 const VERSION_1: &str = include_str!("version_1.pem");
 
 #[test]
@@ -231,7 +231,7 @@ fn client_certificates() {
     let said = refused(&own, &[("PGSSLCERTMODE", "disable")]);
     assert!(said.contains(none), "{said}");
 
-    // Beside it.
+    // In addition to it.
     let twice = issued("twice");
     let (user, password) = (("PGUSER", "twice"), ("PGPASSWORD", "secret"));
     let mut client = connect(&twice, &[user, password]).unwrap();
@@ -242,7 +242,7 @@ fn client_certificates() {
     assert!(said.contains(none), "{said}");
 }
 
-/// A server that takes part in TLS until it has been greeted, and then answers so.
+/// A server that accepts TLS, waits for the client's greeting, and then sends this answer.
 fn server_that_answers(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -270,7 +270,7 @@ fn a_client_certificate_that_the_server_does_not_trust() {
     let [certificate, key] = files.map(|(name, text)| file(folder.path(), name, &text));
     let client = [("PGSSLCERT", certificate.as_str()), ("PGSSLKEY", &key), ("PGSSLMODE", "require")];
     let to = |port: &str, class| fails(&space, &[&client[..], &[("PGPORT", port)]].concat(), class);
-    // Alerts, RFC 8446, 6.2.
+    // Alerts (RFC 8446, 6.2).
     let ours = [
         (b"\x15\x03\x03\0\x02\x02\x2d", "CertificateExpired"),
         (b"\x15\x03\x03\0\x02\x02\x30", "UnknownCA"),

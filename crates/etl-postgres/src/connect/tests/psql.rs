@@ -1,4 +1,4 @@
-//! psql as the judge: led by the same variables, it and we ask the same server for the same.
+//! psql as the judge: given the same variables, psql and we ask the same server for the same thing.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use etl_testkit::run::Cmd;
 
 use super::*;
 
-/// What a client says at the start, its password, and where it came in.
+/// What a client says at the start, its password, and where it connected.
 #[derive(Debug, PartialEq)]
 struct Asked {
     parameters: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ impl Server {
         let socket = UnixListener::bind(folder.path().join(format!(".s.PGSQL.{port}"))).unwrap();
         let (of_tcp, asked) = mpsc::channel();
         let of_socket = of_tcp.clone();
-        // They end with the process.
+        // These threads end with the process.
         thread::spawn(move || {
             for client in tcp.incoming() {
                 let _ = of_tcp.send(serve(client.unwrap(), "TCP").unwrap());
@@ -49,14 +49,14 @@ impl Server {
         Server { port, folder, asked }
     }
 
-    /// What it was asked next; `said` is what its client said at the end.
+    /// The next request that it received; `said` is what the client printed at the end.
     #[track_caller]
     fn next(&self, said: &str) -> Asked {
         let asked = self.asked.recv_timeout(Duration::from_secs(60));
         asked.unwrap_or_else(|_| panic!("nobody asked: {said}"))
     }
 
-    /// What stands for it in the variables of a test.
+    /// Fills in this server where a test's variables refer to it.
     fn fill_in(&self, text: &str) -> String {
         let folder = self.folder.path().display().to_string();
         let text = text.replace("{port}", &self.port.to_string()).replace("{folder}", &folder);
@@ -67,7 +67,7 @@ impl Server {
 /// The start of the protocol (chapter 55.2.1).
 fn serve(mut client: impl Read + Write, by: &'static str) -> io::Result<Asked> {
     let mut start = message(&mut client)?;
-    // Requests of encryption, by TLS and by GSSAPI, are declined.
+    // Requests for encryption, by TLS and by GSSAPI, are declined.
     while [80_877_103, 80_877_104].map(i32::to_be_bytes).iter().any(|code| start.starts_with(code)) {
         client.write_all(b"N")?;
         start = message(&mut client)?;
@@ -118,7 +118,7 @@ fn both_ask(server: &Server, pairs: &[(&str, &str)]) -> Asked {
     let fault = client(&settings(&pairs)).map(|_| ()).unwrap_err();
     assert_eq!(fault.class(), Class::Denied, "{fault}");
     let mut ours = server.next(fault.message());
-    // Each goes by its own name, and we always speak UTF-8.
+    // Each has an application_name of its own, and we always speak UTF-8.
     for (asked, name) in [(&mut theirs, "psql"), (&mut ours, COMPONENT)] {
         asked.parameters.remove("client_encoding");
         asked.parameters.retain(|word, value| word != "application_name" || value != name);

@@ -1,4 +1,4 @@
-//! Connections that do not come about.
+//! Connections that cannot be made.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -83,7 +83,7 @@ fn a_server_that_is_not_there() {
     );
     let said = fails(&space, &[("PGHOST", "/nonexistent"), ("PGPORT", "1")], Class::Transient);
     assert!(said.starts_with("/nonexistent:1/postgres: error connecting to server: No such file"), "{said}");
-    // All of them are told.
+    // The message says what is wrong with each of them.
     let ports = format!("1,{port}");
     let said = fails(&space, &[("PGHOST", "/nonexistent,127.0.0.1"), ("PGPORT", &ports)], Class::Transient);
     assert!(
@@ -104,7 +104,7 @@ fn a_refused_password_ends_the_search() {
         said.ends_with("password authentication failed for user \"postgres\" (SQLSTATE 28P01)"),
         "{said}"
     );
-    // What was passed over before is told, too.
+    // The message also says what was passed over before.
     let ports = format!("{},{}", dead.addr().port(), server.addr().port());
     let said = fails(&space, &[two, ("PGPORT", &ports), ("PGPASSWORD", "wrong")], Class::Denied);
     assert!(said.contains("Connection refused") && said.ends_with("(SQLSTATE 28P01)"), "{said}");
@@ -113,7 +113,7 @@ fn a_refused_password_ends_the_search() {
 #[test]
 fn a_server_that_says_nothing() {
     let space = Server::shared().space();
-    // The system accepts for it.
+    // The operating system accepts the connection on its behalf.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, timeout) = (silent.local_addr().unwrap().port().to_string(), ("PGCONNECT_TIMEOUT", "1"));
     assert_eq!(
@@ -163,7 +163,7 @@ fn a_server_of_another_kind() {
     let port = other.local_addr().unwrap().port().to_string();
     thread::spawn(move || {
         for client in other.incoming().flatten() {
-            // ReadyForQuery, for which it is too early, whatever was said.
+            // ReadyForQuery, which comes too early, whatever the client said.
             let _ = (&client).write_all(b"Z\0\0\0\x05I");
             // It stays open until the client is gone.
             let _ = (&client).read_to_end(&mut Vec::new());

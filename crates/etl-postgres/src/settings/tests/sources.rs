@@ -176,7 +176,7 @@ fn a_password_file_serves_each_host() {
     let other = file(folder.path(), "other", "h1:*:*:*:other");
     assert_eq!(of(&[("PGHOST", "h1"), ("PGPASSFILE", &other)]), ["other"]);
     assert_eq!(of(&[("DATABASE_URL", &format!("host=h1 passfile={other}"))]), ["other"]);
-    // As with libpq, a file that is missing, or open to others, is passed over.
+    // As with libpq, a file that is missing or open to others is passed over.
     assert_eq!(of(&[("PGHOST", "h1"), ("PGPASSFILE", "/nonexistent/file")]), ["none"]);
     assert_eq!(of(&[("PGHOST", "h1"), ("PGPASSFILE", &home)]), ["none"]);
     mode(&path, 0o640);
@@ -254,7 +254,7 @@ fn choices() {
     assert!(!settings(&[("PGLOADBALANCEHOSTS", "disable")]).random);
 }
 
-/// Each as the key word or the variable that users write, a value, and what is said after it.
+/// The key word or variable that users write, a value, and the message after it.
 const UNSUPPORTED: [(&str, &str, &str); 31] = [
     ("PGSSLCRL", "/x", "revocation lists are not supported"),
     ("PGSSLCRLDIR", "/x", "revocation lists are not supported"),

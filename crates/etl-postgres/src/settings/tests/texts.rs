@@ -1,4 +1,4 @@
-//! Connection strings, and that none of their secrets is told.
+//! Connection strings, and that none of their secrets is shown.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn urls() {
 fn what_urls_ask_for() {
     let config = |url: &str| settings(&[("DATABASE_URL", url)]).config;
     assert_eq!(config("postgres://h?options=-c%20a%3Db%20-c+c").get_options(), Some("-c a=b -c+c"));
-    // libpq wants it encoded.
+    // libpq requires it to be encoded.
     assert_eq!(config("postgres://h?options=-c%20a=b").get_options(), Some("-c a=b"));
     assert_eq!(
         config("postgres://h/?application_name=a&application_name=b@c").get_application_name(),
@@ -65,7 +65,7 @@ fn key_words_and_values() {
         ("host=h dbname='it\\'s' user=it\\'s\\\\", "it's\\@h:5432/it's"),
         ("host=h user=a'b dbname=c'", "a'b@h:5432/c'"),
         ("host=no host=h", "nobody@h:5432/nobody"),
-        // As in libpq, the value of the first is the second.
+        // As in libpq, the second word is the value of the first.
         ("dbname= user=u", "nobody@local:5432/user=u"),
     ];
     for (text, expected) in cases {
@@ -103,7 +103,7 @@ fn mistakes_in_connection_strings() {
     }
 }
 
-/// What is left of a password where it is cut at what is special in a URL.
+/// The parts of a password that is cut at the characters that are special in a URL.
 fn pieces(password: &str) -> Vec<&str> {
     password.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| piece.len() > 1).collect()
 }

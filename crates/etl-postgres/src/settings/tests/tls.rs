@@ -1,4 +1,4 @@
-//! What is asked of TLS, and the files that it needs.
+//! The settings of TLS, and the files that it needs.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use rustls::ProtocolVersion;
 use super::*;
 use crate::tls::{Check, Roots};
 
-/// A certificate signed by itself, and its key.
+/// A self-signed certificate and its key.
 fn pem() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     (CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem(), key.serialize_pem())
@@ -31,7 +31,7 @@ fn modes() {
     assert_eq!(asked(&[("PGSSLMODE", "disable"), root]), (SslMode::Disable, Check::None));
     assert_eq!(asked(&[("PGSSLMODE", "prefer"), root]), (SslMode::Prefer, Check::None));
     assert_eq!(asked(&[("PGSSLMODE", "require")]), (SslMode::Require, Check::None));
-    // Chapter 34.19.1: with a root, it is the same as verify-ca.
+    // Chapter 34.19.1: with a root certificate, it is the same as verify-ca.
     assert_eq!(asked(&[("PGSSLMODE", "require"), root]), (SslMode::Require, Check::Chain));
     assert_eq!(asked(&[("PGSSLMODE", "verify-ca"), root]), (SslMode::Require, Check::Chain));
     assert_eq!(asked(&[("PGSSLMODE", "verify-full"), root]), (SslMode::Require, Check::Full));
@@ -134,7 +134,7 @@ fn the_handshake() {
     );
 }
 
-/// What is said of these files when a connection is to be made.
+/// The message about these files when a connection is about to be made.
 #[track_caller]
 fn unusable(pairs: &[(&str, &str)]) -> String {
     let fault = with_host(pairs).tls.connector().map(|_| ()).unwrap_err();
