@@ -1,4 +1,4 @@
-//! What the server says of a table (PostgreSQL 15, chapter 53, system catalogs).
+//! What the server's system catalogs say about a table (PostgreSQL 15, chapter 53).
 
 use etl_component::Fault;
 use etl_load::stamp;
@@ -9,40 +9,40 @@ use etl_schema::{Column as SchemaColumn, Schema};
 
 use crate::ledger;
 
-/// What has a name, and what this role may do with it.
+/// What was found under a name, and what this role may do with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Inspected {
     /// The name, with its schema.
     pub(crate) name: Name,
-    /// The table, if there is one.
+    /// The table, if it exists.
     pub(crate) table: Option<Table>,
-    /// Whether the ledger of its schema is there, and whether this role may read and write it.
+    /// Whether this role may read and write the schema's ledger; `None` if there is no ledger.
     pub(crate) ledger: Option<bool>,
-    /// Whether tables can be created in the schema; nothing if there is no such schema.
+    /// Whether this role may create tables in the schema; `None` if there is no such schema.
     pub(crate) may_create: Option<bool>,
-    /// Whether temporary tables can be created.
+    /// Whether this role may create temporary tables.
     pub(crate) may_stage: bool,
-    /// Whether the database knows bytes only, no characters.
+    /// Whether the database knows only bytes, not characters.
     pub(crate) bytes_only: bool,
     /// The database and the role, quoted.
     pub(crate) database: String,
     pub(crate) role: String,
-    /// Whether nothing can be written: on a standby, or as `default_transaction_read_only` says.
+    /// Whether the session is read-only: on a standby, or because of `default_transaction_read_only`.
     pub(crate) read_only: bool,
 }
 
-/// A table that is there.
+/// A table that exists.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
-    /// The columns of each unique index that ON CONFLICT can go by, each with the index's operator for equality, which
-    /// the search path need not find.
+    /// The columns of each unique index that ON CONFLICT can use, each with the index's equality operator, which may
+    /// not be in the search path.
     pub(crate) unique: Vec<Vec<(String, String)>>,
     /// The columns of the primary key.
     pub(crate) primary: Vec<String>,
     /// Whether this role may INSERT, SELECT, UPDATE and DELETE.
     pub(crate) may: [bool; 4],
-    /// Whether policies decide which rows can be written, which COPY does not do.
+    /// Whether policies decide which rows can be written, which COPY does not support.
     pub(crate) policies: bool,
     /// Whether a trigger can keep a row out.
     pub(crate) insert_veto: bool,
@@ -50,26 +50,27 @@ pub(crate) struct Table {
     pub(crate) update_veto: bool,
     /// Whether a trigger can keep a row from being deleted.
     pub(crate) delete_veto: bool,
-    /// Whether there are rules ON UPDATE and ON DELETE.
+    /// Whether it has rules ON UPDATE and ON DELETE.
     pub(crate) rules: [bool; 2],
     pub(crate) partitioned: bool,
 }
 
-/// A column of it.
+/// A column of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// Its type as SQL spells it, with modifiers.
+    /// Its type, as SQL spells it, with modifiers.
     pub(crate) spelled: String,
-    /// The type, of a domain the one it is over, without modifiers, to cast to: a cast to `bit(3)` would cut its value.
+    /// The type to cast to: that of the column or, for a domain, its base type, without modifiers, because a cast to
+    /// `bit(3)` would truncate the value.
     pub(crate) bare: String,
-    /// What a domain is over, with modifiers.
+    /// A domain's base type, with modifiers.
     pub(crate) base: Option<String>,
-    /// Its collation, if that is not its type's own.
+    /// Its collation, if it is not that of the type.
     pub(crate) collation: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) not_null: bool,
-    /// The SQL of its default; of an identity column the next number.
+    /// Its default in SQL; for an identity column, the next number.
     pub(crate) default: Option<String>,
     pub(crate) generated: bool,
     /// GENERATED ALWAYS AS IDENTITY.
@@ -77,16 +78,16 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Whether a row cannot do without a value for it.
+    /// Whether every row must have a value for it.
     pub(crate) fn needed(&self) -> bool {
         self.not_null && self.default.is_none() && !self.generated
     }
 }
 
-/// Looks at what has this name; one round trip, two if a column has a type that is not built in.
+/// Looks up what has this name. It takes one round trip, or two if a column has a type that is not built in.
 ///
 /// # Errors
-/// Those of the server; 78 for what cannot be loaded into.
+/// Those of the server; 78 if it cannot be loaded into.
 pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault> {
     let what = format!("table {}", name.text());
     let sql = format!("{};{};{}", facts_sql(name), columns_sql(name), unique_sql(name));
@@ -145,7 +146,7 @@ fn facts_sql(name: &Name) -> String {
             privilege.to_ascii_lowercase()
         )
     };
-    // LOCK TABLE goes by privileges on the table, so INSERT on columns does not do.
+    // LOCK TABLE requires a privilege on the table, so INSERT on its columns is not enough.
     let (select, update) = (may("SELECT"), may("UPDATE"));
     let insert = "has_table_privilege(c.oid, 'INSERT') AS may_insert";
     let rules = |event: u32, name: &str| {
@@ -155,7 +156,7 @@ fn facts_sql(name: &Name) -> String {
     };
     let (on_update, on_insert, on_delete) =
         (rules(2, "update_rules"), rules(3, "insert_rules"), rules(4, "delete_rules"));
-    // A row trigger that comes before or instead of what these bits of tgtype stand for (bits 0, 1 and 6).
+    // A row trigger (bit 0 of tgtype) BEFORE or INSTEAD OF (bits 1 and 6) the events that these bits stand for.
     let trigger = |events: u32, name: &str| {
         format!(
             "EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
@@ -206,7 +207,7 @@ fn columns_sql(name: &Name) -> String {
     )
 }
 
-/// ON CONFLICT goes by unique indexes that are checked at once, for every row, and of plain columns.
+/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row.
 fn unique_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
@@ -224,7 +225,7 @@ fn unique_sql(name: &Name) -> String {
     )
 }
 
-/// Refuses what rows cannot be copied into, or not as a whole with the ledger.
+/// Refuses what rows cannot be copied into, or what cannot commit together with the ledger.
 fn refuse_kind(name: &Name, facts: &TextRow) -> Result<(), Fault> {
     let why = match facts.get("relkind") {
         Some("r" | "p") if facts.get("insert_rules") == Some("t") => {
@@ -268,7 +269,7 @@ fn read_columns(session: &Session, what: &str, rows: &[TextRow]) -> Result<Vec<C
     Ok(rows.iter().map(column).collect())
 }
 
-/// The columns of the primary key, and those of each unique index, the primary key's among them.
+/// The columns of the primary key, and those of each unique index, including the primary key's.
 fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
     let (mut primary, mut unique) = (Vec::new(), Vec::new());
     for index in rows.chunk_by(|a, b| a.get("indexrelid") == b.get("indexrelid")) {
@@ -285,7 +286,7 @@ fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
 }
 
 impl Table {
-    /// The unique index of exactly these columns.
+    /// The unique index on exactly these columns.
     pub(crate) fn key(&self, names: &[&str]) -> Option<&Vec<(String, String)>> {
         let all =
             |index: &&Vec<(String, String)>| index.iter().all(|(name, _)| names.contains(&name.as_str()));
@@ -296,11 +297,11 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The schema the table has by itself: the columns that the server does not fill alone, and the primary key unless
-    /// the server can fill that. A column that is NOT NULL with a default may be left out of a record.
+    /// The schema that follows from the table itself: the columns that the server does not always fill, and the primary
+    /// key unless the server can fill that. A record may leave out a NOT NULL column that has a default.
     ///
     /// # Errors
-    /// 78 if a name is one that a record's field cannot have.
+    /// 78 if a column has a name that a record's field cannot have.
     pub(crate) fn schema(&self, name: &Name) -> Result<Schema, Fault> {
         let own =
             |column: &&Column| !column.generated && !column.identity_always && !stamp::is_stamp(&column.name);

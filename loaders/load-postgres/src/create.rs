@@ -1,4 +1,4 @@
-//! `--create`, `--evolve` and the ledger: short transactions of their own, so that no reader waits for a load.
+//! `--create`, `--evolve` and the ledger, in short transactions of their own, so that no reader waits for a load.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,15 +11,16 @@ use etl_postgres::{Error, Name, Session};
 use crate::plan::{self, TablePlan};
 use crate::{ledger, stage};
 
-/// How long a statement may wait for a lock: all who come later wait behind it.
+/// How long a statement may wait for a lock: everybody who comes later waits behind it.
 const LOCK_TIMEOUT: &str = "2s";
-/// How long it is tried again.
+/// How long attempts are repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Makes the table and the ledger what the plan needs, and plans again. Two that do so at once both succeed.
+/// Creates or changes the table and the ledger as the plan needs, and plans again. If two loads do so at once, both
+/// succeed.
 ///
 /// # Errors
-/// 75 if the locks could not be had; else those of the server and of [`plan::plan`].
+/// 75 if the locks could not be obtained; otherwise those of the server and of [`plan::plan`].
 pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<TablePlan, Fault> {
     let (started, what) = (Instant::now(), stage::what(planned));
     loop {
@@ -44,11 +45,11 @@ pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) 
     Ok(plan)
 }
 
-/// Why an attempt did not make the table.
+/// Why an attempt failed.
 enum Setback {
-    /// Another attempt would end the same.
+    /// Another attempt would fail in the same way.
     Final(Fault),
-    /// A lock could not be had within the time.
+    /// A lock could not be obtained in time.
     Locked(Fault),
 }
 
@@ -68,7 +69,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     let (name, what) = (&planned.details.name, stage::what(planned));
     let run = |sql: &str| {
         session.batch(&what, sql).map_err(|error| {
-            // There are no data yet: a name, or a description, that the database's encoding does not have.
+            // No data are involved yet: a name or a description has characters that the database's encoding lacks.
             if error.is_data() { Fault::config(error.to_string()).into() } else { Setback::from(error) }
         })
     };
@@ -81,7 +82,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
          SET LOCAL statement_timeout = 0; {locks}"
     ))?;
-    // Another may have done it before this one had the lock.
+    // Another load may have done it before this one got the lock.
     let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;
@@ -105,7 +106,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     Ok(())
 }
 
-/// A lock on a name, whether there is such a table or not.
+/// A lock on a name, whether such a table exists or not.
 fn lock(name: &Name) -> String {
     let name = quote_literal(&format!("standpipe {}", name.sql()));
     format!("SELECT pg_advisory_xact_lock(hashtextextended({name}, 0));")

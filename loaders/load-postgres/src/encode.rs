@@ -1,7 +1,7 @@
 //! Values in, the fields of binary COPY out (PostgreSQL 15, COPY, "Binary Format"; each type's `…recv` function).
 //!
-//! No field is ever of another type than its column: the server would take the bytes for what they are not. What a
-//! column cannot store exactly is refused, and the record's line with it.
+//! A field always has the type of its column: otherwise the server would misread the bytes. A value that its column
+//! cannot store exactly is refused, and with it the record.
 
 mod numeric;
 mod text;
@@ -14,33 +14,33 @@ use etl_postgres::types::Precision;
 use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
 use etl_stream::json::{self, Kind as Json};
 
-/// What a stream of binary COPY begins with: the signature, no flags, no extension.
+/// The beginning of a stream of binary COPY: the signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What it ends with.
+/// The end of the stream.
 pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
+/// 2000-01-01, where PostgreSQL begins to count, in days since 1970-01-01.
 const EPOCH: i32 = 10_957;
 const DAY: i64 = 86_400_000_000;
 
-/// Why a value cannot be in its column: what follows the value in a sentence.
+/// Why a column does not take a value: the words that follow the value in a sentence.
 pub(crate) type Refusal = Cow<'static, str>;
 
-/// How the values of one logical type get into a column of one kind.
+/// How values of one logical type are encoded for a column of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Encoder {
     Bool,
-    /// Of so many bytes.
+    /// An integer of this many bytes.
     Int(u8),
     Float4,
     Float8,
-    /// An integer that a double may not hold.
+    /// An integer, which a double may not hold exactly.
     IntAsFloat8,
-    /// From the digits of the text.
+    /// A number, from the digits of its text.
     Numeric(Option<Precision>),
-    /// A text of at most so many characters.
+    /// A text of at most this many characters.
     Text(Option<u32>),
-    /// Of a scalar its text, as it stands in the line.
+    /// The text of a scalar, as it stands in the line.
     Plain(Option<u32>),
     /// The JSON as it stands in the line, as a text.
     Raw(Option<u32>),
@@ -51,16 +51,16 @@ pub(crate) enum Encoder {
     Date,
     /// The day's midnight.
     Midnight,
-    /// A timestamp with or without zone; so many digits of a second's fraction are kept.
+    /// A timestamp with or without a time zone, and how many digits of a second's fraction the column keeps.
     Timestamp(u32),
-    /// A text that is read here.
+    /// A text that is parsed here.
     Parsed(Kind),
-    /// Each element by its own encoder; the logical type of the elements, and the number of their PostgreSQL type.
+    /// The encoder of the elements, their logical type, and the number (OID) of their PostgreSQL type.
     Array(Box<Encoder>, Type, u32),
 }
 
 impl Encoder {
-    /// How values of this type get into a column of this kind; nothing where that could change or lose some.
+    /// How values of this type are encoded for a column of this kind; `None` if that could change or lose some.
     pub(crate) fn between(ty: &Type, kind: &Kind) -> Option<Encoder> {
         Some(match (ty, kind) {
             (_, Kind::Json) => Encoder::Json,
@@ -87,8 +87,8 @@ impl Encoder {
             (Type::Array(element), Kind::Array(kind, oid)) => {
                 Encoder::Array(Box::new(Encoder::between(element, kind)?), (**element).clone(), *oid)
             }
-            // Bytes need to know how the text encodes them, and PostgreSQL's text of an array is no JSON. Few decimal
-            // texts are a number of 4 bytes.
+            // A text does not say how it encodes bytes; PostgreSQL does not write arrays as JSON; and few decimal texts
+            // are exactly a number of 4 bytes.
             (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Internal) => {
                 return None;
             }
@@ -101,8 +101,8 @@ impl Encoder {
         })
     }
 
-    /// Appends a field: its length and its bytes. What was appended before a refusal must be taken back. `escapes` tells
-    /// whether there is a backslash in the line, and `source` gives the value as it stands there.
+    /// Appends a field: its length and its bytes. If the value is refused, the caller must remove what was appended.
+    /// `escapes` says whether the line has a backslash, and `source` returns the value as it stands in the line.
     ///
     /// # Errors
     /// The column cannot store the value exactly.
@@ -142,7 +142,7 @@ impl Encoder {
         match (self, value) {
             (Encoder::Int(bytes), Value::Integer(n)) => return int(n, *bytes, out),
             (Encoder::IntAsFloat8, Value::Integer(n)) => {
-                // 2^63 is the one double that comes back as another integer than it is.
+                // i64::MAX becomes 2^63, which the cast back saturates to i64::MAX again.
                 if n as f64 as i64 != n || n == i64::MAX {
                     return Err("has more digits than the column's double precision keeps".into());
                 }
@@ -176,7 +176,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// An array: dimensions, whether it has nulls, type of the elements, length, lower bound, elements (`array_recv`).
+    /// Appends an array: the number of dimensions, whether it has nulls, the type of the elements, the length, the
+    /// lower bound, and the elements (`array_recv`).
     fn array(&self, array: &str, ty: &Type, oid: u32, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let start = out.len();
         put(out, &[0; 4]);
@@ -227,21 +228,21 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// A field of a fixed length.
+/// Appends a field of a fixed length.
 #[inline]
 fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
     put(out, &(N as i32).to_be_bytes());
     put(out, &bytes);
 }
 
-/// A field of any length; a line is shorter than 2 GiB.
+/// Appends a field of any length. It fits, because a line is shorter than 2 GiB.
 #[inline]
 fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
     put(out, &(bytes.len() as i32).to_be_bytes());
     put(out, bytes);
 }
 
-/// Writes the length of a field that begins at `start` and ends here.
+/// Fills in the length of the field that begins at `start` and ends at the end of `out`.
 fn fill_length(out: &mut [u8], start: usize) {
     let length = (out.len() - start - 4) as i32;
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
@@ -249,7 +250,7 @@ fn fill_length(out: &mut [u8], start: usize) {
 
 #[inline]
 fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    // Only an escape can have brought one in.
+    // Only an escape can bring in a U+0000.
     if escapes && memchr::memchr(0, text.as_bytes()).is_some() {
         return Err(NUL.into());
     }
@@ -263,7 +264,7 @@ fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Resul
 const NUL: &str = "has the character U+0000, which PostgreSQL does not store";
 
 fn jsonb(raw: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    // A backslash that is escaped itself escapes nothing.
+    // A backslash that is itself escaped does not escape anything.
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         if rest[at + 1..].starts_with("u0000") {
@@ -295,7 +296,7 @@ fn timestamp(micros: i64, digits: u32, out: &mut Vec<u8>) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Refuses a time of which a column with fewer digits would keep a part only.
+/// Refuses a time that has more digits than the column keeps.
 #[inline]
 fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
     if digits < 6 && micros % 10_i64.pow(6 - digits) != 0 {
@@ -307,7 +308,7 @@ fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A text for a column that no logical type is made for.
+/// Appends a text for a column of a type that it has to be parsed for.
 fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let number = || json::scan_value(text).is_ok_and(|value| value.kind == Json::Number && value.raw == text);
     match kind {

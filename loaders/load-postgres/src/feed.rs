@@ -8,19 +8,19 @@ use etl_postgres::{CopyIn, Error, Session};
 
 use crate::encode::{HEADER, TRAILER};
 
-/// How much is encoded before it is sent.
+/// How many bytes are encoded before they are sent.
 const CHUNK: usize = 128 << 10;
-/// The server's refusal of a row is only seen at the end of a COPY, so one does not go on for longer than this.
+/// A COPY ends after this many bytes or this long, because a refused row shows only at its end.
 const LONGEST: (usize, Duration) = (64 << 20, Duration::from_secs(10));
 
-/// What a COPY is into.
+/// What a COPY writes into.
 #[derive(Clone, Debug)]
 pub(crate) struct Destination {
-    /// How messages name it.
+    /// Its name in our messages.
     pub(crate) what: String,
-    /// How the server names it in messages.
+    /// Its name in the server's messages.
     pub(crate) relation: String,
-    /// The statement.
+    /// The COPY statement.
     pub(crate) copy: String,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Feed {
     pub(crate) table: usize,
     destination: Destination,
     copy: CopyIn,
-    /// Encoded rows that were not sent yet.
+    /// Encoded rows that have not been sent yet.
     pub(crate) chunk: Vec<u8>,
     rows: u64,
     lines: Lines,
@@ -56,7 +56,7 @@ impl Feed {
         }
     }
 
-    /// The chunk has another row, from this line of the input. True: it is time to finish.
+    /// Notes another row in the chunk, from this line of the input. `true` if it is time to finish.
     ///
     /// # Errors
     /// What made the COPY fail.
@@ -71,7 +71,7 @@ impl Feed {
         Ok(self.sent > LONGEST.0 || self.since.elapsed() > LONGEST.1)
     }
 
-    /// How many rows it has.
+    /// How many rows were fed.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
@@ -82,10 +82,10 @@ impl Feed {
         Ok(())
     }
 
-    /// Ends the COPY; rows that were fed, and rows that the server says it has.
+    /// Ends the COPY, and returns how many rows were fed and how many the server says it took.
     ///
     /// # Errors
-    /// What made the COPY fail, and the fault that it is.
+    /// What made the COPY fail, also as a fault.
     pub(crate) fn finish(mut self) -> Result<(u64, u64), (Error, Fault)> {
         self.chunk.extend_from_slice(&TRAILER);
         if let Err(error) = self.send() {
@@ -99,7 +99,7 @@ impl Feed {
         })
     }
 
-    /// What an error of this COPY means, with the line of the input that it is about.
+    /// An error of this COPY as a fault, with the line of the input that it is about.
     pub(crate) fn fault(&self, error: &Error) -> Fault {
         explain(&self.destination, &self.lines, error)
     }
@@ -113,11 +113,11 @@ fn explain(destination: &Destination, lines: &Lines, error: &Error) -> Fault {
     error.about(&format!("{}{}", at.unwrap_or_default(), destination.what))
 }
 
-/// Which line of the input each row of the COPY came from, as runs of rows from lines that follow one another. Only
-/// the last ones are kept: what the server refuses is in the last few megabytes that were sent.
+/// Which line of the input each row of the COPY came from, as runs of rows from consecutive lines. Only the last runs
+/// are kept: a row that the server refuses is among the last few megabytes that were sent.
 #[derive(Debug, Default)]
 struct Lines {
-    /// The first row of a run and its line.
+    /// The first row of each run, and its line.
     runs: VecDeque<(u64, u64)>,
 }
 

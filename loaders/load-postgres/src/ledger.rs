@@ -1,5 +1,5 @@
-//! The ledger `etl_load`, one in each schema that is loaded into: which loads are in which table, committed with their
-//! data.
+//! The ledger `etl_load`, one in each schema that is loaded into. It says which loads are in which table, and is
+//! committed with their data.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use etl_load::{Entry, Loaded};
 use etl_postgres::TextRow;
 use etl_postgres::names::{Name, quote_literal, quote_nullable};
 
-/// The ledger's name, which no target can have.
+/// The ledger's name. No target can have it.
 pub(crate) const TABLE: &str = "etl_load";
 
-/// The statements that create it. The index is for the newest states and for forgetting; it does not begin with the
-/// target, or the planner could take it for the lookup of one load in a table that it has no statistics of.
+/// The statements that create it. The index serves to find the newest states and to forget old loads. It does not begin
+/// with the target: otherwise the planner could use it to look up a single load while the table has no statistics.
 pub(crate) fn ddl(table: &Name) -> String {
     let (ledger, index) = (table.sibling(TABLE).sql(), "etl_load_loaded_at");
     format!(
@@ -37,12 +37,13 @@ COMMENT ON COLUMN {ledger}.state IS 'The last state, from which the next extract
     )
 }
 
-/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now.
+/// Forgets the loads of a table that no longer exists: their data are gone, too.
 pub(crate) fn forget(table: &Name) -> String {
     format!("DELETE FROM {} WHERE target = {}", table.sibling(TABLE).sql(), quote_literal(&table.table))
 }
 
-/// Takes a load id for a table, and asks who has it. It waits for another load of the same id to end.
+/// Claims a load id for a table, and asks whether it is loaded already. It waits until another load with the same id
+/// has ended.
 ///
 /// # Errors
 /// 3 for an id that PostgreSQL cannot store.
@@ -60,13 +61,13 @@ pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
     ))
 }
 
-/// The answer to [`claim`]: nothing if the id is ours, for a row is completed before it is committed.
+/// The answer to [`claim`]: `None` if the id is ours, because every committed row has been completed.
 pub(crate) fn loaded(rows: &[TextRow]) -> Option<Loaded> {
     let row = rows.first()?;
     Some(Loaded { digest: row.get("digest")?.to_owned(), state: row.get("state").map(str::to_owned) })
 }
 
-/// Completes a row.
+/// Completes the row of a load.
 pub(crate) fn complete(table: &Name, entry: &Entry<'_>) -> String {
     let Entry { load_id, digest, records, pipeline, state, .. } = entry;
     format!(
@@ -81,11 +82,11 @@ pub(crate) fn complete(table: &Name, entry: &Entry<'_>) -> String {
     )
 }
 
-/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state. Rows that another load is
-/// forgetting at the same time are left to it.
+/// Forgets loads older than `keep`, but never a pipeline's newest row that has a state. Rows that another load is
+/// forgetting at the same time are left to that load.
 pub(crate) fn prune(table: &Name, keep: Duration) -> String {
     let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
-    // PostgreSQL's time does not go back further than this.
+    // PostgreSQL's timestamps do not go back further than this.
     let seconds = keep.as_secs_f64().min(1e11);
     format!(
         "DELETE FROM {ledger} WHERE ctid = ANY (ARRAY(

@@ -23,7 +23,7 @@ use etl_postgres::VARIABLES as CONNECTION;
 
 use crate::sink::Postgres;
 
-/// Those of every loader, and those of the connection.
+/// The variables of every loader, and those of the connection.
 static VARIABLES: [Variable; COMMON.len() + CONNECTION.len()] = {
     let mut all = [COMMON[0]; COMMON.len() + CONNECTION.len()];
     let mut next = COMMON.len();

@@ -1,4 +1,4 @@
-//! What is to be done with a table: whether the records fit it, and how each column is sent.
+//! What to do with a table: whether the records fit it, and how each column is sent.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::catalog::{self, Column, Inspected, Table};
 use crate::encode::Encoder;
 use crate::ledger;
 
-/// What is to be done with a table of PostgreSQL.
+/// What to do with a table of PostgreSQL.
 pub(crate) type TablePlan = etl_load::Plan<Details>;
 
-/// PostgreSQL 15, appendix K.
+/// The most columns that a table can have (PostgreSQL 15, appendix K).
 const MAX_COLUMNS: usize = 1600;
 
-/// What only PostgreSQL has to know about a target.
+/// What only this loader needs to know about a target.
 #[derive(Debug)]
 pub(crate) struct Details {
     pub(crate) name: Name,
-    /// To plan again, once the table is what it has to be.
+    /// The target, to plan again once the table has been created or changed.
     pub(crate) target: Target,
-    /// What is stored: the records' columns and the stamp's.
+    /// The columns to store: the records' and the stamp's.
     pub(crate) stored: Schema,
-    /// The table, unless it is to be created.
+    /// The table, unless it still has to be created.
     pub(crate) table: Option<Table>,
-    /// The columns that have to be added first.
+    /// The columns that must be added first.
     missing: Vec<usize>,
-    /// Whether the ledger is there.
+    /// Whether the ledger exists.
     pub(crate) ledger: bool,
-    /// How each stored column is sent, once all of them are there.
+    /// How each stored column is sent, once all of them exist.
     pub(crate) fields: Vec<Field>,
 }
 
@@ -50,9 +50,9 @@ pub(crate) struct Field {
 pub(crate) enum Null {
     /// NULL.
     Stays,
-    /// The column's default, since the table's own schema lets a record leave it out.
+    /// The column's default, because the table's own schema lets a record leave the column out.
     Default,
-    /// Nothing: the column has to have a value.
+    /// Nothing: the column must have a value.
     Refused,
 }
 
@@ -64,12 +64,12 @@ impl Field {
 }
 
 impl Details {
-    /// Whether nothing has to be created or changed first.
+    /// Whether nothing needs to be created or changed first.
     pub(crate) fn is_ready(&self) -> bool {
         self.ledger && self.table.is_some() && self.missing.is_empty()
     }
 
-    /// Whether rows go through a temporary table: to be there once for each key, or for what COPY does not do.
+    /// Whether rows go through a temporary table: to keep one row per key, or for what COPY does not do.
     pub(crate) fn is_staged(&self, mode: Mode, schema: &Schema) -> bool {
         let keyed = mode != Mode::Append && !schema.key.is_empty();
         let field = |field: &Field| field.is_cast() || field.null == Null::Default;
@@ -80,7 +80,7 @@ impl Details {
 /// Compares the target with the database.
 ///
 /// # Errors
-/// 78 if the records do not fit the table, or the mode does not; 77 if a privilege is missing.
+/// 78 if the records or the mode do not fit the table; 77 if a privilege is missing.
 pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<TablePlan, PlanError> {
     let name = Name::parse(&target.table)?;
     let found = catalog::inspect(session, &name)?;
@@ -92,7 +92,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     Ok(plan)
 }
 
-/// Whether the records fit what was found under the target's name, and how.
+/// Checks that the records fit what was found under the target's name, and plans how they are sent.
 fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
     let name = found.name.clone();
     if name.table == ledger::TABLE {
@@ -142,7 +142,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 
-/// Finds the column of the table for each stored one; gives back those that are missing, if they may be added.
+/// Finds the table's column for each stored one, and returns also those that are missing, if they may be added.
 fn fit(
     name: &Name,
     table: &Table,
@@ -211,7 +211,7 @@ fn field(
     Ok(Field { column: found.clone(), encoder, null })
 }
 
-/// Refuses a length in characters where the server would count bytes, and cut blanks beyond them.
+/// Refuses a length in characters where the server would count bytes and cut blanks beyond them.
 fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(), Fault> {
     let found = fields.iter().map(|field| &field.column).find(|column| column.kind.is_limited());
     let wanted = stored.columns.iter().find(|column| matches!(column.ty, Type::Text { max: Some(_) }));
@@ -224,7 +224,7 @@ fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(
     Err(Fault::config(format!("table {}: column {column} is {spelled}, {why}", name.text())))
 }
 
-/// Whether the mode leaves the table as it promises.
+/// Checks that the mode can do with the table what it promises.
 fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Field]) -> Result<(), Fault> {
     let refuse = |what: &str| Err(Fault::config(format!("table {} {what} (mode {mode})", name.text())));
     let key: Vec<&str> = schema.key_names().collect();
@@ -262,7 +262,7 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
     Ok(())
 }
 
-/// Whether the role may do what the load will do.
+/// Checks that the role may do what the load will do.
 fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
     let (name, role) = (&plan.details.name, &found.role);
     let schema = quote_ident(name.schema.as_deref().unwrap_or_default());
@@ -318,7 +318,7 @@ fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The statements that make the table what it has to be.
+/// The statements that create the table or add its missing columns.
 pub(crate) fn statements(plan: &TablePlan) -> String {
     let Details { name, stored, table, missing, .. } = &plan.details;
     if table.is_none() {

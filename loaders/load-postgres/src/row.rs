@@ -1,7 +1,7 @@
 //! Records as rows of binary COPY: a row of values in, bytes out.
 //!
-//! A row is the number of its fields in 2 bytes, and of each field its length in 4 bytes and its value (chapter on COPY,
-//! "Binary Format").
+//! A row is the number of its fields in 2 bytes, and then for each field its length in 4 bytes and its value (chapter
+//! on COPY, "Binary Format").
 
 use etl_component::Fault;
 use etl_load::Refused;
@@ -11,7 +11,7 @@ use etl_stream::json::shorten;
 use crate::encode::Encoder;
 use crate::plan::{Field, Null};
 
-/// What `--stamp` adds to the rows that come now.
+/// What `--stamp` adds to the rows of the current load.
 #[derive(Debug, Default)]
 pub(crate) struct Stamp {
     pub(crate) load_id: String,
@@ -21,7 +21,7 @@ pub(crate) struct Stamp {
 
 /// Encodes the records of one table.
 pub(crate) struct RowEncoder {
-    /// The table, for messages.
+    /// The table's name, for messages.
     table: String,
     columns: Vec<Column>,
     /// Whether the record's position comes first, in 8 bytes.
@@ -37,8 +37,8 @@ struct Column {
 }
 
 impl RowEncoder {
-    /// An encoder for the table of this name. The fields are those of the records and, behind them, those of the stamp, if
-    /// there is to be one.
+    /// An encoder for the table of this name. The fields are those of the records, followed by those of the stamp if
+    /// there is one.
     pub(crate) fn new(table: &str, fields: &[Field], numbered: bool) -> RowEncoder {
         let columns = fields.iter().map(|field| Column {
             name: field.column.name.clone(),
@@ -55,10 +55,12 @@ impl RowEncoder {
         }
     }
 
-    /// Appends a row. `position` is that of its record in the load. If it is refused, `out` is as it was.
+    /// Appends a row. `position` is its record's position in the load. If the record is refused, `out` is left
+    /// unchanged.
     ///
     /// # Errors
-    /// The record has a value that its column does not take; or the stamp does not fit, which fails the load (78).
+    /// The record has a value that its column does not take; or the stamp does not fit its column, which fails the load
+    /// (78).
     #[inline]
     pub(crate) fn encode(
         &self,

@@ -18,9 +18,9 @@ use crate::row::{RowEncoder, Stamp};
 use crate::stage::{self, MergeError, Stage, what};
 use crate::{catalog, create, ledger};
 
-/// What a load's transaction begins with. A load takes as long as its input; a client that vanished must not hold its
-/// locks for hours, nor work on (chapter 20.3.2; the check came with PostgreSQL 14 and does not work everywhere). Waits
-/// are logged and not limited. What is told to be committed is on disk.
+/// How a load's transaction begins. A load takes as long as its input. If the client has vanished, its session must not
+/// hold locks for hours or go on working (chapter 20.3.2; the check came with PostgreSQL 14 and does not work
+/// everywhere). Waits are logged but not limited. What is reported as committed is on disk.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
@@ -32,33 +32,33 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
 /// How many rows of the ledger are completed with one round trip.
 const ENTRIES: usize = 256;
 
-/// A server that takes loads.
+/// A server that loads go to.
 pub(crate) struct Postgres<'s> {
     connection: etl_postgres::Settings,
     settings: &'s Settings,
     session: Session,
     in_transaction: bool,
-    /// The tables whose row of the ledger was asked for, and those that take records.
+    /// The tables in whose ledger a row was claimed, and those that are open for records.
     targets: Vec<Arc<TablePlan>>,
     tables: Vec<Table>,
-    /// The COPY under way. It is out of here while a row is added to it.
+    /// The COPY under way. It is taken out while a row is added to it.
     feed: Option<Box<Feed>>,
     stamp: Stamp,
-    /// The first row of the ledger that this transaction took: its table and load id.
+    /// The first ledger row that this transaction claimed: its table and load id.
     claimed: Option<(Name, String)>,
     remedy: Option<Remedy>,
-    /// Since when, and how often, the load at hand was tried again.
+    /// Since when, and how often, the current load has been retried.
     retried: Option<(Instant, u32)>,
 }
 
-/// A table that takes records, in the load's transaction.
+/// A table that is open for records, in the load's transaction.
 struct Table {
     plan: Arc<TablePlan>,
     destination: Destination,
     stage: Option<Stage>,
     encoder: RowEncoder,
     fed: u64,
-    /// Rows that the server has of them.
+    /// How many of them the server says it took.
     there: u64,
 }
 
@@ -87,7 +87,7 @@ impl<'s> Postgres<'s> {
         })
     }
 
-    /// The COPY into a table, which is started unless it is the one under way.
+    /// The COPY into a table: the one under way, or a new one.
     fn feed(&mut self, number: usize) -> Result<Box<Feed>, Fault> {
         match self.feed.take() {
             Some(feed) if feed.table == number => Ok(feed),
@@ -100,7 +100,7 @@ impl<'s> Postgres<'s> {
         }
     }
 
-    /// The connection can do one thing at a time: ends the COPY that is under way.
+    /// Ends the COPY that is under way: the connection can do only one thing at a time.
     fn end_copy(&mut self) -> Result<(), Fault> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
         let number = feed.table;
@@ -126,7 +126,7 @@ impl<'s> Postgres<'s> {
 impl Sink for Postgres<'_> {
     type Details = Details;
 
-    // In the transaction the table is locked and its columns are compared with those of the plan.
+    // In the transaction, the table is locked and compared with the plan.
     const PLANS_LAST: bool = true;
 
     fn name(&self) -> String {
@@ -141,7 +141,7 @@ impl Sink for Postgres<'_> {
         self.end_copy()?;
         match plan::plan(&self.session, target.clone(), self.settings) {
             Err(PlanError::Failed(_)) if !self.in_transaction && self.is_broken() => {
-                // Extractors may take hours to their first line, and what stands between does not keep idle connections.
+                // An extractor may take hours until its first line, and proxies or firewalls close idle connections.
                 self.session = Session::connect(&self.connection).map_err(Fault::from)?;
                 plan::plan(&self.session, target, self.settings)
             }
@@ -169,7 +169,8 @@ impl Sink for Postgres<'_> {
             return Ok(());
         }
         let made = if self.in_transaction {
-            // On a connection of its own: what is created is committed, and its locks are not held for the whole load.
+            // On a connection of its own, so that what is created is committed and its locks are not held for the whole
+            // load.
             create::make(&Session::connect(&self.connection)?, plan, self.settings)
         } else {
             create::make(&self.session, plan, self.settings)
@@ -179,7 +180,7 @@ impl Sink for Postgres<'_> {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        // The server hears of it with the first claim, which spares a round trip.
+        // The first claim sends BEGIN, which saves a round trip.
         self.reset();
         Ok(())
     }
@@ -213,7 +214,7 @@ impl Sink for Postgres<'_> {
     fn open(&mut self, plan: &Arc<TablePlan>) -> Result<(), Fault> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
-        // Writers into partitions take no lock on the whole, so a replacement locks these, too.
+        // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
         let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
         let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
         self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;

@@ -1,5 +1,5 @@
-//! A temporary table, from which one statement brings the rows into the target: for modes that go by a key, and for
-//! what COPY does not do (casts, defaults for single rows, policies).
+//! A temporary table, from which one statement moves the rows into the target: for modes that go by a key, and for what
+//! COPY does not do (casts, defaults for single rows, policies).
 
 mod merge;
 
@@ -15,15 +15,15 @@ use crate::plan::{Field, Null, TablePlan};
 pub(crate) struct Stage {
     number: usize,
     name: String,
-    /// The column with the record's position, if the rows have a key.
+    /// The column for the record's position, if the rows have a key.
     row: Option<String>,
 }
 
 /// Why a merge failed.
 pub(crate) enum MergeError {
-    /// A statement did.
+    /// A statement failed.
     Server(Error),
-    /// The target does not have what was sent.
+    /// The target does not hold what was sent.
     Changed(Fault),
 }
 
@@ -34,7 +34,7 @@ impl From<Error> for MergeError {
 }
 
 impl Stage {
-    /// What will hold the rows of the target with this number.
+    /// A stage for the rows of the target with this number.
     pub(crate) fn new(plan: &TablePlan, number: usize) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
         let mut row = "etl_row".to_owned();
@@ -50,17 +50,17 @@ impl Stage {
         self.row.is_some()
     }
 
-    /// Its name in messages of the server.
+    /// Its name in the server's messages.
     pub(crate) fn relation(&self) -> &str {
         self.name.trim_start_matches("pg_temp.")
     }
 
-    /// The statement that creates it, with the target's types and collations, so that values compare as they do there.
+    /// The statement that creates it, with the target's types and collations, so that values compare as in the target.
     pub(crate) fn create(&self, plan: &TablePlan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
             let ty = match (field.is_cast(), &field.column.base) {
                 (true, _) => "text",
-                // NULL stands for the default here, and the domain may not take it.
+                // Here NULL stands for the default, and the domain may not allow it.
                 (false, Some(base)) if field.null == Null::Default => base,
                 (false, _) => &field.column.spelled,
             };
@@ -73,13 +73,13 @@ impl Stage {
         format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.relation())
     }
 
-    /// The statement that fills it.
+    /// The COPY statement that fills it.
     pub(crate) fn copy(&self, plan: &TablePlan) -> String {
         let columns = self.row.iter().cloned().chain(plan.details.fields.iter().map(quoted));
         copy(&self.name, columns)
     }
 
-    /// Brings everything into the target. `fed` records were copied.
+    /// Moves all rows into the target. `fed` is how many records were copied into the stage.
     pub(crate) fn merge(
         &self,
         session: &mut Session,
@@ -101,7 +101,7 @@ impl Stage {
         let (name, key) = (&self.name, key(plan));
         let source = match fed - distinct {
             0 => name.clone(),
-            // Of each key the last record, in mode ignore the first.
+            // The last record of each key; in mode ignore, the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {name} s ORDER BY {key}, {row}{order})"),
         };
         let mut merge = Merge { session, plan, number: self.number, source: &source, row };
@@ -112,8 +112,8 @@ impl Stage {
         Ok(Counts { superseded: fed - distinct, ..counts })
     }
 
-    /// A type's modifier may round what its text says, as that of `interval(0)`, or cut it. A modifier of a domain does
-    /// so, too.
+    /// Checks that casts keep the values. A type's modifier may round what a text says, as `interval(0)` does, or
+    /// truncate it. So does a domain's modifier.
     fn check_casts(&self, session: &Session, plan: &TablePlan) -> Result<(), MergeError> {
         let modified = |field: &&Field| field.is_cast() && field.column.bare != field.column.spelled;
         for field in plan.details.fields.iter().filter(modified) {
@@ -133,24 +133,24 @@ impl Stage {
         Ok(())
     }
 
-    /// How many keys there are.
+    /// How many different keys the rows have.
     fn distinct(&self, session: &Session, plan: &TablePlan) -> Result<u64, MergeError> {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
         Ok(session.number(&what(plan), &sql)?)
     }
 }
 
-/// How messages name the target.
+/// The target's name in messages.
 pub(crate) fn what(plan: &TablePlan) -> String {
     format!("table {}", plan.name)
 }
 
-/// A statement that copies into these columns, which are quoted.
+/// A COPY statement for these columns, whose names are quoted already.
 pub(crate) fn copy(table: &str, columns: impl Iterator<Item = String>) -> String {
     format!("COPY {table} ({}) FROM STDIN (FORMAT binary)", columns.collect::<Vec<_>>().join(", "))
 }
 
-/// Whether all rows that went in are there.
+/// Checks that all rows that were sent are in the table.
 ///
 /// # Errors
 /// 3 if some are not.

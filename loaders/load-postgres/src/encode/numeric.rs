@@ -1,14 +1,14 @@
-//! `numeric`: sign, digits in base 10000, and the number of digits behind the point (`numeric_recv`).
+//! `numeric`: sign, digits in base 10000, and the number of digits after the decimal point (`numeric_recv`).
 
 use etl_postgres::types::Precision;
 
 use super::{Refusal, put};
 
 const NEGATIVE: u16 = 0x4000;
-/// The most digits behind the point (src/backend/utils/adt/numeric.c, NUMERIC_DSCALE_MASK).
+/// The most digits after the decimal point (src/backend/utils/adt/numeric.c, NUMERIC_DSCALE_MASK).
 const MAX_SCALE: i64 = 0x3fff;
 
-/// Appends the field of a JSON number, of which every digit is kept, also zeros at the end.
+/// Appends a JSON number with all its digits, including zeros at the end.
 #[inline]
 pub(super) fn encode(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Result<(), Refusal> {
     match Short::read(text.as_bytes()).filter(|short| short.surely_fits(precision)) {
@@ -20,8 +20,8 @@ pub(super) fn encode(text: &str, precision: Option<Precision>, out: &mut Vec<u8>
     }
 }
 
-/// A number of at most 16 digits without an exponent, which most are: its digits as an integer, and how many of them are
-/// behind the point.
+/// A number of at most 16 digits without an exponent, as most are: its digits as an integer, and how many of them come
+/// after the decimal point.
 struct Short {
     negative: bool,
     digits: u64,
@@ -60,7 +60,7 @@ impl Short {
         (digits < POWERS[16]).then_some(Short { negative, digits, scale })
     }
 
-    /// Whether a column of this precision stores it, as far as that is seen at a glance.
+    /// Whether a column of this precision certainly stores it. `false` leaves it to the full check.
     #[inline]
     fn surely_fits(&self, precision: Option<Precision>) -> bool {
         let Some(Precision { whole, scale }) = precision else { return true };
@@ -70,7 +70,7 @@ impl Short {
 
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        // So that the point is between two groups. Three digits more still fit.
+        // Puts the decimal point between two groups. Up to three more digits still fit into the integer.
         let behind = self.scale.div_ceil(4);
         let mut rest = self.digits * POWERS[behind * 4 - self.scale];
         let (mut groups, mut count) = ([0_u16; 6], 0);
@@ -101,7 +101,7 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
     let Some((first, last)) = number.significant() else {
         return number.zero(out);
     };
-    // How many digits stand before the point; below zero, how many zeros follow it.
+    // How many digits come before the decimal point; if negative, how many zeros follow it.
     let whole = number.point - first as i64;
     let weight = (whole - 1).div_euclid(4);
     let pad = ((weight + 1) * 4 - whole) as usize;
@@ -141,14 +141,14 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
 
 const RANGE: &str = "is out of the range of numeric";
 
-/// A JSON number in its parts. The digits are those of `whole` and then of `fraction`.
+/// The parts of a JSON number. Its digits are those of `whole` and then those of `fraction`.
 struct Number<'a> {
     negative: bool,
     whole: &'a [u8],
     fraction: &'a [u8],
-    /// Where the point is in the digits; outside of them if the exponent says so.
+    /// The position of the decimal point in the digits, or outside them if the exponent says so.
     point: i64,
-    /// Digits behind the point.
+    /// How many digits come after the decimal point.
     scale: i64,
 }
 
@@ -205,7 +205,7 @@ impl<'a> Number<'a> {
     }
 }
 
-/// An exponent; one with more than nine digits is beyond every limit anyway.
+/// An exponent. It stops at a billion, which is beyond every limit anyway.
 fn exponent(text: &[u8]) -> i64 {
     let (sign, digits) = match text {
         [b'-', digits @ ..] => (-1, digits),

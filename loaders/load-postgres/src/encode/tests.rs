@@ -16,7 +16,7 @@ fn numeric(text: &str, precision: Option<Precision>) -> Result<Vec<u16>, String>
 
 #[test]
 fn numbers_keep_every_digit() {
-    // Groups, weight, sign, digits behind the point, and the groups of four digits.
+    // The number of groups, weight, sign, digits after the decimal point, and the groups of four digits.
     let below = |weight: i16| weight as u16;
     let cases: [(&str, &[u16]); 18] = [
         ("0", &[0, 0, 0, 0]),

@@ -1,4 +1,5 @@
-//! Texts of types that JSON and the schemas do not have: read strictly, as PostgreSQL reads the same text, or refused.
+//! Texts of types that JSON and the schemas do not have. They are read strictly, to the same value that PostgreSQL
+//! reads, or refused.
 
 use std::net::IpAddr;
 
@@ -7,7 +8,7 @@ use super::{Refusal, put};
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
 
-/// Microseconds since midnight of `HH:MM:SS[.ffffff]`; up to `24:00:00` (chapter 8.5.1.2).
+/// The microseconds since midnight in `HH:MM:SS[.ffffff]`, up to `24:00:00` (chapter 8.5.1.2).
 pub(super) fn time(text: &str) -> Result<i64, Refusal> {
     let wrong = || Refusal::from("is no time HH:MM:SS");
     let [h1, h2, b':', m1, m2, b':', ..] = *text.as_bytes() else { return Err(wrong()) };
@@ -21,7 +22,8 @@ pub(super) fn time(text: &str) -> Result<i64, Refusal> {
     Ok(micros)
 }
 
-/// Microseconds of a number of seconds with at most `digits` digits (0: any number) and six more behind a point.
+/// The microseconds in a number of seconds with exactly `digits` digits (0: any number of them), and up to six more
+/// after the decimal point.
 fn seconds(text: &str, digits: usize) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if digits > 0 && whole.len() != digits || fraction.len() > 6 {
@@ -31,13 +33,13 @@ fn seconds(text: &str, digits: usize) -> Option<i64> {
     number(whole.as_bytes())?.checked_mul(SECOND)?.checked_add(fraction)
 }
 
-/// A number of digits only, of at most 18 of them.
+/// A number of 1 to 18 digits and nothing else.
 fn number(digits: &[u8]) -> Option<i64> {
     let plain = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     plain.then(|| digits.iter().fold(0, |n, digit| n * 10 + i64::from(digit - b'0')))
 }
 
-/// An interval; its parts have signs of their own.
+/// An interval, each of whose parts has its own sign.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Interval {
     months: i64,
@@ -46,7 +48,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// As `interval_recv` takes it.
+    /// The bytes that `interval_recv` reads.
     pub(super) fn binary(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.micros.to_be_bytes());
@@ -81,11 +83,11 @@ enum Unit {
     Microsecond,
 }
 
-/// Reads `P1Y2M3DT4H5M6.7S` (ISO 8601, fractions of seconds only) and what PostgreSQL writes, `1 year 2 mons 3 days
-/// 04:05:06.7` (chapter 8.5.4).
+/// Reads `P1Y2M3DT4H5M6.7S` (ISO 8601, with fractions only of seconds), and what PostgreSQL writes, `1 year 2 mons 3
+/// days 04:05:06.7` (chapter 8.5.4).
 pub(super) fn interval(text: &str) -> Result<Interval, Refusal> {
     let read = text.strip_prefix('P').map_or_else(|| units_interval(text), iso_interval);
-    // The months and days are of 32 bits.
+    // Months and days have 32 bits.
     let fits = |part: i64| i32::try_from(part).is_ok();
     read.filter(|interval| fits(interval.months) && fits(interval.days)).ok_or_else(|| {
         "is no interval like P1DT2H3M4.5S (ISO 8601) or 1 day 02:03:04.5, or out of its range".into()
@@ -116,7 +118,7 @@ fn iso_interval(mut rest: &str) -> Option<Interval> {
             (b'S', true) => (Unit::Microsecond, 7),
             _ => return None,
         };
-        // Each once, and in this order.
+        // Each unit at most once, and in this order.
         if place <= order {
             return None;
         }
@@ -162,7 +164,7 @@ fn units_interval(text: &str) -> Option<Interval> {
     Some(interval)
 }
 
-/// Microseconds of `HH:MM:SS[.ffffff]`, of any number of hours.
+/// The microseconds in `HH:MM:SS[.ffffff]`, for any number of hours.
 fn hours(text: &str) -> Option<i64> {
     let (hours, rest) = text.split_once(':')?;
     let (minutes, rest) = rest.split_once(':')?;
@@ -173,7 +175,7 @@ fn hours(text: &str) -> Option<i64> {
     number(hours.as_bytes())?.checked_mul(HOUR)?.checked_add(minutes * 60 * SECOND + seconds)
 }
 
-/// Appends `inet` or `cidr` (chapter 8.9; `network_recv`): family, bits, whether it is a cidr, length, address.
+/// Appends an `inet` or `cidr` (chapter 8.9; `network_recv`): family, bits, whether it is a cidr, length, address.
 pub(super) fn network(text: &str, cidr: bool, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let wrong = || Refusal::from("is no IPv4 or IPv6 address, with or without /bits");
@@ -198,7 +200,7 @@ pub(super) fn network(text: &str, cidr: bool, out: &mut Vec<u8>) -> Result<(), R
     Ok(())
 }
 
-/// `macaddr` (chapter 8.9.4), in any of its spellings.
+/// Reads a `macaddr` (chapter 8.9.4) in any of its spellings.
 pub(super) fn macaddr(text: &str) -> Option<[u8; 6]> {
     let text = text.as_bytes();
     let (group, separators): (usize, &[u8]) = match text.len() {

@@ -27,7 +27,7 @@ fn field(name: &str, ty: &Type, kind: Kind, null: Null) -> Field {
     Field { column, encoder, null }
 }
 
-/// Those of the schema's records, and the stamp's.
+/// The fields of the schema's records, and those of the stamp.
 fn fields(text: Null, stamp: Kind) -> Vec<Field> {
     vec![
         field("n", &Type::Integer { bits: 64 }, Kind::Int(8), Null::Stays),
@@ -37,7 +37,7 @@ fn fields(text: Null, stamp: Kind) -> Vec<Field> {
     ]
 }
 
-/// Encodes records behind two bytes that are there already.
+/// Encodes records, and appends them to two bytes that are there already.
 fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
     let schema = Schema::from_json("s", &serde_json::from_str(SCHEMA).expect("JSON")).expect("a schema");
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);

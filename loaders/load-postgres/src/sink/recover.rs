@@ -1,4 +1,4 @@
-//! What is done when the server or the connection fails: trying again, and finding out what became of a COMMIT.
+//! What happens when the server or the connection fails: the load is retried, and the outcome of a COMMIT is found out.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,22 +9,22 @@ use etl_postgres::{Error, Session};
 use super::Postgres;
 use crate::ledger;
 
-/// How long a load that can be replayed is tried again after its first failure.
+/// How long a load that can be replayed is retried after its first failure.
 const RETRY_FOR: Duration = Duration::from_secs(60);
-/// How long the outcome of a lost COMMIT is waited for.
+/// How long to wait for the outcome of a lost COMMIT.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
 
-/// What makes another attempt possible, after a failure where that is worth while.
+/// What makes another attempt possible, after a failure that is worth retrying.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Remedy {
     /// The connection is lost, and nothing was committed.
     Reconnect,
-    /// The server has rolled back, or has to.
+    /// The transaction was or must be rolled back.
     RollBack,
 }
 
 impl Postgres<'_> {
-    /// The fault of a failed statement. It is remembered whether another attempt may help.
+    /// The fault of a failed statement. Notes whether another attempt may help.
     pub(super) fn failed(&mut self, what: &str, error: &Error) -> Fault {
         self.note(error);
         error.about(what)
@@ -42,7 +42,7 @@ impl Postgres<'_> {
         self.session.batch("the connection", "").is_err_and(|error| error.is_lost())
     }
 
-    /// A fault that does not say whether the connection is still there.
+    /// Finds out, for a fault that does not say so, whether the connection is lost.
     pub(super) fn examined(&mut self, fault: Fault) -> Fault {
         if self.is_broken() {
             self.remedy = Some(Remedy::Reconnect);
@@ -50,8 +50,8 @@ impl Postgres<'_> {
         fault
     }
 
-    /// The connection broke while COMMIT was under way: asks the ledger what became of it. Inserting the same row waits
-    /// for the lost backend to end.
+    /// Asks the ledger what became of a COMMIT during which the connection broke. Inserting the same row waits for the
+    /// lost session to end.
     pub(super) fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
         let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
         let Some((table, load_id)) = self.claimed.clone() else {
@@ -90,7 +90,7 @@ impl Postgres<'_> {
         }
     }
 
-    /// Connects again and asks whether a claim is taken.
+    /// Connects again and asks whether the load id is in the ledger.
     fn ask(&mut self, claim: &str) -> Result<bool, Error> {
         self.session = Session::connect(&self.connection)?;
         let rows = self.session.rows("the ledger", claim)?;
@@ -102,7 +102,7 @@ impl Postgres<'_> {
     /// Makes another attempt possible: rolls back, or connects again.
     ///
     /// # Errors
-    /// The fault itself, where another attempt cannot help or has been made for long enough.
+    /// The fault itself, if another attempt cannot help or there have been attempts for long enough.
     pub(super) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
         let Some(mut remedy) = self.remedy.take() else { return Err(fault) };
         let mut unreachable: Option<String> = None;
@@ -118,7 +118,7 @@ impl Postgres<'_> {
             }
             self.retried = Some((since, times + 1));
             log::warn!("{}; trying again", unreachable.as_deref().unwrap_or(fault.message()));
-            // Half of it by chance, so that two who met do not meet again.
+            // Half of the pause is random, so that two loads that collided do not collide again.
             let longest = (50_u64 << times.min(7)).min(5000);
             thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
             self.feed = None;

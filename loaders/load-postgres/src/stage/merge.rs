@@ -1,4 +1,4 @@
-//! The rows of a stage with a key, brought into the target by `INSERT … ON CONFLICT`, counted, and looked after where a
+//! Moves the rows of a stage with a key into the target by `INSERT … ON CONFLICT`, counts them, and checks them where a
 //! trigger of the table could lose one.
 
 use etl_component::Fault;
@@ -10,7 +10,7 @@ use super::{MergeError, complete, insert, key_exprs, quoted, what};
 use crate::catalog::Table;
 use crate::plan::TablePlan;
 
-/// The rows of a stage, once for each key, on their way into the target.
+/// The rows of a stage, one for each key, on their way into the target.
 pub(super) struct Merge<'a> {
     pub(super) session: &'a mut Session,
     pub(super) plan: &'a TablePlan,
@@ -20,7 +20,7 @@ pub(super) struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    /// Into a table that was emptied.
+    /// Moves them into a table that was emptied before.
     pub(super) fn insert(
         &mut self,
         distinct: u64,
@@ -62,8 +62,8 @@ impl Merge<'_> {
         Ok(Counts { inserted, updated, unchanged, superseded: 0 })
     }
 
-    /// A partitioned table does not tell xmax: the keys that are new are inserted and kept first, then the others are
-    /// updated.
+    /// A partitioned table does not return xmax. So the rows whose keys are new are inserted first and their keys kept,
+    /// and then the other rows are updated.
     fn in_two_steps(&mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<(u64, u64), MergeError> {
         let (what, plan) = (what(self.plan), self.plan);
         let keys = plan.schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ");
@@ -105,7 +105,7 @@ impl Merge<'_> {
         Ok((inserted, self.session.count(&what, &update)?))
     }
 
-    /// How many rows are new, and how many were changed. A row that is new has no xmax: nobody has locked it.
+    /// Returns how many rows are new and how many were changed. A new row has no xmax: nobody has locked it.
     fn count(&self, insert: &str) -> Result<(u64, u64), MergeError> {
         let sql = format!(
             "WITH done AS ({insert} RETURNING old.xmax = 0 AS new)
@@ -116,11 +116,11 @@ impl Merge<'_> {
         Ok((number(0), number(1)))
     }
 
-    /// The same, and tells the positions of the new ones.
+    /// The same, and reports the positions of the new rows.
     fn tell(&mut self, insert: &str, new: &mut dyn FnMut(u64)) -> Result<(u64, u64), MergeError> {
         let keys: Vec<String> =
             self.plan.schema.key_names().map(|name| format!("old.{}", quote_ident(name))).collect();
-        // No column has the name of the row's position, so it can name what tells the new ones.
+        // No column has the name of the row's position, so that name is free for the flag of the new rows.
         let sql = format!(
             "WITH done AS ({insert} RETURNING {keys}, old.xmax = 0 AS {row})
              SELECT CASE WHEN old.{row} THEN s.{row} ELSE -1 END FROM done old JOIN {} s ON {} ORDER BY 1",
@@ -140,7 +140,7 @@ impl Merge<'_> {
         Ok((inserted, updated))
     }
 
-    /// Hands each position that is selected, one in a row, to `each`.
+    /// Hands each position that the query selects, one per row, to `each`.
     fn positions(&mut self, select: &str, each: impl FnMut(i64)) -> Result<(), MergeError> {
         let mut copy = self.session.copy_out(&what(self.plan), format!("COPY ({select}) TO STDOUT"));
         let mut integers = Integers { each, number: 0, negative: false };
@@ -150,7 +150,7 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// A row trigger may answer NULL, which drops the row and tells nobody.
+    /// A row trigger may return NULL, which silently drops the row.
     fn check_present(&self, distinct: u64) -> Result<(), MergeError> {
         let sql = format!(
             "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} old WHERE {})",
@@ -161,7 +161,7 @@ impl Merge<'_> {
         complete(self.plan, distinct, self.session.number(&what(self.plan), &sql)?)
     }
 
-    /// A row trigger may answer NULL to an update, too.
+    /// A row trigger may return NULL for an update, too.
     fn check_changed(&self, updated: u64) -> Result<(), MergeError> {
         let sql = format!(
             "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pg_temp.{CHANGES};
@@ -178,7 +178,7 @@ impl Merge<'_> {
     }
 }
 
-/// Reads integers, one in a line, from bytes that may be cut anywhere.
+/// Reads integers, one per line, from bytes that may be cut anywhere.
 struct Integers<F: FnMut(i64)> {
     each: F,
     number: i64,
@@ -200,10 +200,11 @@ impl<F: FnMut(i64)> Integers<F> {
     }
 }
 
-/// Counts the rows that are to be changed, where a trigger may keep one as it is. It ends with the merge.
+/// A sequence that counts the rows to change, for tables with a trigger that may keep one as it is. It is dropped after
+/// the merge.
 const CHANGES: &str = "etl_changes";
 
-/// That a row `old` has the key of the row `s` of the stage.
+/// The condition that a row `old` of the target has the key of the stage's row `s`.
 fn same_key(plan: &TablePlan) -> String {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
@@ -215,13 +216,13 @@ fn same_key(plan: &TablePlan) -> String {
     same.collect::<Vec<_>>().join(" AND ")
 }
 
-/// A row that would not change is not written. Rows are compared by their bytes: values that are equal may differ
-/// still, as 1.0 and 1.00, or the case of a citext, and not every type knows equality (chapter 9.24.6). Building the two
-/// rows takes time, so values of a few bytes are compared before.
+/// A row that would not change is not written. Rows are compared by their bytes: values that are equal may still
+/// differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an equality operator (chapter 9.24.6).
+/// Building the two rows takes time, so values of a few bytes are compared first.
 fn on_conflict(plan: &TablePlan) -> String {
     let keys: Vec<String> = plan.schema.key_names().map(quote_ident).collect();
     let keys = keys.join(", ");
-    // The stamp's columns, which are the last ones, do not make a row another one.
+    // The stamp's columns, which come last, do not make a row count as changed.
     let own = plan.schema.columns.len();
     let others = plan.details.fields.iter().enumerate();
     let others = others.filter(|(index, _)| !plan.schema.key.contains(index));

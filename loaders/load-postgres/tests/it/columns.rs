@@ -1,10 +1,10 @@
-//! A column of another type than the schema's: converted exactly, or refused before any row.
+//! Columns of another type than the schema's: values are converted exactly, or refused before any row.
 
 use etl_testkit::load::{counts, refused, sealed, strs};
 
 use crate::support::Place;
 
-/// Properties of a schema, a type of PostgreSQL, values in JSON, and what is then in the column.
+/// The properties of a schema, a type of PostgreSQL, values in JSON, and what the column then has.
 const CONVERTED: &[(&str, &str, &[&str], &[&str])] = &[
     (r#"{"type":"integer"}"#, "smallint", &["-32768", "7.0"], &["-32768", "7"]),
     (r#"{"type":"integer"}"#, "double precision", &["9007199254740992"], &["9.007199254740992e+15"]),
@@ -135,7 +135,7 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
             "{}",
             ran.last_error_line()
         );
-        // And set aside where that is allowed.
+        // It is set aside where that is allowed.
         let ran =
             place.load("--schema t.json --rejects r.ndjson --max-rejects 1", format!("{{\"v\":{value}}}\n"));
         assert_eq!(counts(&ran), [1, 0, 0, 0, 0, 1]);
@@ -222,7 +222,7 @@ fn other_pairs_are_refused_before_any_row() {
     for (property, ty, said) in cases {
         place.write("t.json", format!(r#"{{"properties":{{"v":{property}}}}}"#));
         place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
-        // Nothing was read yet.
+        // Nothing has been read yet.
         let ran = place.loader("--schema t.json").stdin_open().spawn().wait();
         refused(&ran, 78, &format!("t: column v {said}"));
     }

@@ -1,4 +1,4 @@
-//! A lost COMMIT is settled by the ledger; what the server or the network breaks is tried again where that is possible.
+//! The ledger settles a lost COMMIT; what the server or the network breaks is retried where that is possible.
 
 use etl_testkit::load::{counts, many, refused};
 use etl_testkit::postgres::{Options, Server};
@@ -13,7 +13,7 @@ fn place(proxy: &Proxy) -> Place {
     Place::new().with_tables().through(proxy.addr())
 }
 
-/// The ledger is there, so that the one COMMIT is that of the load.
+/// The ledger exists already, so that the only COMMIT is that of the load.
 fn with_ledger(proxy: &Proxy) -> Place {
     let place = place(proxy);
     place.load("--schema events.json --load-id first", events("first", [0])).ok();
@@ -64,7 +64,7 @@ fn a_commit_that_never_arrived_is_done_again() {
         ran.stderr.contains("the connection was lost during COMMIT, and nothing was committed; trying again")
     );
     assert_eq!(place.rows(ROWS), ["1", "2"]);
-    // What is longer than what is held back cannot be given again.
+    // A load longer than what is held back cannot be replayed.
     let long = many("b", 90_000);
     proxy.at_commit(AtCommit::CutBefore, 1);
     let args = "--schema events.json --load-id tuesday";
@@ -120,7 +120,7 @@ fn a_signal_during_commit_waits_for_its_answer() {
 #[test]
 fn a_connection_cut_at_any_byte_leaves_one_copy() {
     let server = Server::shared();
-    // How many bytes a whole load takes in both directions.
+    // How many bytes a whole load sends in each direction.
     let whole = Proxy::start(server.addr());
     let reference = with_ledger(&whole);
     let stream = items("a", &[(1, "one"), (2, "two"), (1, "uno")]);
@@ -133,7 +133,7 @@ fn a_connection_cut_at_any_byte_leaves_one_copy() {
             let connection = proxy.connections() + 1;
             proxy.cut(connection, direction, step * size / 24, ending);
             let ran = place.load("--schema items.json --load-id x", &stream);
-            // Before the first answer it is not known that this is a server that will come back.
+            // Before the first reply, nobody knows that this is a server that will come back.
             if ran.code == 75 {
                 place.wait_for_end();
                 place.load("--schema items.json --load-id x", &stream).ok();
@@ -155,7 +155,7 @@ fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
     let place = Place::new().with_tables();
     let terminate =
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {}", place.sessions());
-    // Held back: nothing is in the transaction yet.
+    // Held back: the transaction is still empty.
     let stream = many("a", 90_000);
     let mut running = place.waiting(EVENTS, &stream[..1 << 20]);
     place.sql(&terminate);
@@ -166,12 +166,12 @@ fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
     let running = place.waiting(EVENTS, &short);
     place.sql(&terminate);
     assert_eq!(counts(&running.finish())[1], 2);
-    // In the middle of what is too long to be given again.
+    // In the middle of a load that is too long to be replayed.
     let args = "--schema events.json --load-id tuesday";
     let mut running = place.waiting(args, &stream[..9 << 20]);
     place.wait_for_transaction();
     place.sql(&terminate);
-    // It may notice at any of these.
+    // It may notice at any of these points.
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| running.write(&stream[9 << 20..])));
     let ran = running.finish();
     refused(&ran, 75, "table");
@@ -188,7 +188,7 @@ fn a_server_that_restarts_is_waited_for() {
     server.restart();
     assert_eq!(counts(&running.finish())[1], 2);
     assert_eq!(place.rows(ROWS), ["1", "2"]);
-    // A crash in the middle of a long load: nothing of it is there.
+    // A crash in the middle of a long load: none of it is in the table.
     let stream = many("b", 90_000);
     let args = "--schema events.json --load-id tuesday";
     let running = place.waiting(args, &stream[..9 << 20]);

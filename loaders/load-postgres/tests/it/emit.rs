@@ -1,4 +1,4 @@
-//! What is printed: receipts, the records passed on, or those that are new.
+//! What is printed: receipts, all records, or only those that are new.
 
 use etl_testkit::load::{counts, printed, receipts, refused, sealed};
 
@@ -33,7 +33,7 @@ fn new_records_are_passed_on_once() {
         let stream = items(mode, &[(id(1), "x"), (id(3), "c"), (id(2), "b"), (id(3), "d")]);
         let ran = place.load(&format!("--schema items.json --mode {mode} --emit new"), &stream);
         let lines = ran.ok().lines();
-        // Of a key that comes twice, the one that is in the table.
+        // If a key comes twice, the record that is in the table.
         let expected = match mode {
             "ignore" => vec![r#"{"id":3,"name":"c"}"#, r#"{"id":2,"name":"b"}"#],
             _ => vec![r#"{"id":102,"name":"b"}"#, r#"{"id":103,"name":"d"}"#],
@@ -129,7 +129,7 @@ fn an_endless_input_becomes_many_loads() {
     let records: Vec<u64> = printed(&ran.stdout).iter().filter_map(|line| line["records"].as_u64()).collect();
     assert_eq!(records, [2, 2, 1]);
     assert!(ran.stderr.ends_with("5 records in 3 loads\n"), "{}", ran.stderr);
-    // And after so much time, although nothing more comes.
+    // The same after this much time, although nothing more comes.
     let mut running = place.loader("--schema events.json --commit-interval 200ms").stdin_open().spawn();
     running.write(events("timed", [6]));
     place.space.wait_until("SELECT count(*) FROM events", "6");

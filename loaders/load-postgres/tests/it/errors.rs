@@ -12,7 +12,7 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
         "t.json",
         r#"{"properties":{"id":{"type":"integer"},"kind":{"type":"string"}},"required":["id"]}"#,
     );
-    // Blank lines, states and rejected records are lines of the input, but no rows of the COPY.
+    // Blank lines, states and rejected records are lines of the input, but not rows of the COPY.
     let lines = ["{\"id\":1}", "", "{\"id\":\"x\"}", "{\"id\":2}", "{\"id\":100}"];
     place.write("in.ndjson", plain(&lines));
     let ran = place.loader("--schema t.json --input in.ndjson --rejects r --max-rejects 1").run();
@@ -22,7 +22,7 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
     {
         assert!(ran.last_error_line().contains(said), "{said}: {}", ran.last_error_line());
     }
-    // And after the COPY was sent in many parts.
+    // The same after the COPY was sent in many parts.
     let mut lines: Vec<String> = (0..200_000).map(|n| format!("{{\"id\":{}}}", -n)).collect();
     lines[150_000] = "{\"id\":-7}".to_owned();
     let stream = sealed("long", &strs(&lines));
@@ -47,7 +47,7 @@ fn a_refused_row_ends_a_long_load_before_its_end() {
         "--schema events.json",
         many("long", 1).split_inclusive(|b| *b == b'\n').take(2).collect::<Vec<_>>().concat(),
     );
-    // The first record is refused, which is noticed some 64 MiB later, however much is still to come.
+    // The first record is refused, which shows after about 64 MiB, however much is still to come.
     let more = format!("{{\"n\":1,\"text\":\"{}\"}}\n", "x".repeat(1000)).repeat(1000);
     let writes = std::panic::AssertUnwindSafe(|| (0..512).for_each(|_| running.write(&more)));
     assert!(std::panic::catch_unwind(writes).is_err(), "it read 512 MB of a load that had failed");
@@ -122,7 +122,8 @@ fn a_trigger_that_keeps_rows_as_they_are_is_told() {
         }
         let all = "SELECT * FROM items ORDER BY id";
         assert_eq!(place.rows(all), ["1|one", "2|two", "3|three"]);
-        // What it does not keep is changed, and what it need not keep is no failure; also in many loads.
+        // A row that the trigger lets change is changed, and one that it need not keep is not a failure; also in many
+        // loads.
         let stream = [items("b", &[(1, "one"), (2, "Y")]), items("c", &[(1, "one"), (3, "Z")])].concat();
         let ran = place.load("--schema items.json --commit-every 1 --emit none", stream);
         assert!(ran.ok().stderr.contains("4 records in 2 loads"), "{}", ran.stderr);
@@ -188,7 +189,7 @@ fn what_is_not_there_is_configuration() {
 #[test]
 fn credentials_are_checked_before_anything_is_read() {
     let place = Place::new();
-    // Stdin stays open: it is not waited for.
+    // Stdin stays open: the loader does not wait for it to close.
     let running = place.loader("--schema events.json").env("PGPASSWORD", "wrong").stdin_open().spawn();
     let ran = running.wait();
     refused(&ran, 77, "password authentication failed for user \"postgres\"");
@@ -212,7 +213,7 @@ fn a_statement_that_is_cancelled_may_be_run_again() {
     );
     place.space.wait_until(&waits, "t");
     refused(&running.finish(), 75, "canceling statement due to user request");
-    // A timeout of the role does not count for a load, only locks for creating something have one.
+    // The role's timeouts do not count in a load; only locks for creating something have a timeout.
     let mut place = place;
     let options =
         format!("-c search_path={} -c statement_timeout=1500 -c lock_timeout=1500", place.space.schema());

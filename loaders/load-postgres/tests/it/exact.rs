@@ -1,4 +1,4 @@
-//! Texts that are read here instead of by the server: the same value, or a refusal, never another value.
+//! Texts that the loader reads instead of the server: the same value or a refusal, never another value.
 
 use etl_testkit::load::{sealed, strs};
 
@@ -9,7 +9,7 @@ const TRY_CAST: &str = "CREATE FUNCTION try_cast(text, type text) RETURNS text L
     BEGIN EXECUTE format('SELECT CAST(%L AS %s)::text', $1, type) INTO result; RETURN result;
     EXCEPTION WHEN OTHERS THEN RETURN 'error: ' || SQLERRM; END $$";
 
-/// Texts for each type, some of which are none of it; `*` stands for those of any type.
+/// Texts for each type, some of which are invalid for it; `*` marks those to try with every type.
 const TEXTS: &[(&str, &[&str])] = &[
     (
         "*",
@@ -256,7 +256,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("bool", &["true", "false", "t", "yes", "on", "1", "TRUE"]),
 ];
 
-/// Raw numbers in JSON, bound for each of some types.
+/// Raw JSON numbers, each to be loaded into several types.
 const NUMBERS: &[&str] = &[
     "0",
     "-0",
@@ -302,7 +302,7 @@ fn a_number_is_read_as_the_server_reads_it_or_refused() {
     }
 }
 
-/// Loads the values, and compares those that were taken with casts of the same text.
+/// Loads the values, and compares those that were accepted with casts of the same text.
 fn compare(place: &Place, ty: &str, schema: &str, values: &[String]) {
     place.sql(&format!(
         "DROP TABLE IF EXISTS v, given; CREATE TABLE v (id int, v {ty}); CREATE TABLE given (id int, v text)"
@@ -320,7 +320,7 @@ fn compare(place: &Place, ty: &str, schema: &str, values: &[String]) {
         let sql = "INSERT INTO given SELECT $1, $2::text::json ->> 'v'";
         session.execute(sql, &[&(id as i32), line]).expect("it is JSON");
     }
-    // 1.0 is an integer in JSON Schema; the server asks for 1 then.
+    // In JSON Schema 1.0 is an integer; the server is asked for 1 instead.
     let cast = format!(
         "try_cast(CASE WHEN given.v ~ '[.eE]' AND '{schema}' = 'integer' THEN trunc(given.v::numeric)::text
          ELSE given.v END, '{ty}')"

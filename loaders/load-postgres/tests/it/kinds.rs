@@ -1,4 +1,4 @@
-//! Targets that are no plain table: they work, or are refused with the reason.
+//! Targets that are not plain tables: they work, or are refused with a reason.
 
 use etl_testkit::load::{counts, refused};
 use etl_testkit::postgres::Server;
@@ -125,7 +125,7 @@ fn a_table_that_changes_just_before_the_load_is_planned_again() {
     place.sql("CREATE TABLE events (n bigint NOT NULL, text varchar(9))");
     place.load("--schema events.json", events("first", [])).ok();
     let mut running = place.waiting("--schema events.json", &events("a", [1, 70_000])[..40]);
-    // What was a bigint is too narrow now; the bytes of the plan would be wrong.
+    // The column was a bigint and is narrower now; the bytes of the plan would be wrong.
     place.sql("ALTER TABLE events ALTER n TYPE smallint");
     running.write(&events("a", [1, 70_000])[40..]);
     let ran = running.finish();

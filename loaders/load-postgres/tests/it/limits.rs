@@ -1,4 +1,4 @@
-//! Extremes of values, of rows and of tables.
+//! Extreme values, rows and tables.
 
 use etl_testkit::load::{counts, refused, sealed};
 
@@ -44,7 +44,7 @@ fn extreme_values_are_kept() {
         refused(&ran, 3, said);
         assert!(ran.last_error_line().starts_with("line 3 (byte "), "{}", ran.last_error_line());
     }
-    // What is left to the server is refused there, and named here.
+    // What is left to the server is refused by the server, and named in the message.
     let ran = place.load("--table t", sealed("b", &["{\"id\":5}", r#"{"id":6,"j":1e200000}"#]));
     refused(&ran, 3, "line 3: table");
 }

@@ -1,4 +1,4 @@
-//! Memory stays flat whatever the input's size.
+//! Memory use stays flat, whatever the size of the input.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
     for mode in ["append", "upsert"] {
         let place = Place::new();
         place.sql("CREATE TABLE load (id int PRIMARY KEY, at timestamptz, x float8, text text, long text)");
-        // A reader that takes no receipt keeps the process there after its commit.
+        // A reader that does not take the receipt keeps the process alive after its commit.
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
         let loader = place.loader(&format!("--table load --mode {mode}")).stdout_to(writer).stdin_open();

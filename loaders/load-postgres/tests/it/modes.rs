@@ -1,4 +1,4 @@
-//! How records meet the rows that are there.
+//! What the modes do with rows that exist already.
 
 use etl_testkit::load::{counts, plain, receipts, refused, sealed};
 

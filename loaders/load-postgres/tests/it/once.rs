@@ -1,4 +1,4 @@
-//! One load id, or one segment, is loaded once.
+//! A load id, or a segment, is loaded only once.
 
 use etl_testkit::load::{counts, many, plain, receipts, refused};
 use etl_testkit::run::Signal;
@@ -88,7 +88,7 @@ fn first_loads_at_once_all_succeed() {
         let inserted: u64 = running.into_iter().map(|running| counts(&running.finish())[1]).sum();
         assert_eq!((inserted, place.count(&format!("SELECT count(*) FROM t{round}"))), (3, 3));
     }
-    // Of different tables, which share nothing but the ledger that is created.
+    // Into different tables, which share only the ledger that is created.
     let place = Place::new();
     let running: Vec<_> = (0..4)
         .map(|n| {

@@ -1,4 +1,4 @@
-//! What a role needs, as docs/postgres.md grants it, and what it is told when something is missing.
+//! What a role needs, as docs/postgres.md grants it, and the message when something is missing.
 
 use etl_testkit::load::{counts, refused};
 use etl_testkit::postgres::Role;
@@ -94,7 +94,7 @@ fn a_ledger_that_cannot_be_created_is_told_with_its_statements() {
         77,
         &format!("role {} may not create the ledger {schema}.etl_load; run as its owner: ", role.name()),
     );
-    // What it says can be run as it stands.
+    // The statement in the message can be run as it stands.
     let (_, statements) = ran.last_error_line().split_once("run as its owner: ").expect("the statements");
     place.sql(statements);
     assert_eq!(counts(&load(&place, &role, "--schema items.json", "a"))[1], 1);
@@ -106,7 +106,7 @@ fn a_ledger_that_cannot_be_created_is_told_with_its_statements() {
     );
     place.sql(&format!("GRANT CREATE ON SCHEMA {schema} TO {}", role.name()));
     assert_eq!(counts(&load(&place, &role, "--create --schema items.json --table more", "b"))[1], 1);
-    // Whoever does not own a table cannot change it.
+    // Only its owner can change a table.
     place.sql("ALTER TABLE items DROP COLUMN name");
     refused(
         &load(&place, &role, "--schema items.json --evolve add-columns", "c"),

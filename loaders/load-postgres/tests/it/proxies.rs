@@ -1,4 +1,4 @@
-//! Through pgbouncer in transaction mode: nothing of a session is relied on.
+//! Loads through pgbouncer in transaction mode: the loader does not rely on session state.
 
 use etl_testkit::load::{counts, many, refused};
 use etl_testkit::pgbouncer::Bouncer;
@@ -7,7 +7,7 @@ use etl_testkit::run::Signal;
 
 use crate::support::{Place, events, items};
 
-/// A database of its own, for without PGOPTIONS there is only the schema public.
+/// A space with a database of its own, because without PGOPTIONS only the schema public can be used.
 fn place(bouncer: &Bouncer) -> Place {
     let mut place = Place::of(Server::shared().database()).with_tables();
     let env = bouncer.env(&place.space);
@@ -25,7 +25,7 @@ fn all_modes_work_one_after_the_other_and_at_once() {
         assert_eq!(counts(&ran)[0], 2, "{mode}");
     }
     assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["4|replace", "14|x"]);
-    // More clients than connections of the pool, each with statements that have names.
+    // More clients than the pool has connections, each with named statements.
     let running: Vec<_> = (0..8)
         .map(|n| {
             place.loader("--schema events.json --emit none").stdin(events(&format!("s{n}"), [n])).spawn()

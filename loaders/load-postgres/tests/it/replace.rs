@@ -1,4 +1,4 @@
-//! A replacement is whole or not there, for whoever looks.
+//! Whoever looks sees a replacement either whole or not at all.
 
 use etl_testkit::load::{counts, many, refused, sealed};
 
@@ -43,7 +43,7 @@ fn of_two_replacements_at_once_one_is_left() {
         let left = place.rows("SELECT count(*), count(DISTINCT n % 2) FROM events");
         assert_eq!(left, ["500|1"]);
     }
-    // The second waits for the first, whatever isolation the sessions have by default.
+    // The second waits for the first, whatever the default isolation level of the sessions.
     let mut place = Place::new().with_tables();
     let options =
         format!("-c search_path={} -c default_transaction_isolation=serializable", place.space.schema());

@@ -61,7 +61,7 @@ fn a_signal_ends_a_load_that_waits_for_a_lock() {
     place.space.wait_until(&waits, "1");
     running.kill(Signal::TERM);
     running.finish().fails(143);
-    // The server does not go on waiting for a client that is gone.
+    // The server stops waiting for a client that is gone.
     place.wait_for_end();
     holder.batch_execute("ROLLBACK").expect("it is ours");
     assert_eq!(counts(&place.load("--schema events.json", events("a", [1])))[1], 1);

@@ -8,14 +8,14 @@ use etl_testkit::run::{Cmd, Folder, Ran, Running};
 
 pub(crate) use etl_testkit::load::events;
 
-/// The events in their order.
+/// The events in order.
 pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
 
 /// A place of a test's own: a schema of the server, and a folder with `items.json` and `events.json`.
 pub(crate) struct Place {
     pub(crate) space: Space,
     folder: Folder,
-    /// What the loader finds in its environment.
+    /// The loader's environment.
     pub(crate) env: Vec<(String, String)>,
 }
 
@@ -54,7 +54,7 @@ impl Place {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The loader with these arguments, separated by blanks.
+    /// The loader with these arguments, separated by spaces.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-postgres")).in_folder(self.folder.path(""));
         self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).words(args)
@@ -65,7 +65,7 @@ impl Place {
         self.loader(args).stdin(stream).run()
     }
 
-    /// A load that was given all of this through a pipe, has read it, and waits for more.
+    /// A load that has read all of this from a pipe and is waiting for more.
     pub(crate) fn waiting(&self, args: &str, stream: impl AsRef<[u8]>) -> Running {
         self.loader(args).waiting(stream)
     }
@@ -84,14 +84,14 @@ impl Place {
         self.space.count(sql)
     }
 
-    /// Makes `events` and `items`, as `--create` does.
+    /// Creates `events` and `items`, as `--create` does.
     pub(crate) fn with_tables(self) -> Place {
         self.sql("CREATE TABLE events (n bigint NOT NULL, text text)");
         self.sql("CREATE TABLE items (id bigint PRIMARY KEY, name text)");
         self
     }
 
-    /// A condition on `pg_stat_activity` that the loader's sessions meet.
+    /// A condition that selects the loader's sessions in `pg_stat_activity`.
     pub(crate) fn sessions(&self) -> String {
         format!("application_name = '{}.{}'", self.space.database(), self.space.schema())
     }
@@ -106,7 +106,7 @@ impl Place {
         self.space.wait_until(&query, "t");
     }
 
-    /// Waits until the loader has no session any more: what it did not commit is rolled back.
+    /// Waits until the loader no longer has a session: then everything that it did not commit is rolled back.
     #[track_caller]
     pub(crate) fn wait_for_end(&self) {
         let query = format!("SELECT count(*) FROM pg_stat_activity WHERE {}", self.sessions());
@@ -114,7 +114,7 @@ impl Place {
     }
 }
 
-/// A sealed segment of items, each an id and a name.
+/// A sealed segment of items, each with an id and a name.
 pub(crate) fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
     let lines: Vec<String> =
         rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();

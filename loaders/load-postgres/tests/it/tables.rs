@@ -1,4 +1,4 @@
-//! Creating tables, adding columns, and the table's own columns as schema.
+//! Creating tables, adding columns, and the table's own columns as the schema.
 
 use etl_testkit::load::{counts, refused, sealed, sealed_as};
 
@@ -190,7 +190,7 @@ fn plan_touches_nothing() {
         place.count(&format!("SELECT count(*) FROM pg_tables WHERE schemaname = '{}'", place.space.schema())),
         0
     );
-    // Its statements can be run as they stand.
+    // The statements that it prints can be run as they stand.
     place.sql(text);
     assert_eq!(counts(&place.load("", sealed_as("openweather.current", "a", &[])))[0], 0);
     let ran = place.load("--plan", &stream);

@@ -1,4 +1,4 @@
-//! Every type with an encoder, in one table: what is loaded is what the server makes of the same JSON.
+//! Every type that has an encoder, in one table: what is loaded is what the server makes of the same JSON.
 
 use etl_testkit::load::{counts, sealed, strs};
 use etl_testkit::postgres::Server;
@@ -35,7 +35,7 @@ const COLUMNS: [(&str, &str); 27] = [
     ("c_xml", "xml"),
 ];
 
-/// A value in JSON for a type.
+/// A JSON value for a type.
 fn value(random: &mut fastrand::Rng, ty: &str) -> String {
     let digits = |random: &mut fastrand::Rng, most: usize| -> String {
         let count = random.usize(1..=most);
@@ -159,7 +159,7 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
                 (_, Some(element)) => {
                     let elements = (0..random.usize(..4)).map(|_| match random.u8(..5) {
                         0 => "null".to_owned(),
-                        // In an array of JSON json_to_record takes strings for JSON and arrays for dimensions.
+                        // In an array of JSON, json_to_record takes strings for JSON and arrays for dimensions.
                         _ if element.starts_with("json") => {
                             ["{\"a\":[1]}", "12.50", "true"][random.usize(..3)].to_owned()
                         }
@@ -175,7 +175,7 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
     }
     let stream = sealed("all", &strs(&lines));
     assert_eq!(counts(&place.load("--table loaded", &stream)), [400, 400, 0, 0, 0, 0]);
-    // The same lines, as the server reads JSON; arrays of nothing but what json_to_record knows.
+    // The same lines, as the server reads JSON; arrays only of the types that json_to_record knows.
     let mut session = place.space.connect();
     let insert = session.prepare("INSERT INTO lines SELECT $1::text::json").expect("it is a statement");
     for line in &lines {
@@ -186,7 +186,7 @@ fn what_is_loaded_is_what_the_server_makes_of_it() {
         "CREATE TABLE expected AS SELECT r.*, decode(line ->> 'bytes', 'base64') AS bytes
          FROM lines, json_to_record(line) AS r(id int, {list})"
     ));
-    // json_to_record writes strings anew for json, which keeps what it is given.
+    // For json, json_to_record writes strings anew, while the loader keeps them as they are.
     place.sql(
         "UPDATE expected SET c_json = nullif((line -> 'c_json')::text, 'null')::json FROM lines
          WHERE (line ->> 'id')::int = id",
