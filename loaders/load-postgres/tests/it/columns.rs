@@ -2,7 +2,7 @@
 
 use etl_testkit::load::{counts, refused, sealed, strs};
 
-use crate::support::Place;
+use crate::support::PostgresFolder;
 
 /// The properties of a schema, a type of PostgreSQL, values in JSON, and what the column then has.
 const CONVERTED: &[(&str, &str, &[&str], &[&str])] = &[
@@ -64,7 +64,7 @@ const CONVERTED: &[(&str, &str, &[&str], &[&str])] = &[
 
 #[test]
 fn lossless_conversions_are_applied() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for (index, (property, ty, values, expected)) in CONVERTED.iter().enumerate() {
         place.write("t.json", format!(r#"{{"properties":{{"v":{property}}}}}"#));
         place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
@@ -124,7 +124,7 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
             "element 1 is out of the range",
         ),
     ];
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for (property, ty, value, said) in cases {
         place.write("t.json", format!(r#"{{"properties":{{"v":{property}}}}}"#));
         place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
@@ -149,7 +149,7 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
 
 #[test]
 fn a_length_in_bytes_is_refused() {
-    let mut place = Place::new();
+    let mut place = PostgresFolder::new();
     let name = format!("{}_bytes", place.space.schema());
     let options = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
     place.sql(&format!("CREATE DATABASE {name} {options}"));
@@ -177,7 +177,7 @@ fn what_the_server_reads_is_never_cut() {
         ("timetz(0)", "10:00:00.6+00", "is time(0) with time zone, which does not keep 1 of the values"),
         ("name", &"n".repeat(64), "identifier too long"),
     ];
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE DOMAIN whole AS interval(0)");
     place.write("t.json", r#"{"properties":{"v":{"type":"string"}}}"#);
     for (ty, value, said) in cases {
@@ -218,7 +218,7 @@ fn other_pairs_are_refused_before_any_row() {
             "is real[], which does not store double precision[]",
         ),
     ];
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for (property, ty, said) in cases {
         place.write("t.json", format!(r#"{{"properties":{{"v":{property}}}}}"#));
         place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));

@@ -5,16 +5,16 @@ use etl_testkit::postgres::{Options, Server};
 use etl_testkit::proxy::{AtCommit, Direction, Ending, Proxy};
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, ROWS, events, items};
+use crate::support::{PostgresFolder, ROWS, events, items};
 
 const EVENTS: &str = "--schema events.json --load-id monday";
 
-fn place(proxy: &Proxy) -> Place {
-    Place::new().with_tables().through(proxy.addr())
+fn place(proxy: &Proxy) -> PostgresFolder {
+    PostgresFolder::new().with_tables().through(proxy.addr())
 }
 
 /// The ledger exists already, so that the only COMMIT is that of the load.
-fn with_ledger(proxy: &Proxy) -> Place {
+fn with_ledger(proxy: &Proxy) -> PostgresFolder {
     let place = place(proxy);
     place.load("--schema events.json --load-id first", events("first", [0])).ok();
     place.sql("DELETE FROM events");
@@ -152,7 +152,7 @@ fn a_connection_cut_at_any_byte_leaves_one_copy() {
 
 #[test]
 fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let terminate =
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {}", place.sessions());
     // Held back: the transaction is still empty.
@@ -183,7 +183,7 @@ fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
 #[test]
 fn a_server_that_restarts_is_waited_for() {
     let server = Server::start(Options::default());
-    let place = Place::of(server.space()).with_tables();
+    let place = PostgresFolder::of(server.space()).with_tables();
     let running = place.waiting(EVENTS, events("a", [1, 2]));
     server.restart();
     assert_eq!(counts(&running.finish())[1], 2);
@@ -202,7 +202,7 @@ fn a_server_that_restarts_is_waited_for() {
 
 #[test]
 fn loads_that_lock_each_other_are_tried_again() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("CREATE TABLE other AS SELECT 1 AS id; INSERT INTO items VALUES (1, 'old')");
     // The loader locks the item, waits for the gate, and then for `other`; a session locks `other` and then the item.
     let gate = fastrand::i64(..);
@@ -248,7 +248,7 @@ fn loads_that_lock_each_other_are_tried_again() {
 
 #[test]
 fn what_is_told_to_be_committed_is_on_disk_and_watched() {
-    let place = Place::of(Server::shared().database());
+    let place = PostgresFolder::of(Server::shared().database());
     let database = place.space.database().to_owned();
     place.sql(&format!("ALTER DATABASE {database} SET synchronous_commit = off"));
     place.sql(

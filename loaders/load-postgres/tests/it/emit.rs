@@ -2,11 +2,11 @@
 
 use etl_testkit::load::{counts, printed, receipts, refused, sealed};
 
-use crate::support::{Place, events, items};
+use crate::support::{PostgresFolder, events, items};
 
 #[test]
 fn a_receipt_has_every_field() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let stream =
         sealed("a", &["{\"id\":1}", "{\"id\":\"x\"}", "{\"id\":1,\"name\":\"b\"}", "state {\"cursor\":7}"]);
     let ran = place.load("--schema items.json --pipeline p --rejects r --max-rejects 1", &stream);
@@ -25,7 +25,7 @@ fn a_receipt_has_every_field() {
 
 #[test]
 fn new_records_are_passed_on_once() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO items VALUES (1, 'old')");
     for mode in ["ignore", "upsert"] {
         let id = |n: i64| if mode == "ignore" { n } else { n + 100 };
@@ -52,7 +52,7 @@ fn new_records_are_passed_on_once() {
 
 #[test]
 fn columns_may_have_the_names_of_what_the_statements_use() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let names = ["new", "old", "s", "etl_row", "done", "excluded", "keys"];
     let properties = names.map(|name| format!("\"{name}\":{{\"type\":\"integer\"}}")).join(",");
     place.write(
@@ -80,7 +80,7 @@ fn columns_may_have_the_names_of_what_the_statements_use() {
 
 #[test]
 fn many_new_records_wait_on_disk() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO items SELECT n * 3, 'old' FROM generate_series(0, 39999) n");
     let name = "n".repeat(100);
     let rows: Vec<(i64, &str)> = (0..120_000).map(|id| (id, name.as_str())).collect();
@@ -96,7 +96,7 @@ fn many_new_records_wait_on_disk() {
 
 #[test]
 fn records_are_passed_on_and_end_only_after_the_commit() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let ran = place.load("--schema events.json --emit records", events("a", [1, 2]));
     let lines = ran.ok().lines();
     assert_eq!(lines[1..3], [r#"{"n":1}"#, r#"{"n":2}"#]);
@@ -109,7 +109,7 @@ fn records_are_passed_on_and_end_only_after_the_commit() {
 
 #[test]
 fn an_endless_input_becomes_many_loads() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let mut running =
         place.loader("--create --schema events.json --commit-every 2 --pipeline p").stdin_open().spawn();
     running.write("{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");

@@ -2,11 +2,11 @@
 
 use etl_testkit::load::{counts, many, plain, refused, sealed, strs};
 
-use crate::support::{Place, events, items};
+use crate::support::{PostgresFolder, events, items};
 
 #[test]
 fn a_row_that_the_server_refuses_is_named_by_its_line() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE t (id int PRIMARY KEY CHECK (id < 100), kind text)");
     place.write(
         "t.json",
@@ -32,7 +32,7 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
 
 #[test]
 fn a_line_is_named_whatever_the_table_is_called() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE \"COPY t, line 7\" (n bigint CHECK (n < 9), text text)");
     let mut cmd = place.loader("--schema events.json").stdin(events("a", [1, 2, 10]));
     cmd = cmd.args(["--table", "COPY t, line 7"]);
@@ -41,7 +41,7 @@ fn a_line_is_named_whatever_the_table_is_called() {
 
 #[test]
 fn a_refused_row_ends_a_long_load_before_its_end() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE events (n bigint CHECK (n > 0), text text)");
     let mut running = place.waiting(
         "--schema events.json",
@@ -56,7 +56,7 @@ fn a_refused_row_ends_a_long_load_before_its_end() {
 
 #[test]
 fn constraints_of_other_kinds_fail_the_load() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE items (id bigint PRIMARY KEY, name text UNIQUE)");
     place.sql("CREATE TABLE children (id bigint, name text, FOREIGN KEY (id) REFERENCES parents)");
     let rows = items("a", &[(1, "same"), (2, "same")]);
@@ -78,7 +78,7 @@ fn constraints_of_other_kinds_fail_the_load() {
 
 #[test]
 fn a_trigger_that_keeps_rows_out_is_told() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql(
         "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS
            $$ BEGIN IF to_jsonb(new) ->> TG_ARGV[0] = '2' THEN RETURN NULL; END IF; RETURN new; END $$;
@@ -99,7 +99,7 @@ fn a_trigger_that_keeps_rows_out_is_told() {
 #[test]
 fn a_trigger_that_keeps_rows_as_they_are_is_told() {
     for partitioned in [false, true] {
-        let place = Place::new();
+        let place = PostgresFolder::new();
         let parts = if partitioned {
             " PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF items FOR VALUES FROM (0) TO (9)"
         } else {
@@ -133,7 +133,7 @@ fn a_trigger_that_keeps_rows_as_they_are_is_told() {
 
 #[test]
 fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.load("--schema events.json", events("first", [])).ok();
     place.sql(
         "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -146,7 +146,7 @@ fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
 
 #[test]
 fn a_stamp_that_does_not_fit_is_no_fault_of_the_records() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql(
         "CREATE TABLE events (n bigint, text text, _etl_load_id varchar(5), _etl_loaded_at timestamptz)",
     );
@@ -159,7 +159,7 @@ fn a_stamp_that_does_not_fit_is_no_fault_of_the_records() {
 
 #[test]
 fn what_is_not_there_is_configuration() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let load = |args: &str| place.load(args, events("a", [1]));
     refused(&load("--schema events.json"), 78, "events does not exist (--create creates it)");
     refused(&load("--table events"), 78, "events does not exist, and no --schema says what to create");
@@ -188,7 +188,7 @@ fn what_is_not_there_is_configuration() {
 
 #[test]
 fn credentials_are_checked_before_anything_is_read() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     // Stdin stays open: the loader does not wait for it to close.
     let running = place.loader("--schema events.json").env("PGPASSWORD", "wrong").stdin_open().spawn();
     let ran = running.wait();
@@ -203,7 +203,7 @@ fn credentials_are_checked_before_anything_is_read() {
 
 #[test]
 fn a_statement_that_is_cancelled_may_be_run_again() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let mut holder = place.space.connect();
     holder.batch_execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE").expect("nobody has it");
     let running = place.loader("--schema events.json").stdin(events("a", [1])).spawn();

@@ -2,7 +2,7 @@
 
 use etl_testkit::load::{sealed, strs};
 
-use crate::support::Place;
+use crate::support::PostgresFolder;
 
 const TRY_CAST: &str = "CREATE FUNCTION try_cast(text, type text) RETURNS text LANGUAGE plpgsql AS $$
     DECLARE result text;
@@ -282,7 +282,7 @@ const NUMBERS: &[&str] = &[
 
 #[test]
 fn a_text_is_read_as_the_server_reads_it_or_refused() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql(TRY_CAST);
     let any = TEXTS[0].1;
     for (ty, texts) in &TEXTS[1..] {
@@ -294,7 +294,7 @@ fn a_text_is_read_as_the_server_reads_it_or_refused() {
 
 #[test]
 fn a_number_is_read_as_the_server_reads_it_or_refused() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql(TRY_CAST);
     for ty in ["int2", "int4", "int8", "float8", "numeric", "text"] {
         let schema = if ty.starts_with("int") { "integer" } else { "number" };
@@ -303,7 +303,7 @@ fn a_number_is_read_as_the_server_reads_it_or_refused() {
 }
 
 /// Loads the values, and compares those that were accepted with casts of the same text.
-fn compare(place: &Place, ty: &str, schema: &str, values: &[String]) {
+fn compare(place: &PostgresFolder, ty: &str, schema: &str, values: &[String]) {
     place.sql(&format!(
         "DROP TABLE IF EXISTS v, given; CREATE TABLE v (id int, v {ty}); CREATE TABLE given (id int, v text)"
     ));

@@ -3,12 +3,12 @@
 use etl_testkit::load::{counts, refused};
 use etl_testkit::postgres::Server;
 
-use crate::support::{Place, ROWS, events, items};
+use crate::support::{PostgresFolder, ROWS, events, items};
 
 #[test]
 fn a_partitioned_table_takes_records_in_every_mode() {
     for mode in ["append", "upsert", "ignore", "replace"] {
-        let place = Place::new();
+        let place = PostgresFolder::new();
         // The partition has its columns in another order.
         place.sql(
             "CREATE TABLE items (id bigint, name text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
@@ -36,7 +36,7 @@ fn a_partitioned_table_takes_records_in_every_mode() {
 
 #[test]
 fn views_rules_and_foreign_tables_are_refused() {
-    let place = Place::of(Server::shared().database()).with_tables();
+    let place = PostgresFolder::of(Server::shared().database()).with_tables();
     place.sql(
         "CREATE VIEW view AS SELECT * FROM events;
          CREATE VIEW ruled AS SELECT * FROM events;
@@ -72,7 +72,7 @@ fn views_rules_and_foreign_tables_are_refused() {
 
 #[test]
 fn policies_are_followed() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql(
         "ALTER TABLE events ENABLE ROW LEVEL SECURITY;
          CREATE POLICY small ON events USING (true) WITH CHECK (n < 10)",
@@ -97,7 +97,7 @@ fn policies_are_followed() {
 
 #[test]
 fn rules_on_update_are_refused_where_a_row_may_be_there() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("CREATE RULE quiet AS ON UPDATE TO items DO INSTEAD NOTHING");
     for mode in ["upsert", "ignore"] {
         let ran = place.load(&format!("--schema items.json --mode {mode}"), items("a", &[(1, "a")]));
@@ -108,7 +108,7 @@ fn rules_on_update_are_refused_where_a_row_may_be_there() {
 
 #[test]
 fn a_table_that_loses_its_key_just_before_the_load_is_refused() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.load("--schema items.json", items("first", &[])).ok();
     let stream = items("a", &[(1, "a")]);
     let mut running = place.waiting("--schema items.json", &stream[..40]);
@@ -121,7 +121,7 @@ fn a_table_that_loses_its_key_just_before_the_load_is_refused() {
 
 #[test]
 fn a_table_that_changes_just_before_the_load_is_planned_again() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE events (n bigint NOT NULL, text varchar(9))");
     place.load("--schema events.json", events("first", [])).ok();
     let mut running = place.waiting("--schema events.json", &events("a", [1, 70_000])[..40]);

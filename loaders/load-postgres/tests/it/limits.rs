@@ -2,11 +2,11 @@
 
 use etl_testkit::load::{counts, refused, sealed};
 
-use crate::support::Place;
+use crate::support::PostgresFolder;
 
 #[test]
 fn extreme_values_are_kept() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric, f float8, i bigint, t text, j jsonb)");
     let lines = [
         r#"{"id":1,"n":12345678901234567890,"f":-0.0,"i":9223372036854775807,"t":"\\.","j":1e400}"#,
@@ -51,7 +51,7 @@ fn extreme_values_are_kept() {
 
 #[test]
 fn a_text_of_15_mib_is_a_text() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let text = "é\\n".repeat((15 << 20) / 4);
     let lines = [format!("{{\"n\":1,\"text\":\"{text}\"}}"), "{\"n\":2,\"text\":\"\"}".to_owned()];
     let stream = sealed("a", &[&lines[0], &lines[1]]);
@@ -65,7 +65,7 @@ fn a_text_of_15_mib_is_a_text() {
 
 #[test]
 fn a_thousand_columns_are_a_table_and_1601_are_not() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let schema = |count: usize| {
         let columns: Vec<String> = (0..count).map(|n| format!("\"c{n}\":{{\"type\":\"integer\"}}")).collect();
         format!("{{\"properties\":{{{}}}}}", columns.join(","))
@@ -85,7 +85,7 @@ fn a_thousand_columns_are_a_table_and_1601_are_not() {
 
 #[test]
 fn names_that_collide_or_are_too_long_are_refused_before_any_row() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let long = "x".repeat(64);
     for (properties, said) in [
         (r#""a":{"type":"integer"},"A":{"type":"integer"}"#.to_owned(), "become one column"),

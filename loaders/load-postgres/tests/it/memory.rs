@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::Place;
+use crate::support::PostgresFolder;
 
 const RECORDS: usize = 300_000;
 /// In KiB.
@@ -11,7 +11,7 @@ const LIMIT: u64 = 32 << 10;
 #[test]
 fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
     for mode in ["append", "upsert"] {
-        let place = Place::new();
+        let place = PostgresFolder::new();
         place.sql("CREATE TABLE load (id int PRIMARY KEY, at timestamptz, x float8, text text, long text)");
         // A reader that does not take the receipt keeps the process alive after its commit.
         let (reader, mut writer) = std::io::pipe().expect("a pipe");

@@ -4,13 +4,13 @@ use etl_testkit::load::{counts, plain, receipts, refused, sealed};
 
 use etl_testkit::postgres::Server;
 
-use crate::support::{Place, items};
+use crate::support::{PostgresFolder, items};
 
 const ALL: &str = "SELECT * FROM items ORDER BY id";
 
 #[test]
 fn append_adds_rows_and_a_key_that_is_there_fails_the_load() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let args = "--schema items.json --mode append";
     assert_eq!(counts(&place.load(args, items("a", &[(1, "one"), (2, "two")]))), [2, 2, 0, 0, 0, 0]);
     let ran = place.load(args, items("b", &[(3, "three"), (2, "again")]));
@@ -27,7 +27,7 @@ fn append_adds_rows_and_a_key_that_is_there_fails_the_load() {
 
 #[test]
 fn upsert_counts_what_it_did() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let args = "--schema items.json";
     assert_eq!(
         counts(&place.load(args, items("a", &[(1, "one"), (2, "two"), (3, "three")]))),
@@ -46,7 +46,7 @@ fn upsert_counts_what_it_did() {
 
 #[test]
 fn keys_are_compared_by_the_operator_of_their_index() {
-    let place = Place::of(Server::shared().database());
+    let place = PostgresFolder::of(Server::shared().database());
     place.sql(
         "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
          CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
@@ -68,7 +68,7 @@ fn keys_are_compared_by_the_operator_of_their_index() {
 
 #[test]
 fn values_that_are_equal_but_not_the_same_are_changes() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql(
         "CREATE TABLE t (id int PRIMARY KEY, n numeric, j json, p interval);
          INSERT INTO t VALUES (1, 1.0, '{\"a\":1}', '1 day')",
@@ -90,7 +90,7 @@ fn values_that_are_equal_but_not_the_same_are_changes() {
 
 #[test]
 fn ignore_keeps_what_is_there_and_the_first_of_a_key() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO items VALUES (1, 'old')");
     let ran = place
         .load("--schema items.json --mode ignore", items("a", &[(1, "new"), (2, "a"), (2, "b"), (3, "c")]));
@@ -100,7 +100,7 @@ fn ignore_keeps_what_is_there_and_the_first_of_a_key() {
 
 #[test]
 fn keys_are_compared_as_the_table_compares_them() {
-    let place = Place::of(etl_testkit::postgres::Server::shared().database());
+    let place = PostgresFolder::of(etl_testkit::postgres::Server::shared().database());
     place.sql(
         "CREATE EXTENSION citext;
          CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -123,7 +123,7 @@ fn keys_are_compared_as_the_table_compares_them() {
 
 #[test]
 fn a_key_of_several_columns_in_any_order_and_none_beside_it() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE pairs (a int, b text, UNIQUE (b, a))");
     place.write("pairs.json", r#"{"x-key":["a","b"],"required":["a","b"],"properties":{"a":{"type":"integer"},"b":{"type":"string"}}}"#);
     let lines = [r#"{"a":1,"b":"x"}"#, r#"{"b":"x","a":1}"#, r#"{"a":2,"b":"x"}"#];
@@ -134,7 +134,7 @@ fn a_key_of_several_columns_in_any_order_and_none_beside_it() {
 
 #[test]
 fn modes_that_need_a_key_say_what_is_missing() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for index in [
         "",
         "CREATE UNIQUE INDEX ON items (id) WHERE name IS NULL",
@@ -153,7 +153,7 @@ fn modes_that_need_a_key_say_what_is_missing() {
 
 #[test]
 fn a_stamp_says_what_brought_a_row_and_when() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let args = "--create --schema items.json --stamp";
     place.load(args, [items("a", &[(1, "one"), (2, "two")]), items("b", &[(3, "three")])].concat()).ok();
     let stamps = "SELECT id, _etl_load_id, _etl_loaded_at BETWEEN now() - interval '1 minute' AND now() FROM items ORDER BY id";
@@ -166,7 +166,7 @@ fn a_stamp_says_what_brought_a_row_and_when() {
     );
     assert_eq!(counts(&ran), [2, 0, 1, 1, 0, 0]);
     assert_eq!(place.rows("SELECT _etl_load_id FROM items ORDER BY id"), ["a", "c", "b"]);
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     refused(
         &place.load("--schema items.json --stamp", items("a", &[])),
         78,

@@ -3,13 +3,13 @@
 use etl_testkit::load::{counts, many, plain, receipts, refused};
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, ROWS, events};
+use crate::support::{PostgresFolder, ROWS, events};
 
 const EVENTS: &str = "--create --schema events.json";
 
 #[test]
 fn the_same_load_id_loads_once() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":2}"#]);
     let args = format!("{EVENTS} --load-id monday");
     assert_eq!(counts(&place.load(&args, &stream)), [2, 2, 0, 0, 0, 0]);
@@ -37,7 +37,7 @@ fn the_same_load_id_loads_once() {
 
 #[test]
 fn a_load_id_with_quotes_and_backslashes_is_itself() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for id in [r"it's\'; DROP TABLE events; --", "$$", "é\u{1f600}"] {
         for expected in [1, 0] {
             let ran = place.loader(EVENTS).args(["--load-id", id]).stdin("{\"n\":1}\n").run();
@@ -51,7 +51,7 @@ fn a_load_id_with_quotes_and_backslashes_is_itself() {
 
 #[test]
 fn segments_are_loaded_once_each() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let (a, b, c) = (events("a", [1]), events("b", [2, 3]), events("c", [4]));
     assert_eq!(counts(&place.load(EVENTS, [&*a, &b].concat())), [3, 3, 0, 0, 0, 0]);
     let ran = place.load(EVENTS, [&*b, &c].concat());
@@ -64,7 +64,7 @@ fn segments_are_loaded_once_each() {
 
 #[test]
 fn two_loads_of_one_id_at_once_load_once() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let stream = many("a", 80_000);
     let args = "--schema events.json --load-id monday";
     let mut first = place.waiting(args, &stream);
@@ -80,7 +80,7 @@ fn two_loads_of_one_id_at_once_load_once() {
 
 #[test]
 fn first_loads_at_once_all_succeed() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     for round in 0..3 {
         let args = format!("--create --schema events.json --table t{round} --load-id x");
         let stream = events("short", [1, 2, 3]);
@@ -89,7 +89,7 @@ fn first_loads_at_once_all_succeed() {
         assert_eq!((inserted, place.count(&format!("SELECT count(*) FROM t{round}"))), (3, 3));
     }
     // Into different tables, which share only the ledger that is created.
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let running: Vec<_> = (0..4)
         .map(|n| {
             place
@@ -106,7 +106,7 @@ fn first_loads_at_once_all_succeed() {
 
 #[test]
 fn a_load_that_is_killed_leaves_nothing_and_its_rerun_is_exact() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let stream = many("a", 100_000);
     let args = "--schema events.json --load-id monday";
     for part in [0, 100, 1 << 20, 9 << 20, stream.len() - 1] {
@@ -123,7 +123,7 @@ fn a_load_that_is_killed_leaves_nothing_and_its_rerun_is_exact() {
 
 #[test]
 fn a_cut_stream_is_not_committed_wherever_it_is_cut() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let (short, long) = (events("s", 0..40), many("l", 90_000));
     let cuts =
         [&short[..1], &short[..90], &short[..short.len() - 2], &long[..9 << 20], &long[..long.len() - 1]];
@@ -138,7 +138,7 @@ fn a_cut_stream_is_not_committed_wherever_it_is_cut() {
 
 #[test]
 fn the_ledger_of_a_table_that_is_gone_is_forgotten() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     let args = format!("{EVENTS} --load-id monday");
     place.load(&args, events("a", [1])).ok();
     place.sql("DROP TABLE events");
@@ -150,7 +150,7 @@ fn the_ledger_of_a_table_that_is_gone_is_forgotten() {
 
 #[test]
 fn old_loads_are_forgotten_but_not_the_newest_state() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let args = "--schema events.json --pipeline p --ledger-keep 30d";
     for (id, state) in [("a", "state 1"), ("b", "state {\"cursor\":2}"), ("c", ""), ("d", "")] {
         let lines: Vec<&str> = ["{\"n\":1}", state].into_iter().filter(|line| !line.is_empty()).collect();

@@ -4,9 +4,9 @@ use etl_testkit::load::{counts, refused};
 use etl_testkit::postgres::Role;
 use etl_testkit::run::Ran;
 
-use crate::support::{Place, items};
+use crate::support::{PostgresFolder, items};
 
-fn load(place: &Place, role: &Role<'_>, args: &str, id: &str) -> Ran {
+fn load(place: &PostgresFolder, role: &Role<'_>, args: &str, id: &str) -> Ran {
     let cmd = place.loader(args);
     let cmd = role.env().into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
     cmd.stdin(items(id, &[(1, "one")])).run()
@@ -14,7 +14,7 @@ fn load(place: &Place, role: &Role<'_>, args: &str, id: &str) -> Ran {
 
 #[test]
 fn each_mode_works_with_the_privileges_it_names() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.load("--schema items.json", items("first", &[])).ok();
     let schema = place.space.schema().to_owned();
     let role = place.space.role("loader", &[&format!("USAGE ON SCHEMA {schema}")]);
@@ -52,7 +52,7 @@ fn each_mode_works_with_the_privileges_it_names() {
 
 #[test]
 fn privileges_on_columns_are_no_privilege_to_load() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.load("--schema items.json", items("first", &[])).ok();
     let schema = place.space.schema().to_owned();
     let ledger = format!("SELECT, INSERT, UPDATE, DELETE ON {schema}.etl_load");
@@ -64,7 +64,7 @@ fn privileges_on_columns_are_no_privilege_to_load() {
 
 #[test]
 fn a_schema_and_a_sequence_are_told_with_their_privilege() {
-    let place = Place::new();
+    let place = PostgresFolder::new();
     place.sql("CREATE TABLE items (serial serial, id bigint, name text)");
     place.load("--schema items.json --mode append", items("first", &[])).ok();
     let schema = place.space.schema().to_owned();
@@ -82,7 +82,7 @@ fn a_schema_and_a_sequence_are_told_with_their_privilege() {
 
 #[test]
 fn a_ledger_that_cannot_be_created_is_told_with_its_statements() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let schema = place.space.schema().to_owned();
     let role = place.space.role(
         "loader",

@@ -5,11 +5,11 @@ use etl_testkit::pgbouncer::Bouncer;
 use etl_testkit::postgres::Server;
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, events, items};
+use crate::support::{PostgresFolder, events, items};
 
 /// A space with a database of its own, because without PGOPTIONS only the schema public can be used.
-fn place(bouncer: &Bouncer) -> Place {
-    let mut place = Place::of(Server::shared().database()).with_tables();
+fn place(bouncer: &Bouncer) -> PostgresFolder {
+    let mut place = PostgresFolder::of(Server::shared().database()).with_tables();
     let env = bouncer.env(&place.space);
     place.env = env;
     place

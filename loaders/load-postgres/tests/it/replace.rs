@@ -2,11 +2,11 @@
 
 use etl_testkit::load::{counts, many, refused, sealed};
 
-use crate::support::{Place, ROWS, events, items};
+use crate::support::{PostgresFolder, ROWS, events, items};
 
 #[test]
 fn readers_see_the_old_rows_or_the_new_ones() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO events SELECT n, 'old' FROM generate_series(1, 1000) n");
     let stream = many("new", 90_000);
     let mut running = place.waiting("--schema events.json --mode replace", &stream);
@@ -32,7 +32,7 @@ fn readers_see_the_old_rows_or_the_new_ones() {
 
 #[test]
 fn of_two_replacements_at_once_one_is_left() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let args = "--schema events.json --mode replace";
     for round in 0..4 {
         let streams = [0, 1].map(|n| events(&format!("{round}.{n}"), (0..500).map(|i| i * 2 + n)));
@@ -44,7 +44,7 @@ fn of_two_replacements_at_once_one_is_left() {
         assert_eq!(left, ["500|1"]);
     }
     // The second waits for the first, whatever the default isolation level of the sessions.
-    let mut place = Place::new().with_tables();
+    let mut place = PostgresFolder::new().with_tables();
     let options =
         format!("-c search_path={} -c default_transaction_isolation=serializable", place.space.schema());
     place.set("PGOPTIONS", &options);
@@ -64,7 +64,7 @@ fn of_two_replacements_at_once_one_is_left() {
 
 #[test]
 fn a_replacement_with_a_key_has_each_key_once() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO items VALUES (7, 'old')");
     let ran = place.load("--schema items.json --mode replace", items("a", &[(1, "a"), (2, "b"), (1, "c")]));
     assert_eq!(counts(&ran), [3, 2, 0, 0, 1, 0]);
@@ -73,7 +73,7 @@ fn a_replacement_with_a_key_has_each_key_once() {
 
 #[test]
 fn a_replacement_that_fails_leaves_the_rows() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql("INSERT INTO events VALUES (7, 'old')");
     let args = "--schema events.json --mode replace";
     let bad = sealed("a", &[r#"{"n":1}"#, r#"{"n":"x"}"#]);
@@ -95,7 +95,7 @@ fn a_replacement_that_fails_leaves_the_rows() {
 
 #[test]
 fn a_replacement_that_would_leave_rows_is_refused() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let schema = place.space.schema().to_owned();
     place.sql(
         "INSERT INTO events VALUES (7, 'old');
@@ -127,7 +127,7 @@ fn a_replacement_that_would_leave_rows_is_refused() {
 
 #[test]
 fn a_replayed_replacement_does_not_undo_a_newer_one() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let args = "--schema events.json --mode replace";
     let (a, b) = (events("a", [1]), events("b", [2]));
     place.load(args, &a).ok();

@@ -3,11 +3,11 @@
 use etl_testkit::load::{counts, many, printed};
 use etl_testkit::run::Signal;
 
-use crate::support::{Place, events, items};
+use crate::support::{PostgresFolder, events, items};
 
 #[test]
 fn a_signal_rolls_back_and_says_so() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let stream = many("a", 90_000);
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         for part in [100, 9 << 20] {
@@ -29,7 +29,7 @@ fn a_signal_rolls_back_and_says_so() {
 
 #[test]
 fn a_server_does_not_work_on_for_a_client_that_is_gone() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     place.sql(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
            'BEGIN PERFORM pg_sleep(600); RETURN new; END';
@@ -50,7 +50,7 @@ fn a_server_does_not_work_on_for_a_client_that_is_gone() {
 
 #[test]
 fn a_signal_ends_a_load_that_waits_for_a_lock() {
-    let place = Place::new().with_tables();
+    let place = PostgresFolder::new().with_tables();
     let mut holder = place.space.connect();
     holder.batch_execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE").expect("nobody has it");
     let running = place.loader("--schema events.json").stdin(events("a", [1])).spawn();

@@ -11,15 +11,15 @@ pub(crate) use etl_testkit::load::events;
 /// The events in order.
 pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
 
-/// A place of a test's own: a schema of the server, and a folder with `items.json` and `events.json`.
-pub(crate) struct Place {
+/// A folder of a test's own with `items.json` and `events.json`, and a schema of the shared server.
+pub(crate) struct PostgresFolder {
     pub(crate) space: Space,
     folder: Folder,
     /// The loader's environment.
     pub(crate) env: Vec<(String, String)>,
 }
 
-impl Deref for Place {
+impl Deref for PostgresFolder {
     type Target = Folder;
 
     fn deref(&self) -> &Folder {
@@ -27,23 +27,23 @@ impl Deref for Place {
     }
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
-        Place::of(Server::shared().space())
+impl PostgresFolder {
+    pub(crate) fn new() -> PostgresFolder {
+        PostgresFolder::of(Server::shared().space())
     }
 
-    /// A place in this space. The loader's sessions have its name.
-    pub(crate) fn of(space: Space) -> Place {
+    /// A folder for this space, from which the loader's sessions have their name.
+    pub(crate) fn of(space: Space) -> PostgresFolder {
         let mut env = space.env();
         env.push(("PGAPPNAME".to_owned(), format!("{}.{}", space.database(), space.schema())));
-        let place = Place { env, space, folder: Folder::new() };
+        let place = PostgresFolder { env, space, folder: Folder::new() };
         place.write("items.json", ITEMS);
         place.write("events.json", EVENTS);
         place
     }
 
-    /// A place whose loader connects to another address, as that of a proxy.
-    pub(crate) fn through(mut self, address: std::net::SocketAddr) -> Place {
+    /// A folder whose loader connects to another address, such as a proxy's.
+    pub(crate) fn through(mut self, address: std::net::SocketAddr) -> PostgresFolder {
         self.set("PGPORT", &address.port().to_string());
         self
     }
@@ -85,7 +85,7 @@ impl Place {
     }
 
     /// Creates `events` and `items`, as `--create` does.
-    pub(crate) fn with_tables(self) -> Place {
+    pub(crate) fn with_tables(self) -> PostgresFolder {
         self.sql("CREATE TABLE events (n bigint NOT NULL, text text)");
         self.sql("CREATE TABLE items (id bigint PRIMARY KEY, name text)");
         self

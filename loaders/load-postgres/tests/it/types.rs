@@ -3,7 +3,7 @@
 use etl_testkit::load::{counts, sealed, strs};
 use etl_testkit::postgres::Server;
 
-use crate::support::Place;
+use crate::support::PostgresFolder;
 
 const COLUMNS: [(&str, &str); 27] = [
     ("c_bool", "bool"),
@@ -130,7 +130,7 @@ fn value(random: &mut fastrand::Rng, ty: &str) -> String {
 
 #[test]
 fn what_is_loaded_is_what_the_server_makes_of_it() {
-    let place = Place::of(Server::shared().database());
+    let place = PostgresFolder::of(Server::shared().database());
     place.sql(
         "CREATE EXTENSION citext;
          CREATE TYPE mood AS ENUM ('low', 'it''s', 'high');
