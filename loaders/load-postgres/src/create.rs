@@ -8,8 +8,9 @@ use etl_load::Settings;
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Name, Session};
 
+use crate::ledger;
 use crate::plan::{self, TablePlan};
-use crate::{ledger, stage};
+use crate::target::what;
 
 /// How long a statement may wait for a lock: everybody who comes later waits behind it.
 const LOCK_TIMEOUT: &str = "2s";
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// 75 if the locks could not be obtained; otherwise those of the server and of [`plan::plan`].
 pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<TablePlan, Fault> {
-    let (started, what) = (Instant::now(), stage::what(planned));
+    let (started, what) = (Instant::now(), what(planned));
     loop {
         match attempt(session, planned, settings) {
             Ok(()) => break,
@@ -66,7 +67,7 @@ impl From<Error> for Setback {
 }
 
 fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<(), Setback> {
-    let (name, what) = (&planned.details.name, stage::what(planned));
+    let (name, what) = (&planned.details.name, what(planned));
     let run = |sql: &str| {
         session.batch(&what, sql).map_err(|error| {
             // No data are involved yet: a name or a description has characters that the database's encoding lacks.

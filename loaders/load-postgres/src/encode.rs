@@ -3,16 +3,17 @@
 //! A field always has the type of its column: otherwise the server would misread the bytes. A value that its column
 //! cannot store exactly is refused, and with it the record.
 
+mod field;
 mod numeric;
 mod text;
-
-use std::borrow::Cow;
 
 use etl_component::Fault;
 use etl_postgres::Kind;
 use etl_postgres::types::Precision;
 use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
 use etl_stream::json::{self, Kind as Json};
+
+use self::field::{Refusal, fill_length, fixed, put, sized};
 
 /// The beginning of a stream of binary COPY: the signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -22,9 +23,6 @@ pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// 2000-01-01, where PostgreSQL begins to count, in days since 1970-01-01.
 const EPOCH: i32 = 10_957;
 const DAY: i64 = 86_400_000_000;
-
-/// Why a column does not take a value: the words that follow the value in a sentence.
-pub(crate) type Refusal = Cow<'static, str>;
 
 /// How values of one logical type are encoded for a column of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,31 +219,6 @@ impl From<Fault> for Element {
     fn from(fault: Fault) -> Element {
         Element::Bug(fault)
     }
-}
-
-#[inline]
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(bytes);
-}
-
-/// Appends a field of a fixed length.
-#[inline]
-fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
-    put(out, &(N as i32).to_be_bytes());
-    put(out, &bytes);
-}
-
-/// Appends a field of any length. It fits, because a line is shorter than 2 GiB.
-#[inline]
-fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
-    put(out, &(bytes.len() as i32).to_be_bytes());
-    put(out, bytes);
-}
-
-/// Fills in the length of the field that begins at `start` and ends at the end of `out`.
-fn fill_length(out: &mut [u8], start: usize) {
-    let length = (out.len() - start - 4) as i32;
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 #[inline]

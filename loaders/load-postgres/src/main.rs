@@ -13,6 +13,7 @@ mod plan;
 mod row;
 mod sink;
 mod stage;
+mod target;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,8 @@ use self::recover::Remedy;
 use crate::feed::{Destination, Feed};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
-use crate::stage::{self, MergeError, Stage, what};
+use crate::stage::Stage;
+use crate::target::{self, MergeError, what};
 use crate::{catalog, create, ledger};
 
 /// How a load's transaction begins. A load takes as long as its input. If the client has vanished, its session must not
@@ -225,10 +226,10 @@ impl Sink for Postgres<'_> {
         }
         let staged = plan.details.is_staged(plan.mode, &plan.schema);
         let stage = staged.then(|| Stage::new(plan, self.tables.len()));
-        let columns = plan.details.fields.iter().map(stage::quoted);
+        let columns = plan.details.fields.iter().map(target::quoted);
         let (relation, copy) = match &stage {
             Some(stage) => (stage.relation(), stage.copy(plan)),
-            None => (name.table.as_str(), stage::copy(&name.sql(), columns)),
+            None => (name.table.as_str(), target::copy(&name.sql(), columns)),
         };
         let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
         let mut sql = String::new();
@@ -282,7 +283,7 @@ impl Sink for Postgres<'_> {
         let plan = Arc::clone(&table.plan);
         let merged = match &table.stage {
             Some(stage) => stage.merge(&mut self.session, &plan, table.fed, new),
-            None => stage::complete(&plan, table.fed, table.there).map(|()| {
+            None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
                 }

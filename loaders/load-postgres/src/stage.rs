@@ -5,11 +5,12 @@ mod merge;
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
-use etl_postgres::{Error, Session};
+use etl_postgres::Session;
 use etl_schema::quote_ident;
 
 use self::merge::Merge;
 use crate::plan::{Field, Null, TablePlan};
+use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
 
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
@@ -17,20 +18,6 @@ pub(crate) struct Stage {
     name: String,
     /// The column for the record's position, if the rows have a key.
     row: Option<String>,
-}
-
-/// Why a merge failed.
-pub(crate) enum MergeError {
-    /// A statement failed.
-    Server(Error),
-    /// The target does not hold what was sent.
-    Changed(Fault),
-}
-
-impl From<Error> for MergeError {
-    fn from(error: Error) -> MergeError {
-        MergeError::Server(error)
-    }
 }
 
 impl Stage {
@@ -138,61 +125,6 @@ impl Stage {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
         Ok(session.number(&what(plan), &sql)?)
     }
-}
-
-/// The target's name in messages.
-pub(crate) fn what(plan: &TablePlan) -> String {
-    format!("table {}", plan.name)
-}
-
-/// A COPY statement for these columns, whose names are quoted already.
-pub(crate) fn copy(table: &str, columns: impl Iterator<Item = String>) -> String {
-    format!("COPY {table} ({}) FROM STDIN (FORMAT binary)", columns.collect::<Vec<_>>().join(", "))
-}
-
-/// Checks that all rows that were sent are in the table.
-///
-/// # Errors
-/// 3 if some are not.
-pub(crate) fn complete(plan: &TablePlan, rows: u64, there: u64) -> Result<(), MergeError> {
-    if rows == there {
-        return Ok(());
-    }
-    Err(MergeError::Changed(Fault::data(format!(
-        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out, or gives them another key",
-        plan.name
-    ))))
-}
-
-pub(crate) fn quoted(field: &Field) -> String {
-    quote_ident(&field.column.name)
-}
-
-/// `INSERT INTO target AS old (…) SELECT … FROM source s`.
-fn insert(plan: &TablePlan, source: &str) -> String {
-    let fields = &plan.details.fields;
-    let columns = fields.iter().map(quoted).collect::<Vec<_>>().join(", ");
-    let values = fields.iter().map(|field| match (field.null, &field.column.default) {
-        (Null::Default, Some(default)) => format!("coalesce({}, {default})", value(field)),
-        _ => value(field),
-    });
-    let values = values.collect::<Vec<_>>().join(", ");
-    let identity = fields.iter().any(|field| field.column.identity_always);
-    let overriding = if identity { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!(
-        "INSERT INTO {} AS old ({columns}){overriding} SELECT {values} FROM {source} s",
-        plan.details.name.sql()
-    )
-}
-
-/// A column of the stage as the target stores it.
-fn value(field: &Field) -> String {
-    let column = quoted(field);
-    if field.is_cast() { format!("s.{column}::{}", field.column.bare) } else { format!("s.{column}") }
-}
-
-fn key_exprs(plan: &TablePlan) -> impl Iterator<Item = String> {
-    plan.schema.key.iter().map(|&column| value(&plan.details.fields[column]))
 }
 
 fn key(plan: &TablePlan) -> String {

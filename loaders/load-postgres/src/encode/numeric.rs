@@ -2,7 +2,7 @@
 
 use etl_postgres::types::Precision;
 
-use super::{Refusal, put};
+use super::field::{Refusal, put};
 
 const NEGATIVE: u16 = 0x4000;
 /// The most digits after the decimal point (src/backend/utils/adt/numeric.c, NUMERIC_DSCALE_MASK).

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Refusal, put};
+use super::field::{Refusal, put};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;

@@ -6,9 +6,9 @@ use etl_load::{Counts, Mode};
 use etl_postgres::Session;
 use etl_schema::quote_ident;
 
-use super::{MergeError, complete, insert, key_exprs, quoted, what};
 use crate::catalog::Table;
 use crate::plan::TablePlan;
+use crate::target::{MergeError, complete, insert, key_exprs, quoted, what};
 
 /// The rows of a stage, one for each key, on their way into the target.
 pub(super) struct Merge<'a> {

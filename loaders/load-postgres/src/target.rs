@@ -1,0 +1,78 @@
+//! The table that records go to: its name in messages, the statements that fill it, and whether it then has what was sent.
+
+use etl_component::Fault;
+use etl_postgres::Error;
+use etl_schema::quote_ident;
+
+use crate::plan::{Field, Null, TablePlan};
+
+/// Why moving rows into the target failed.
+pub(crate) enum MergeError {
+    /// A statement failed.
+    Server(Error),
+    /// The target does not hold what was sent.
+    Changed(Fault),
+}
+
+impl From<Error> for MergeError {
+    fn from(error: Error) -> MergeError {
+        MergeError::Server(error)
+    }
+}
+
+/// The target's name in messages.
+pub(crate) fn what(plan: &TablePlan) -> String {
+    format!("table {}", plan.name)
+}
+
+/// A COPY statement for these columns, whose names are quoted already.
+pub(crate) fn copy(table: &str, columns: impl Iterator<Item = String>) -> String {
+    format!("COPY {table} ({}) FROM STDIN (FORMAT binary)", columns.collect::<Vec<_>>().join(", "))
+}
+
+/// Checks that all rows that were sent are in the table.
+///
+/// # Errors
+/// 3 if some are not.
+pub(crate) fn complete(plan: &TablePlan, rows: u64, there: u64) -> Result<(), MergeError> {
+    if rows == there {
+        return Ok(());
+    }
+    Err(MergeError::Changed(Fault::data(format!(
+        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out, or gives them another key",
+        plan.name
+    ))))
+}
+
+/// The column's name for SQL.
+pub(crate) fn quoted(field: &Field) -> String {
+    quote_ident(&field.column.name)
+}
+
+/// `INSERT INTO target AS old (…) SELECT … FROM source s`.
+pub(crate) fn insert(plan: &TablePlan, source: &str) -> String {
+    let fields = &plan.details.fields;
+    let columns = fields.iter().map(quoted).collect::<Vec<_>>().join(", ");
+    let values = fields.iter().map(|field| match (field.null, &field.column.default) {
+        (Null::Default, Some(default)) => format!("coalesce({}, {default})", value(field)),
+        _ => value(field),
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let identity = fields.iter().any(|field| field.column.identity_always);
+    let overriding = if identity { " OVERRIDING SYSTEM VALUE" } else { "" };
+    format!(
+        "INSERT INTO {} AS old ({columns}){overriding} SELECT {values} FROM {source} s",
+        plan.details.name.sql()
+    )
+}
+
+/// A column of the stage `s`, as the target stores it.
+pub(crate) fn value(field: &Field) -> String {
+    let column = quoted(field);
+    if field.is_cast() { format!("s.{column}::{}", field.column.bare) } else { format!("s.{column}") }
+}
+
+/// The columns of the key, as the target stores them.
+pub(crate) fn key_exprs(plan: &TablePlan) -> impl Iterator<Item = String> {
+    plan.schema.key.iter().map(|&column| value(&plan.details.fields[column]))
+}
