@@ -9,6 +9,7 @@ mod create;
 mod encode;
 mod feed;
 mod ledger;
+mod link;
 mod plan;
 mod row;
 mod sink;

@@ -1,9 +1,6 @@
 //! PostgreSQL as a sink: the load's transaction and the tables in it.
 
-mod recover;
-
 use std::sync::Arc;
-use std::time::Instant;
 
 use etl_component::{Class, Fault};
 use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
@@ -11,8 +8,8 @@ use etl_postgres::{Name, Session};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
-use self::recover::Remedy;
 use crate::feed::{Destination, Feed};
+use crate::link::Link;
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
 use crate::stage::Stage;
@@ -35,9 +32,8 @@ const ENTRIES: usize = 256;
 
 /// A server that loads go to.
 pub(crate) struct Postgres<'s> {
-    connection: etl_postgres::Settings,
     settings: &'s Settings,
-    session: Session,
+    link: Link,
     in_transaction: bool,
     /// The tables in whose ledger a row was claimed, and those that are open for records.
     targets: Vec<Arc<TablePlan>>,
@@ -47,9 +43,6 @@ pub(crate) struct Postgres<'s> {
     stamp: Stamp,
     /// The first ledger row that this transaction claimed: its table and load id.
     claimed: Option<(Name, String)>,
-    remedy: Option<Remedy>,
-    /// Since when, and how often, the current load has been retried.
-    retried: Option<(Instant, u32)>,
 }
 
 /// A table that is open for records, in the load's transaction.
@@ -67,24 +60,20 @@ impl<'s> Postgres<'s> {
     /// Connects.
     ///
     /// # Errors
-    /// Those of [`Session::connect`].
+    /// Those of [`Link::open`].
     pub(crate) fn connect(
         connection: etl_postgres::Settings,
         settings: &'s Settings,
     ) -> Result<Postgres<'s>, Fault> {
-        let session = Session::connect(&connection)?;
         Ok(Postgres {
-            connection,
             settings,
-            session,
+            link: Link::open(connection)?,
             in_transaction: false,
             targets: Vec::new(),
             tables: Vec::new(),
             feed: None,
             stamp: Stamp::default(),
             claimed: None,
-            remedy: None,
-            retried: None,
         })
     }
 
@@ -96,7 +85,7 @@ impl<'s> Postgres<'s> {
                 self.feed = other;
                 self.end_copy()?;
                 let destination = self.tables[number].destination.clone();
-                Ok(Box::new(Feed::start(&self.session, destination, number)))
+                Ok(Box::new(Feed::start(&self.link.session, destination, number)))
             }
         }
     }
@@ -106,7 +95,7 @@ impl<'s> Postgres<'s> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
         let number = feed.table;
         let (fed, there) = feed.finish().map_err(|(error, fault)| {
-            self.note(&error);
+            self.link.note(&error);
             fault
         })?;
         let table = &mut self.tables[number];
@@ -131,7 +120,7 @@ impl Sink for Postgres<'_> {
     const PLANS_LAST: bool = true;
 
     fn name(&self) -> String {
-        self.connection.name()
+        self.link.name()
     }
 
     fn table_of(schema: &Schema) -> Option<String> {
@@ -140,13 +129,13 @@ impl Sink for Postgres<'_> {
 
     fn plan(&mut self, target: Target) -> Result<TablePlan, PlanError> {
         self.end_copy()?;
-        match plan::plan(&self.session, target.clone(), self.settings) {
-            Err(PlanError::Failed(_)) if !self.in_transaction && self.is_broken() => {
+        match plan::plan(&self.link.session, target.clone(), self.settings) {
+            Err(PlanError::Failed(_)) if !self.in_transaction && self.link.is_broken() => {
                 // An extractor may take hours until its first line, and proxies or firewalls close idle connections.
-                self.session = Session::connect(&self.connection).map_err(Fault::from)?;
-                plan::plan(&self.session, target, self.settings)
+                self.link.reopen().map_err(Fault::from)?;
+                plan::plan(&self.link.session, target, self.settings)
             }
-            Err(PlanError::Failed(fault)) => Err(PlanError::Failed(self.examined(fault))),
+            Err(PlanError::Failed(fault)) => Err(PlanError::Failed(self.link.examined(fault))),
             planned => planned,
         }
     }
@@ -156,12 +145,12 @@ impl Sink for Postgres<'_> {
     }
 
     fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault> {
-        let found = catalog::inspect(&self.session, &Name::parse(&target.table)?)?;
+        let found = catalog::inspect(&self.link.session, &Name::parse(&target.table)?)?;
         if found.ledger.is_none() {
             return Ok(None);
         }
         let what = format!("the ledger of {}", found.name.text());
-        let rows = self.session.rows(&what, &ledger::state(&found.name, pipeline))?;
+        let rows = self.link.session.rows(&what, &ledger::state(&found.name, pipeline))?;
         Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
     }
 
@@ -172,11 +161,11 @@ impl Sink for Postgres<'_> {
         let made = if self.in_transaction {
             // On a connection of its own, so that what is created is committed and its locks are not held for the whole
             // load.
-            create::make(&Session::connect(&self.connection)?, plan, self.settings)
+            create::make(&self.link.another()?, plan, self.settings)
         } else {
-            create::make(&self.session, plan, self.settings)
+            create::make(&self.link.session, plan, self.settings)
         };
-        *plan = made.map_err(|fault| self.examined(fault))?;
+        *plan = made.map_err(|fault| self.link.examined(fault))?;
         Ok(())
     }
 
@@ -198,7 +187,7 @@ impl Sink for Postgres<'_> {
         }
         sql += &ledger::claim(name, load_id)?;
         let what = format!("load id {load_id}, {}", what(plan));
-        let results = self.session.results(&what, &sql).map_err(|error| self.failed(&what, &error))?;
+        let results = self.link.run(Session::results, &what, &sql)?;
         self.in_transaction = true;
         load_id.clone_into(&mut self.stamp.load_id);
         if let (true, [.., now, _]) = (self.settings.stamp, results.as_slice()) {
@@ -218,10 +207,11 @@ impl Sink for Postgres<'_> {
         // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
         let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
         let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
-        self.session.batch(&what, &lock).map_err(|error| self.failed(&what, &error))?;
-        let now = catalog::inspect(&self.session, name).map_err(|fault| self.examined(fault))?.table;
+        self.link.run(Session::batch, &what, &lock)?;
+        let now =
+            catalog::inspect(&self.link.session, name).map_err(|fault| self.link.examined(fault))?.table;
         if plan.details.table != now {
-            self.remedy = Some(Remedy::RollBack);
+            self.link.must_roll_back();
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
         let staged = plan.details.is_staged(plan.mode, &plan.schema);
@@ -240,11 +230,11 @@ impl Sink for Postgres<'_> {
             sql += &stage.create(plan);
         }
         if !sql.is_empty() {
-            self.session.batch(&what, &sql).map_err(|error| self.failed(&what, &error))?;
+            self.link.run(Session::batch, &what, &sql)?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
-            if self.session.number(&what, &left).map_err(|error| self.failed(&what, &error))? > 0 {
+            if self.link.run(Session::number, &what, &left)? > 0 {
                 let message = format!("{what}: a trigger of the table keeps rows from being deleted");
                 return Err(Fault::data(message));
             }
@@ -271,7 +261,7 @@ impl Sink for Postgres<'_> {
             }
             Err(error) => {
                 let fault = feed.fault(&error);
-                self.note(&error);
+                self.link.note(&error);
                 Err(Refused::Load(fault))
             }
         }
@@ -282,7 +272,7 @@ impl Sink for Postgres<'_> {
         let table = &self.tables[number];
         let plan = Arc::clone(&table.plan);
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&mut self.session, &plan, table.fed, new),
+            Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, new),
             None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -292,7 +282,7 @@ impl Sink for Postgres<'_> {
         };
         merged.map_err(|failure| match failure {
             MergeError::Changed(fault) => fault,
-            MergeError::Server(error) => self.failed(&what(&plan), &error),
+            MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
     }
 
@@ -303,16 +293,16 @@ impl Sink for Postgres<'_> {
         }
         let keep = self.settings.ledger_keep;
         let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep));
-        let pruned = self.session.batch("the ledger", &prune.collect::<Vec<_>>().join(";"));
-        pruned.map_err(|error| self.failed("the ledger", &error))?;
+        let prune = prune.collect::<Vec<_>>().join(";");
+        self.link.run(Session::batch, "the ledger", &prune)?;
         // A stream may have any number of segments.
         for entries in entries.chunks(ENTRIES) {
             let complete = entries.iter().filter_map(|entry| {
                 let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
                 Some(ledger::complete(&plan.details.name, entry))
             });
-            let completed = self.session.counts("the ledger", &complete.collect::<Vec<_>>().join(";"));
-            let completed = completed.map_err(|error| self.failed("the ledger", &error))?;
+            let complete = complete.collect::<Vec<_>>().join(";");
+            let completed = self.link.run(Session::counts, "the ledger", &complete)?;
             if completed.iter().any(|rows| *rows != 1) {
                 let why = "the ledger does not have the row of this load: a trigger or a policy of it keeps the row out";
                 return Err(Fault::config(why));
@@ -323,13 +313,13 @@ impl Sink for Postgres<'_> {
 
     fn commit(&mut self) -> Result<(), Fault> {
         if self.in_transaction {
-            match self.session.batch("COMMIT", "COMMIT") {
-                Err(error) if error.is_lost() => self.settle(&error),
-                committed => committed.map_err(|error| self.failed("COMMIT", &error)),
+            match self.link.session.batch("COMMIT", "COMMIT") {
+                Err(error) if error.is_lost() => self.link.settle(&error, self.claimed.as_ref()),
+                committed => committed.map_err(|error| self.link.failed("COMMIT", &error)),
             }?;
         }
         self.reset();
-        self.retried = None;
+        self.link.committed();
         Ok(())
     }
 
@@ -337,12 +327,13 @@ impl Sink for Postgres<'_> {
         let in_transaction = self.in_transaction;
         self.reset();
         if in_transaction {
-            self.session.batch("ROLLBACK", "ROLLBACK").map_err(|error| self.failed("ROLLBACK", &error))?;
+            self.link.run(Session::batch, "ROLLBACK", "ROLLBACK")?;
         }
         Ok(())
     }
 
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
-        self.recover(fault)
+        self.feed = None;
+        self.link.recover(fault)
     }
 }

@@ -1,12 +1,12 @@
-//! What happens when the server or the connection fails: the load is retried, and the outcome of a COMMIT is found out.
+//! The session with the server, and what happens when it or the server fails: the load is retried, and the outcome of a
+//! COMMIT is found out.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::{Class, Fault};
-use etl_postgres::{Error, Session};
+use etl_postgres::{Error, Name, Session, Settings};
 
-use super::Postgres;
 use crate::ledger;
 
 /// How long a load that can be replayed is retried after its first failure.
@@ -16,21 +16,75 @@ const SETTLE_FOR: Duration = Duration::from_secs(120);
 
 /// What makes another attempt possible, after a failure that is worth retrying.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Remedy {
+enum Remedy {
     /// The connection is lost, and nothing was committed.
     Reconnect,
     /// The transaction was or must be rolled back.
     RollBack,
 }
 
-impl Postgres<'_> {
+/// A session that can be opened again.
+pub(crate) struct Link {
+    settings: Settings,
+    pub(crate) session: Session,
+    remedy: Option<Remedy>,
+    /// Since when, and how often, the current load has been retried.
+    retried: Option<(Instant, u32)>,
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`].
+    pub(crate) fn open(settings: Settings) -> Result<Link, Fault> {
+        let session = Session::connect(&settings)?;
+        Ok(Link { settings, session, remedy: None, retried: None })
+    }
+
+    /// The server's name, for messages.
+    pub(crate) fn name(&self) -> String {
+        self.settings.name()
+    }
+
+    /// Opens a second session with the same server.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`].
+    pub(crate) fn another(&self) -> Result<Session, Error> {
+        Session::connect(&self.settings)
+    }
+
+    /// Replaces the session with a new one.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`].
+    pub(crate) fn reopen(&mut self) -> Result<(), Error> {
+        self.session = self.another()?;
+        Ok(())
+    }
+
+    /// Runs statements with this method of the session, and notes whether another attempt may help if one fails.
+    ///
+    /// # Errors
+    /// That of the statement that failed.
+    pub(crate) fn run<T>(
+        &mut self,
+        method: fn(&Session, &str, &str) -> Result<T, Error>,
+        what: &str,
+        sql: &str,
+    ) -> Result<T, Fault> {
+        method(&self.session, what, sql).map_err(|error| self.failed(what, &error))
+    }
+
     /// The fault of a failed statement. Notes whether another attempt may help.
-    pub(super) fn failed(&mut self, what: &str, error: &Error) -> Fault {
+    pub(crate) fn failed(&mut self, what: &str, error: &Error) -> Fault {
         self.note(error);
         error.about(what)
     }
 
-    pub(super) fn note(&mut self, error: &Error) {
+    /// Notes whether another attempt may help after this error.
+    pub(crate) fn note(&mut self, error: &Error) {
         if error.is_lost() {
             self.remedy = Some(Remedy::Reconnect);
         } else if error.is_rolled_back() {
@@ -38,28 +92,42 @@ impl Postgres<'_> {
         }
     }
 
-    pub(super) fn is_broken(&self) -> bool {
+    /// Whether the connection is lost. Asks the server.
+    pub(crate) fn is_broken(&self) -> bool {
         self.session.batch("the connection", "").is_err_and(|error| error.is_lost())
     }
 
     /// Finds out, for a fault that does not say so, whether the connection is lost.
-    pub(super) fn examined(&mut self, fault: Fault) -> Fault {
+    pub(crate) fn examined(&mut self, fault: Fault) -> Fault {
         if self.is_broken() {
             self.remedy = Some(Remedy::Reconnect);
         }
         fault
     }
 
+    /// Notes that the transaction must be rolled back, and that another attempt may help.
+    pub(crate) fn must_roll_back(&mut self) {
+        self.remedy = Some(Remedy::RollBack);
+    }
+
+    /// A load was committed: retries begin anew with the next one.
+    pub(crate) fn committed(&mut self) {
+        self.retried = None;
+    }
+
     /// Asks the ledger what became of a COMMIT during which the connection broke. Inserting the same row waits for the
-    /// lost session to end.
-    pub(super) fn settle(&mut self, lost: &Error) -> Result<(), Fault> {
+    /// lost session to end. `claimed` is the table and load id of a row that the transaction claimed.
+    ///
+    /// # Errors
+    /// 75 if nothing was committed, or if that cannot be found out.
+    pub(crate) fn settle(&mut self, lost: &Error, claimed: Option<&(Name, String)>) -> Result<(), Fault> {
         let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
-        let Some((table, load_id)) = self.claimed.clone() else {
+        let Some((table, load_id)) = claimed else {
             self.remedy = Some(Remedy::Reconnect);
             return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
         };
         log::warn!("{}; asking the ledger what became of it", lost.about("COMMIT").message());
-        let claim = ledger::claim(&table, &load_id)?;
+        let claim = ledger::claim(table, load_id)?;
         let started = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
@@ -92,7 +160,7 @@ impl Postgres<'_> {
 
     /// Connects again and asks whether the load id is in the ledger.
     fn ask(&mut self, claim: &str) -> Result<bool, Error> {
-        self.session = Session::connect(&self.connection)?;
+        self.reopen()?;
         let rows = self.session.rows("the ledger", claim)?;
         let committed = ledger::loaded(&rows).is_some();
         self.session.batch("the ledger", "ROLLBACK")?;
@@ -103,7 +171,7 @@ impl Postgres<'_> {
     ///
     /// # Errors
     /// The fault itself, if another attempt cannot help or there have been attempts for long enough.
-    pub(super) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
+    pub(crate) fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
         let Some(mut remedy) = self.remedy.take() else { return Err(fault) };
         let mut unreachable: Option<String> = None;
         loop {
@@ -121,18 +189,14 @@ impl Postgres<'_> {
             // Half of the pause is random, so that two loads that collided do not collide again.
             let longest = (50_u64 << times.min(7)).min(5000);
             thread::sleep(Duration::from_millis(longest / 2 + fastrand::u64(..=longest / 2)));
-            self.feed = None;
             if remedy == Remedy::RollBack {
                 match self.session.batch("ROLLBACK", "ROLLBACK") {
                     Ok(()) => return Ok(()),
                     Err(_) => remedy = Remedy::Reconnect,
                 }
             }
-            match Session::connect(&self.connection) {
-                Ok(session) => {
-                    self.session = session;
-                    return Ok(());
-                }
+            match self.reopen() {
+                Ok(()) => return Ok(()),
                 Err(error) if error.is_transient() => unreachable = Some(error.to_string()),
                 Err(error) => return Err(error.into()),
             }
