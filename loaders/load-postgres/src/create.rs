@@ -88,7 +88,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;
     } else if plan.details.table.is_none() {
-        let forgotten = session.count(&what, &ledger::forget(name)).map_err(Fault::from)?;
+        let forgotten = session.count(&what, &ledger::forget(name))?;
         if forgotten > 0 {
             log::warn!(
                 "{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again"

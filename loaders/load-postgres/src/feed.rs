@@ -10,7 +10,7 @@ use crate::encode::{HEADER, TRAILER};
 
 /// How many bytes are encoded before they are sent.
 const CHUNK: usize = 128 << 10;
-/// A COPY ends after this many bytes or this long, because a refused row shows only at its end.
+/// A COPY ends at the first chunk after this many bytes or this long, because a refused row shows only at its end.
 const LONGEST: (usize, Duration) = (64 << 20, Duration::from_secs(10));
 
 /// What a COPY writes into.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use etl_component::{Class, Fault};
 use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
-use etl_postgres::{Name, Session};
+use etl_postgres::{Error, Name, Session};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
@@ -190,9 +190,10 @@ impl Sink for Postgres<'_> {
         let results = self.link.run(Session::results, &what, &sql)?;
         self.in_transaction = true;
         load_id.clone_into(&mut self.stamp.load_id);
-        if let (true, [.., now, _]) = (self.settings.stamp, results.as_slice()) {
-            let now = now.first().and_then(|row| row.get(0)?.parse().ok());
-            self.stamp.loaded_at = now.unwrap_or_default();
+        if self.settings.stamp {
+            // The result before that of the claim.
+            let now = results.iter().nth_back(1).and_then(|rows| rows.first()?.get(0)?.parse().ok());
+            self.stamp.loaded_at = now.ok_or_else(|| Error::unexpected(&what))?;
         }
         let loaded = results.last().and_then(|rows| ledger::loaded(rows));
         if loaded.is_none() && self.claimed.is_none() {

@@ -3,7 +3,7 @@
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
-use etl_postgres::Session;
+use etl_postgres::{Error, Session};
 use etl_schema::quote_ident;
 
 use crate::catalog::Table;
@@ -111,9 +111,10 @@ impl Merge<'_> {
             "WITH done AS ({insert} RETURNING old.xmax = 0 AS new)
              SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM done"
         );
-        let rows = self.session.rows(&what(self.plan), &sql)?;
-        let number = |column| rows.first().and_then(|row| row.get(column)?.parse().ok()).unwrap_or(0);
-        Ok((number(0), number(1)))
+        let what = what(self.plan);
+        let rows = self.session.rows(&what, &sql)?;
+        let number = |column| rows.first().and_then(|row| row.get(column)?.parse().ok());
+        number(0).zip(number(1)).ok_or_else(|| Error::unexpected(&what).into())
     }
 
     /// The same, and reports the positions of the new rows.
