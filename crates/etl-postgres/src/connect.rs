@@ -163,7 +163,7 @@ impl Search<'_> {
             NoSession::Broken(error) => Refusal::of(name, error, self.settings.tls.client.is_some()),
             NoSession::TooLong => {
                 let seconds = self.settings.timeout.unwrap_or_default().as_secs();
-                Refusal::away(format!("{name}: no answer within {seconds} seconds (connect_timeout)"))
+                Refusal::away(format!("{name}: no reply within {seconds} s (connect_timeout)"))
             }
             NoSession::Unwanted(objection) => {
                 Refusal::unwanted(format!("{name}: {objection} (target_session_attrs)"))

@@ -60,7 +60,7 @@ impl CopyIn {
                 Ok(chunk) => free = Some(chunk),
                 Err(RecvTimeoutError::Timeout) => {
                     log::info!(
-                        "{}: the server takes no more data for now; it may wait for a lock",
+                        "{}: the server accepts no more data for now; it may be waiting for a lock",
                         self.what
                     );
                 }

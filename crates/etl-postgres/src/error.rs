@@ -130,7 +130,7 @@ impl Error {
             },
             Cause::Connecting(refusal) => Fault::new(refusal.class(), refusal.text()),
             Cause::Closed => {
-                let why = "the connection was closed by a COPY that was given up or refused";
+                let why = "the connection was closed because a COPY was given up or refused";
                 Fault::new(Class::Transient, format!("{what}: {why}"))
             }
             Cause::Unexpected => {

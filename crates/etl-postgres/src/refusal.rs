@@ -108,7 +108,7 @@ impl Refusal {
 fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
     let (code, message) = (refused.code(), refused.message());
     let hint = if message.contains("unsupported startup parameter") {
-        " (pgbouncer: PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO cannot be used through it)"
+        " (PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO cannot be used through pgbouncer)"
     } else {
         ""
     };
@@ -128,9 +128,9 @@ fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
 fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
     let broken = Broken::of(error);
     let hint = match broken {
-        Broken::NoPassword => " (PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)",
-        Broken::NoTls => " (sslmode require, and what is stricter, asks for it)",
-        Broken::NoSocket => " (no server has its socket there; PGHOST or DATABASE_URL says where it is)",
+        Broken::NoPassword => " (set PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)",
+        Broken::NoTls => " (sslmode require and stricter modes need it)",
+        Broken::NoSocket => " (no server has its socket there; check PGHOST or DATABASE_URL)",
         Broken::OurCertificate => " (the server refuses the client certificate, PGSSLCERT)",
         _ => "",
     };

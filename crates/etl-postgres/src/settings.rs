@@ -119,7 +119,7 @@ impl Settings {
 fn dbname(params: &Params) -> Result<Option<&str>, Fault> {
     match params.get("dbname") {
         Some(given) if given.text().contains("://") => {
-            Err(given.refuse("a connection string belongs into DATABASE_URL"))
+            Err(given.refuse("a connection string belongs in DATABASE_URL"))
         }
         _ => Ok(params.text("dbname")),
     }

@@ -78,7 +78,7 @@ impl Policy {
             Some(client) => {
                 let (certificates, key) =
                     (certificates(&client.certificate, "PGSSLCERT")?, key(&client.key)?);
-                let why = format!("PGSSLKEY: {} is not the key of its certificate", client.key.display());
+                let why = format!("PGSSLKEY: {} is not the key of the certificate", client.key.display());
                 let failed = |error| Fault::config(why).because(error);
                 builder.with_client_auth_cert(certificates, key).map_err(failed)?
             }
@@ -154,7 +154,7 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     let pem = fs::read(file).map_err(failed)?;
     // The parser's message may quote the file.
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-        Fault::config(format!("PGSSLKEY: no private key in {shown} (encrypted ones are not supported)"))
+        Fault::config(format!("PGSSLKEY: no private key in {shown} (encrypted keys are not supported)"))
     })
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn usage(error: &DbError) -> String {
     match denied.and_then(|object| object.split_once(' ')) {
         Some((kind @ ("schema" | "sequence"), name)) => {
             let kind = kind.to_ascii_uppercase();
-            format!("; run as its owner: GRANT USAGE ON {kind} {name} TO the role of this load")
+            format!("; run as its owner: GRANT USAGE ON {kind} {name} TO the role that connected")
         }
         _ => String::new(),
     }

@@ -110,7 +110,7 @@ pub(crate) fn wait<T>(what: &str, result: &Receiver<T>) -> Option<T> {
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = started.elapsed().as_secs();
                 log::info!(
-                    "{what}: waiting for the server for {seconds} s; it is at work, or another holds a lock"
+                    "{what}: waiting for the server for {seconds} s; it is busy, or another session holds a lock"
                 );
                 longest *= 2;
             }

@@ -9,7 +9,7 @@ use super::params::Pairs;
 use super::words;
 
 const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
-const ENCODE: &str = "percent-encode what is special in the password, such as / as %2F, @ as %40";
+const ENCODE: &str = "percent-encode special characters in the password, such as / as %2F, @ as %40";
 
 /// The settings in a connection string. If one is given more than once, only the last counts.
 ///
@@ -41,7 +41,7 @@ impl Conninfo {
         };
         let Some(word) = words::find(word) else {
             return Err(if self.suspicious {
-                format!("an unknown key word, or a password that is not written as it must be ({ENCODE})")
+                format!("an unknown key word, or a password that is not written correctly ({ENCODE})")
             } else {
                 format!("unknown key word {word:?}")
             });
@@ -75,7 +75,7 @@ fn url(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.contains('@') || dbname.contains('@') {
-        return Err(format!("an @ where none can be ({ENCODE})"));
+        return Err(format!("an @ in the wrong place ({ENCODE})"));
     }
     hosts(authority, conninfo)?;
     if !dbname.is_empty() {
@@ -101,12 +101,12 @@ fn hosts(authority: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     for part in authority.split(',') {
         let (host, port) = match part.strip_prefix('[') {
             Some(part) => {
-                let (host, rest) = part.split_once(']').ok_or("a [ without its ]")?;
+                let (host, rest) = part.split_once(']').ok_or("a [ without a ]")?;
                 if host.is_empty() {
                     return Err("nothing between [ and ]".to_owned());
                 }
                 let port = rest.strip_prefix(':').or(rest.is_empty().then_some(""));
-                (host, port.ok_or("something between a ] and the end of its host")?)
+                (host, port.ok_or("unexpected text after a ]")?)
             }
             None => part.split_once(':').unwrap_or((part, "")),
         };
@@ -127,17 +127,19 @@ fn decode(text: &str) -> Result<String, String> {
     for part in text.split('%').skip(1) {
         let code = part.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if code.ok_or_else(wrong)? == "00" {
-            return Err("%00 cannot be in it".to_owned());
+            return Err("%00 is not allowed".to_owned());
         }
     }
-    let text = percent_decode_str(text).decode_utf8().map_err(|_| "what it encodes is not UTF-8")?;
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| "the decoded text is not UTF-8")?;
     Ok(text.into_owned())
 }
 
 /// `word=value word = 'value with spaces'`; a character after a backslash is taken as it is.
 fn words_and_values(text: &str, conninfo: &mut Conninfo) -> Result<(), String> {
     if text.split('=').next().is_some_and(|head| head.contains("://")) {
-        return Err("it must begin with postgres:// or postgresql://, or be key words with values".to_owned());
+        return Err(
+            "it must begin with postgres:// or postgresql://, or consist of key words with values".to_owned()
+        );
     }
     let mut rest = text.trim_ascii_start();
     while !rest.is_empty() {
@@ -164,7 +166,7 @@ fn value(text: &str) -> Result<(String, &str), String> {
     loop {
         let rest = chars.as_str();
         match chars.next() {
-            None if quoted => return Err("a quote without its end".to_owned()),
+            None if quoted => return Err("a quote that is not closed".to_owned()),
             None => return Ok((value, "")),
             Some('\'') if quoted => return Ok((value, chars.as_str())),
             Some(c) if !quoted && c.is_ascii_whitespace() => return Ok((value, rest)),

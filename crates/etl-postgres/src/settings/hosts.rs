@@ -60,7 +60,7 @@ pub(super) fn endpoints(params: &Params) -> Result<Vec<Endpoint>, Fault> {
             (host, _) => host.to_owned(),
         };
         if host.starts_with('/') && format!("{host}/.s.PGSQL.{port}").len() > MAX_SOCKET {
-            let why = format!("the path of the socket in it is longer than {MAX_SOCKET} bytes");
+            let why = format!("the path of the socket in this folder is longer than {MAX_SOCKET} bytes");
             return Err(hosts.refuse(&why));
         }
         Ok(Endpoint { host, address, port, password: None })
@@ -97,7 +97,10 @@ impl<'a> List<'a> {
             0 => Ok(()),
             1 if or_one => Ok(()),
             parts if parts == count => Ok(()),
-            parts => Err(self.refuse(&format!("{parts} for {count} hosts"))),
+            parts => {
+                let hosts = if count == 1 { "host" } else { "hosts" };
+                Err(self.refuse(&format!("{parts} values for {count} {hosts}")))
+            }
         }
     }
 }
@@ -108,7 +111,7 @@ fn host<'a>(hosts: &List<'a>, index: usize) -> Result<&'a str, Fault> {
         return Err(hosts.refuse("sockets in the abstract namespace are not supported"));
     }
     if host.contains('@') {
-        return Err(hosts.refuse("no host has an @ (an @ in the password of a URL is written %40)"));
+        return Err(hosts.refuse("a host cannot contain an @ (in the password of a URL, write @ as %40)"));
     }
     Ok(host)
 }
@@ -116,7 +119,9 @@ fn host<'a>(hosts: &List<'a>, index: usize) -> Result<&'a str, Fault> {
 fn address(addresses: &List, index: usize) -> Result<Option<IpAddr>, Fault> {
     match addresses.part(index) {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| addresses.refuse("it must be IPv4 or IPv6 addresses")),
+        text => text.parse().map(Some).map_err(|_| {
+            addresses.refuse("it must be an IPv4 or IPv6 address, or several separated by commas")
+        }),
     }
 }
 

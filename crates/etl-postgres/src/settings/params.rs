@@ -61,7 +61,7 @@ impl Params {
     pub(super) fn add(&mut self, word: &'static str, text: &str, origin: Origin) -> Result<(), Fault> {
         let given = Given { word, text: text.to_owned(), origin };
         if text.contains('\0') {
-            return Err(Given { text: String::new(), ..given }.refuse("it has a null character"));
+            return Err(Given { text: String::new(), ..given }.refuse("it contains a null character"));
         }
         if word == "sslpassword" {
             Secret::new(text);
@@ -101,7 +101,7 @@ impl Params {
         let Some(given) = self.get(word) else { return Ok(None) };
         let found = choices.iter().find(|(name, _)| *name == given.text);
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let why = || format!("supported are {}", names.join(", "));
+        let why = || format!("it must be one of {}", names.join(", "));
         found.map(|&(_, value)| Some(value)).ok_or_else(|| given.refuse(&why()))
     }
 

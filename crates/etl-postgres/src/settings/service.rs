@@ -57,7 +57,7 @@ fn section(text: &str, service: &str) -> Result<Option<Pairs>, (usize, String)> 
             continue;
         }
         if line.starts_with("ldap") {
-            return Err((number, "a service from LDAP is not supported".to_owned()));
+            return Err((number, "services from LDAP are not supported".to_owned()));
         }
         let (word, value) = line.split_once('=').ok_or((number, "a key word without =".to_owned()))?;
         match words::find(word) {
@@ -88,7 +88,7 @@ mod tests {
     fn mistakes_are_told_by_line() {
         let wrong = |service| section(TEXT, service).unwrap_err();
         assert_eq!(wrong("bad"), (14, "unknown key word \"hots\"".to_owned()));
-        assert_eq!(wrong("ldap"), (16, "a service from LDAP is not supported".to_owned()));
+        assert_eq!(wrong("ldap"), (16, "services from LDAP are not supported".to_owned()));
         assert_eq!(wrong("nested"), (18, "a service cannot name another".to_owned()));
         assert_eq!(wrong("word"), (20, "a key word without =".to_owned()));
     }

@@ -101,9 +101,9 @@ fn negotiation(params: &Params, mode: Mode) -> Result<SslNegotiation, Fault> {
     let choices = [("postgres", SslNegotiation::Postgres), ("direct", SslNegotiation::Direct)];
     let negotiation = params.choice("sslnegotiation", &choices)?.unwrap_or_default();
     match params.get("sslnegotiation") {
-        Some(given) if negotiation == SslNegotiation::Direct && mode < Mode::Require => {
-            Err(given.refuse("weak sslmode may not be used with sslnegotiation=direct (use require or more)"))
-        }
+        Some(given) if negotiation == SslNegotiation::Direct && mode < Mode::Require => Err(given.refuse(
+            "weak sslmode may not be used with sslnegotiation=direct (use require or a stricter mode)",
+        )),
         _ => Ok(negotiation),
     }
 }
@@ -152,10 +152,10 @@ fn client(params: &Params, dir: Option<&Path>) -> Result<Option<ClientCert>, Fau
         (Some(certificate), None, _) => {
             let certificate = certificate.display();
             Err(Fault::config(format!(
-                "PGSSLKEY: certificate {certificate} present, but not its private key file"
+                "PGSSLKEY: certificate {certificate} exists, but its private key file does not"
             )))
         }
-        (None, _, Some(given)) => Err(given.refuse("there is no certificate to this key; set PGSSLCERT")),
+        (None, _, Some(given)) => Err(given.refuse("the key has no certificate; set PGSSLCERT")),
         _ => Ok(None),
     }
 }

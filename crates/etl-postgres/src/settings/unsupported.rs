@@ -8,16 +8,16 @@ use super::params::Params;
 /// refused.
 const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
     ("replication", &["false", "off", "no", "0"], "replication connections are not supported"),
-    ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported, only disable and prefer"),
+    ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported; use disable or prefer"),
     ("krbsrvname", &["postgres"], "GSSAPI is not supported"),
     ("gsslib", &[], "GSSAPI is not supported"),
-    ("sslcompression", &["0"], "TLS compression is not supported, only 0"),
+    ("sslcompression", &["0"], "TLS compression is not supported; use 0"),
     ("sslpassword", &[], "encrypted keys are not supported; decrypt the key (openssl pkey)"),
     ("sslcrl", &[], "revocation lists are not supported"),
     ("sslcrldir", &[], "revocation lists are not supported"),
     ("requirepeer", &[], "the user of the server's process cannot be checked"),
-    ("require_auth", &[], "the way of authentication cannot be limited"),
-    ("gssdelegation", &["0"], "GSSAPI is not supported, only 0"),
+    ("require_auth", &[], "the authentication method cannot be restricted"),
+    ("gssdelegation", &["0"], "GSSAPI is not supported; use 0"),
     ("min_protocol_version", &["3.0"], "the protocol is always 3.0"),
     ("max_protocol_version", &["3.0", "3.2", "latest"], "the protocol is always 3.0"),
 ];

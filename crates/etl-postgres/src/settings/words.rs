@@ -69,7 +69,7 @@ pub(super) const DATABASE_URL: Variable = Variable {
     )
 };
 pub(super) const PASSWORD: Variable =
-    Variable { secret: true, ..text("PGPASSWORD", "password; else from PGPASSFILE or ~/.pgpass") };
+    Variable { secret: true, ..text("PGPASSWORD", "password; otherwise from PGPASSFILE or ~/.pgpass") };
 const HOST_ALIASES: &[&str] = &["DB_HOST", "POSTGRES_HOST"];
 const PORT_ALIASES: &[&str] = &["DB_PORT", "POSTGRES_PORT"];
 const DBNAME_ALIASES: &[&str] = &["DB_NAME", "DASHBOARD_DB", "POSTGRES_DB"];
@@ -86,18 +86,18 @@ pub(super) const ALIAS_PASSWORD: Variable =
 pub const VARIABLES: [Variable; 44] = [
     DATABASE_URL,
     also(text("PGHOST", "host names or folders of Unix sockets, separated by commas"), HOST_ALIASES),
-    text("PGHOSTADDR", "addresses of the hosts, to spare looking them up"),
+    text("PGHOSTADDR", "addresses of the hosts, which saves looking them up"),
     also(text("PGPORT", "port, or one for each host; 5432 if not set"), PORT_ALIASES),
-    also(text("PGDATABASE", "database; that of the user's name if not set"), DBNAME_ALIASES),
-    also(text("PGUSER", "user; that of the operating system if not set"), USER_ALIASES),
+    also(text("PGDATABASE", "database; the one with the user's name if not set"), DBNAME_ALIASES),
+    also(text("PGUSER", "user; the operating system's user if not set"), USER_ALIASES),
     also(PASSWORD, PASSWORD_ALIASES),
     text("PGPASSFILE", "password file; ~/.pgpass if not set"),
     text("PGSERVICE", "section of the service file to take settings from"),
     text("PGSERVICEFILE", "service file; ~/.pg_service.conf if not set"),
-    text("PGSYSCONFDIR", "folder of the service file of all users, pg_service.conf"),
-    text("PGOPTIONS", "options of the server's process, such as -c work_mem=64MB"),
+    text("PGSYSCONFDIR", "folder of the service file for all users, pg_service.conf"),
+    text("PGOPTIONS", "options for the server process, such as -c work_mem=64MB"),
     text("PGAPPNAME", "application_name; the component's name if not set"),
-    text("PGCONNECT_TIMEOUT", "seconds to wait for each host; 30 if not set, 0 for ever"),
+    text("PGCONNECT_TIMEOUT", "seconds to wait for each host; 30 if not set, 0 waits forever"),
     text("PGTARGETSESSIONATTRS", "any, read-write, primary, read-only or standby"),
     text("PGLOADBALANCEHOSTS", "disable, or random to try the hosts in random order"),
     text("PGCLIENTENCODING", "only UTF8"),
@@ -108,9 +108,9 @@ pub const VARIABLES: [Variable; 44] = [
     text("PGREQUIRESSL", "1 means PGSSLMODE=require"),
     text("PGSSLNEGOTIATION", "postgres, or direct with PostgreSQL 17 and newer"),
     text("PGSSLROOTCERT", "file of root certificates, or system; ~/.postgresql/root.crt if not set"),
-    text("SSL_CERT_FILE", "root certificates that PGSSLROOTCERT=system means"),
+    text("SSL_CERT_FILE", "file of root certificates that PGSSLROOTCERT=system stands for"),
     text("PGSSLCERT", "client certificate; ~/.postgresql/postgresql.crt if not set"),
-    text("PGSSLKEY", "its key, not encrypted; ~/.postgresql/postgresql.key if not set"),
+    text("PGSSLKEY", "key of the client certificate, not encrypted; ~/.postgresql/postgresql.key if not set"),
     text("PGSSLCERTMODE", "allow, or disable to show no client certificate"),
     text("PGSSLSNI", "0 keeps the host's name out of the TLS handshake"),
     text("PGSSLMINPROTOCOLVERSION", "TLSv1.2 or TLSv1.3"),
@@ -121,12 +121,12 @@ pub const VARIABLES: [Variable; 44] = [
     text("PGSSLCRLDIR", "not supported"),
     text("PGREQUIREPEER", "not supported"),
     text("PGREQUIREAUTH", "not supported"),
-    text("PGGSSENCMODE", "only disable and prefer, which never encrypts with GSSAPI here"),
+    text("PGGSSENCMODE", "only disable and prefer; GSSAPI is never used"),
     text("PGKRBSRVNAME", "only postgres"),
     text("PGGSSLIB", "not supported"),
     text("PGGSSDELEGATION", "only 0"),
     text("PGMINPROTOCOLVERSION", "only 3.0"),
-    text("PGMAXPROTOCOLVERSION", "3.0 or newer, which is never more than 3.0 here"),
+    text("PGMAXPROTOCOLVERSION", "3.0 or newer; never more than 3.0 is used"),
     text("HOME", "folder of .pgpass, .pg_service.conf and .postgresql"),
 ];
 

@@ -134,7 +134,7 @@ fn a_reader_that_fails_ends_the_statement_and_the_connection() {
         assert!(error.is_lost() && error.is_transient());
         assert_eq!(
             Fault::from(error).message(),
-            "table u: the connection was closed by a COPY that was given up or refused"
+            "table u: the connection was closed because a COPY was given up or refused"
         );
         assert!(copied(&mut session, endless).unwrap_err().is_lost());
         assert!(session.copy_in("it", "COPY t FROM STDIN").finish().unwrap_err().is_lost());

@@ -72,10 +72,18 @@ fn a_schema_and_a_sequence_are_told_with_their_privilege() {
     let role = place.space.role("loader", &[&tables]);
     let args = format!("--schema items.json --mode append --table {schema}.items");
     let ran = load(&place, &role, &args, "a");
-    refused(&ran, 77, &format!("run as its owner: GRANT USAGE ON SCHEMA {schema} TO the role of this load"));
+    refused(
+        &ran,
+        77,
+        &format!("run as its owner: GRANT USAGE ON SCHEMA {schema} TO the role that connected"),
+    );
     place.sql(&format!("GRANT USAGE ON SCHEMA {schema} TO {}", role.name()));
     let ran = load(&place, &role, &args, "a");
-    refused(&ran, 77, "run as its owner: GRANT USAGE ON SEQUENCE items_serial_seq TO the role of this load");
+    refused(
+        &ran,
+        77,
+        "run as its owner: GRANT USAGE ON SEQUENCE items_serial_seq TO the role that connected",
+    );
     place.sql(&format!("GRANT USAGE ON SEQUENCE items_serial_seq TO {}", role.name()));
     assert_eq!(counts(&load(&place, &role, &args, "a"))[1], 1);
 }

@@ -30,7 +30,7 @@ fn what_the_server_refuses() {
     assert_eq!(
         fault.message(),
         format!(
-            "{name}: invalid configuration: password missing (PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)"
+            "{name}: invalid configuration: password missing (set PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)"
         )
     );
     assert_eq!(
@@ -118,11 +118,11 @@ fn a_server_that_says_nothing() {
     let (port, timeout) = (silent.local_addr().unwrap().port().to_string(), ("PGCONNECT_TIMEOUT", "1"));
     assert_eq!(
         fails(&space, &[("PGPORT", &port), timeout], Class::Transient),
-        format!("127.0.0.1:{port}/postgres: no answer within 1 seconds (connect_timeout)")
+        format!("127.0.0.1:{port}/postgres: no reply within 1 s (connect_timeout)")
     );
     let two = [("PGHOST", "127.0.0.1,/nonexistent"), ("PGPORT", &port), timeout];
     let said = fails(&space, &two, Class::Transient);
-    assert!(said.contains("no answer within 1 seconds") && said.contains("No such file"), "{said}");
+    assert!(said.contains("no reply within 1 s") && said.contains("No such file"), "{said}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_server_of_another_kind() {
     assert!(said.ends_with("unexpected message from server"), "{said}");
     let said = fails(&space, &[("PGPORT", &port), ("PGSSLMODE", "require")], Class::Config);
     assert!(
-        said.ends_with("server does not support TLS (sslmode require, and what is stricter, asks for it)"),
+        said.ends_with("server does not support TLS (sslmode require and stricter modes need it)"),
         "{said}"
     );
 }
@@ -204,8 +204,8 @@ fn pgbouncer_in_transaction_mode() {
         assert_eq!(
             refused(&[(variable, value)], Class::Config),
             format!(
-                "{name}: unsupported startup parameter: options (SQLSTATE 08P01) (pgbouncer: PGOPTIONS, PGTZ, PGDATESTYLE \
-                 and PGGEQO cannot be used through it)"
+                "{name}: unsupported startup parameter: options (SQLSTATE 08P01) (PGOPTIONS, PGTZ, PGDATESTYLE \
+                 and PGGEQO cannot be used through pgbouncer)"
             )
         );
     }

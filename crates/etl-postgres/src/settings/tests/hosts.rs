@@ -12,7 +12,10 @@ fn ports_go_with_their_hosts() {
     assert_eq!(hosts("host=a,b port=7"), ["a:7", "b:7"]);
     assert_eq!(hosts("host=a,b,c port=1,,3"), ["a:1", "b:5432", "c:3"]);
     assert_eq!(hosts("host=a port=' 9 '"), ["a:9"]);
-    assert_eq!(refused(&[("PGHOST", "a,b"), ("PGPORT", "1,2,3")]), "PGPORT is \"1,2,3\": 3 for 2 hosts");
+    assert_eq!(
+        refused(&[("PGHOST", "a,b"), ("PGPORT", "1,2,3")]),
+        "PGPORT is \"1,2,3\": 3 values for 2 hosts"
+    );
     for port in ["0", "65536", "-1", "x", "1.5", "5432/db"] {
         let message = refused(&[("PGPORT", port)]);
         assert_eq!(message, format!("PGPORT is {port:?}: it must be a number from 1 to 65535"));
@@ -32,11 +35,11 @@ fn an_address_spares_looking_up_the_name() {
     assert_eq!(of("host=a,b hostaddr=127.0.0.1,"), [pair("a", "127.0.0.1"), ("b".to_owned(), None)]);
     assert_eq!(
         refused(&[("PGHOST", "a,b"), ("PGHOSTADDR", "127.0.0.1")]),
-        "PGHOST is \"a,b\": 2 for 1 hosts"
+        "PGHOST is \"a,b\": 2 values for 1 host"
     );
     assert_eq!(
         refused(&[("PGHOSTADDR", "localhost")]),
-        "PGHOSTADDR is \"localhost\": it must be IPv4 or IPv6 addresses"
+        "PGHOSTADDR is \"localhost\": it must be an IPv4 or IPv6 address, or several separated by commas"
     );
 }
 
@@ -53,7 +56,10 @@ fn folders_are_sockets() {
     let longest = folder(107 - "/.s.PGSQL.5432".len());
     assert_eq!(settings(&[("PGHOST", &longest)]).hosts[0].host, longest);
     let message = refused(&[("PGHOST", &folder(longest.len() + 1))]);
-    assert!(message.ends_with("x\": the path of the socket in it is longer than 107 bytes"), "{message}");
+    assert!(
+        message.ends_with("x\": the path of the socket in this folder is longer than 107 bytes"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn the_client_certificate_is_named_or_in_the_home() {
     let certificate = file(folder.path(), ".postgresql/postgresql.crt", "");
     assert_eq!(
         refused(&[("PGHOST", "h"), ("HOME", &home)]),
-        format!("PGSSLKEY: certificate {certificate} present, but not its private key file")
+        format!("PGSSLKEY: certificate {certificate} exists, but its private key file does not")
     );
     let key = file(folder.path(), ".postgresql/postgresql.key", "");
     let default: (PathBuf, PathBuf) = (certificate.into(), key.clone().into());
@@ -92,7 +92,7 @@ fn the_client_certificate_is_named_or_in_the_home() {
     assert_eq!(client(&[("PGSSLCERT", "/c"), ("PGSSLKEY", "/k")]), Some(("/c".into(), "/k".into())));
     assert_eq!(
         refused(&[("PGHOST", "h"), ("PGSSLKEY", "/k")]),
-        "PGSSLKEY is \"/k\": there is no certificate to this key; set PGSSLCERT"
+        "PGSSLKEY is \"/k\": the key has no certificate; set PGSSLCERT"
     );
 }
 
@@ -130,7 +130,7 @@ fn the_handshake() {
     assert!(direct.tls.direct && !with_host(&[]).tls.direct);
     assert_eq!(
         refused(&[("PGHOST", "h"), ("PGSSLNEGOTIATION", "direct")]),
-        "PGSSLNEGOTIATION is \"direct\": weak sslmode may not be used with sslnegotiation=direct (use require or more)"
+        "PGSSLNEGOTIATION is \"direct\": weak sslmode may not be used with sslnegotiation=direct (use require or a stricter mode)"
     );
 }
 
@@ -168,11 +168,11 @@ fn files_that_are_not_usable_are_named() {
     let fine = with_host(&[("PGSSLCERT", &certificate), ("PGSSLKEY", &key)]);
     assert!(fine.tls.connector().is_ok());
     assert!(client("/nonexistent/x").starts_with("PGSSLKEY: cannot read /nonexistent/x: No such file"));
-    let no_key = format!("PGSSLKEY: no private key in {text} (encrypted ones are not supported)");
+    let no_key = format!("PGSSLKEY: no private key in {text} (encrypted keys are not supported)");
     assert_eq!(client(&text), no_key);
     let other_key = file(folder.path(), "other_key", &other_key);
     assert!(
-        client(&other_key).starts_with(&format!("PGSSLKEY: {other_key} is not the key of its certificate"))
+        client(&other_key).starts_with(&format!("PGSSLKEY: {other_key} is not the key of the certificate"))
     );
     mode(&key, 0o644);
     assert!(client(&key).starts_with(&format!("PGSSLKEY: private key file {key} has group or world access")));
