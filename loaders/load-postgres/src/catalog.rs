@@ -97,7 +97,7 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault
     let is = |column: &str| facts.get(column) == Some("t");
     let schema = facts.get("schema").map(str::to_owned).or_else(|| name.schema.clone());
     if schema.is_none() {
-        let why = "the search_path names no schema that is there; name one";
+        let why = "the search_path names no schema that exists; name one";
         return Err(Fault::config(format!("{what}: {why}")));
     }
     let name = Name { schema, table: name.table.clone() };
@@ -240,7 +240,7 @@ fn refuse_kind(name: &Name, facts: &TextRow) -> Result<(), Fault> {
             "is a foreign table, which cannot commit together with the ledger; load into its own server"
         }
         Some("S") => "is a sequence; name a table",
-        _ => "is no table",
+        _ => "is not a table",
     };
     Err(Fault::config(format!("{} {why}", name.text())))
 }

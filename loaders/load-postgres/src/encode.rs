@@ -194,7 +194,9 @@ impl Encoder {
                 .map_err(|refusal| Element::Refused(length - 1, refusal))
         })
         .map_err(|element| match element {
-            Element::Refused(index, refusal) => Refusal::from(format!("element {index} {refusal}")),
+            Element::Refused(index, refusal) => {
+                Refusal::from(format!("is refused: element {index} {refusal}"))
+            }
             Element::Bug(fault) => fault.to_string().into(),
         })?;
         let mut fill =
@@ -253,7 +255,7 @@ fn jsonb(raw: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
 }
 
 fn int(n: i64, bytes: u8, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    let range = |name: &str| Refusal::from(format!("is out of the range of its column's {name}"));
+    let range = |name: &str| Refusal::from(format!("is out of range for the column's type, {name}"));
     match bytes {
         2 => fixed(out, i16::try_from(n).map_err(|_| range("smallint"))?.to_be_bytes()),
         4 => fixed(out, i32::try_from(n).map_err(|_| range("integer"))?.to_be_bytes()),
@@ -274,14 +276,14 @@ fn timestamp(micros: i64, digits: u32, out: &mut Vec<u8>) -> Result<(), Refusal>
 fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
     if digits < 6 && micros % 10_i64.pow(6 - digits) != 0 {
         return Err(format!(
-            "has more than the {digits} digits of a second's fraction that its column keeps"
+            "has more digits of a second's fraction than the {digits} that its column keeps"
         )
         .into());
     }
     Ok(())
 }
 
-/// Appends a text for a column of a type that it has to be parsed for.
+/// Parses a text for a column of another type, and appends the field.
 fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let number = || json::scan_value(text).is_ok_and(|value| value.kind == Json::Number && value.raw == text);
     match kind {
@@ -290,11 +292,13 @@ fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
             "false" => fixed(out, [0]),
             _ => return Err("is neither true nor false".into()),
         },
-        Kind::Int(bytes) => return int(text.parse().map_err(|_| "is no integer of 64 bits")?, *bytes, out),
+        Kind::Int(bytes) => {
+            return int(text.parse().map_err(|_| "is not an integer of 64 bits")?, *bytes, out);
+        }
         Kind::Float8 if number() => fixed(out, text::double(text)?.to_be_bytes()),
         Kind::Numeric(precision) if number() => return numeric::encode(text, *precision, out),
-        Kind::Float8 | Kind::Numeric(_) => return Err("is no number".into()),
-        Kind::Uuid => fixed(out, parse_uuid(text).ok_or("is no UUID")?),
+        Kind::Float8 | Kind::Numeric(_) => return Err("is not a number".into()),
+        Kind::Uuid => fixed(out, parse_uuid(text).ok_or("is not a UUID")?),
         Kind::Date => fixed(out, (time::parse_date(text)? - EPOCH).to_be_bytes()),
         Kind::Timestamp(digits) => return timestamp(time::parse_timestamp(text)?, *digits, out),
         Kind::TimestampTz(digits) => return timestamp(time::parse_timestamptz(text)?, *digits, out),
@@ -305,13 +309,13 @@ fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
         }
         Kind::Interval => fixed(out, text::interval(text)?.binary()),
         Kind::Inet | Kind::Cidr => return text::network(text, *kind == Kind::Cidr, out),
-        Kind::Macaddr => fixed(out, text::macaddr(text).ok_or("is no MAC address of 6 bytes")?),
+        Kind::Macaddr => fixed(out, text::macaddr(text).ok_or("is not a MAC address of 6 bytes")?),
         Kind::Enum(labels) if labels.iter().any(|label| label == text) => sized(out, text.as_bytes()),
         Kind::Enum(labels) => {
             let labels = json::shorten(&labels.join(", "), 200).into_owned();
-            return Err(format!("is none of the column's values, {labels}").into());
+            return Err(format!("is not one of the column's values, {labels}").into());
         }
-        _ => return Err("is a text, which its column does not store".into()),
+        _ => return Err("is a string, which its column does not store".into()),
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ impl Feed {
 fn explain(destination: &Destination, lines: &Lines, error: &Error) -> Fault {
     let at = error.copy_row(&destination.relation).map(|row| match lines.line(row) {
         Some(line) => format!("line {line}: "),
-        None => format!("row {row} of the COPY at hand: "),
+        None => format!("row {row} of the current COPY: "),
     });
     error.about(&format!("{}{}", at.unwrap_or_default(), destination.what))
 }

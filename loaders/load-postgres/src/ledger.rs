@@ -31,7 +31,7 @@ COMMENT ON TABLE {ledger} IS 'Loads that are committed, each with its data. To l
 COMMENT ON COLUMN {ledger}.target IS 'The table loaded into, in this schema.';
 COMMENT ON COLUMN {ledger}.load_id IS 'The load id, or the id of a sealed segment.';
 COMMENT ON COLUMN {ledger}.digest IS 'SHA-256 of what was loaded.';
-COMMENT ON COLUMN {ledger}.records IS 'How many records it was.';
+COMMENT ON COLUMN {ledger}.records IS 'How many records it had.';
 COMMENT ON COLUMN {ledger}.state IS 'The last state, from which the next extraction of the pipeline goes on.';
 "
     )

@@ -148,7 +148,7 @@ impl Link {
                 }
                 Err(error) => {
                     let unknown = format!(
-                        "the connection was lost during COMMIT, and whether load {load_id} is in table {} is not known; \
+                        "the connection was lost during COMMIT, and it is not known whether load {load_id} is in table {}; \
                          a run with the same load id, or of the same sealed stream, settles it",
                         table.text()
                     );

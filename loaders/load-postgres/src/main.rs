@@ -43,8 +43,8 @@ static COMPONENT: Component = Component {
     commands: etl_load::card::COMMANDS,
 };
 
-/// Load a stream of records into a PostgreSQL table, in one transaction, exactly once. Where the server is, and who
-/// connects, is told as to psql: DATABASE_URL, or PGHOST, PGUSER, PGPASSWORD and so on
+/// Load a stream of records into a PostgreSQL table, in one transaction, exactly once. The server and the user
+/// are set as for psql: DATABASE_URL, or PGHOST, PGUSER, PGPASSWORD and so on
 #[derive(clap::Parser)]
 struct Args {
     #[command(flatten)]

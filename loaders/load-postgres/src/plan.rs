@@ -103,7 +103,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     }
     let loads = settings.task == Task::Load;
     if loads && found.read_only {
-        let why = "the server takes no writes: it is a standby, or default_transaction_read_only is on";
+        let why = "the server accepts no writes: it is a standby, or default_transaction_read_only is on";
         return Err(Fault::config(format!("table {}: {why}", name.text())));
     }
     let (schema, own) = match (&target.schema, &found.table) {
@@ -124,7 +124,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     if stored.columns.len() > MAX_COLUMNS {
         let (name, count) = (&schema.name, stored.columns.len());
         return Err(Fault::config(format!(
-            "schema {name} has {count} columns, and PostgreSQL's limit is {MAX_COLUMNS} in a table"
+            "schema {name} has {count} columns, but a table of PostgreSQL has at most {MAX_COLUMNS}"
         )));
     }
     let (fields, missing) = match &found.table {
@@ -159,28 +159,29 @@ fn fit(
         match table.column(&column.name) {
             Some(found) => fields.push(field(name, found, column, stored, own)?),
             None if add => missing.push(position),
-            None => return refuse(no_column(table, column, &stored.name)),
+            None => return Err(no_column(name, table, column, &stored.name)),
         }
     }
     let lacking =
         table.columns.iter().find(|column| column.needed() && stored.position(&column.name).is_none());
     match lacking {
         Some(Column { name, .. }) => refuse(format!(
-            "column {name} is NOT NULL without a default, and schema {} does not have it",
+            "column {name} is NOT NULL without a default, but schema {} does not have it",
             stored.name
         )),
         None => Ok((fields, missing)),
     }
 }
 
-fn no_column(table: &Table, column: &SchemaColumn, schema: &str) -> String {
-    let name = &column.name;
-    let like = table.columns.iter().find(|found| found.name.eq_ignore_ascii_case(name));
+fn no_column(name: &Name, table: &Table, column: &SchemaColumn, schema: &str) -> Fault {
+    let wanted = &column.name;
+    let like = table.columns.iter().find(|found| found.name.eq_ignore_ascii_case(wanted));
     let hint = match like {
         Some(like) => format!("names are taken as written, and the table has {}", like.name),
         None => "--evolve add-columns adds it".to_owned(),
     };
-    format!("there is no column {name}, which schema {schema} has ({hint})")
+    let name = name.text();
+    Fault::config(format!("table {name} has no column {wanted}, which schema {schema} has ({hint})"))
 }
 
 fn field(
@@ -220,7 +221,7 @@ fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(
         (None, Some(wanted)) if fields.is_empty() => (&wanted.name, wanted.ty.postgres()),
         _ => return Ok(()),
     };
-    let why = "which in a database of the encoding SQL_ASCII counts bytes; make it text";
+    let why = "which counts bytes in a database with the encoding SQL_ASCII; make it text";
     Err(Fault::config(format!("table {}: column {column} is {spelled}, {why}", name.text())))
 }
 
@@ -244,18 +245,18 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
             ));
         }
         (Mode::Replace, _) if on_delete => {
-            return refuse("has rules ON DELETE; what they keep would be left");
+            return refuse("has rules ON DELETE; rows that they keep would remain");
         }
         (Mode::Replace, _) if table.policies => {
-            return refuse("has row-level policies; rows that they hide from this role would be left");
+            return refuse("has row-level policies; rows that they hide from this role would remain");
         }
         _ => (),
     }
     if matches!(mode, Mode::Upsert | Mode::Ignore) && table.key(&key).is_none() {
         let (name, key) = (name.text(), key.join(", "));
         return Err(Fault::config(format!(
-            "table {name} has no unique index on ({key}), the key of schema {}, that ON CONFLICT can go by (one that is \
-             partial, deferrable or of expressions cannot)",
+            "table {name} has no unique index on ({key}), the key of schema {}, that ON CONFLICT can use (not one that is \
+             partial, deferrable or on expressions)",
             schema.name
         )));
     }
@@ -339,7 +340,7 @@ pub(crate) fn explain(plan: &TablePlan) -> String {
     let Details { stored, table, missing, ledger, name, .. } = &plan.details;
     let what = match (table, missing.is_empty()) {
         (None, _) => "would be created (with --create)",
-        (Some(_), true) => "is there and fits",
+        (Some(_), true) => "exists and fits",
         (Some(_), false) => "would get columns",
     };
     let mut text = format!("-- table {} {what}; mode {}", plan.name, plan.mode);

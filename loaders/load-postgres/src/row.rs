@@ -90,7 +90,7 @@ impl RowEncoder {
             let value = row.get(index);
             let violation = |reason| Refused::Record(Violation { field: column.name.clone(), reason });
             if column.refuses_null && value == Value::Null {
-                return Err(violation(format!("null, but its column of {} is NOT NULL", self.table)));
+                return Err(violation(format!("null, but its column in {} is NOT NULL", self.table)));
             }
             column.encoder.encode(value, escapes, || row.source(index), out).map_err(|refusal| {
                 let shown = row.source(index).map_or("null", |source| source.raw);

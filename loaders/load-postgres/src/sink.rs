@@ -236,7 +236,7 @@ impl Sink for Postgres<'_> {
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
             if self.link.run(Session::number, &what, &left)? > 0 {
-                let message = format!("{what}: a trigger of the table keeps rows from being deleted");
+                let message = format!("{what}: a trigger on the table keeps rows from being deleted");
                 return Err(Fault::data(message));
             }
         }
@@ -305,7 +305,7 @@ impl Sink for Postgres<'_> {
             let complete = complete.collect::<Vec<_>>().join(";");
             let completed = self.link.run(Session::counts, "the ledger", &complete)?;
             if completed.iter().any(|rows| *rows != 1) {
-                let why = "the ledger does not have the row of this load: a trigger or a policy of it keeps the row out";
+                let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
                 return Err(Fault::config(why));
             }
         }

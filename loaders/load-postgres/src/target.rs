@@ -1,4 +1,5 @@
-//! The table that records go to: its name in messages, the statements that fill it, and whether it then has what was sent.
+//! The table that records go to: its name in messages, the statements that fill it, and the check that it then has what
+//! was sent.
 
 use etl_component::Fault;
 use etl_postgres::Error;
@@ -39,7 +40,7 @@ pub(crate) fn complete(plan: &TablePlan, rows: u64, there: u64) -> Result<(), Me
         return Ok(());
     }
     Err(MergeError::Changed(Fault::data(format!(
-        "table {}: of {rows} rows {there} are in the table: a trigger of the table keeps rows out, or gives them another key",
+        "table {}: only {there} of {rows} rows are in the table: a trigger on the table keeps rows out, or gives them another key",
         plan.name
     ))))
 }

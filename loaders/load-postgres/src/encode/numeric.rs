@@ -109,15 +109,17 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
     if let Some(Precision { whole: most, scale }) = precision {
         if whole > most {
             return Err(format!(
-                "has more than {} digits before the point, which its column does not store",
+                "has more than {} digits before the decimal point, which its column does not store",
                 most.max(0)
             )
             .into());
         }
         if last as i64 + 1 - number.point > scale {
-            return Err(
-                format!("has digits behind the {scale} behind the point that its column stores").into()
-            );
+            let digits = match scale {
+                0.. => format!("more than {scale} digits after the decimal point"),
+                _ => format!("nonzero digits below 10^{}", -scale),
+            };
+            return Err(format!("has {digits}, which its column does not store").into());
         }
     }
     let (Ok(groups), Ok(weight)) = (i16::try_from(groups), i16::try_from(weight)) else {
@@ -139,7 +141,7 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
     Ok(())
 }
 
-const RANGE: &str = "is out of the range of numeric";
+const RANGE: &str = "is out of range for numeric";
 
 /// The parts of a JSON number. Its digits are those of `whole` and then those of `fraction`.
 struct Number<'a> {

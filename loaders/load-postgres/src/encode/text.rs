@@ -10,14 +10,14 @@ const HOUR: i64 = 3600 * SECOND;
 
 /// The microseconds since midnight in `HH:MM:SS[.ffffff]`, up to `24:00:00` (chapter 8.5.1.2).
 pub(super) fn time(text: &str) -> Result<i64, Refusal> {
-    let wrong = || Refusal::from("is no time HH:MM:SS");
+    let wrong = || Refusal::from("is not a time (HH:MM:SS)");
     let [h1, h2, b':', m1, m2, b':', ..] = *text.as_bytes() else { return Err(wrong()) };
     let two = |tens: u8, ones: u8| number(&[tens, ones]).ok_or_else(wrong);
     let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
     let seconds = seconds(&text[6..], 2).ok_or_else(wrong)?;
     let micros = hours * HOUR + minutes * 60 * SECOND + seconds;
     if minutes > 59 || seconds > 60 * SECOND || micros > 24 * HOUR {
-        return Err("is no time of day".into());
+        return Err("is not a time of day".into());
     }
     Ok(micros)
 }
@@ -90,7 +90,7 @@ pub(super) fn interval(text: &str) -> Result<Interval, Refusal> {
     // Months and days have 32 bits.
     let fits = |part: i64| i32::try_from(part).is_ok();
     read.filter(|interval| fits(interval.months) && fits(interval.days)).ok_or_else(|| {
-        "is no interval like P1DT2H3M4.5S (ISO 8601) or 1 day 02:03:04.5, or out of its range".into()
+        "is not an interval like P1DT2H3M4.5S (ISO 8601) or 1 day 02:03:04.5, or is out of range".into()
     })
 }
 
@@ -178,7 +178,7 @@ fn hours(text: &str) -> Option<i64> {
 /// Appends an `inet` or `cidr` (chapter 8.9; `network_recv`): family, bits, whether it is a cidr, length, address.
 pub(super) fn network(text: &str, cidr: bool, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let wrong = || Refusal::from("is no IPv4 or IPv6 address, with or without /bits");
+    let wrong = || Refusal::from("is not an IPv4 or IPv6 address, with or without /bits");
     let (family, length, address) = match address.parse().map_err(|_| wrong())? {
         IpAddr::V4(address) => (2, 4, u128::from(u32::from(address)) << 96),
         IpAddr::V6(address) => (3, 16, u128::from(address)),
@@ -228,12 +228,12 @@ pub(super) fn macaddr(text: &str) -> Option<[u8; 6]> {
 
 /// The double nearest to a JSON number.
 pub(super) fn double(text: &str) -> Result<f64, Refusal> {
-    let x: f64 = text.parse().map_err(|_| "is no number")?;
+    let x: f64 = text.parse().map_err(|_| "is not a number")?;
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     if x.is_finite() && (x != 0.0 || zero) {
         Ok(x)
     } else {
-        Err("is out of the range of double precision".into())
+        Err("is out of range for double precision".into())
     }
 }

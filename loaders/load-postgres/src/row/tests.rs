@@ -89,7 +89,7 @@ fn a_refused_record_leaves_nothing_behind() {
     let (out, refusals) =
         encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
     assert_eq!(refusals.len(), 2, "{refusals:?}");
-    assert_eq!(refusals[0], "field \"text\": null, but its column of public.t is NOT NULL");
+    assert_eq!(refusals[0], "field \"text\": null, but its column in public.t is NOT NULL");
     assert!(refusals[1].starts_with(r#"field "text": "a\u0000" "#), "{refusals:?}");
     assert_eq!(out, [9, 9, 0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
 }

@@ -1,5 +1,5 @@
 //! Moves the rows of a stage with a key into the target by `INSERT … ON CONFLICT`, counts them, and checks them where a
-//! trigger of the table could lose one.
+//! trigger on the table could lose one.
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
@@ -173,7 +173,7 @@ impl Merge<'_> {
             return Ok(());
         }
         Err(MergeError::Changed(Fault::data(format!(
-            "table {}: of {differing} rows that differ {updated} were updated: a trigger of the table keeps rows as they are",
+            "table {}: only {updated} of {differing} rows that differ were updated: a trigger on the table keeps rows as they are",
             self.plan.name
         ))))
     }

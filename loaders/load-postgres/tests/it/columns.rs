@@ -86,15 +86,30 @@ fn lossless_conversions_are_applied() {
 #[test]
 fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
     let cases = [
-        (r#"{"type":"integer"}"#, "smallint", "32768", "32768 is out of the range of its column's smallint"),
+        (
+            r#"{"type":"integer"}"#,
+            "smallint",
+            "32768",
+            "32768 is out of range for the column's type, smallint",
+        ),
         (
             r#"{"type":"integer"}"#,
             "float8",
             "9007199254740993",
             "9007199254740993 has more digits than the column's double",
         ),
-        (r#"{"type":"number"}"#, "numeric(6,2)", "0.125", "0.125 has digits behind the 2 behind the point"),
-        (r#"{"type":"number"}"#, "numeric(6,2)", "12345", "12345 has more than 4 digits before the point"),
+        (
+            r#"{"type":"number"}"#,
+            "numeric(6,2)",
+            "0.125",
+            "0.125 has more than 2 digits after the decimal point",
+        ),
+        (
+            r#"{"type":"number"}"#,
+            "numeric(6,2)",
+            "12345",
+            "12345 has more than 4 digits before the decimal point",
+        ),
         (
             r#"{"type":"string"}"#,
             "varchar(3)",
@@ -113,15 +128,15 @@ fn values_that_a_column_cannot_keep_are_refused_with_their_line() {
             r#"{"type":"string","format":"date-time"}"#,
             "timestamptz(0)",
             "\"2026-11-24T10:00:00.5Z\"",
-            "has more than the 0 digits of a second's fraction",
+            "has more digits of a second's fraction than the 0",
         ),
-        (r#"{"type":"string"}"#, "inet", "\"10.0.0\"", "\"10.0.0\" is no IPv4 or IPv6 address"),
-        (r#"{"type":["string","null"]}"#, "text NOT NULL", "null", "null, but its column of"),
+        (r#"{"type":"string"}"#, "inet", "\"10.0.0\"", "\"10.0.0\" is not an IPv4 or IPv6 address"),
+        (r#"{"type":["string","null"]}"#, "text NOT NULL", "null", "null, but its column in"),
         (
             r#"{"type":"array","items":{"type":"integer"}}"#,
             "int2[]",
             "[1,70000]",
-            "element 1 is out of the range",
+            "is refused: element 1 is out of range",
         ),
     ];
     let place = PostgresFolder::new();
@@ -156,7 +171,7 @@ fn a_length_in_bytes_is_refused() {
     place.set("PGDATABASE", &name);
     place.set("PGOPTIONS", "");
     place.write("t.json", r#"{"properties":{"v":{"type":"string","maxLength":4}}}"#);
-    let said = "which in a database of the encoding SQL_ASCII counts bytes";
+    let said = "which counts bytes in a database with the encoding SQL_ASCII";
     refused(&place.load("--schema t.json --create", "{\"v\":\"éé  \"}\n"), 78, said);
     place.write("t.json", r#"{"properties":{"v":{"type":"string"}}}"#);
     let ran = place.load("--schema t.json --create --table u", "{\"v\":\"éé  \"}\n");
@@ -233,7 +248,7 @@ fn other_pairs_are_refused_before_any_row() {
     refused(
         &place.load("--schema t.json", "{}\n"),
         78,
-        "column needed is NOT NULL without a default, and schema t does not have it",
+        "column needed is NOT NULL without a default, but schema t does not have it",
     );
     place.sql("DROP TABLE t; CREATE TABLE t (a int, v int GENERATED ALWAYS AS (a * 2) STORED)");
     refused(&place.load("--schema t.json", "{}\n"), 78, "column v is generated; it cannot be loaded");

@@ -86,7 +86,7 @@ fn a_trigger_that_keeps_rows_out_is_told() {
          CREATE TRIGGER skip BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION skip('id')",
     );
     let said =
-        "of 3 rows 2 are in the table: a trigger of the table keeps rows out, or gives them another key";
+        "only 2 of 3 rows are in the table: a trigger on the table keeps rows out, or gives them another key";
     refused(&place.load("--schema events.json", events("a", [1, 2, 3])), 3, said);
     for mode in ["upsert", "ignore", "replace"] {
         let stream = items(mode, &[(1, "a"), (2, "b"), (3, "c")]);
@@ -112,7 +112,7 @@ fn a_trigger_that_keeps_rows_as_they_are_is_told() {
                'BEGIN IF old.id = 1 THEN RETURN NULL; END IF; new.name = lower(new.name); RETURN new; END';
              CREATE TRIGGER keep BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION keep()",
         );
-        let said = "of 2 rows that differ 1 were updated: a trigger of the table keeps rows as they are";
+        let said = "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are";
         for emit in ["receipt", "new"] {
             let ran = place.load(
                 &format!("--schema items.json --emit {emit}"),
@@ -139,7 +139,7 @@ fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
         "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
          CREATE TRIGGER skip BEFORE INSERT ON etl_load FOR EACH ROW EXECUTE FUNCTION skip()",
     );
-    let said = "the ledger does not have the row of this load: a trigger or a policy of it keeps the row out";
+    let said = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
     refused(&place.load("--schema events.json", events("a", [1])), 78, said);
     assert_eq!(place.count("SELECT count(*) FROM events"), 0);
 }
@@ -177,13 +177,13 @@ fn what_is_not_there_is_configuration() {
     let options = format!("-c search_path={} -c default_transaction_read_only=on", place.space.schema());
     let ran =
         place.loader("--create --schema events.json").env("PGOPTIONS", options).stdin(events("a", [1])).run();
-    refused(&ran, 78, "the server takes no writes");
+    refused(&ran, 78, "the server accepts no writes");
     let ran = place
         .loader("--create --schema events.json")
         .env("PGOPTIONS", "-c search_path=nowhere")
         .stdin(events("a", [1]))
         .run();
-    refused(&ran, 78, "the search_path names no schema that is there");
+    refused(&ran, 78, "the search_path names no schema that exists");
 }
 
 #[test]

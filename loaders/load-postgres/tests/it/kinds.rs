@@ -67,7 +67,7 @@ fn views_rules_and_foreign_tables_are_refused() {
     assert_eq!(place.count("SELECT count(*) FROM events"), 0);
     // The type's name is taken, so no table can have it.
     let ran = place.load("--schema events.json --create --table pair", events("a", [1]));
-    refused(&ran, 78, "public.pair is no table");
+    refused(&ran, 78, "public.pair is not a table");
 }
 
 #[test]
@@ -129,6 +129,6 @@ fn a_table_that_changes_just_before_the_load_is_planned_again() {
     place.sql("ALTER TABLE events ALTER n TYPE smallint");
     running.write(&events("a", [1, 70_000])[40..]);
     let ran = running.finish();
-    refused(&ran, 3, "field \"n\": 70000 is out of the range of its column's smallint");
+    refused(&ran, 3, "field \"n\": 70000 is out of range for the column's type, smallint");
     assert!(ran.stderr.contains("was changed just before the load; trying again"), "{}", ran.stderr);
 }

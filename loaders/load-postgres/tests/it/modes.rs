@@ -167,11 +167,7 @@ fn a_stamp_says_what_brought_a_row_and_when() {
     assert_eq!(counts(&ran), [2, 0, 1, 1, 0, 0]);
     assert_eq!(place.rows("SELECT _etl_load_id FROM items ORDER BY id"), ["a", "c", "b"]);
     let place = PostgresFolder::new().with_tables();
-    refused(
-        &place.load("--schema items.json --stamp", items("a", &[])),
-        78,
-        "there is no column _etl_load_id",
-    );
+    refused(&place.load("--schema items.json --stamp", items("a", &[])), 78, "has no column _etl_load_id");
     place.load("--schema items.json --stamp --evolve add-columns", items("a", &[(1, "x")])).ok();
     assert_eq!(place.rows("SELECT _etl_load_id FROM items"), ["a"]);
 }

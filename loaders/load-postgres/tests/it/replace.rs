@@ -103,9 +103,9 @@ fn a_replacement_that_would_leave_rows_is_refused() {
          CREATE TRIGGER keep BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION keep()",
     );
     let args = "--schema events.json --mode replace";
-    refused(&place.load(args, events("a", [1])), 3, "a trigger of the table keeps rows from being deleted");
+    refused(&place.load(args, events("a", [1])), 3, "a trigger on the table keeps rows from being deleted");
     place.sql("DROP TRIGGER keep ON events; CREATE RULE keep AS ON DELETE TO events DO INSTEAD NOTHING");
-    refused(&place.load(args, events("a", [1])), 78, "has rules ON DELETE; what they keep would be left");
+    refused(&place.load(args, events("a", [1])), 78, "has rules ON DELETE; rows that they keep would remain");
     place.sql(
         "DROP RULE keep ON events; ALTER TABLE events ENABLE ROW LEVEL SECURITY;
          CREATE POLICY small ON events USING (n < 5)",
@@ -118,7 +118,7 @@ fn a_replacement_that_would_leave_rows_is_refused() {
         ],
     );
     let cmd = role.env().into_iter().fold(place.loader(args), |cmd, (name, value)| cmd.env(name, value));
-    let said = "has row-level policies; rows that they hide from this role would be left (mode replace)";
+    let said = "has row-level policies; rows that they hide from this role would remain (mode replace)";
     refused(&cmd.stdin(events("a", [1])).run(), 78, said);
     assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
     assert_eq!(counts(&place.load(args, events("a", [1])))[1], 1);

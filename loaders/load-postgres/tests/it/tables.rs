@@ -48,7 +48,7 @@ fn columns_are_added_when_that_is_asked_for() {
     let place = PostgresFolder::new();
     place.sql("CREATE TABLE events (n bigint NOT NULL); INSERT INTO events VALUES (1)");
     let stream = sealed("a", &[r#"{"n":2,"text":"x"}"#]);
-    let said = "there is no column text, which schema events has (--evolve add-columns adds it)";
+    let said = "has no column text, which schema events has (--evolve add-columns adds it)";
     refused(&place.load("--schema events.json", &stream), 78, said);
     place.load("--schema events.json --evolve add-columns", &stream).ok();
     assert_eq!(place.rows("SELECT * FROM events ORDER BY n"), ["1|NULL", "2|x"]);
@@ -100,7 +100,7 @@ fn the_tables_own_columns_are_a_schema() {
     // The primary key was the key.
     assert_eq!(counts(&place.load("--table own", sealed("b", &[r#"{"k":"a","n":2}"#]))), [1, 0, 1, 0, 0, 0]);
     let refusals = [
-        (r#"{"k":"c","m":"High"}"#, r#"field "m": "High" is none of the column's values, low, high"#),
+        (r#"{"k":"c","m":"High"}"#, r#"field "m": "High" is not one of the column's values, low, high"#),
         (r#"{"k":"c","twice":1}"#, r#"field "twice": the schema"#),
         (r#"{"k":"c","id":1}"#, r#"field "id": the schema"#),
         (r#"{"n":1}"#, r#"field "k": required, but missing"#),
@@ -194,7 +194,7 @@ fn plan_touches_nothing() {
     place.sql(text);
     assert_eq!(counts(&place.load("", sealed_as("openweather.current", "a", &[])))[0], 0);
     let ran = place.load("--plan", &stream);
-    assert!(ran.ok().stdout.contains("is there and fits"), "{}", ran.stdout);
+    assert!(ran.ok().stdout.contains("exists and fits"), "{}", ran.stdout);
     place.sql("CREATE TABLE odd (n money, text inet)");
     let ran = place.load("--plan --schema events.json --table odd", "");
     assert!(
