@@ -1,4 +1,4 @@
-//! Points of one request.
+//! The points of one request.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -9,11 +9,11 @@ use std::ops::Range;
 pub(crate) struct Batch {
     pub(crate) body: Vec<u8>,
     pub(crate) points: Vec<Point>,
-    /// Of each point's series and time where it is in `points`.
+    /// The index in `points` of the last point with each series and time, by their hash.
     keys: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
 }
 
-/// Where a point comes from and where it is.
+/// Where a point comes from, and where it ends in the body.
 #[derive(Clone, Copy)]
 pub(crate) struct Point {
     /// The end of its line in the body.
@@ -25,7 +25,7 @@ pub(crate) struct Point {
 }
 
 impl Batch {
-    /// Adds a point; gives back the line of the one before that it overwrites, if there is one.
+    /// Adds a point; returns the stream's line of the earlier point that it overwrites, if any.
     pub(crate) fn push(&mut self, text: &[u8], line: u64, key: u64) -> Option<u64> {
         self.body.extend_from_slice(text);
         let place = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
@@ -33,14 +33,14 @@ impl Batch {
         self.keys.insert(key, place).map(|before| self.points[before as usize].line)
     }
 
-    /// Forgets everything but the memory.
+    /// Removes all points, but keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.body.clear();
         self.points.clear();
         self.keys.clear();
     }
 
-    /// Whether a point of another batch has the series and time of one of these.
+    /// Whether a point of this batch has one of these keys of another batch.
     pub(crate) fn meets(&self, keys: &[u64]) -> bool {
         keys.iter().any(|key| self.keys.contains_key(key))
     }
@@ -52,7 +52,7 @@ impl Batch {
     }
 }
 
-/// Takes a hash for what it is.
+/// The hasher of keys that are hashes already: they stay as they are.
 #[derive(Default)]
 pub(crate) struct Hashed(u64);
 

@@ -1,4 +1,4 @@
-//! Requests in flight: two at a time, but never two that write the same point, for the later one has to win.
+//! Requests in flight: two at a time, but never two that write the same point, because the later one has to win.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,23 +16,23 @@ use crate::tally::Tally;
 /// How many requests are in flight. A server of one core gains nothing from more than two.
 const IN_FLIGHT: usize = 2;
 
-/// How many batches are under way: those in flight, and one for the thread that is free next.
+/// How many batches are under way: those in flight, and one for the next thread that becomes free.
 const UNDER_WAY: usize = IN_FLIGHT + 1;
 
-/// What came of a batch, with its number.
+/// The number of a batch, the batch, and how sending it ended.
 type Done = (u64, Batch, Result<(), Fault>);
 
 /// Sends batches on threads of its own.
 pub(crate) struct Flight {
     jobs: Option<SyncSender<(u64, Batch)>>,
     done: Receiver<Done>,
-    /// The batches under way by their number, with their keys.
+    /// The numbers of the batches under way, each with its keys.
     under_way: Vec<(u64, Vec<u64>)>,
     next: u64,
     spare: Vec<Batch>,
     /// The first failure; nothing is sent after it.
     failed: Option<Fault>,
-    /// Tells the threads to try nothing again.
+    /// Set when the threads must no longer retry.
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -41,7 +41,7 @@ impl Flight {
     /// Starts the threads, which send nothing yet.
     ///
     /// # Errors
-    /// 78 if the CA file or a proxy variable is no use, 74 if there can be no thread.
+    /// 78 if the CA file or a proxy variable cannot be used, 74 if a thread cannot be started.
     pub(crate) fn new(database: &Arc<Database>, tally: &Arc<Mutex<Tally>>) -> Result<Flight, Fault> {
         let (jobs, queue) = sync_channel(UNDER_WAY);
         let (finished, done) = channel();
@@ -59,10 +59,10 @@ impl Flight {
         Ok(Flight { jobs: Some(jobs), done, under_way, next: 0, spare, failed: None, stop, threads })
     }
 
-    /// Sends a batch once there is room for it and none under way writes one of its points; gives back an empty one.
+    /// Sends a batch once there is room for it and no batch under way writes one of its points; returns an empty one.
     ///
     /// # Errors
-    /// What an earlier batch has failed with.
+    /// The failure of an earlier batch.
     pub(crate) fn send(&mut self, batch: Batch) -> Result<Batch, Fault> {
         loop {
             self.failed.take().map_or(Ok(()), Err)?;
@@ -82,7 +82,7 @@ impl Flight {
     /// Waits until nothing is under way.
     ///
     /// # Errors
-    /// What a batch has failed with.
+    /// The failure of a batch.
     pub(crate) fn land(&mut self) -> Result<(), Fault> {
         while !self.under_way.is_empty() {
             self.wait()?;
@@ -90,10 +90,10 @@ impl Flight {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Waits for the answers to what was sent, and no longer: the load has failed.
+    /// Waits only for the replies to what was already sent, because the load has failed.
     pub(crate) fn give_up(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // The first failure is told already.
+        // The first failure has already been reported.
         let _ = self.land();
     }
 
@@ -127,7 +127,7 @@ fn work(sender: &Sender, queue: &Mutex<Receiver<(u64, Batch)>>, done: &Channel<D
         if done.send((number, batch, result)).is_err() {
             return;
         }
-        // After its own failure was told, which the other's must not come before.
+        // Only once its own failure is in the channel: that of the other thread, which now stops, must not come first.
         if failed {
             stop.store(true, Ordering::Relaxed);
         }

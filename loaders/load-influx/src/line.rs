@@ -1,9 +1,9 @@
 //! Records as line protocol (<https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>): bytes out, no
 //! sockets.
 //!
-//! What has to be escaped the `influxdb-line-protocol` crate escapes: names once, when the encoder is made; a tag value or a
-//! string only if it has a character that needs it, for it takes one character at a time. A number is copied as the
-//! record has it, since JSON's numbers are line protocol's, and no digit is lost.
+//! The `influxdb-line-protocol` crate does the escaping: of names once, when the encoder is made; of a tag value or a string
+//! only if it has a character that needs it, because the crate goes through them one character at a time. A number is copied
+//! as the record has it: JSON's numbers are also line protocol's, and no digit is lost.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
@@ -30,15 +30,17 @@ pub(crate) struct Encoder {
     precision: Precision,
     whole_strings: bool,
     names: Vec<String>,
-    /// The measurement, and before each tag and field what stands there in every line.
+    /// The measurement, with which every line starts.
     head: Vec<u8>,
+    /// `,KEY=` for each tag.
     tags: Vec<Vec<u8>>,
+    /// `KEY=` for each field.
     fields: Vec<Vec<u8>>,
 }
 
 impl Encoder {
     /// An encoder for this mapping of the schema. With `whole_strings` the server reads a string to its closing quote;
-    /// else it ends a line at any newline, so that a text could smuggle points in.
+    /// otherwise it ends a line at any newline, so that a text could smuggle points in.
     pub(crate) fn new(
         schema: &Schema,
         mapping: Mapping,
@@ -60,10 +62,10 @@ impl Encoder {
         self.precision
     }
 
-    /// Writes the line of a row, with its newline, in place of what is in `line`; gives back a hash of series and time.
+    /// Replaces the content of `line` with the line of a row and its newline; returns a hash of its series and time.
     ///
     /// # Errors
-    /// The row has something that no point can have; the field is named.
+    /// If the row has something that no point can have; the error names the field.
     pub(crate) fn encode(&self, row: &Row<'_>, line: &mut Vec<u8>) -> Result<u64, Violation> {
         line.clear();
         line.extend_from_slice(&self.head);
@@ -178,8 +180,8 @@ fn fraction(time: &str) -> &str {
     &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()]
 }
 
-/// The nanoseconds of a time that was rounded to microseconds, by the digits it was written with. The outer nothing: they
-/// are too fine; the inner one: it does not fit.
+/// The nanoseconds of a time that was rounded to microseconds, from the digits it was written with. `None` if they are finer
+/// than a nanosecond, `Some(None)` if the time does not fit into 64 bits.
 fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
     let Some((six, rest)) = fraction.split_at_checked(6) else { return Some(micros.checked_mul(1000)) };
     if rest.bytes().skip(3).any(|digit| digit != b'0') {
@@ -216,7 +218,7 @@ fn pieces(measurement: &str, tag: &str, field: &str) -> (Vec<u8>, Vec<u8>, Vec<u
     )
 }
 
-/// `,KEY=VALUE`, where `key` is `,KEY=` with the name escaped; nothing for what is null or empty.
+/// `,KEY=VALUE`, where `key` is `,KEY=` with the name escaped; nothing for a value that is null or empty.
 fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(), &'static str> {
     match value {
         Value::Null | Value::Text("") => return Ok(()),
@@ -239,7 +241,7 @@ fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-/// A value whose text needs no escape.
+/// Writes a value whose text needs no escaping.
 fn plain(value: Value<'_>, line: &mut Vec<u8>) {
     match value {
         Value::Integer(value) => {
@@ -273,7 +275,7 @@ fn string(text: &str, line: &mut Vec<u8>) {
     }
 }
 
-/// Whether a decimal has a nearest double that is neither infinite nor, unless the decimal is, zero.
+/// Whether the double nearest to a decimal is finite, and is zero only if the decimal is.
 fn is_double(text: &str) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));

@@ -1,4 +1,4 @@
-//! `load-influx`: loads a verified stream into InfluxDB, or into what speaks its line protocol.
+//! `load-influx`: loads a verified stream into InfluxDB, or into anything that speaks its line protocol.
 //!
 //! ```sh
 //! extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather

@@ -5,21 +5,21 @@ use etl_schema::{Column, InfluxType, Role, Schema, Type};
 /// Names that InfluxDB drops or refuses as a tag or field: `time` in all versions, the others in version 2.
 const RESERVED: [&str; 4] = ["time", "_time", "_field", "_measurement"];
 
-/// The parts of a point and the columns that they are made of, by position.
+/// The parts of a point, and the positions of the columns that they are made of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mapping {
     pub(crate) measurement: String,
-    /// In the order of their names, in which InfluxDB keeps them.
+    /// Sorted by name, as InfluxDB keeps them.
     pub(crate) tags: Vec<usize>,
     pub(crate) fields: Vec<(usize, InfluxType)>,
     pub(crate) time: usize,
     pub(crate) ignored: Vec<usize>,
 }
 
-/// Maps a schema's columns. With `whole_strings` the server reads a string to its closing quote, also across lines.
+/// Maps a schema's columns. With `whole_strings` the server reads a string to its closing quote, even across lines.
 ///
 /// # Errors
-/// There is no time or no field, or a name or a type has no place in line protocol; the message names the column.
+/// If there is no time or no field, or if line protocol cannot represent a name or a type; the message names the column.
 pub(crate) fn map(schema: &Schema, measurement: String, whole_strings: bool) -> Result<Mapping, String> {
     let mut mapping = Mapping { measurement, ..Mapping::default() };
     // Such a line would be a comment.
@@ -57,7 +57,7 @@ pub(crate) fn map(schema: &Schema, measurement: String, whole_strings: bool) -> 
     Ok(mapping)
 }
 
-/// The one column that has the role time.
+/// The only column with the role time.
 fn time(schema: &Schema, times: &[usize]) -> Result<usize, String> {
     let time = match *times {
         [time] => time,
@@ -79,7 +79,7 @@ fn time(schema: &Schema, times: &[usize]) -> Result<usize, String> {
     Ok(time)
 }
 
-/// What `x-influx` says; else `x-time` is the time, the other columns of the key are tags, and the rest are fields.
+/// What `x-influx` says; otherwise `x-time` is the time, the other columns of the key are tags, and the rest are fields.
 fn role(schema: &Schema, position: usize) -> Role {
     let named = |column: &Column| column.influx.role == Some(Role::Time);
     match schema.columns[position].influx.role {

@@ -1,4 +1,4 @@
-//! What is to be done with a measurement: how records become points of it.
+//! What a load does with a measurement: how records become its points.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) type Plan = etl_load::Plan<Encoder>;
 /// Maps the target's schema; the server is not asked. `whole_strings` as for [`map`].
 ///
 /// # Errors
-/// 78 if there is no schema, no time or no field, or if a name or a type has no place in line protocol.
+/// 78 if there is no schema, no time or no field, or if line protocol cannot represent a name or a type.
 pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) -> Result<Plan, PlanError> {
     let unfit = |what: String| PlanError::Unfit(Fault::config(what));
     let schema = Arc::new(target.schema.ok_or_else(|| {
@@ -30,14 +30,14 @@ pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) ->
         .map_err(|what| unfit(format!("schema {}: {what}", schema.name)))?;
     Ok(Plan {
         name: mapping.measurement.clone(),
-        // A point takes the place of the one of the same series and time.
+        // A point replaces the one with the same series and time.
         mode: Mode::Upsert,
         details: Encoder::new(&schema, mapping, precision, whole_strings),
         schema,
     })
 }
 
-/// What each column becomes, a line each.
+/// What each column becomes, one on a line.
 pub(crate) fn explain(plan: &Plan) -> String {
     let (schema, mapping) = (&plan.schema, plan.details.mapping());
     let width = schema.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! What the replies to a write mean.
 //!
 //! InfluxDB 1: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint>; 2:
-//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may be of the whole request or of some
-//! of its points, of which it names one.
+//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may refuse the whole request or only
+//! some of its points, one of which it names.
 
 use etl_component::Class;
 use etl_http::{Reply, Verdict, quote_up_to};
@@ -10,33 +10,33 @@ use serde_json::Value;
 
 use crate::settings::Api;
 
-/// What a server is like.
+/// What is known of a server.
 pub(crate) struct Server {
-    /// It is known to read a string to its closing quote, also where that is on another line.
+    /// Whether it is known to read a string to its closing quote, even if that is on another line.
     pub(crate) whole_strings: bool,
-    /// It is VictoriaMetrics.
+    /// Whether it is VictoriaMetrics.
     pub(crate) victoria: bool,
 }
 
 /// What became of the points of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// All are there.
+    /// All are stored.
     Stored,
     /// The request is too large.
     TooLarge(String),
-    /// Some are refused, and the others are there.
+    /// Some are refused, and the others are stored.
     Partial {
-        /// Why, in the server's words, of one of them.
+        /// Why one of them is refused, in the server's words.
         reason: String,
-        /// How many are refused at the least: points of other shards, and lines that cannot be read, need not be counted.
+        /// How many are refused, at least: points of other shards, and lines that cannot be read, may be missing from it.
         dropped: usize,
     },
-    /// Some are refused, or all. The others need not be there.
+    /// Some are refused, or all. The others may not be stored.
     Refused(String),
 }
 
-/// Lets through what [`answer`] understands, and names what else is wrong; retries are left to the common rules.
+/// Accepts what [`answer`] understands, and says what is wrong with other replies; retries are left to the common rules.
 pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
     let fail = |class, message| Some(Verdict::Fail { class, message });
     let told = |reply: &Reply| format!("{}: {}", reply.status_line(), said(reply));
@@ -59,7 +59,7 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
     }
 }
 
-/// Reads a reply that [`classify`] let through.
+/// Reads a reply that [`classify`] accepted.
 pub(crate) fn answer(reply: &Reply) -> Answer {
     let reason = said(reply);
     match reply.status {
@@ -73,16 +73,16 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
     }
 }
 
-/// Reads the reply to a write without a point.
+/// Reads the reply to a write without points.
 ///
 /// # Errors
-/// Why the server takes no write, in its words.
+/// Why the server accepts no write, in its words.
 pub(crate) fn server(reply: &Reply, api: Api) -> Result<Server, String> {
     match answer(reply) {
         Answer::Refused(reason) if api == Api::V1 || names_organization(&reason) => Err(reason),
-        // Version 2 says 400 to a write without a point, once it has found the bucket and looked at the token.
+        // Version 2 replies 400 to a write without points, but only once it has found the bucket and checked the token.
         _ => Ok(Server {
-            // InfluxDB 1 and 2 say what build they are; who else says its version does not.
+            // InfluxDB 1 and 2 name their build; other servers do not, even if they name a version.
             whole_strings: reply.header("x-influxdb-build").is_some(),
             victoria: reply.header("x-server-hostname").is_some(),
         }),
@@ -93,7 +93,7 @@ pub(crate) fn server(reply: &Reply, api: Api) -> Result<Server, String> {
 /// (<https://docs.influxdata.com/influxdb/v1/tools/api/#query-http-endpoint>).
 ///
 /// # Errors
-/// Why there is no database, in the server's words.
+/// Why the database was not created, in the server's words.
 pub(crate) fn created(reply: &Value) -> Result<(), &str> {
     match reply["results"][0]["error"].as_str().or_else(|| reply["error"].as_str()) {
         None => Ok(()),
@@ -101,7 +101,7 @@ pub(crate) fn created(reply: &Value) -> Result<(), &str> {
     }
 }
 
-/// Whether a 404 of version 1 is of the database: `database not found: "weather"`.
+/// Whether a 404 of version 1 is about the database: `database not found: "weather"`.
 fn lacks_database(reply: &Reply) -> bool {
     said(reply).contains("database not found")
 }
@@ -132,7 +132,7 @@ fn shortened(message: &str) -> String {
     format!("{start} … {end}")
 }
 
-/// The reason without what is the same in all of them.
+/// The reason without what all reasons have in common.
 pub(crate) fn core(reason: &str) -> &str {
     let reason = reason.rsplit_once("partial write: ").map_or(reason, |(_, rest)| rest);
     reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason)

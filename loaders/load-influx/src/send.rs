@@ -1,4 +1,4 @@
-//! Batches over HTTP: what is refused is halved until it stands alone.
+//! Batches over HTTP: what is refused is halved until each refused point stands alone.
 
 use std::io::Write;
 use std::ops::Range;
@@ -15,11 +15,11 @@ use crate::reply::{self, Answer, Server};
 use crate::settings::{Api, Database};
 use crate::tally::Tally;
 
-/// From this size on a request asks first whether it may be sent, so that one that is too large is answered before the
-/// server closes the connection in the middle of it.
+/// A request of more bytes first asks whether it may be sent, so that one that is too large is answered before the server
+/// closes the connection in the middle of it.
 const ASK_FIRST: usize = 1 << 20;
 
-/// One who sends; each thread has its own.
+/// Sends batches; each thread has its own.
 pub(crate) struct Sender {
     client: Client,
     database: Arc<Database>,
@@ -28,10 +28,10 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// One that stops halving and trying again once `stop` is set.
+    /// A sender that no longer halves or retries once `stop` is set.
     ///
     /// # Errors
-    /// 78 if the CA file or a proxy variable is no use.
+    /// 78 if the CA file or a proxy variable cannot be used.
     pub(crate) fn new(
         database: &Arc<Database>,
         tally: &Arc<Mutex<Tally>>,
@@ -42,7 +42,7 @@ impl Sender {
         Ok(Sender { client, database, tally, stop })
     }
 
-    /// Asks whether a write would be taken, before there is anything to write.
+    /// Asks whether a write would be accepted, before there is anything to write.
     ///
     /// # Errors
     /// 77 and 78 as for any write, 75 if the server cannot be reached.
@@ -55,7 +55,7 @@ impl Sender {
     }
 
     /// <https://docs.influxdata.com/influxdb/v1/query_language/manage-database/#create-database>: nothing happens if
-    /// it is there.
+    /// it exists.
     fn create(&self) -> Result<(), Fault> {
         let name = self.database.name.replace('\\', "\\\\").replace('"', "\\\"");
         let request =
@@ -67,16 +67,16 @@ impl Sender {
         })
     }
 
-    /// Sends a batch; the tally has what became of it.
+    /// Sends a batch; the tally then says what became of it.
     ///
     /// # Errors
-    /// What no point is to blame for.
+    /// What is not the fault of a point.
     pub(crate) fn send(&self, batch: &Batch) -> Result<(), Fault> {
         self.part(batch, 0..batch.points.len())
     }
 
-    /// Sends a part of a batch. Its halves are sent in their order, both of them: a point of the first half would else
-    /// take the place of the same one in the second.
+    /// Sends a part of a batch. If it is halved, both halves are sent, in order: otherwise a point of the first half would
+    /// replace the same one in the second.
     fn part(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Fault::new(Class::Transient, "another request has failed"));
@@ -135,7 +135,7 @@ impl Sender {
         self.part(batch, middle..points.end)
     }
 
-    /// The write of these points.
+    /// The request that writes these points.
     fn request(&self, text: &[u8]) -> Result<Request, Fault> {
         let Database { base, api, query, gzip, .. } = &*self.database;
         let compress = *gzip && !text.is_empty();

@@ -94,7 +94,7 @@ pub(crate) struct Args {
     http: HttpArgs,
 }
 
-/// Which of the write APIs is spoken: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or
+/// The write API: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or
 /// <https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Api {
@@ -118,7 +118,7 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
-    /// Its name, as `--precision` has it.
+    /// Its name, as in `--precision`.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Precision::Ns => "ns",
@@ -139,9 +139,9 @@ impl Precision {
 
 /// What a run does, every value checked.
 pub(crate) struct Settings {
-    /// What is loaded, and how it is told.
+    /// What is loaded, and how it is reported.
     pub(crate) load: etl_load::Settings,
-    /// Where to.
+    /// Where it goes.
     pub(crate) database: Database,
 }
 
@@ -153,7 +153,7 @@ pub(crate) struct Database {
     pub(crate) name: String,
     /// The parameters of a write.
     pub(crate) query: Vec<(&'static str, String)>,
-    /// The value of `Authorization`: its scheme, with a blank, and the secret.
+    /// The value of `Authorization`: its scheme, with a space, and the secret.
     pub(crate) authorization: Option<(&'static str, Secret)>,
     pub(crate) create: bool,
     pub(crate) precision: Precision,
@@ -169,7 +169,7 @@ impl Settings {
     /// What these flags mean in this environment.
     ///
     /// # Errors
-    /// 2 if flags contradict each other, 78 if it is not said where points go, or a variable is empty.
+    /// 2 if flags contradict each other, 78 if nothing says where points go, or if a variable is empty.
     pub(crate) fn new(args: Args, env: &Env) -> Result<Settings, Fault> {
         let cuts = Cuts { every: None, interval: args.flush_interval };
         let load = etl_load::Settings::of_stream(args.stream, cuts, env)?;
@@ -181,7 +181,7 @@ impl Settings {
             (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set and empty"))),
             (None, found) => Ok(found.map(|(_, value)| value.to_owned())),
         };
-        // Nobody is asked for a plan, so it does not matter who would be.
+        // A plan asks no server, so it does not matter which one it would be.
         let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
         let url = known(args.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
             Fault::config("INFLUX_URL is not set, and --url does not say where the server is")
@@ -252,7 +252,7 @@ fn api(db: bool, bucket: bool, token: bool) -> Result<Api, Fault> {
     }
 }
 
-/// The value of `Authorization`: its scheme, with a blank, and the secret.
+/// The value of `Authorization`: its scheme, with a space, and the secret.
 fn authorization(
     api: Api,
     username: Option<String>,
@@ -265,7 +265,7 @@ fn authorization(
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
             Ok(Some(("Basic ", Secret::new(pair))))
         }
-        // InfluxDB 2 takes its token for API v1, too.
+        // InfluxDB 2 accepts its token for API v1, too.
         (.., Some(token)) => Ok(Some(("Token ", token))),
         (Api::V1, Some(_), None, None) => lacks(USERNAME.name, PASSWORD.name),
         (Api::V1, None, Some(_), None) => lacks(PASSWORD.name, USERNAME.name),
@@ -274,15 +274,15 @@ fn authorization(
 }
 
 impl Database {
-    /// A client of its own, for a thread; sends nothing.
+    /// A new client, for one thread; sends nothing.
     ///
     /// # Errors
-    /// 78 if the CA file or a proxy variable is no use.
+    /// 78 if the CA file or a proxy variable cannot be used.
     pub(crate) fn client(&self) -> Result<Client, Fault> {
         Client::new(&self.http, true, &self.env, USER_AGENT)
     }
 
-    /// The address for people: `influx:8086/weather`.
+    /// The address for messages: `influx:8086/weather`.
     pub(crate) fn address(&self) -> String {
         format!("{}/{}", self.base.host(), self.name)
     }

@@ -1,4 +1,4 @@
-//! InfluxDB as a sink: no transactions, and a point that is sent twice is there once.
+//! InfluxDB as a sink: no transactions, and a point that is sent twice is stored once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,10 +17,10 @@ use crate::settings::Database;
 use crate::spool::Spool;
 use crate::tally::Tally;
 
-/// How many points that overwrite others are told one by one.
+/// How many points that overwrite others are reported one by one.
 const TOLD: u64 = 3;
 
-/// A server that takes points.
+/// A server that accepts points.
 pub(crate) struct Influx {
     database: Arc<Database>,
     tally: Arc<Mutex<Tally>>,
@@ -30,22 +30,22 @@ pub(crate) struct Influx {
     batch: Batch,
     line: Vec<u8>,
     tables: Vec<Table>,
-    /// The failure at hand is that points were refused, and says what became of all.
+    /// Whether the load has failed because points were refused; the message then already says what became of all.
     told: bool,
 }
 
 struct Table {
     plan: Arc<Plan>,
     points: u64,
-    /// Points that a later one of the same batch overwrites.
+    /// Points that a later one in the same batch overwrites.
     superseded: u64,
 }
 
 impl Influx {
-    /// Asks the server whether it will take points, unless it is only to be said what they would be.
+    /// Asks the server whether it would accept points, unless the task is only to say what they would be.
     ///
     /// # Errors
-    /// 77 for credentials it refuses, 78 for a database that is missing, 75 if it cannot be reached.
+    /// 77 if it refuses the credentials, 78 if the database is missing, 75 if it cannot be reached.
     pub(crate) fn connect(database: Database, settings: &Settings) -> Result<Influx, Fault> {
         let (database, tally) = (Arc::new(database), Arc::default());
         let (mut whole_strings, mut spool) = (true, None);
@@ -66,7 +66,7 @@ impl Influx {
         Ok(Influx { database, tally, flight, spool, whole_strings, batch, line, tables, told })
     }
 
-    /// Sends the batch at hand, or keeps it.
+    /// Sends the current batch, or spools it.
     fn give(&mut self) -> Result<(), Fault> {
         if self.batch.points.is_empty() {
             return Ok(());
@@ -81,7 +81,7 @@ impl Influx {
         Ok(())
     }
 
-    /// Sends everything and waits for the answers.
+    /// Sends everything and waits for the replies.
     fn flush(&mut self) -> Result<(), Fault> {
         self.give()?;
         if let Some(spool) = &mut self.spool {
@@ -128,7 +128,7 @@ impl Sink for Influx {
         Ok(None)
     }
 
-    /// The server makes a measurement when its first point comes.
+    /// The server creates a measurement when its first point comes.
     fn prepare(&mut self, _: &mut Plan) -> Result<(), Fault> {
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Sink for Influx {
         self.spool.as_mut().map_or(Ok(()), Spool::clear)
     }
 
-    /// Without a ledger every load is new: a point that is sent again takes the place of the same one.
+    /// Without a ledger every load is new: a point that is sent again replaces the earlier one.
     fn claim(&mut self, _: &Arc<Plan>, _: &str) -> Result<Option<Loaded>, Fault> {
         Ok(None)
     }
@@ -183,7 +183,7 @@ impl Sink for Influx {
         Ok(())
     }
 
-    /// What was sent and accepted is there.
+    /// What was sent and accepted is already stored.
     fn commit(&mut self) -> Result<(), Fault> {
         Ok(())
     }

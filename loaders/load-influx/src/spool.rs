@@ -8,16 +8,20 @@ use etl_component::spool::Unread;
 
 use crate::batch::Batch;
 
-/// Of each batch: how many points and bytes it has, of each point its end, line and key, and then the bytes.
+/// For each batch: the number of points, the number of bytes, the end, line and key of each point, and then the bytes.
 pub(crate) struct Spool(etl_component::Spool);
 
 impl Spool {
+    /// Creates an empty one in this folder.
+    ///
     /// # Errors
-    /// 74 if the folder takes no file.
+    /// 74 if no file can be created there.
     pub(crate) fn create(folder: &Path) -> Result<Spool, Fault> {
         etl_component::Spool::in_folder("--spool", folder, "points").map(Spool)
     }
 
+    /// Adds a batch.
+    ///
     /// # Errors
     /// 74 if it cannot be written.
     pub(crate) fn push(&mut self, batch: &Batch) -> Result<(), Fault> {
@@ -27,7 +31,7 @@ impl Spool {
         self.0.push(&batch.body)
     }
 
-    /// Hands all batches to `each`, in order, which returns an empty one for the next; the spool is empty afterwards.
+    /// Passes all batches to `each`, in order, which returns an empty one for the next; the spool is empty afterwards.
     ///
     /// # Errors
     /// 74 if it cannot be read; those of `each`.

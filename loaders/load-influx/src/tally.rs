@@ -9,46 +9,46 @@ use crate::reply;
 /// How many refused points are named.
 const NAMED: usize = 20;
 
-/// A server that refuses so many, one after the other, and has taken none, will not take the next one.
+/// A server that has refused this many points in a row and accepted none will not accept the next one.
 const HOPELESS: u64 = 100;
 
-/// How many requests are made to find refused points; beyond them they are counted as the server counts them.
+/// How many requests are made to find refused points; after that, the server's own count is used.
 const SEARCHES: u64 = 10_000;
 
-/// Counts for all who send.
+/// Counts that all senders share.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Points that are there.
+    /// Points that are stored.
     pub(crate) stored: u64,
-    /// Points that the server refused, at the least.
+    /// The least number of points that the server refused.
     pub(crate) refused: u64,
     /// Points of requests that had no answer.
     pub(crate) unanswered: u64,
-    /// Lines of some of those refused by the server's reason.
+    /// The lines of some of the refused points, by the server's reason.
     named: BTreeMap<String, Vec<u64>>,
-    /// There may be more of them.
+    /// Whether more may have been refused.
     inexact: bool,
     searches: u64,
-    /// The server is known to take points.
+    /// Whether the server is known to accept points.
     takes: bool,
-    /// The size, in bytes, that was too large for the server.
+    /// The smallest size, in bytes, that was too large for the server.
     pub(crate) too_large: Option<usize>,
 }
 
 impl Tally {
-    /// Another load begins; what the server is like stays.
+    /// Begins another load; the server's limit stays known.
     pub(crate) fn clear(&mut self) {
         *self = Tally { too_large: self.too_large, ..Tally::default() };
     }
 
-    /// Points are there.
+    /// Counts points that are stored.
     pub(crate) fn store(&mut self, points: usize) {
         self.takes = true;
         self.stored += points as u64;
         signals::sent(points as u64, "point");
     }
 
-    /// The point of this line is refused.
+    /// Counts the point of this line as refused.
     pub(crate) fn refuse(&mut self, line: u64, reason: &str) {
         self.refused += 1;
         if self.named.values().map(Vec::len).sum::<usize>() < NAMED {
@@ -56,14 +56,14 @@ impl Tally {
         }
     }
 
-    /// So many of these points are refused, at the least, and the others there.
+    /// Counts at least `refused` of these points as refused, and the others as stored.
     pub(crate) fn count(&mut self, points: usize, refused: usize) {
         self.refused += refused as u64;
         self.inexact = true;
         self.store(points - refused);
     }
 
-    /// Some of the points of a request are there.
+    /// Some of the points of a request are stored.
     pub(crate) fn takes_points(&mut self) {
         self.takes = true;
     }
@@ -74,12 +74,12 @@ impl Tally {
         self.searches <= SEARCHES
     }
 
-    /// Whether nothing will come of sending more.
+    /// Whether it is pointless to send more.
     pub(crate) fn is_hopeless(&self) -> bool {
         !self.takes && self.refused >= HOPELESS
     }
 
-    /// A request of this size was too large.
+    /// Remembers that a request of this size, in bytes, was too large.
     pub(crate) fn limit(&mut self, bytes: usize) {
         self.too_large = Some(self.too_large.map_or(bytes, |limit| limit.min(bytes)));
     }

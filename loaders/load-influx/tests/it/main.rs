@@ -1,4 +1,4 @@
-//! Loads through the binary, and which points are then there.
+//! Loads through the binary, and the points that are stored then.
 
 mod cut_short;
 mod flush;

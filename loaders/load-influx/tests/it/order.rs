@@ -7,7 +7,7 @@ use crate::support::{InfluxFolder, plain, site};
 #[test]
 fn the_last_value_of_a_point_is_the_one_that_stays() {
     let place = InfluxFolder::new();
-    // Every request has one point, and all points are the same two.
+    // Every request has one point, and there are only two different points.
     let records: Vec<String> = (0..400).map(|n| site(["a", "b"][n % 2], 0, &format!("\"n\":{n}"))).collect();
     assert_eq!(counts(&place.load("--batch-lines 1", plain(&records))), [400, 400, 0, 0, 0, 0]);
     let rows = place.database.rows("SELECT n FROM sites GROUP BY site");

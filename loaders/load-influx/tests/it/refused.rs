@@ -1,4 +1,4 @@
-//! Points that the server refuses, requests that are too large for it.
+//! Points that the server refuses, and requests that are too large for it.
 
 use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::{Influx, Options};
@@ -89,7 +89,7 @@ fn a_partial_write_of_version_2_is_halved_until_it_is_found() {
         );
         Reply::json(422, &serde_json::json!({"code": "unprocessable entity", "message": message}).to_string())
     };
-    // Four points, of which the second is refused. The second half is sent again, too, for the first must not come last.
+    // Four points, of which the second is refused. The second half is sent again, too, because the first must not come last.
     let script = good()
         .then(partial(1))
         .then(partial(1))
@@ -111,7 +111,7 @@ fn a_partial_write_of_version_2_is_halved_until_it_is_found() {
 
 #[test]
 fn a_request_that_is_refused_as_a_whole_is_sent_in_parts() {
-    // As recorded: InfluxDB 2 stores none of it.
+    // As recorded: InfluxDB 2 stores nothing of such a request.
     let parse_error = || Reply::json(400, &reply("v2_400_parse_error.json"));
     let script = good()
         .then(parse_error())
@@ -152,7 +152,7 @@ fn what_is_too_large_is_halved() {
     let (ran, posted) = scripted(script, "--db d", plain(&records));
     assert_eq!(counts(&ran), [4, 4, 0, 0, 0, 0]);
     assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [4, 2, 2]);
-    // One point alone that is too large is refused.
+    // A single point that is too large is refused.
     let (ran, _) = scripted(good().then(too_large()), "--db d", plain(&records[..2]));
     refused(
         &ran,
@@ -210,10 +210,10 @@ fn the_later_value_of_a_point_stays_also_when_its_request_is_halved() {
 
 #[test]
 fn good_points_behind_twenty_refused_ones_are_sent() {
-    // As version 2 does: a request with a line that it cannot take is refused as a whole.
+    // As in version 2: a request with a line that is not accepted is refused as a whole.
     let bad = |n: usize| n < 20;
     let replies = |points: std::ops::Range<usize>| {
-        // What `Sender::part` will ask for, in its order.
+        // The requests that `Sender::part` will make, in its order.
         fn ask(points: std::ops::Range<usize>, bad: &dyn Fn(usize) -> bool, script: Script) -> Script {
             if !points.clone().any(bad) {
                 return script.then(Reply::status(204));
@@ -231,7 +231,7 @@ fn good_points_behind_twenty_refused_ones_are_sent() {
     };
     let (ran, posted) = scripted(replies(0..100), V2, plain(&many(100)));
     refused(&ran, 3, "refused 20 points, the other 80 sent are there: lines 1, 2, 3, ");
-    // What was sent without a bad line is what the server has taken.
+    // The server has accepted exactly what was sent without a bad line.
     let is_bad = |line: &str| (0..20).any(|n| line.contains(&format!(",n={n}i ")));
     let taken = posted.iter().filter(|body| !body.lines().any(is_bad)).map(|body| body.lines().count());
     assert_eq!(taken.sum::<usize>(), 80);

@@ -1,4 +1,4 @@
-//! Servers that are busy, gone for a while, or cut their replies off: every point is there once.
+//! Servers that are busy, gone for a while, or cut off their replies: every point is stored once.
 
 use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::{Influx, Options};
@@ -46,7 +46,7 @@ fn a_server_that_stays_busy_is_75_and_what_was_sent_is_told() {
 fn a_server_that_is_killed_and_comes_back_has_every_point_once() {
     let server = Influx::start(&Options::default());
     let place = InfluxFolder::of(server.database());
-    // What comes after the kill fits into a pipe, for the loader does not read while it tries again.
+    // What comes after the kill fits into a pipe, because the loader does not read while it retries.
     let records = many(10_500);
     let mut running = place.loader("--batch-lines 500 --flush-interval 10ms").stdin_open().spawn();
     running.write(plain(&records[..10_000]));

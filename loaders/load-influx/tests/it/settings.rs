@@ -1,4 +1,4 @@
-//! Where points go, who sends them, and what of that is wrong.
+//! Where points go, whose credentials are used, and what can be wrong with either.
 
 use etl_testkit::http::{Reply, Script, Server};
 use etl_testkit::influx::{Influx, Options};
@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 
 use crate::support::{InfluxFolder, plain, site};
 
-/// Loads one record with these variables and arguments; what the server was asked besides.
+/// Loads one record with these variables and arguments; also returns what the server was asked.
 fn load(variables: &[(&str, &str)], args: &str, reply: Reply) -> (Ran, Vec<etl_testkit::http::Received>) {
     let (server, place) = (Server::start(Script::new().then(reply)), InfluxFolder::new());
     let cmd = place.bare(&format!("--schema sites.json {args}")).env("INFLUX_URL", server.url());
@@ -57,7 +57,7 @@ fn database_bucket_and_credentials_come_from_flags_and_variables() {
             assert_eq!(request.header("authorization"), authorization, "{variables:?}");
             assert!(request.header("user-agent").unwrap_or_default().starts_with("load-influx/"));
         }
-        // The check has no point.
+        // The check has no points.
         assert_eq!(asked[0].body, b"");
         assert_eq!(
             asked[1].body,

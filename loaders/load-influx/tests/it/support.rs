@@ -37,7 +37,7 @@ impl InfluxFolder {
         place
     }
 
-    /// The loader, with these arguments, separated by blanks, and no address.
+    /// The loader, with these arguments, separated by spaces, and no address.
     pub(crate) fn bare(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-influx")).in_folder(self.folder.path(""));
         cmd.words(args)
@@ -56,7 +56,7 @@ impl InfluxFolder {
     }
 }
 
-/// Loads these bytes into a server that answers as told; the first reply is to the check before the load. Gives back
+/// Loads these bytes into a server that replies as scripted; the first reply is to the check before the load. Returns
 /// what was posted after it.
 pub(crate) fn scripted(script: Script, args: &str, stream: impl AsRef<[u8]>) -> (Ran, Vec<String>) {
     let (server, folder) = (Server::start(script), Folder::new());
@@ -74,13 +74,13 @@ pub(crate) fn scripted(script: Script, args: &str, stream: impl AsRef<[u8]>) -> 
     (ran, posted.collect())
 }
 
-/// A record of a site, so many seconds after a time.
+/// A record of a site, this many seconds after a time.
 pub(crate) fn site(site: &str, seconds: u64, fields: &str) -> String {
     let at = etl_time(seconds);
     format!(r#"{{"site":"{site}","at":"{at}",{fields}}}"#)
 }
 
-/// So many seconds after 2023-11-14T22:00:00Z, less than a day.
+/// The time this many seconds, less than a day, after 2023-11-14T22:00:00Z.
 fn etl_time(seconds: u64) -> String {
     let (hours, minutes) = (22 + seconds / 3600, seconds / 60 % 60);
     format!("2023-11-{:02}T{:02}:{minutes:02}:{:02}Z", 14 + hours / 24, hours % 24, seconds % 60)
@@ -96,7 +96,7 @@ pub(crate) fn sealed(records: &[String]) -> Vec<u8> {
     load::sealed("a", &load::strs(records))
 }
 
-/// So many records, each a point of its own, `n` from 0.
+/// This many records, each a point of its own, with `n` counting from 0.
 pub(crate) fn many(count: u64) -> Vec<String> {
     (0..count).map(|n| site(&format!("site-{}", n % 50), n / 50, &format!(r#""n":{n},"v":{n}.5"#))).collect()
 }

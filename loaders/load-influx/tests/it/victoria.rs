@@ -1,4 +1,4 @@
-//! The same points in VictoriaMetrics, which keeps numbers and milliseconds.
+//! The same points in VictoriaMetrics, which keeps only numbers, and times to the millisecond.
 
 use etl_testkit::http::{Reply, Script};
 use etl_testkit::influx::Victoria;
@@ -20,7 +20,7 @@ fn numbers_are_there_once_also_when_they_are_sent_twice() {
         assert_eq!(counts(&ran), [3, 3, 0, 0, 0, 0]);
         assert!(ran.stderr.contains("only with its -dedup.minScrapeInterval"), "{}", ran.stderr);
     }
-    // The write of API v1 adds the database as a label.
+    // A write by API v1 adds the database as a label.
     let points = server.points("once_.*");
     let series = |db: &str| {
         [
