@@ -1,4 +1,4 @@
-//! What the database says of a table that exists, and whether records fit it.
+//! What the database says about an existing table, and whether records fit it.
 
 use etl_component::Fault;
 use etl_load::stamp;
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::database::Database;
 use crate::types::{declaration, new_storage, storage, stores};
 
-/// A table that exists.
+/// An existing table.
 pub(crate) struct Existing {
     /// Its name as it was created.
     pub(crate) name: String,
@@ -16,7 +16,7 @@ pub(crate) struct Existing {
     columns: Vec<TableColumn>,
 }
 
-/// A column of it.
+/// One of its columns.
 struct TableColumn {
     name: String,
     declared: String,
@@ -25,11 +25,11 @@ struct TableColumn {
     default: Option<String>,
     in_key: bool,
     generated: bool,
-    /// It is the rowid itself, which SQLite fills.
+    /// Whether it is the rowid itself, which SQLite fills in.
     rowid: bool,
 }
 
-/// How a table takes the columns of a schema.
+/// How a table stores the columns of a schema.
 pub(crate) struct Fit {
     /// How it stores each of them.
     pub(crate) storage: Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Fit {
 }
 
 impl TableColumn {
-    /// Whether a row cannot do without a value for it.
+    /// Whether a row must have a value for it.
     fn needed(&self) -> bool {
         self.not_null && self.default.is_none() && !self.rowid
     }
@@ -87,7 +87,7 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<TableCo
 }
 
 impl Existing {
-    /// The schema the table has by itself: its columns, and its primary key unless SQLite fills that. A column that
+    /// The table's own schema: its columns, and its primary key unless SQLite fills that in. A column that
     /// is NOT NULL with a default may be left out of a record.
     pub(crate) fn schema(&self) -> Result<Schema, Fault> {
         let own = |column: &&TableColumn| !column.generated && !stamp::is_stamp(&column.name);
@@ -104,8 +104,8 @@ impl Existing {
         Schema::from_columns(&self.name, typed, &key)
     }
 
-    /// What is inserted for each column of the table's own schema: the value, or the default where there is none and
-    /// NULL cannot be.
+    /// What is inserted for each column of the table's own schema: the value, or the default if there is no value and
+    /// NULL is not allowed.
     pub(crate) fn placeholders(&self, schema: &Schema) -> Vec<String> {
         let placeholder =
             |column: &Column| match self.column(&column.name).map(|found| (found.not_null, &found.default)) {
@@ -188,8 +188,8 @@ impl Existing {
         ))
     }
 
-    /// How a unique index with exactly the key's columns compares each of them; nothing if there is no such index,
-    /// so that ON CONFLICT has nothing to go by.
+    /// How a unique index with exactly the key's columns compares each of them; `None` if there is no such index, which
+    /// ON CONFLICT needs.
     pub(crate) fn collations(
         &self,
         database: &Database,

@@ -16,7 +16,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the file, or creates it, and reads its catalog: what is no database, or not ours to read, fails now.
+    /// Opens the file, or creates it, and reads its catalog: a file that is not a database, or that we may not read, fails now.
     pub(crate) fn open(path: &Path) -> Result<Database, Fault> {
         let name = name(path)?;
         let fault = |error| unopened(path, error);
@@ -24,7 +24,7 @@ impl Database {
         if connection.is_readonly("main").map_err(fault)? {
             return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
         }
-        // What does not fit the cache goes beside the database: a container's /tmp may be missing or read-only.
+        // What does not fit into the cache goes beside the database: a container's /tmp may be missing or read-only.
         if let Some(folder) =
             std::fs::canonicalize(path).ok().and_then(|path| Some(path.parent()?.to_owned()))
         {
@@ -34,7 +34,7 @@ impl Database {
         Ok(Database { connection, name })
     }
 
-    /// Opens the file to look at it, which changes nothing. One that is missing is as good as an empty one.
+    /// Opens the file only to read it, which changes nothing. A missing file is the same as an empty one.
     pub(crate) fn look(path: &Path) -> Result<Database, Fault> {
         let name = name(path)?;
         let fault = |error| fault(&cannot_open(path), error);
@@ -45,7 +45,7 @@ impl Database {
             }
             return Ok(Database { connection: Connection::open_in_memory().map_err(fault)?, name });
         }
-        // What a load that was killed has left in the log is not for us to bring into the file.
+        // What a killed load has left in the log is not ours to move into the file.
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let keep_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
@@ -54,13 +54,13 @@ impl Database {
         Ok(Database { connection, name })
     }
 
-    /// Opens the load's transaction; another load of this database is waited for.
+    /// Begins the load's transaction, after waiting for any other load into this database.
     pub(crate) fn begin(&self) -> Result<(), Fault> {
         self.write_ahead()?;
         self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")
     }
 
-    /// Readers go on while a load runs (WAL); where the file system cannot do that, SQLite stays with its journal.
+    /// With WAL, readers go on while a load runs; where the file system does not support it, SQLite keeps its usual journal.
     fn write_ahead(&self) -> Result<(), Fault> {
         for times in 0.. {
             let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
@@ -89,7 +89,7 @@ impl Database {
         self.connection.execute_batch(sql).map_err(|error| fault(&self.name, error))
     }
 
-    /// What an error of this database means.
+    /// The fault that an error of this database means.
     pub(crate) fn fault(&self, error: rusqlite::Error) -> Fault {
         fault(&self.name, error)
     }
@@ -110,7 +110,7 @@ fn cannot_open(path: &Path) -> String {
     format!("cannot open the database {}", path.display())
 }
 
-/// Connects, and reads the catalog, so that what is no database fails at once.
+/// Connects, and reads the catalog, so that a file that is not a database fails at once.
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -119,7 +119,7 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// SQLite says that it cannot open a file, and not why; the system does.
+/// SQLite says that it cannot open a file, but not why; the system does.
 fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
     let system =
         || std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
@@ -133,7 +133,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
     fault(&cannot_open(path), error)
 }
 
-/// Waits a little for another connection's lock, as long as it takes; a signal ends the process meanwhile.
+/// Waits a moment for another connection's lock, again and again for as long as it takes; a signal still ends the process.
 fn wait(times: i32) -> bool {
     static SAID: AtomicBool = AtomicBool::new(false);
     if times == 100 && !SAID.swap(true, Ordering::Relaxed) {
@@ -173,7 +173,7 @@ pub(crate) fn fault(what: &str, error: rusqlite::Error) -> Fault {
             | ErrorCode::FileLockingProtocolFailed
             | ErrorCode::NoLargeFileSupport,
         ) => Class::Io,
-        // SQL that does not fit the database it finds: a view without triggers, a column that is not there.
+        // SQL that does not fit the database: a view without triggers, a column that does not exist.
         Some(ErrorCode::Unknown) => Class::Config,
         _ => Class::Bug,
     };

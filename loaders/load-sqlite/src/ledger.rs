@@ -1,4 +1,4 @@
-//! The ledger `etl_load`: which loads are in which table, committed with their data.
+//! The ledger `etl_load`: which loads each table has. A row is committed together with its data.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub(crate) fn create(database: &Database) -> Result<(), Fault> {
     database.batch(CREATE)
 }
 
-/// Forgets what was loaded into a table that is no longer there: nothing of it is loaded now, but for what this very
-/// transaction took.
+/// Forgets what was loaded into a table that no longer exists: nothing of that is stored now. What this very transaction has
+/// claimed stays.
 pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
     let delete = "DELETE FROM etl_load WHERE target = ?1 AND digest IS NOT NULL";
     let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
@@ -40,7 +40,8 @@ pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes a load id for a table, first thing in the transaction. `None`: it is ours; else it was loaded before.
+/// Claims a load id for a table, first thing in the transaction. `None` means that it is ours, anything else that it was
+/// loaded before.
 pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<Option<Loaded>, Fault> {
     let fault = |error| database.fault(error);
     let insert =
@@ -71,8 +72,8 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     }
 }
 
-/// Forgets loads older than `keep`, but never the newest row of a pipeline that has a state, nor one that is not
-/// completed yet: that of this load.
+/// Forgets loads older than `keep`, but never a pipeline's newest row with a state, nor a row that is not yet complete, which
+/// is that of this load.
 pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result<(), Fault> {
     let Some(oldest) = jiff::SignedDuration::try_from(keep)
         .ok()
@@ -99,7 +100,7 @@ pub(crate) fn state(database: &Database, target: &str, pipeline: &str) -> Result
     database.connection.query_row(newest, [target, pipeline], |row| row.get(0)).optional().map_err(fault)
 }
 
-/// All instants of the ledger have the same length, so that their texts compare as they do.
+/// All instants in the ledger have the same length, so that their texts sort as the instants do.
 fn instant(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

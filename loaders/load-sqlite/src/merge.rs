@@ -1,4 +1,4 @@
-//! Modes that go by a key: records gather in a temporary table, where a key is there once, and are brought into the
+//! Modes that go by a key: records are gathered in a temporary table, which has each key once, and are merged into the
 //! target by one statement.
 
 use etl_component::Fault;
@@ -9,7 +9,7 @@ use crate::database::{Database, fault};
 use crate::names::{STAGE_PREFIX, column_list, key_list};
 use crate::plan::Plan;
 
-/// A temporary table of one target's records.
+/// A temporary table with the records for one target.
 pub(crate) struct Stage {
     name: String,
 }
@@ -29,13 +29,13 @@ impl Stage {
         Ok(Stage { name })
     }
 
-    /// The start of the statement that adds a record: the last one of a key wins, in mode ignore the first.
+    /// The start of the statement that adds a record: the last one of a key wins; in mode ignore, the first.
     pub(crate) fn insert_into(&self, mode: Mode) -> String {
         let conflict = if mode == Mode::Ignore { "IGNORE" } else { "REPLACE" };
         format!("INSERT OR {conflict} INTO {}", self.name)
     }
 
-    /// Brings everything into the target. `fed` records were added.
+    /// Moves everything into the target; `fed` is the number of records that were added to the stage.
     pub(crate) fn merge(
         &self,
         database: &Database,
@@ -72,7 +72,7 @@ struct Merge<'a> {
     stage: &'a str,
     /// The target, quoted.
     table: String,
-    /// That a row `new` has the key of a row `old`.
+    /// The condition that a row `new` has the key of a row `old`.
     same: String,
 }
 
@@ -80,12 +80,12 @@ struct Merge<'a> {
 struct Merged {
     inserted: u64,
     updated: u64,
-    /// Rows of the stage whose key the target had.
+    /// Rows of the stage whose key the target already had.
     known: u64,
 }
 
 impl Merge<'_> {
-    /// Tells which rows of the stage the target does not have, by the positions of their records.
+    /// Reports which rows of the stage the target does not have, by the positions of their records.
     fn tell_new(&self, new: &mut dyn FnMut(u64)) -> Result<(), Fault> {
         let Merge { stage, table, same, .. } = self;
         let absent = match self.plan.mode {
@@ -104,11 +104,11 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// Inserts and updates as the mode has it.
+    /// Inserts and updates as the mode requires.
     fn run(&self, staged: u64) -> Result<Merged, Fault> {
         let Merge { plan, stage, table, same, .. } = self;
         let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
-        // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
+        // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
         let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
         let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
         let triggers = self.has_triggers()?;
@@ -143,8 +143,8 @@ impl Merge<'_> {
         }
     }
 
-    /// Whether the target has triggers: one may answer RAISE(IGNORE), which leaves a row out or as it is, and tells
-    /// nobody.
+    /// Whether the target has triggers: one may call RAISE(IGNORE), which silently leaves a row out, or leaves it as it
+    /// is.
     fn has_triggers(&self) -> Result<bool, Fault> {
         let triggers = "SELECT EXISTS (
                           SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
@@ -176,9 +176,9 @@ fn do_update(plan: &Plan, table: &str) -> String {
     format!("DO UPDATE SET {} WHERE {differs}", set.collect::<Vec<_>>().join(", "))
 }
 
-/// That two rows of one key are not the same; nothing if there are only keys. The stamp's columns do not make a row
-/// another one. A column may compare without case; a change of case is a change all the same. Rows are compared as row
-/// values, for a chain of a thousand ORs is deeper than SQLite allows.
+/// The condition that two rows of one key differ; `None` if every column belongs to the key. The stamp's columns do not
+/// count. A change of case is a change, even if the column compares without case. Rows are compared as row values, because a
+/// chain of a thousand ORs is deeper than SQLite allows.
 fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
     let others = columns.filter(|(column, _)| !plan.schema.key.contains(column));

@@ -1,11 +1,11 @@
-//! Names of tables and columns, as SQL has them.
+//! Names of tables and columns, as SQL writes them.
 
 use etl_schema::{Schema, quote_ident};
 
-/// What the names of temporary tables start with, which no target's can: a temporary table would hide it.
+/// The prefix of the names of temporary tables. No target's name may have it: a temporary table would hide the target.
 pub(crate) const STAGE_PREFIX: &str = "etl_stage_";
 
-/// The schema's columns, quoted, as SQL lists them.
+/// The schema's columns, quoted and separated by commas.
 pub(crate) fn column_list(schema: &Schema) -> String {
     schema.columns.iter().map(|column| quote_ident(&column.name)).collect::<Vec<_>>().join(", ")
 }

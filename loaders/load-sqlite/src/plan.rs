@@ -1,4 +1,4 @@
-//! What is to be done with a table: whether the records fit it, and how it stores them.
+//! What a load does with a table: whether the records fit it, and how it stores them.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::types::new_storage;
 
 pub(crate) type Plan = etl_load::Plan<Details>;
 
-/// What only SQLite has to know about a target.
+/// What only this sink has to know about a target.
 pub(crate) struct Details {
     /// Whether the table has to be created first.
     pub(crate) create: bool,
@@ -24,11 +24,11 @@ pub(crate) struct Details {
     pub(crate) stored: Schema,
     /// The columns that have to be added first, with their declarations.
     pub(crate) missing: Vec<(usize, String)>,
-    /// How the table stores and compares the columns: affinity, and of the key's the collation.
+    /// How the table stores and compares the columns: the affinity, and for columns of the key also the collation.
     pub(crate) storage: Vec<String>,
     /// What is inserted for each column: `?`, or more where the table has a default.
     pub(crate) placeholders: Vec<String>,
-    /// Whether it will be asked which records are new.
+    /// Whether the load will ask which records are new.
     pub(crate) news: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         return Err(Fault::config(format!("table {name}: the name is reserved")).into());
     }
     let found = catalog::inspect(database, &name)?;
-    // SQLite's names know no case, the ledger's do.
+    // Case does not matter in SQLite's names, but it does in the ledger's.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
     let (schema, mut placeholders) = match (&target.schema, &found) {
         (Some(schema), _) => (schema.clone(), Vec::new()),
@@ -88,7 +88,7 @@ fn check_key(table: &str, schema: &Schema) -> Result<(), Fault> {
     }
 }
 
-/// Lets the key's columns compare as the table's unique index compares them.
+/// Makes the key's columns compare as the table's unique index compares them.
 fn collate(
     storage: &mut [String],
     database: &Database,
@@ -113,7 +113,7 @@ fn collate(
     Ok(())
 }
 
-/// The statements that make the table what it has to be.
+/// The statements that create the table, or add the columns that it lacks.
 pub(crate) fn statements(plan: &Plan) -> String {
     let Details { create, stored, missing, .. } = &plan.details;
     if *create {
@@ -145,7 +145,7 @@ pub(crate) fn explain(plan: &Plan) -> String {
     comment(&first) + &statements(plan) + &columns.collect::<String>()
 }
 
-/// A comment ends with its line, so a name in it must not have a second one.
+/// A comment ends with its line, so a name in it must not contain a line break.
 fn comment(text: &str) -> String {
     format!("-- {}\n", text.replace(char::is_control, " "))
 }

@@ -15,14 +15,14 @@ use crate::merge::Stage;
 use crate::names::column_list;
 use crate::plan::{self, Details, Plan, statements};
 
-/// A database that takes loads.
+/// A database to load into.
 pub(crate) struct Sqlite<'c> {
     database: &'c Database,
     settings: &'c Settings,
-    /// The tables whose row of the ledger was asked for.
+    /// The tables for which a load id was claimed.
     claimed: Vec<String>,
     tables: Vec<Table<'c>>,
-    /// The stamp of the rows that come now.
+    /// The stamp of the rows to come.
     load_id: String,
     loaded_at: String,
 }
@@ -63,7 +63,7 @@ impl Sink for Sqlite<'_> {
         ledger::state(self.database, &name, pipeline)
     }
 
-    /// Tables are made in the load's own transaction.
+    /// Tables are created in the load's own transaction.
     fn prepare(&mut self, _: &mut Plan) -> Result<(), Fault> {
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Sink for Sqlite<'_> {
     }
 }
 
-/// A table that takes records, in the load's transaction.
+/// A table that records go to, in the load's transaction.
 struct Table<'c> {
     plan: Arc<Plan>,
     insert: Statement<'c>,
@@ -180,7 +180,7 @@ impl<'c> Table<'c> {
         let (mut columns, mut placeholders) = (column_list(stored), placeholders.join(", "));
         let into = match &stage {
             Some(stage) => stage.insert_into(plan.mode),
-            // A constraint's own ON CONFLICT clause would drop or overwrite rows without a word.
+            // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
             None => format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name)),
         };
         let news = *news && stage.is_some();
@@ -196,7 +196,7 @@ impl<'c> Table<'c> {
         Ok(Table { plan: Arc::clone(plan), insert, stage, news, stamp, fed: 0, text: Vec::new() })
     }
 
-    /// Binds a row and runs the statement. What SQLite has no type for is a text in its standard form.
+    /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.
     fn store(&mut self, row: &Row<'_>, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
         let Table { insert, text, .. } = self;
         let mut next = 1;

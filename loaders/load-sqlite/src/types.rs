@@ -15,17 +15,17 @@ pub(crate) fn affinity(declared: &str) -> &'static str {
     }
 }
 
-/// How a column of this type is stored in a table that is made for it.
+/// How a column of this type is stored in a table that is created for it.
 pub(crate) fn new_storage(ty: &Type) -> &'static str {
     affinity(&ty.sqlite())
 }
 
-/// How a table that exists stores a column declared like this. A STRICT table's ANY keeps what it is given.
+/// How an existing table stores a column declared like this. A STRICT table's ANY keeps what it is given.
 pub(crate) fn storage(declared: &str, strict: bool) -> &'static str {
     if strict && declared.eq_ignore_ascii_case("ANY") { "BLOB" } else { affinity(declared) }
 }
 
-/// How a column of this type is declared in a table that exists. A STRICT one knows a few names only
+/// How a column of this type is declared in an existing table. A STRICT one knows only a few names
 /// (<https://www.sqlite.org/stricttables.html>).
 pub(crate) fn declaration(ty: &Type, strict: bool) -> String {
     let declared = ty.sqlite();
@@ -54,7 +54,7 @@ pub(crate) fn stores(declared: &str, strict: bool, ty: &Type) -> bool {
     let storage = storage(declared, strict);
     match (storage, ty) {
         ("BLOB", Type::Bytes) => true,
-        // A STRICT table's BLOB refuses all but bytes.
+        // A STRICT table's BLOB refuses everything but bytes.
         ("BLOB", _) => !strict || !declared.eq_ignore_ascii_case("BLOB"),
         // A text that looks like a number would become one.
         (_, Type::Text { .. } | Type::Decimal { .. } | Type::Json) => storage == "TEXT",
@@ -63,7 +63,7 @@ pub(crate) fn stores(declared: &str, strict: bool, ty: &Type) -> bool {
             storage == "TEXT" || !strict
         }
         (_, Type::Bytes) => !strict,
-        // A REAL column has 53 bits of an integer's 64.
+        // A REAL column keeps only 53 of an integer's 64 bits.
         (_, Type::Integer { .. }) => storage != "REAL",
         (_, Type::Boolean) => storage != "TEXT" && !(strict && storage == "REAL"),
         (_, Type::Double | Type::Float) => storage != "TEXT" && !(strict && storage == "INTEGER"),

@@ -44,7 +44,7 @@ fn a_receipt_of_what_was_loaded_before_counts_nothing_and_names_its_id() {
             assert_eq!(receipt["load_id"], if id.is_empty() { "a" } else { "x" });
             assert_eq!(receipt["already_loaded"], expected == [0; 4]);
         }
-        // Of several segments there is no one id, whether they were loaded before or not.
+        // Several segments have no common id, whether they were loaded before or not.
         let both = [stream, sealed("b", &[])].concat();
         let receipt = receipts(&place.load(&args.replace("--load-id x", ""), both)).remove(0);
         assert_eq!(receipt["load_id"], serde_json::Value::Null);

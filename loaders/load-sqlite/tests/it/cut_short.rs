@@ -17,7 +17,7 @@ fn stream() -> Vec<u8> {
     parts.concat()
 }
 
-/// What a run that failed has printed: a receipt for each load, then the failure.
+/// What a failed run has printed: a receipt for each load, then the failure.
 #[track_caller]
 fn told(stdout: &str) -> (Vec<(String, u64)>, serde_json::Value) {
     let mut loads = loads(stdout);
@@ -78,7 +78,7 @@ fn plain_input_that_is_cut_keeps_the_loads_before() {
     assert!(ran.last_error_line().starts_with("line 4 (byte 24): the input ends in the middle of a line"));
     assert_eq!(told(&ran.stdout).0.iter().map(|(_, inserted)| *inserted).collect::<Vec<_>>(), [2]);
     assert_eq!(place.rows(ROWS), ["0", "1"]);
-    // Nothing at all is no input either.
+    // An empty input is not accepted either.
     refused(&place.load(EVENTS, ""), 75, "the input is empty");
 }
 
@@ -137,7 +137,7 @@ fn a_run_that_is_killed_has_loaded_whole_loads_and_its_rerun_the_rest() {
     assert_eq!(place.count("SELECT count(*) FROM etl_load"), 3);
 }
 
-/// Where the third of the three segments begins, which are of the same length.
+/// Where the third segment begins; all three are of the same length.
 fn third(stream: &[u8]) -> usize {
     stream.len() / 3 * 2
 }

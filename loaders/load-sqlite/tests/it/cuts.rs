@@ -95,7 +95,7 @@ fn an_input_that_ends_at_a_cut_makes_no_empty_load() {
         assert!(ran.stderr.ends_with("t.db: 4 records in 2 loads\n"), "{}", ran.stderr);
         assert_eq!(place.count("SELECT count(*) FROM etl_load"), 2);
     }
-    // Of an input without a line, or with a segment without records, there is one.
+    // An input without a line, or a segment without records, makes one load.
     let place = SqliteFolder::new();
     let ran = place.load(&format!("{EVENTS} --commit-every 2 --allow-empty"), "");
     assert_eq!(segments(&ran.ok().stdout), [[""; 0]]);
@@ -151,7 +151,7 @@ fn each_load_has_its_schemas() {
     ]
     .concat();
     let ran = place.load("--commit-every 2 --table t", &stream);
-    // The second one meets a table that the first has made, and that is committed.
+    // The second one meets a table that the first has created and committed.
     refused(&ran, 78, "table t has none of the columns of schema inline");
     assert_eq!(place.count("SELECT count(*) FROM t"), 2);
     let stream =
@@ -205,7 +205,7 @@ fn the_state_file_follows_each_commit() {
             Some(&format!(r#""{{\"at\": {state}}}""#))
         );
     }
-    // One without a state leaves it, and so does one that fails.
+    // A load without a state leaves it as it is, and so does one that fails.
     running.write(sealed("c", &[r#"{"n":1}"#]));
     running.write(sealed("d", &[r#"{"n":"x"}"#, "state 4"]));
     let ran = running.finish();

@@ -64,7 +64,7 @@ fn records_are_passed_on_as_they_are_with_an_end_after_the_commit() {
     let other = SqliteFolder::new();
     other.load("--seal required", &ran.stdout).ok();
     assert_eq!(other.rows("SELECT line FROM etl_reject"), ["1", "2", "1"]);
-    // A replay passes the same on, and loads nothing.
+    // A replay passes on the same, and loads nothing.
     let again = place.load("--emit records", stream());
     assert_eq!(again.ok().lines()[1..5], lines[1..5]);
     assert_eq!(place.count("SELECT count(*) FROM etl_reject"), 3);
@@ -95,7 +95,7 @@ fn a_failed_load_ends_its_records_with_abort() {
     let last = printed(ran.lines()[ran.lines().len() - 1]).remove(0);
     assert_eq!((&last["_etl"]["kind"], &last["_etl"]["code"]), (&"abort".into(), &75.into()));
     assert!(ran.lines()[1].starts_with("{\"n\":0,"));
-    // The one that fails is not passed on, neither is a rejected one.
+    // The record that fails is not passed on, and neither is a rejected one.
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":"x"}"#, r#"{"n":3}"#]);
     let ran = place.load("--schema events.json --seal off --emit records", &stream);
     ran.fails(3);

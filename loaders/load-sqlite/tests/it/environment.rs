@@ -1,4 +1,4 @@
-//! The environment, the arguments, and those who mean harm.
+//! The environment, the arguments, and people who mean harm.
 
 use crate::support::{SqliteFolder, plain, refused, sealed_as};
 

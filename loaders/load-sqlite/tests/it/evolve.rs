@@ -9,7 +9,7 @@ const ARGS: &str = "--schema wide.json --table items --evolve add-columns";
 const COLUMNS: &str = "SELECT name, type, \"notnull\", dflt_value FROM pragma_table_info('items')";
 const BEFORE: [&str; 2] = [r#""id"|"INTEGER"|1|NULL"#, r#""name"|"TEXT"|0|NULL"#];
 
-/// A table with the rows 1 and 2, which has not all columns of `wide.json`.
+/// A table with the rows 1 and 2, which lacks some columns of `wide.json`.
 fn place() -> SqliteFolder {
     let place = SqliteFolder::new();
     place.write("wide.json", WIDE);
@@ -40,11 +40,11 @@ fn missing_columns_are_added_and_null_in_the_rows_that_were_there() {
         place.rows("SELECT * FROM items ORDER BY id"),
         [r#"1|"a"|NULL|NULL|NULL"#, r#"2|"b"|"2026-01-02"|0.5|NULL"#, r#"3|NULL|"2026-01-03"|NULL|"1.50""#]
     );
-    // The next load finds them there, and needs the flag no more.
+    // The next load finds the columns, and no longer needs the flag.
     let next =
         sealed("b", &[r#"{"id":4,"since":"2026-01-04"}"#, r#"{"id":3,"since":"2026-01-03","price":1.50}"#]);
     assert_eq!(counts(&place.load("--schema wide.json --table items", next)), [2, 1, 0, 1, 0, 0]);
-    // What the schema requires is required of records all the same.
+    // What the schema requires is still required of records.
     refused(&place.load(ARGS, sealed("c", &[r#"{"id":5}"#])), 3, r#"field "since": required, but missing"#);
     place.assert_sound();
 }
@@ -90,7 +90,7 @@ fn a_load_that_fails_leaves_the_table_as_it_was() {
         .load(&format!("{ARGS} --mode append"), sealed("a", &[good, r#"{"id":1,"since":"2026-01-01"}"#]));
     refused(&ran, 3, "UNIQUE constraint failed: items.id");
     assert_eq!(place.rows(COLUMNS), BEFORE);
-    // Cut within its transaction, where the column is there already.
+    // Cut in its transaction, in which the column already exists.
     place.sql("CREATE TABLE events (n INTEGER)");
     let mut running = place.waiting("--schema events.json --evolve add-columns", &many("b", 100_000)[..HELD]);
     assert!(place.is_locked());

@@ -103,7 +103,7 @@ fn doubles_are_the_nearest_to_their_text() {
             (row.get(0).expect("n"), row.get(1).expect("x"), row.get(2).expect("type"));
         let text = &texts[n as usize];
         let expected: f64 = text.parse().expect("a double");
-        // SQLite keeps no sign of zero; adding 0.0 drops it.
+        // SQLite does not keep the sign of zero; adding 0.0 drops it.
         assert_eq!((x.to_bits(), &*kind), ((expected + 0.0).to_bits(), "real"), "{text}");
         seen += 1;
     }

@@ -119,7 +119,7 @@ fn an_empty_input_is_no_success_unless_allowed() {
         let allowed = place.load(&format!("{ARGS} --allow-empty"), empty);
         assert!(allowed.ok().stderr.ends_with("t.db: nothing to load\n"), "{}", allowed.stderr);
     }
-    // A segment without records is a whole.
+    // A segment without records is complete.
     assert_eq!(counts(&place.load(ARGS, sealed("none", &[]))), [0; 6]);
     assert_eq!(place.rows("SELECT load_id, records FROM etl_load ORDER BY 1"), [r#""none"|0"#, r#""s0"|1"#]);
 }

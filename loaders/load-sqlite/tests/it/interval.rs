@@ -18,7 +18,7 @@ fn a_load_is_committed_although_nothing_more_comes() {
         let mut running = place.loader(&format!("{EVENTS} --seal {seal}")).stdin_open().spawn();
         running.write("{\"n\":0}\n{\"n\":1}\n");
         wait_until("both rows", || place.seen() == 2);
-        // However many loads that was: what comes next is in another one.
+        // However many loads that made, what comes next is in another one.
         running.write("{\"n\":2}\n");
         wait_until("the third row", || place.seen() == 3);
         let receipts = || running.wait_until_stdout_contains("").matches("\"kind\":\"end\"").count();
@@ -56,7 +56,7 @@ fn a_fifo_that_stays_open_is_no_end() {
 
 #[test]
 fn an_open_segment_is_never_split_and_rolled_back_by_a_signal() {
-    // No time at all: whatever may be committed is.
+    // An interval of 0: everything that may be committed is committed.
     let args = "--schema events.json --commit-interval 0";
     let place = SqliteFolder::new();
     let ran =
@@ -122,7 +122,7 @@ fn whatever_comes_first_cuts() {
     let ran = running.wait();
     ran.fails(143);
     assert_eq!(place.rows(ROWS), ["0", "1"]);
-    // Before the first commit there is nothing to speak of.
+    // Before the first commit there is nothing to report.
     let running = place.waiting(args, "{\"n\":3}\n");
     running.kill(Signal::TERM);
     assert_eq!(running.wait().last_error_line(), "ended by SIGTERM, nothing was committed");
@@ -146,7 +146,7 @@ fn a_signal_while_a_load_is_told_of_does_not_make_the_run_a_success() {
     let mut printed = String::new();
     reader.read_to_string(&mut printed).expect("what there is");
     assert_eq!(printed.trim_start(), "");
-    // The last load of a run is another matter: all is done.
+    // The last load of a run is different: everything is done.
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
     let running = place.loader(args).stdin("{\"n\":3}\n").stdout_to(writer).spawn();

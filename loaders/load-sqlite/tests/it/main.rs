@@ -1,4 +1,4 @@
-//! Loads through the binary, and what is then in the database.
+//! Loads through the binary, and what the database then contains.
 
 mod again;
 mod cut_short;

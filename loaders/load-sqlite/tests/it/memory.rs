@@ -1,4 +1,4 @@
-//! Memory stays flat whatever the input's size.
+//! Memory does not grow with the input.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ fn hundreds_of_thousands_of_records_take_no_more_memory_than_a_few() {
     for mode in ["append", "upsert"] {
         let place = SqliteFolder::new();
         place.write("load.json", SCHEMA);
-        // A reader that takes no receipt keeps the process there after its commit.
+        // A reader that does not take the receipt keeps the process alive after its commit.
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
         let loader =

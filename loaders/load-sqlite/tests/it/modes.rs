@@ -1,4 +1,4 @@
-//! How records meet the rows that are there.
+//! How records meet existing rows.
 
 use crate::support::{SqliteFolder, counts, many, plain, receipts, refused, rows, sealed};
 
@@ -35,7 +35,7 @@ fn upsert_is_the_default_where_there_is_a_key() {
         );
         assert_eq!(place.rows(ROWS), [r#"1|"y""#, r#"2|"b""#, r#"3|"c""#]);
         assert_eq!(counts(&place.load(ITEMS, records())), [4, 0, 0, 3, 1, 0]);
-        // To NULL is a change, and an absent field is NULL.
+        // A change to NULL is a change, and an absent field is NULL.
         assert_eq!(counts(&place.load(ITEMS, "{\"id\":1}\n")), [1, 0, 1, 0, 0, 0]);
         assert_eq!(place.rows(ROWS)[0], "1|NULL");
     }
@@ -78,7 +78,7 @@ fn replace_takes_the_place_of_all_rows() {
         );
         assert_eq!(place.rows("SELECT n FROM events"), ["1", "1"]);
     }
-    // The whole may be nothing.
+    // The replacement may be empty.
     assert_eq!(counts(&place.load(sealed_args, sealed("none", &[]))), [0; 6]);
     assert_eq!(place.rows(ROWS), [""; 0]);
 }
@@ -206,7 +206,7 @@ fn a_constraint_of_the_table_fails_the_load_whole() {
     );
     refused(&place.load(ITEMS, "{\"id\":2,\"name\":\"no\"}\n"), 3, "CHECK constraint failed");
     assert_eq!(place.rows(ROWS), [r#"1|"a""#]);
-    // Not among the client's checks, so no reject either.
+    // This is not among the client's checks, so the record is not a reject either.
     let ran = place
         .load(&format!("{ITEMS} --mode append --rejects r --max-rejects 9"), "{\"id\":2,\"name\":\"no\"}\n");
     refused(&ran, 3, "line 1 (byte 0): table items: CHECK constraint failed");

@@ -145,7 +145,7 @@ fn more_than_fits_in_memory_comes_out_after_the_commit() {
     assert!(expected.concat().len() > 8 << 20);
     let printed = segments(&ran.ok().stdout);
     assert!(printed == [expected], "{} records", printed[0].len());
-    // Where they cannot be kept, nothing is loaded.
+    // If they cannot be kept, nothing is loaded.
     let loader = place.loader("--schema events.json --emit new").env("TMPDIR", "/no/such/folder");
     let ran = loader.stdin(many("b", 100_000)).run();
     refused(
@@ -184,7 +184,7 @@ fn a_reader_that_went_away_is_a_warning_but_no_load_follows() {
         "{}",
         ran.stderr
     );
-    // The first load could not know. What the second one brings would never be told.
+    // The first load could not know, and what is new in the second one would never be reported.
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#, r#"{"n":4}"#]);
     let ran = place.loader(&format!("{args} new --commit-every 2")).stdin(&stream).stdout_to(gone()).run();
     ran.fails(141);

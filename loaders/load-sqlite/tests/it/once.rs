@@ -67,7 +67,7 @@ fn other_bytes_under_a_load_id_are_refused_or_skipped() {
     let skipped = place.load(&format!("{args} --if-loaded skip"), &other);
     assert_eq!(counts(&skipped), [0; 6]);
     assert_eq!(receipts(&skipped)[0]["already_loaded"], true);
-    // Skipped bytes must be whole all the same.
+    // Bytes that are skipped must still be complete.
     let cut = place.load(&format!("{args} --if-loaded skip"), &events("a", [5])[..60]);
     refused(&cut, 75, "the input ends in");
     assert_eq!(place.rows(ROWS), ["1"]);
@@ -88,7 +88,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
     let (first, second) = (first.finish(), second.finish());
     assert_eq!((counts(&first)[1], counts(&second)[1]), (80_000, 0));
     assert_eq!(place.count("SELECT count(*) FROM events"), 80_000);
-    // And as it comes, from nothing, on one database.
+    // And in an order that nobody arranges, into one empty database.
     let place = SqliteFolder::new();
     let short = events("short", [1, 2, 3]);
     for round in 0..5 {
@@ -112,9 +112,9 @@ fn a_segment_is_loaded_once_without_a_load_id() {
         place.rows("SELECT load_id, records FROM etl_load ORDER BY load_id"),
         [r#""a"|1"#, r#""b"|2"#, r#""c"|1"#]
     );
-    // The same segment id with other content is no replay.
+    // The same segment id with other content is not a replay.
     refused(&place.load(EVENTS, events("b", [2, 9])), 3, "segment b was loaded before with other content");
-    // With a load id the segments do not count, only it does.
+    // With a load id, only that counts, and not the segments.
     assert_eq!(counts(&place.load(&format!("{EVENTS} --load-id x"), &b)), [2, 2, 0, 0, 0, 0]);
     assert_eq!(place.rows(ROWS), ["1", "2", "2", "3", "3", "4"]);
 }

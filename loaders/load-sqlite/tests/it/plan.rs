@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS "items" (
 -- name: text as TEXT
 "#;
 
-/// Asserts a failure that is no stream's: stdout has nothing.
+/// Asserts a failure that ends no stream: stdout is empty.
 #[track_caller]
 fn refused(ran: &Ran, code: i32, said: &str) {
     ran.fails(code);

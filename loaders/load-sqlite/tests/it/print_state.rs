@@ -24,7 +24,7 @@ fn the_newest_state_as_it_was_stored() {
             ran.stderr
         );
     }
-    // A load without a state does not take it away; one of another pipeline or into another table has its own.
+    // A load without a state does not remove it; one of another pipeline, or into another table, has its own.
     load(&place, "--pipeline p", "b", &[]);
     load(&place, "--pipeline q", "c", &["\"of q\""]);
     load(&place, "--pipeline p --table other", "d", &["\"elsewhere\""]);

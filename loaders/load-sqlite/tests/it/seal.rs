@@ -17,7 +17,7 @@ fn stream() -> Vec<u8> {
     )
 }
 
-/// A place whose table has a row already.
+/// A place whose table already has a row.
 fn before() -> SqliteFolder {
     let place = SqliteFolder::new();
     place.load(ITEMS, sealed("s0", &[r#"{"id":0,"name":"before"}"#])).ok();
@@ -53,7 +53,7 @@ fn a_file_cut_at_any_byte_is_bad_data() {
         refused(&ran, 3, if cut == 0 { "the input is empty" } else { "the input ends in" });
         assert_eq!(place.rows(ROWS), [r#"0|"before""#], "cut at {cut}");
     }
-    // Also where the file is stdin itself.
+    // Also if the file is stdin itself.
     refused(&place.loader(ITEMS).stdin_file(place.path("cut.ndjson")).run(), 3, "in the middle of a line");
     place.write("whole.ndjson", &stream);
     place.loader(ITEMS).args(["--input", "whole.ndjson"]).run().ok();

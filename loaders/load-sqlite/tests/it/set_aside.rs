@@ -49,7 +49,7 @@ fn each_load_may_set_so_many_aside_and_has_a_segment_for_them() {
         ]
     );
     assert_eq!(place.rows("SELECT n FROM events"), ["1", "2", "3", "4"]);
-    // Those of the load that failed are there too: they are why.
+    // Those of the failed load are in it, too: they are the reason.
     assert_eq!(lines(&place), [vec![1], vec![6], vec![7, 8]]);
     // The file is a stream like any other.
     let unreject = Cmd::bin("standpipe").args(["unreject", "bad"]).in_folder(place.path("")).run();
@@ -76,7 +76,7 @@ fn what_was_set_aside_is_there_once_its_load_is_committed() {
     wait_until("the first load", || place.seen() == 1);
     assert_eq!(lines(&place), [[3]]);
     // Killed while the second one is open: the rerun skips the first, so its record must not be lost, and reads the
-    // second again, so its record must not be there twice.
+    // second again, so its record must not be in the file twice.
     running.write("{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"b\"}}\n{\"n\":\"y\"}\n");
     running.wait_until_it_reads();
     running.kill(Signal::KILL);

@@ -69,7 +69,7 @@ fn a_table_that_is_there_gets_them_only_where_it_may_evolve() {
         place.rows(&format!("SELECT id, name, _etl_load_id, {INSTANT} FROM items")),
         [r#"1|"a"|NULL|NULL"#, r#"2|NULL|"after"|1"#]
     );
-    // One that has them in another form is no place for them.
+    // A table that has these columns in another form cannot hold them.
     place.sql("CREATE TABLE events (n INTEGER, text TEXT, _etl_load_id TEXT, _etl_loaded_at INTEGER)");
     let said = r#"column _etl_loaded_at is declared "INTEGER", which does not store TEXT_TIMESTAMPTZ"#;
     place.load(EVENTS, sealed("e", &[r#"{"n":1}"#])).fails(0);
@@ -91,7 +91,7 @@ fn an_upsert_that_changes_nothing_leaves_the_stamp() {
         place.rows(&rows),
         [r#"1|"a"|"first"|1|0"#, r#"2|"x"|"second"|0|1"#, r#"3|NULL|"second"|0|1"#]
     );
-    // Nor does mode ignore touch a row that is there; a replacement stamps all.
+    // Nor does mode ignore touch an existing row; a replacement stamps all rows.
     place.load(&format!("{ITEMS} --mode ignore"), sealed("third", &[r#"{"id":1,"name":"z"}"#])).ok();
     assert_eq!(place.rows(&rows)[0], r#"1|"a"|"first"|1|0"#);
     place.load(&format!("{ITEMS} --mode replace"), sealed("fourth", &[r#"{"id":1,"name":"a"}"#])).ok();

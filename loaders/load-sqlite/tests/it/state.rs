@@ -15,7 +15,7 @@ fn the_last_state_is_kept_in_ledger_receipt_and_file() {
     assert_eq!(receipts(&ran)[0]["state"], serde_json::json!({ "at": [2, "ä"] }));
     assert_eq!(place.read("state.json"), "{\"at\": [2, \"ä\"]}\n");
     assert_eq!(place.rows(LEDGER), [r#""a"|"p"|"{\"at\": [2, \"ä\"]}""#]);
-    // A stream without a state leaves the file, and has none in the ledger.
+    // A stream without a state leaves the file as it is, and stores none in the ledger.
     place.load(ARGS, sealed("b", &[r#"{"n":3}"#])).ok();
     assert_eq!(place.read("state.json"), "{\"at\": [2, \"ä\"]}\n");
     assert_eq!(place.rows(LEDGER)[1], r#""b"|"p"|NULL"#);
@@ -63,7 +63,7 @@ fn a_load_that_was_done_before_writes_the_state_it_stored() {
             assert_eq!(place.read("state.json"), "7\n");
         }
     }
-    // Skipped bytes have no say: the state is that of what was loaded.
+    // Skipped bytes do not count: the state is that of what was loaded.
     let other = sealed("b", &[r#"{"n":2}"#, "state 8"]);
     place.load(&format!("{ARGS} --load-id x --if-loaded skip"), other).ok();
     assert_eq!(place.read("state.json"), "7\n");

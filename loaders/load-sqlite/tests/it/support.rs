@@ -41,7 +41,7 @@ impl SqliteFolder {
         names
     }
 
-    /// The loader, with this database and these arguments, separated by blanks.
+    /// The loader, with this database and these arguments, separated by spaces.
     pub(crate) fn loader(&self, args: &str) -> Cmd {
         let cmd = Cmd::new(env!("CARGO_BIN_EXE_load-sqlite")).in_folder(self.folder.path(""));
         cmd.args(["--db", "t.db"]).words(args)
@@ -66,12 +66,12 @@ impl SqliteFolder {
         rows(&self.connect(), sql)
     }
 
-    /// The one number of a query.
+    /// The only number that a query returns.
     pub(crate) fn count(&self, sql: &str) -> i64 {
         self.connect().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// How many events others see; 0 while there is no table.
+    /// How many events other connections see; 0 while there is no table.
     pub(crate) fn seen(&self) -> i64 {
         let seen = self.connect().query_row("SELECT count(*) FROM events", [], |row| row.get(0));
         seen.unwrap_or(0)

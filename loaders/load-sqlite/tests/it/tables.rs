@@ -1,4 +1,4 @@
-//! Tables that were there before: their own columns as the schema, and what does not fit them.
+//! Tables that existed before: their own columns as the schema, and what does not fit them.
 
 use crate::support::{SqliteFolder, counts, plain, receipts, refused, sealed};
 
@@ -19,7 +19,7 @@ fn a_tables_own_columns_are_a_schema() {
             r#"{"id":7,"name":"b","ok":false,"kind":"own"}"#,
         ]),
     );
-    // The key is the rowid, which SQLite fills: it is no key to go by.
+    // The key is the rowid, which SQLite fills in: it identifies no record.
     assert_eq!((counts(&ran), &receipts(&ran)[0]["mode"]), ([2, 2, 0, 0, 0, 0], &"append".into()));
     assert_eq!(
         place.rows("SELECT id, name, price, ok, kind, x, n, double_n FROM own"),
@@ -53,7 +53,7 @@ fn a_tables_primary_key_is_the_key() {
     assert_eq!(place.rows("SELECT * FROM own"), [r#""a"|"2026-01-01"|2"#]);
     refused(&place.load(OWN, "{\"code\":\"a\",\"n\":1}\n"), 3, r#"field "day": required, but missing"#);
     refused(&place.load(OWN, "{\"code\":null,\"day\":\"2026-01-01\"}\n"), 3, r#"field "code": null"#);
-    // A default fills the key, so it is none.
+    // A default fills the key in, so it identifies no record.
     place.sql("CREATE TABLE filled (id TEXT PRIMARY KEY DEFAULT (hex(randomblob(8))), n INTEGER)");
     let ran = place.load("--table filled --seal off --mode upsert", "{\"n\":1}\n");
     refused(&ran, 78, "mode upsert needs a key");
