@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use etl_component::{Class, Fault, signals};
+use etl_component::{Class, Fault};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -77,11 +77,6 @@ impl Database {
             };
         }
         Ok(())
-    }
-
-    /// Commits; a signal waits for the answer.
-    pub(crate) fn commit(&self) -> Result<(), Fault> {
-        signals::critical(|| self.batch("COMMIT"))
     }
 
     /// Runs statements.

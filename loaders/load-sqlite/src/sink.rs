@@ -132,7 +132,7 @@ impl Sink for Sqlite<'_> {
 
     fn commit(&mut self) -> Result<(), Fault> {
         self.tables.clear();
-        self.database.commit()
+        self.database.batch("COMMIT")
     }
 
     fn rollback(&mut self) -> Result<(), Fault> {
