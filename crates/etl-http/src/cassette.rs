@@ -1,4 +1,4 @@
-//! Recorded replies: one JSON document a request, without secrets, named by what was asked.
+//! Recorded replies: one JSON document for each request, without secrets, named after the request.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::file::replace;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// The headers that decide anything; the last two are GitHub's.
+/// The headers that affect a decision; the last two are GitHub's.
 const KEPT: [&str; 8] = [
     "content-type",
     "date",
@@ -44,7 +44,7 @@ struct Cassette {
     body_base64: Option<String>,
 }
 
-/// The file of a request: a readable part, and a hash of all that tells it from others.
+/// The file of a request: a readable part, and a hash of everything that distinguishes requests.
 fn file(folder: &Path, request: &Request) -> PathBuf {
     let label = request.label();
     let mut slug = String::new();
@@ -98,7 +98,7 @@ pub(crate) fn record(folder: &Path, request: &Request, reply: &Reply) -> Result<
 /// The recorded reply to a request.
 ///
 /// # Errors
-/// 66 if there is none or it cannot be read.
+/// 66 if it is missing or cannot be read.
 pub(crate) fn replay(folder: &Path, request: &Request) -> Result<Reply, Fault> {
     let path = file(folder, request);
     let fault = |what: &str| {
@@ -128,7 +128,7 @@ pub(crate) fn replay(folder: &Path, request: &Request) -> Result<Reply, Fault> {
     })
 }
 
-/// Redacts bytes that are no UTF-8: read as Latin-1 every byte is a character, and a secret in ASCII is itself.
+/// Redacts bytes that are not UTF-8: read as Latin-1, every byte is a character, and a secret in ASCII stays itself.
 fn redact_bytes(bytes: &[u8]) -> Vec<u8> {
     let text: String = bytes.iter().copied().map(char::from).collect();
     redact(&text).chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()

@@ -1,4 +1,4 @@
-//! The client: attempts, decisions, waits and the account of the deadline.
+//! The client: attempts, decisions, waits, and how much of the deadline is spent.
 
 use std::cell::Cell;
 use std::fmt;
@@ -24,18 +24,18 @@ use crate::transport::{Broken, Transport, now};
 pub struct Client {
     source: Source,
     record: Option<PathBuf>,
-    /// Asked before each attempt; a replay has none.
+    /// Asked before each attempt; a replay has no quota.
     pub(crate) quota: Option<Ledger>,
     retries: u32,
     deadline: Duration,
     /// Requests and waits so far; the time between them belongs to whoever reads our output.
     spent: Cell<Duration>,
-    /// Set once no reply is wanted any more.
+    /// Set once replies are no longer wanted.
     stop: Arc<AtomicBool>,
     pub(crate) pace: Pace,
 }
 
-/// What a test replaces, so that waits are asserted and not slept.
+/// What a test replaces, so that waits are asserted instead of slept.
 pub(crate) struct Pace {
     pub(crate) sleep: Box<dyn Fn(Duration) + Send>,
     /// From 0 to 1.
@@ -49,14 +49,14 @@ enum Source {
     Cassettes(PathBuf),
 }
 
-/// An attempt with what the policy made of it.
+/// An attempt, and what the API made of its reply.
 struct Attempt {
     number: u32,
-    /// How many before it cost no retry.
+    /// How many of those before it cost no retry.
     free: u32,
     result: Result<Reply, Broken>,
     verdict: Option<Verdict>,
-    /// Spent on this request, its waits included.
+    /// The time spent on this request so far, including waits.
     took: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Client {
     /// may lead to `http://`.
     ///
     /// # Errors
-    /// 78 if the CA file or a proxy variable is no use.
+    /// 78 if the CA file or a proxy variable cannot be used.
     pub fn new(args: &HttpArgs, allow_http: bool, env: &Env, user_agent: &str) -> Result<Client, Fault> {
         let transport = Transport::new(args, allow_http, env, user_agent)?;
         Ok(Client::of(Source::Network(Box::new(transport)), args))
@@ -101,17 +101,17 @@ impl Client {
         matches!(self.source, Source::Cassettes(_))
     }
 
-    /// Starts the account of the deadline anew: whoever sends for as long as records come has one for each request.
+    /// Starts the deadline anew: whoever sends for as long as records come gives each request a deadline of its own.
     pub fn renew_deadline(&self) {
         self.spent.set(Duration::ZERO);
     }
 
-    /// Nothing is tried again once this is set, by another thread.
+    /// Makes this the flag, set by another thread, after which nothing is tried again.
     pub fn stopped_by(self, stop: &Arc<AtomicBool>) -> Client {
         Client { stop: Arc::clone(stop), ..self }
     }
 
-    /// Sends a request until there is a good reply, or no use in trying.
+    /// Sends a request until a good reply comes, or trying again is useless.
     ///
     /// # Errors
     /// As [`decide`] says, with host, status and cause; 75 if a quota is spent; 66 for a missing cassette, 74 if one cannot
@@ -141,7 +141,7 @@ impl Client {
                 }
                 Decision::Done => {
                     self.record(request, &attempt)?;
-                    // A failure is never decided to be done.
+                    // A failed attempt never leads to `Done`.
                     return attempt.result.map_err(|broken| Fault::new(Class::Bug, broken.cause).into());
                 }
                 Decision::Fail { class } => {
@@ -176,14 +176,14 @@ impl Client {
         }
     }
 
-    /// The failure of the reply is the first cause, so that of its cassette is only told.
+    /// The failed reply is the first cause, so a failure to record it is only logged.
     fn record_failure(&self, request: &Request, attempt: &Attempt) {
         if let Err(fault) = self.record(request, attempt) {
             log::warn!("{fault}");
         }
     }
 
-    /// Runs an attempt on the deadline's account.
+    /// Runs an attempt, and counts its time against the deadline.
     fn timed(
         &self,
         attempt: impl FnOnce(&dyn Fn() -> Duration) -> Result<Reply, Broken>,
@@ -206,7 +206,7 @@ impl Client {
             Ok(reply) => Outcome::Reply { status: reply.status, retry_after: asked_wait(reply) },
             Err(broken) => Outcome::Failed(broken.kind),
         };
-        // A cassette will not change by waiting.
+        // A cassette does not change while we wait.
         let useless = self.replaying() || self.stop.load(Ordering::Relaxed);
         let deadline = if useless { Duration::ZERO } else { self.deadline };
         let terms = Terms { retries: self.retries, deadline, min_wait_429: request.min_wait_429 };
@@ -257,9 +257,9 @@ fn asked_wait(reply: &Reply) -> Option<Duration> {
     retry_after(reply.header("retry-after")?, reply.header("date"), SystemTime::UNIX_EPOCH + fetched_at)
 }
 
-/// The instant after a wait, unless that is beyond the calendar.
+/// The instant when a wait ends, unless that is beyond the calendar.
 fn later(from: Timestamp, wait: Duration) -> Option<Timestamp> {
-    // Rounded up: who comes back a fraction early is refused again.
+    // Rounded up: whoever comes back a fraction early is refused again.
     let seconds = wait.as_secs().checked_add(u64::from(wait.subsec_nanos() > 0))?;
     from.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
 }

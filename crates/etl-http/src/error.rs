@@ -1,12 +1,12 @@
-//! Why there is no good reply, as callers may ask for it.
+//! Why there is no good reply, in a form that callers can ask about.
 
 use std::fmt;
 
 use etl_component::{Class, Fault};
 use jiff::Timestamp;
 
-/// A request that came to nothing. As a [`Fault`] (which `?` makes of it) it keeps its exit code and its message; what a
-/// caller decides by is asked of the error itself.
+/// A request that failed. As a [`Fault`], into which `?` turns it, it keeps its exit code and its message; what a caller
+/// decides by is asked of the error itself.
 #[derive(Debug)]
 pub struct Error {
     fault: Fault,
@@ -14,7 +14,7 @@ pub struct Error {
     later: Later,
 }
 
-/// Whether another run may fare better, and when.
+/// Whether the request may succeed later, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Later {
     No,
@@ -23,18 +23,18 @@ pub(crate) enum Later {
 }
 
 impl Error {
-    /// What ends with 75, after a reply of this status if there was one.
+    /// A failure that may pass (75), after a reply with this status if there was one.
     pub(crate) fn passing(message: String, status: Option<u16>, retry_at: Option<Timestamp>) -> Error {
         let later = retry_at.map_or(Later::Yes, Later::At);
         Error { fault: Fault::new(Class::Transient, message), status, later }
     }
 
-    /// What trying again does not mend.
+    /// A failure that trying again does not cure.
     pub(crate) fn lasting(class: Class, message: String, status: Option<u16>) -> Error {
         Error { fault: Fault::new(class, message), status, later: Later::No }
     }
 
-    /// The HTTP status of the reply it failed with; without one no reply came, or none was asked for.
+    /// The HTTP status of the reply that it failed with; `None` if no reply came, or none was asked for.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
@@ -44,7 +44,7 @@ impl Error {
         self.later != Later::No
     }
 
-    /// When to come back, as the server, the API's rule or the quota says; it is in the message, too.
+    /// When to come back, according to the server, the API's rule or the quota; the message says it, too.
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self.later {
             Later::At(at) => Some(at),
@@ -72,8 +72,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Its source is the fault of the same message, in which whoever has an `anyhow::Error` finds the exit code; a text that
-/// is said already is not said again.
+/// Its source is the fault with the same message, so that the exit code is found in the chain of an `anyhow::Error`; the
+/// message is still printed only once.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.fault)

@@ -1,4 +1,4 @@
-//! Typed reading of a JSON reply that knows where it is.
+//! Typed reading of a JSON reply; errors say where in the reply.
 //!
 //! ```
 //! use etl_http::json::{self, Object, Shape};
@@ -14,7 +14,7 @@
 //! # read().unwrap();
 //! ```
 //!
-//! Every reader takes a key, treats `null` as absent and nothing else, and fails with the path of the field, such as
+//! Every reader takes a key, treats `null` and only `null` as absent, and fails with the path of the field, such as
 //! `list[3].main.temp`, so that a changed API is found from the message alone. Numbers stay the text that the
 //! service sent: `1` stays `1`, and no digit passes through a double.
 
@@ -27,7 +27,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// What the reply has, or which field of it has another shape than documented.
+/// What the reply has, or which of its fields has another shape than documented.
 pub type Shape<T> = Result<T, Mismatch>;
 
 /// What is not as documented, and where, such as `` `dt` is a string, expected a whole number ``.
@@ -58,7 +58,7 @@ impl fmt::Display for Mismatch {
 pub enum Number<'a> {
     /// As the reply spells it.
     Sent(&'a RawValue),
-    /// As asked for, where the reply is silent.
+    /// As asked for, if the reply does not say.
     Asked(f64),
 }
 
@@ -72,7 +72,7 @@ pub struct Object<'a> {
 /// The object that a reply is.
 ///
 /// # Errors
-/// If it is HTML, no JSON, or JSON of another kind.
+/// If it is HTML, is not JSON, or is another kind of JSON value.
 pub fn object(reply: &[u8]) -> Shape<Object<'_>> {
     Object::parse(String::new(), root(reply)?)
 }
@@ -91,7 +91,7 @@ pub fn non_empty(text: &impl AsRef<str>) -> bool {
 }
 
 fn root(reply: &[u8]) -> Shape<&RawValue> {
-    // What proxies, login portals and broken gateways answer.
+    // As proxies, login portals and broken gateways reply.
     if reply.trim_ascii_start().starts_with(b"<") {
         return Err(Mismatch::new("HTML where JSON is expected"));
     }
@@ -103,7 +103,7 @@ fn objects<'a>(path: &str, raw: &'a RawValue) -> Shape<Vec<Object<'a>>> {
     items.into_iter().enumerate().map(|(i, raw)| Object::parse(format!("{path}[{i}]"), raw)).collect()
 }
 
-/// A value of this type, or the message that it is another.
+/// A value of this type, or the mismatch that says that it has another.
 fn parsed<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue, expected: &str) -> Shape<T> {
     serde_json::from_str(raw.get()).map_err(|_| unlike(path, raw, expected))
 }
@@ -167,7 +167,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The objects of the list at `key`, which must be there and may be empty.
+    /// The objects of the list at `key`, which must not be absent but may be empty.
     ///
     /// # Errors
     /// If it is missing, or is not a list of objects.
@@ -184,7 +184,7 @@ impl<'a> Object<'a> {
         self.raw(key).map_or(Ok(Vec::new()), |raw| objects(&self.path(key), raw))
     }
 
-    /// The texts of the list at `key`, none when it is absent.
+    /// The texts of the list at `key`, which is empty when it is absent.
     ///
     /// # Errors
     /// If it is not a list of strings.
@@ -201,7 +201,7 @@ impl<'a> Object<'a> {
         Ok(finite.and(self.raw(key)).map(Number::Sent))
     }
 
-    /// A number of any size and precision that was sent as a number or as a text, such as `"4.28"`, with its digits.
+    /// A number of any size and precision, with its digits, whether it was sent as a number or as a text such as `"4.28"`.
     ///
     /// # Errors
     /// If it is neither.
@@ -209,7 +209,7 @@ impl<'a> Object<'a> {
         let Some(raw) = self.raw(key) else { return Ok(None) };
         let digits = raw.get().trim_matches('"');
         match serde_json::from_str::<&RawValue>(digits) {
-            // A number is the only value that starts so; white space around it is left out by serde_json.
+            // Only a number starts like this. `get` is the number without any white space around it, which is refused.
             Ok(number)
                 if digits.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && number.get() == digits =>
             {
@@ -219,7 +219,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A whole number, also when it is written `4.0`.
+    /// A whole number, even when it is written `4.0`.
     ///
     /// # Errors
     /// If it is not one, or does not fit.
@@ -228,7 +228,7 @@ impl<'a> Object<'a> {
         if let Ok(whole) = serde_json::from_str::<i64>(raw.get()) {
             return Ok(Some(whole));
         }
-        // Beyond 2^53 a double no longer tells neighbouring integers apart.
+        // Beyond 2^53 a double can no longer distinguish neighbouring integers.
         match serde_json::from_str::<f64>(raw.get()) {
             Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Ok(Some(float as i64)),
             _ => Err(self.unlike(key, raw, "a whole number")),
@@ -272,7 +272,7 @@ impl<'a> Object<'a> {
         instant.map_err(|_| self.mismatch(key, "is not a time such as 2026-11-23T02:00:00Z"))
     }
 
-    /// An instant in Unix seconds; 0 is one, too.
+    /// An instant in Unix seconds; 0 is an instant, too.
     ///
     /// # Errors
     /// If it is not a whole number, or beyond the calendar.

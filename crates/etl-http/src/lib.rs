@@ -1,6 +1,6 @@
 //! The HTTP client's policy, shared by every component that talks HTTP.
 //!
-//! ureq moves the bytes; this crate decides: how long to wait ([`HttpArgs`]), whether to try again ([`decide`]), where
+//! ureq moves the bytes; this crate decides how long to wait ([`HttpArgs`]), whether to try again ([`decide`]), where
 //! a redirect may lead, what is too large, and what may be printed. Secrets are marked on the [`Request`], so that no
 //! URL, error or cassette shows one.
 //!

@@ -1,11 +1,11 @@
 //! The `Link` header (RFC 8288), as far as paging needs it.
 
-/// The target of the first link whose relation is `next`, as it is given; of all links of a reply.
+/// The target, as given, of the first link whose relation is `next`, in all `Link` headers of a reply.
 pub(crate) fn next<'a>(headers: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     headers.into_iter().find_map(next_of)
 }
 
-/// Of one header: `<target>; name=value; name="value", <target> …`.
+/// The same for one header: `<target>; name=value; name="value", <target> …`.
 fn next_of(header: &str) -> Option<&str> {
     let mut rest = header;
     while let Some((_, link)) = rest.split_once('<') {
@@ -31,17 +31,17 @@ fn read_parameters(mut rest: &str) -> (bool, &str) {
             (value, rest) = read_value(text.trim_start());
         }
         if name.eq_ignore_ascii_case("rel") {
-            // Section 3.3: the first one counts.
+            // Section 3.3: only the first one counts.
             relations.get_or_insert(value);
         }
-        // Section 3.2: it links from another document than this reply.
+        // Section 3.2: it is a link from another document, not from this reply.
         elsewhere |= name.eq_ignore_ascii_case("anchor");
     }
     let mut relations = relations.unwrap_or_default().split_ascii_whitespace();
     (!elsewhere && relations.any(|relation| relation.eq_ignore_ascii_case("next")), rest)
 }
 
-/// A value, which may be quoted, and what follows it. Escapes are left: no relation has any.
+/// A value, which may be quoted, and what follows it. Escapes are left as they are: no relation has any.
 fn read_value(text: &str) -> (&str, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ',']).unwrap_or(text.len());

@@ -13,7 +13,7 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::service::Service;
 
-/// Asks for page after page, and for none twice.
+/// Asks for one page after another, and for none twice.
 ///
 /// ```no_run
 /// # fn read(service: etl_http::Service) -> Result<(), etl_http::Error> {
@@ -30,7 +30,7 @@ use crate::service::Service;
 pub struct Pages {
     next: Option<Request>,
     rule: Rule,
-    /// Digests of the requests and of the bodies so far, so that a long list takes little memory.
+    /// Digests of the requests and bodies so far: even a long list takes little memory.
     seen: HashSet<[u8; 16]>,
 }
 
@@ -43,7 +43,7 @@ enum Rule {
     Count { parameter: &'static str, at: u64, step: Step, items: fn(&Reply) -> Shape<usize> },
 }
 
-/// By what the count in a request grows.
+/// How the count in a request grows.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Items,
@@ -51,19 +51,19 @@ enum Step {
 }
 
 impl Pages {
-    /// Pages of which the `Link` header names the next one (`rel="next"`, RFC 8288); it is followed as it is given.
+    /// Pages whose `Link` header names the next one (`rel="next"`, RFC 8288); the link is followed as given.
     pub fn by_link(first: Request) -> Pages {
         Pages::new(first, Rule::Link)
     }
 
-    /// Pages whose body has the address of the next one, if there is a next one, absolute or relative; it is followed as it
-    /// is given.
+    /// Pages whose body has the address of the next one, if there is one, absolute or relative; it is followed as
+    /// given.
     pub fn by_address(first: Request, address: fn(&Reply) -> Shape<Option<String>>) -> Pages {
         Pages::new(first, Rule::Address(address))
     }
 
-    /// Pages whose body has a token or cursor for the next one, if there is a next one: the request is repeated with it in
-    /// this query parameter.
+    /// Pages whose body has a token or cursor for the next one, if there is one: the request is repeated with it in this
+    /// query parameter.
     pub fn by_token(
         first: Request,
         parameter: &'static str,
@@ -73,7 +73,7 @@ impl Pages {
     }
 
     /// Pages that are asked for by the number of items before them, counted from `start` (usually 0). The last page is the
-    /// one without items: a page that is shorter than asked for need not be the last.
+    /// one without items: a page that is shorter than asked for may not be the last.
     pub fn by_offset(
         first: Request,
         parameter: &'static str,
@@ -111,7 +111,7 @@ impl Pages {
     ///
     /// # Errors
     /// Those of [`Service::send`]; 76 if a page comes again (the same request, or the same body, unless that is an empty
-    /// list), if the next one is another server's, or if the page is not as documented.
+    /// list), if the next one is on another server, or if the page is not as documented.
     pub fn next(&mut self, service: &Service) -> Result<Option<Reply>, Error> {
         let Some(request) = self.next.take() else { return Ok(None) };
         let host = request.base.host();
@@ -122,7 +122,7 @@ impl Pages {
             )));
         }
         let reply = service.send(&request)?;
-        // Nothing tells one empty list from another.
+        // One empty list cannot be distinguished from another.
         let is_empty = matches!(reply.body.trim_ascii(), b"" | b"[]" | b"{}");
         if !is_empty && !self.is_new(&reply.body) {
             let page = quote(&request.label());

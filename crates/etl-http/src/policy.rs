@@ -1,4 +1,4 @@
-//! The decision after each attempt: done, again and when, or given up as what. Pure, so that a table can test it.
+//! The decision after each attempt: done, again and when, or given up with which class. Pure, so that a table can test it.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,11 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// "At once" for a server that said 0 or a time in the past.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// A limit that asks for a wait from here on costs no retry. Shorter ones do, or a server that says 0 had no end.
+/// A limit that asks for a wait of at least this costs no retry. A shorter one does: otherwise a server that says 0 would be
+/// asked forever.
 const FREE_WAIT: Duration = Duration::from_secs(1);
 
-/// What an API knows about a reply that its status does not say.
+/// What an API knows about a reply beyond its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is a good reply.
@@ -27,7 +28,7 @@ pub enum Verdict {
     Fail {
         /// The class it ends with.
         class: Class,
-        /// Why, in place of the status; redacted when printed.
+        /// Why, instead of the status; redacted when printed.
         message: String,
     },
 }
@@ -41,7 +42,7 @@ pub enum Failure {
     Timeout,
     /// A body shorter than its length, a missing or malformed chunk, broken gzip.
     BrokenBody,
-    /// A certificate that does not verify, or no TLS at all.
+    /// A certificate that does not verify, or a server without TLS.
     Tls,
     /// Something that is not HTTP.
     Protocol,
@@ -49,9 +50,9 @@ pub enum Failure {
     TooLarge,
     /// A redirect that is not followed.
     Redirect,
-    /// The proxy does not connect us.
+    /// The proxy cannot connect to the host.
     Proxy,
-    /// The proxy refuses us.
+    /// The proxy refuses the credentials, or the host.
     ProxyDenied,
     /// The request cannot be sent as it is.
     Invalid,
@@ -67,16 +68,16 @@ pub enum Outcome {
         /// The wait its `Retry-After` asks for.
         retry_after: Option<Duration>,
     },
-    /// None.
+    /// No reply.
     Failed(Failure),
 }
 
 /// What a request may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Attempts after the first, besides those that a limit asked to wait for.
+    /// Attempts after the first, not counting those after a wait that a limit asked for.
     pub retries: u32,
-    /// For all requests and waits of the run together.
+    /// The time for all requests and waits of the run together.
     pub deadline: Duration,
     /// The shortest wait after a 429 without a readable `Retry-After`.
     pub min_wait_429: Duration,
@@ -112,7 +113,8 @@ enum Sort {
     Bad(Class),
 }
 
-/// Decides after the `attempt`th attempt (from 1), of which `free` cost no retry, when `spent` of the deadline is gone.
+/// Decides what follows attempt number `attempt` (from 1). `free` of the attempts before it cost no retry, and `spent` of
+/// the deadline is gone.
 /// `jitter` is from 0 to 1.
 pub fn decide(
     terms: &Terms,
@@ -132,7 +134,7 @@ pub fn decide(
         Outcome::Reply { retry_after, .. } => retry_after,
         Outcome::Failed(_) => None,
     };
-    // Obeyed as it stands: a server that names a time knows more than our floor or backoff.
+    // Obeyed as it is: a server that names a time knows more than our minimum or backoff.
     let wait = asked.map_or(backoff(attempt, jitter).max(min_wait), |asked| asked.max(SHORTEST_WAIT));
     let is_limit = matches!(outcome, Outcome::Reply { status: 429, .. }) || !min_wait.is_zero();
     let is_free = is_limit && asked.unwrap_or(min_wait) >= FREE_WAIT;
@@ -152,7 +154,7 @@ fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
         (None, Outcome::Reply { status, .. }) => match status {
             200..=299 | 304 => Sort::Good,
             429 => Sort::Again { min_wait: terms.min_wait_429 },
-            // What a server does not implement it will not implement in a minute.
+            // What a server does not implement now, it will not implement within a minute.
             501 | 505 => Sort::Bad(Class::Protocol),
             408 | 425 | 500..=599 => again,
             401 | 403 | 407 => Sort::Bad(Class::Denied),
@@ -177,11 +179,11 @@ fn backoff(attempt: u32, jitter: f64) -> Duration {
 }
 
 /// The wait that a `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or a date measured from the reply's own
-/// `Date`, else from `now`. A date in the past is zero; what is neither is nothing.
+/// `Date`, otherwise from `now`. A date in the past is zero; a value that is neither is `None`.
 pub fn retry_after(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More seconds than fit are still a wait that fits into no deadline.
+        // A number of seconds that is too large is still a wait, beyond any deadline.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let then = httpdate::parse_http_date(value).ok()?;

@@ -1,7 +1,7 @@
 //! Proxies from the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, the lower-case names first.
 //!
-//! ureq's own reading takes whichever variable is first for every scheme and knows no suffixes, ports or networks in
-//! `NO_PROXY`, which clusters use.
+//! Left to itself, ureq uses whichever variable comes first for every scheme, and does not understand the suffixes, ports and
+//! networks in `NO_PROXY` that clusters use.
 
 use std::net::IpAddr;
 
@@ -65,7 +65,7 @@ fn proxy(env: &Env, names: &[&'static str]) -> Result<Option<Proxy>, Fault> {
 fn matches(entry: &str, origin: &Origin) -> bool {
     let host = origin.bare_host();
     let (entry, port) = match entry.rsplit_once(':') {
-        // The colons of a bare IPv6 address are no ports.
+        // The colons of a bare IPv6 address do not begin a port.
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port.parse::<u16>().ok()),
         _ => (entry, None),
     };
@@ -93,7 +93,7 @@ fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
         (IpAddr::V6(a), IpAddr::V6(n)) => (a.to_bits(), n.to_bits(), 128),
         _ => return false,
     };
-    // A shift by the whole width, for /0, leaves nothing to differ.
+    // For /0, a shift by the whole width leaves nothing that could differ.
     bits <= width && (address ^ network).checked_shr(width - bits).unwrap_or(0) == 0
 }
 

@@ -1,4 +1,4 @@
-//! The number of requests that a service allows in a window of time, counted in a file that short-lived containers share.
+//! How many requests a service allows in a window of time, counted in a file that short-lived containers share.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -63,7 +63,7 @@ struct Window {
     calls: u32,
 }
 
-/// The file of `--quota`, and what it is held against.
+/// The file of `--quota`, and the quota that it is compared with.
 pub(crate) struct Ledger {
     path: PathBuf,
     pub(crate) quota: Quota,
@@ -79,7 +79,7 @@ impl Ledger {
     /// # Errors
     /// 78 if the file is not such a ledger, 74 if it cannot be read, locked or written.
     pub(crate) fn take(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
-        // Held until the file is closed, also by a death.
+        // Held until the file is closed, even if that is because the process was killed.
         let _lock = self.lock().map_err(|error| self.unusable(error))?;
         let per_seconds = self.quota.per.seconds();
         let into = SignedDuration::from_secs(now.as_second().rem_euclid(per_seconds));
@@ -96,7 +96,8 @@ impl Ledger {
         Ok(None)
     }
 
-    /// The file itself is replaced, so that none is ever half written: a lock on it would be left behind.
+    /// The lock is a file of its own: the ledger is replaced as a whole, so that it is never half written, and a lock on it
+    /// would stay with the older file.
     fn lock(&self) -> io::Result<File> {
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");

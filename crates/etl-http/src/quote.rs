@@ -5,15 +5,15 @@ use etl_component::redact;
 /// The usual length of a quotation, in characters.
 const USUAL: usize = 200;
 
-/// A foreign text as a message may quote it: redacted, on one line, without control characters, and of at most 200
-/// characters, after which `…` says that there is more.
+/// Somebody else's text as a message may quote it: redacted, on one line, without control characters, and at most 200
+/// characters long, after which `…` says that there is more.
 pub fn quote(text: &str) -> String {
     quote_up_to(text, USUAL)
 }
 
-/// As [`quote`], with a length of one's own, in characters.
+/// As [`quote`], with another limit, in characters.
 pub fn quote_up_to(text: &str, longest: usize) -> String {
-    // What is beyond here cannot be shown, and redacting it would only take time.
+    // Text beyond this cannot be shown, and redacting it would only take time.
     let enough = longest.saturating_mul(4).max(64 * 1024);
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -23,7 +23,7 @@ pub fn quote_up_to(text: &str, longest: usize) -> String {
         line.push_str(if line.is_empty() { "" } else { " " });
         line.push_str(word);
     }
-    // Redacted before it is cut, or half a secret would be left.
+    // Redacted before it is cut; otherwise half a secret could be left.
     let line = redact(&line);
     let mut rest = line.chars();
     let mut shown: String =

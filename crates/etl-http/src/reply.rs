@@ -1,4 +1,4 @@
-//! What was answered.
+//! What a server replied.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use ureq::http::StatusCode;
 
 use crate::quote::quote;
 
-/// A whole reply: all of its body arrived, decompressed and within the limit (of an error reply, what there was of it).
+/// A whole reply: all of its body arrived, and is decompressed and within the limit (of an error's body, as much as came).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
@@ -20,7 +20,7 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// When it arrived, in whole seconds; from a cassette, when it was recorded.
     pub fetched_at: Timestamp,
-    /// The host that answered, with its port where that is not the usual one.
+    /// The host that replied, with its port if that is not the usual one.
     pub host: String,
 }
 
@@ -33,7 +33,7 @@ impl Reply {
     /// The body as JSON of the shape that the API documents.
     ///
     /// # Errors
-    /// 76 with host, content type and an excerpt if it is HTML, no JSON, or JSON of another shape.
+    /// 76 with host, content type and an excerpt if it is HTML, is not JSON, or is JSON of another shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let wanted =
@@ -44,7 +44,7 @@ impl Reply {
         })
     }
 
-    /// Whether the body is a page for people: what proxies, login portals and broken gateways answer.
+    /// Whether the body is a page for people, as proxies, login portals and broken gateways reply.
     pub fn is_html(&self) -> bool {
         self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
             || self.body.trim_ascii_start().starts_with(b"<")

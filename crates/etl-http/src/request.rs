@@ -1,4 +1,4 @@
-//! What is asked, with its secrets marked.
+//! A request, with its secrets marked.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::policy::Verdict;
 use crate::reply::Reply;
 use crate::url::{BaseUrl, Url};
 
-/// All but RFC 3986's unreserved characters.
+/// Everything but RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
@@ -22,7 +22,7 @@ pub type Judge = fn(&Reply) -> Option<Verdict>;
 pub struct Request {
     pub(crate) method: &'static str,
     pub(crate) base: BaseUrl,
-    /// Percent-encoded; a link that is followed as it is given may have a query.
+    /// Percent-encoded; a link that is followed as given may have a query.
     path: String,
     query: Vec<Pair>,
     pub(crate) headers: Vec<Pair>,
@@ -45,14 +45,14 @@ impl Request {
         Request::new("GET", base, path)
     }
 
-    /// A POST of `body` to `path` below the base. It is tried again like a GET: only for what may arrive twice.
+    /// A POST of `body` to `path` below the base. It is tried again like a GET, so it is only for what may arrive twice.
     pub fn post(base: &BaseUrl, path: &str, content_type: &str, body: Vec<u8>) -> Request {
         let mut request = Request::new("POST", base, path).header("Content-Type", content_type);
         request.body = body;
         request
     }
 
-    /// A GET of a path and query that are followed as they are given.
+    /// A GET of a path and query that are followed as given.
     pub(crate) fn given(base: BaseUrl, target: &str) -> Request {
         Request { path: target.trim_start_matches('/').to_owned(), ..Request::new("GET", &base, "") }
     }
@@ -71,13 +71,13 @@ impl Request {
         }
     }
 
-    /// Adds a query pair; the order of the calls is the order sent.
+    /// Adds a query pair; pairs are sent in the order of the calls.
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Request {
         self.query.push(Pair { name: name.to_owned(), value: value.to_string(), secret: false });
         self
     }
 
-    /// Sets a query pair in place of any of the same name.
+    /// Sets a query pair, which replaces any of the same name.
     pub(crate) fn set_query(mut self, name: &str, value: impl fmt::Display) -> Request {
         self.query.retain(|pair| pair.name != name);
         self.query(name, value)
@@ -120,13 +120,13 @@ impl Request {
         self
     }
 
-    /// An error reply that breaks off is no reply, for its body decides more than its status does.
+    /// Makes an error reply whose body breaks off count as no reply, because its body decides more than its status does.
     pub fn whole_errors(mut self) -> Request {
         self.whole_errors = true;
         self
     }
 
-    /// Whether anything of it must stay with the origin it was made for.
+    /// Whether any part of it must not leave the origin it was made for.
     pub(crate) fn carries_secret(&self) -> bool {
         self.base.secret
             || self.query.iter().chain(&self.headers).any(|pair| pair.secret)
@@ -143,7 +143,7 @@ impl Request {
         Url { origin: self.base.origin.clone(), target }
     }
 
-    /// Path and query below the base, without secrets: what names the request in messages and cassettes.
+    /// Path and query below the base, without secrets: the name of the request in messages and cassettes.
     pub(crate) fn label(&self) -> String {
         let path = match self.base.whole {
             true => format!("{}{}", self.base.host(), self.base.path),
@@ -153,7 +153,7 @@ impl Request {
     }
 }
 
-/// The target with these pairs behind what query it may have.
+/// The target with these pairs appended to its query, if it has one.
 fn with_query<'a>(mut target: String, pairs: impl Iterator<Item = &'a Pair>) -> String {
     for pair in pairs {
         target.push(if target.contains('?') { '&' } else { '?' });

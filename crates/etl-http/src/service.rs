@@ -1,4 +1,4 @@
-//! A service as one run asks it: its key, what its requests have in common, and the rules for its replies.
+//! A service as one run uses it: its key, what its requests have in common, and the rules for its replies.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::url::BaseUrl;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
-    /// The key, where there is one.
+    /// The key, if the service has one.
     pub key: Option<Key>,
     /// Headers of every request.
     pub headers: &'static [(&'static str, &'static str)],
@@ -38,7 +38,7 @@ pub struct Api {
     pub judge: Option<Judge>,
     /// The shortest wait after a 429 that has no readable `Retry-After`.
     pub min_wait_429: Duration,
-    /// What `--quota` keeps to; without one the flag is refused.
+    /// The limit that `--quota` enforces; without one the flag is refused.
     pub quota: Option<Quota>,
 }
 
@@ -51,7 +51,7 @@ impl Api {
 /// A key, and how it travels.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// Where it is read from; if it is not required there, requests go without it where it is not set.
+    /// Where it is read from. If the variable is not required and not set, requests go without a key.
     pub variable: Variable,
     /// Where the service looks for it.
     pub place: Place,
@@ -121,9 +121,9 @@ impl Service {
         self.dressed(Request::get(address, ""))
     }
 
-    /// A GET of a link that the reply to `from` gave, in a header or in its body: absolute or relative, and taken as it is
-    /// given. To another origin it goes without the key. In a replay nothing is sent, and the recorded link may name
-    /// another server than `--base-url` does: every link is the service's own there.
+    /// A GET of a link that the reply to `from` had in a header or in its body: absolute or relative, and used as given. To
+    /// another origin it goes without the key. In a replay nothing is sent, and a recorded link may name another server
+    /// than `--base-url` does: every link then counts as the service's own.
     ///
     /// # Errors
     /// 76 if it is not a link, leads to plain HTTP that is not allowed, or would carry a secret to another origin.
@@ -155,8 +155,8 @@ impl Service {
         request.base.origin == self.base.origin
     }
 
-    /// Sends a request, with the key if it goes to the service's own origin, until there is a good reply, or no use in
-    /// trying.
+    /// Sends a request, with the key if it goes to the service's own origin, until a good reply comes, or trying again is
+    /// useless.
     ///
     /// # Errors
     /// Those of [`Client::send`].
@@ -200,7 +200,7 @@ impl Place {
 
     fn put(self, key: &Secret, request: Request) -> Request {
         match self {
-            // A link that is followed may have it already.
+            // A link that is followed may already have it.
             Place::Query(name) if request.is_given(name) => request,
             Place::Query(name) => request.secret_query(name, key),
             Place::Header(name) => request.secret_header(name, "", key),

@@ -63,7 +63,7 @@ fn service(api: &Api, url: &str, flags: &str, env: &[(&str, &str)]) -> Result<Se
     Service::new(api, &base_url(url, args.allow_http).unwrap(), &args, &Env::of(env), "test/1")
 }
 
-/// What was asked for, in its order.
+/// What was asked for, in order.
 fn targets(server: &Server) -> Vec<String> {
     server.requests().into_iter().map(|request| request.target).collect()
 }
@@ -81,7 +81,7 @@ fn get(script: impl Into<Script>, flags: &str) -> (Result<Reply, Error>, Vec<u12
     (result, waits, server)
 }
 
-/// What a component ends with.
+/// The fault that a component would end with.
 fn fault(result: Result<Reply, Error>) -> Fault {
     result.unwrap_err().into()
 }

@@ -1,4 +1,4 @@
-//! One attempt: a request, the redirects it may follow, and the whole reply, or why there is none.
+//! One attempt: a request, the redirects it may follow, and the whole reply, or why none came.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::url::Url;
 
 const MAX_REDIRECTS: usize = 10;
 
-/// How much is read of the page of an error, in bytes.
+/// How much of an error's page is read, in bytes.
 const LONGEST_ERROR: usize = 1 << 20;
 
 pub(crate) struct Transport {
@@ -31,7 +31,7 @@ pub(crate) struct Transport {
     allow_http: bool,
 }
 
-/// Why there is no reply, and in words.
+/// Why no reply came, as a kind and in words.
 #[derive(Debug)]
 pub(crate) struct Broken {
     pub(crate) kind: Failure,
@@ -87,7 +87,7 @@ impl Transport {
             };
             let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
             self.check_redirect(request, &url, &next)?;
-            // RFC 9110, section 15.4: the others ask for a GET without the body, whose answer would pass for a success.
+            // RFC 9110, section 15.4: the others ask for a GET without the body, whose reply would look like a success.
             if request.method != "GET" && !matches!(response.status().as_u16(), 307 | 308) {
                 return Err(refused("would drop what is sent"));
             }
@@ -137,7 +137,7 @@ impl Transport {
             self.agent.run(request)
         };
         result.map_err(|error| match broken(error, Failure::Protocol) {
-            // The host is not to blame for a proxy that is not there.
+            // The host is not to blame for a proxy that does not answer.
             Broken { kind: Failure::Connection, cause } if proxied => {
                 Broken::new(Failure::Connection, format!("through the proxy from the environment: {cause}"))
             }
@@ -149,15 +149,15 @@ impl Transport {
         let (head, body) = response.into_parts();
         let status = head.status.as_u16();
         let mut bytes = Vec::new();
-        // One byte more than allowed tells too long from just fitting.
+        // One byte more than allowed shows that a body is too long, and does not just fit.
         let most = if status < 400 { self.max_body_bytes.saturating_add(1) } else { LONGEST_ERROR };
         let read = body.into_reader().take(most as u64).read_to_end(&mut bytes);
         if status >= 400 && bytes.len() == most {
-            // The last word was cut, and half a secret is none that would be known.
+            // The last word was cut, and half a secret would not be recognized.
             bytes.truncate(bytes.iter().rposition(u8::is_ascii_whitespace).unwrap_or(0));
         }
         if status < 400 || whole {
-            // Else an error status is known without the rest of its page.
+            // Otherwise the status of an error says enough without the rest of its page.
             read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
             if bytes.len() > self.max_body_bytes {
                 let cause =
@@ -225,7 +225,7 @@ fn broken(error: ureq::Error, malformed: Failure) -> Broken {
     }
 }
 
-/// What a refused CONNECT means. ureq says only in words what the proxy answered: `proxy server responded 407/407`.
+/// What a refused CONNECT means. ureq says what the proxy replied only in words: `proxy server responded 407/407`.
 fn of_proxy(why: &str) -> Failure {
     let answered = |status: &str| why.ends_with(&format!(" responded {status}/{status}"));
     if answered("403") || answered("407") { Failure::ProxyDenied } else { Failure::Proxy }
@@ -248,7 +248,7 @@ fn broken_io(error: &io::Error) -> Broken {
 
 fn untrusted(error: &rustls::Error) -> Broken {
     match error {
-        // The server's own trouble, not a disagreement: it may pass.
+        // The server's own problem, not a disagreement: it may pass.
         rustls::Error::AlertReceived(rustls::AlertDescription::InternalError) => {
             Broken::new(Failure::Connection, format!("TLS: {error}"))
         }

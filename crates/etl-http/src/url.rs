@@ -7,7 +7,7 @@ use etl_component::{Fault, Secret, redact};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-/// Scheme, host and port: what a secret may be sent to.
+/// Scheme, host and port: a secret is sent to one origin only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) https: bool,
@@ -28,7 +28,7 @@ impl Origin {
             return Err("it must not contain a user or password".to_owned());
         }
         let (host, usual) = (authority.host(), if https { 443 } else { 80 });
-        // http::Uri takes an empty host, and hides a port that is out of range.
+        // http::Uri accepts an empty host, and hides a port that is out of range.
         let port = port(authority).map_or(Some(usual), |text| text.parse().ok().filter(|&port| port > 0));
         match port {
             Some(port) if !host.is_empty() => Ok(Origin { https, host: host.to_ascii_lowercase(), port }),
@@ -60,7 +60,7 @@ impl Origin {
 }
 
 impl fmt::Display for Origin {
-    /// The host for people, with its port only where that is not the usual one.
+    /// The host for messages, with its port only if that is not the usual one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;
         if self.port == if self.https { 443 } else { 80 } { Ok(()) } else { write!(f, ":{}", self.port) }
@@ -79,14 +79,14 @@ pub struct BaseUrl {
     pub(crate) origin: Origin,
     /// Without trailing slash, unless it is the whole address, which may have a query; empty for a bare host.
     pub(crate) path: String,
-    /// Whether nothing that is sent there may go anywhere else.
+    /// Whether what is sent there must not go anywhere else.
     pub(crate) secret: bool,
-    /// Whether it is a whole address, which a request is named by.
+    /// Whether it is a whole address, which then names the request.
     pub(crate) whole: bool,
 }
 
 impl BaseUrl {
-    /// The host, with its port where that is not the usual one.
+    /// The host, with its port if that is not the usual one.
     pub fn host(&self) -> String {
         self.origin.to_string()
     }
@@ -95,14 +95,14 @@ impl BaseUrl {
 /// Checks a base URL, before anything is sent. A trailing slash makes no difference.
 ///
 /// # Errors
-/// 78 if it is no `http` or `https` URL, has a user, query or fragment, or is `http` to a host that is not loopback
+/// 78 if it is not an `http` or `https` URL, has a user, query or fragment, or is `http` to a host that is not loopback
 /// (`localhost`, `127.0.0.0/8`, `[::1]`) without `allow_http`.
 pub fn base_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
     let (origin, path) = bare(text, allow_http).map_err(|why| refused("base URL", text, &why))?;
     Ok(BaseUrl { origin, path: path.trim_end_matches('/').to_owned(), secret: false, whole: false })
 }
 
-/// Checks a whole address, as a feed's is, which may have a query: it is requested as it stands, and names its cassette
+/// Checks a whole address, such as a feed's, which may have a query: it is requested as it is, and names its cassette
 /// together with its host.
 ///
 /// # Errors
@@ -112,7 +112,7 @@ pub fn whole_url(text: &str, allow_http: bool) -> Result<BaseUrl, Fault> {
     Ok(BaseUrl { origin, path, secret: false, whole: true })
 }
 
-/// Checks a whole address that is a secret, as a webhook's is: it is requested as it stands, never printed, and a redirect
+/// Checks a whole address that is a secret, such as a webhook's: it is requested as it is, never printed, and a redirect
 /// to another origin is refused.
 ///
 /// # Errors
@@ -129,7 +129,7 @@ fn refused(what: &str, text: &str, why: &str) -> Fault {
     Fault::config(redact(&format!("{what} {shown:?}: {why}")))
 }
 
-/// As [`check`], for what must have no query.
+/// As [`check`], for an address that must not have a query.
 fn bare(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     match text.contains(['?', '#']) {
         true => Err("it must have no query and no fragment".to_owned()),
@@ -142,7 +142,7 @@ fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     if text.contains('#') {
         return Err("it must have no fragment".to_owned());
     }
-    // http::Uri takes more than a request may carry (RFC 3986, section 2).
+    // http::Uri accepts more than a request may carry (RFC 3986, section 2).
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("invalid uri character".to_owned());
     }

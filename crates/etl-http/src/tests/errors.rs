@@ -6,7 +6,7 @@ use etl_testkit::http::{Reply as Answer, Server};
 use super::{base, client, get};
 use crate::{Error, Request, Verdict};
 
-/// What a caller may ask: the status, whether it may pass, and whether a time is named.
+/// What a caller may ask: the status, whether the failure may pass, and whether a time is named.
 fn facts(error: &Error) -> (Option<u16>, bool, bool) {
     (error.status(), error.is_transient(), error.retry_at().is_some())
 }
@@ -53,7 +53,7 @@ fn the_verdict_of_an_api_does_not_pass() {
 fn as_a_fault_it_keeps_its_class_and_message_and_its_causes() {
     let (result, ..) = get(Answer::status(404), "");
     let error = result.unwrap_err();
-    // Whoever passes it up as it is leaves the fault to be found in the chain.
+    // If it is passed up as it is, the fault is still found in the chain.
     let text = error.to_string();
     let inner = error.source().unwrap().downcast_ref::<Fault>().unwrap();
     assert_eq!((inner.class(), inner.message()), (Class::Config, text.as_str()));

@@ -157,7 +157,7 @@ fn a_secret_far_behind_white_space_is_redacted_whole() {
         let message = fault(result).message().to_owned();
         assert!(message.ends_with("400 Bad Request: key [redacted]"), "{gap}: {message}");
     }
-    // Where the page is cut in the middle of it, nothing of it is left.
+    // If the page is cut in the middle of it, nothing of it is left.
     let body = format!("key{}cut-sesame-far", " ".repeat((1 << 20) - 8));
     let (result, ..) = get(Answer::text(400, &body), "");
     assert!(fault(result).message().ends_with("400 Bad Request: key"));

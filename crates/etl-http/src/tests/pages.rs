@@ -145,7 +145,7 @@ fn a_page_that_comes_again_is_refused() {
     assert_eq!(message, format!("{circle} items?limit=2 would be asked for again"));
     assert_eq!(asked.len(), 1);
 
-    // A server that knows no offset.
+    // A server that ignores the offset.
     let page = Answer::json(200, r#"{"data":[{"n":1}]}"#);
     let (message, asked) = fails(page, |first| Pages::by_offset(first, "skip", 0, items));
     assert_eq!(message, format!("{circle} the reply to items?limit=2&skip=1 came before"));

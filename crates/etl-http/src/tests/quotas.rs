@@ -8,7 +8,7 @@ use crate::{Api, Per, Quota, Service};
 
 const API: Api = Api { quota: Some(Quota { calls: 3, per: Per::Day }), ..Api::PLAIN };
 
-/// A run of its own, some time on the same day.
+/// A separate run, at the same time as all others.
 fn run(server: &Server, flags: &str) -> Service {
     let mut service = service(&API, &server.url(), flags, &[]).unwrap();
     watched(&mut service.client);
@@ -20,7 +20,7 @@ fn run(server: &Server, flags: &str) -> Service {
 fn runs_share_a_quota_and_a_spent_one_is_transient_with_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let flags = format!("--quota {}", folder.path().join("quota").display());
-    // One that is tried again costs two.
+    // A request that is tried again costs two.
     let server = Server::start(Script::new().then(Answer::status(503)).then(Answer::text(200, "here")));
     let (first, second) = (run(&server, &flags), run(&server, &flags));
     assert_eq!(first.send(&first.get("x")).unwrap().body, b"here");

@@ -115,7 +115,7 @@ fn a_secret_address_is_requested_as_it_is_and_never_elsewhere() {
         .at("/h/2", Answer::redirect(307, &other.url()));
     let server = Server::start(script);
     let (client, _) = client("", &[]);
-    // Nothing in it is long enough to be known by itself.
+    // No part of it is long enough to be recognized alone.
     let address = secret_url(&Secret::new(format!("{}/h/", server.url())), false).unwrap();
     let fault = fault(client.send(&Request::post(&address, "", "text/plain", b"body".to_vec())));
     assert!(fault.message().ends_with("is not followed: the request carries a secret"), "{fault}");

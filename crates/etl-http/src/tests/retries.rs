@@ -74,7 +74,7 @@ fn what_a_limit_asks_for_costs_no_retry() {
     let (class, message, waits, requests) = fails(limited(), "--retries 1 --deadline 9s");
     assert_eq!((class, waits, requests), (Class::Transient, vec![2000; 4], 5));
     assert!(message.contains(" after 5 attempts in 8 s; retry_at "), "{message}");
-    // One that says 0 would be asked without end.
+    // A server that says 0 would be asked forever.
     let (class, _, waits, requests) = fails(Answer::status(429).header("Retry-After", "0"), "--retries 2");
     assert_eq!((class, waits, requests), (Class::Transient, vec![100; 2], 3));
 }

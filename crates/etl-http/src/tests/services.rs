@@ -50,7 +50,7 @@ fn a_key_that_is_missing_or_unfit_is_a_configuration_error() {
     let unfit = "API_KEY has a character that no header can carry";
     assert_eq!(message(Place::Bearer, &[("API_KEY", "unfit\nsesame")]), unfit);
     assert_eq!(message(Place::Header("X"), &[("API_KEY", "unfit-sésame")]), unfit);
-    // A query carries anything.
+    // A query can carry anything.
     assert!(
         service(&keyed(Place::Query("k")), "https://api.example", "", &[("API_KEY", "é\nsesame")]).is_ok()
     );
@@ -154,7 +154,7 @@ fn a_replay_needs_no_key_and_no_address_of_the_recording() {
         let flags = format!("--{flag} {}", folder.path().display());
         let service = service(&keyed(Place::Query("key")), url, &flags, env).unwrap();
         let first = service.get("x").query("a", 1);
-        // As a reply would name it: with the key and its server.
+        // As a reply would give it: with the key and its server.
         let link = format!("{}/y?key=replay-sesame&a=2", server.url());
         let link = if service.replaying() { link.replace("replay-sesame", "[redacted]") } else { link };
         let next = service.follow(&first, &link).unwrap();
