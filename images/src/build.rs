@@ -11,11 +11,11 @@ use flate2::write::GzEncoder;
 use xtask::cargo;
 use xtask::components::Component;
 
-use crate::context::Context;
+use crate::context::BuildContext;
 use crate::names::{VERSION, name};
 
 /// Builds an image; returns its size.
-pub(crate) fn run(context: &Context, component: &Component, tag: &str) -> anyhow::Result<Size> {
+pub(crate) fn run(context: &BuildContext, component: &Component, tag: &str) -> anyhow::Result<Size> {
     let name = name(&component.name, tag);
     let replaced = docker::docker(["images", "--quiet", "--no-trunc", &name]).stdout;
     let mut build = Command::new("docker");

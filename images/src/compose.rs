@@ -7,8 +7,8 @@ use etl_testkit::{docker, need};
 use xtask::cargo;
 
 use crate::images;
-use crate::made::TestImages;
 use crate::signals::Interrupted;
+use crate::test_images::TestImages;
 
 /// One project of compose, removed with all it has when dropped.
 struct Project {

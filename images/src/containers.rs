@@ -4,7 +4,7 @@ use anyhow::bail;
 use etl_testkit::docker;
 use xtask::{cargo, components};
 
-use crate::made::TestImages;
+use crate::test_images::TestImages;
 use crate::{compose, images};
 
 /// Runs them if an engine answers; otherwise says loudly that it did not.

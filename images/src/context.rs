@@ -17,18 +17,18 @@ const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 const NAMES: (&str, &str) = ("etc/nsswitch.conf", "hosts: files dns\n");
 
 /// One image's root, under the target folder.
-pub(crate) struct Context {
+pub(crate) struct BuildContext {
     folder: PathBuf,
 }
 
-impl Context {
+impl BuildContext {
     /// A new root with what every image has.
-    pub(crate) fn new(image: &str) -> anyhow::Result<Context> {
+    pub(crate) fn new(image: &str) -> anyhow::Result<BuildContext> {
         let folder = cargo::target()?.join("images/contexts").join(image);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
         }
-        let context = Context { folder };
+        let context = BuildContext { folder };
         context.write(ROOTS, roots().as_bytes())?;
         context.write(NAMES.0, NAMES.1.as_bytes())?;
         // Of the user, so that a new volume mounted there is the user's too.

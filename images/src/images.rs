@@ -9,7 +9,7 @@ use xtask::cargo;
 use xtask::components::{self, Component};
 
 use crate::build::{self, Size};
-use crate::context::Context;
+use crate::context::BuildContext;
 use crate::names::{ALL, STAND_IN, name};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -41,7 +41,7 @@ fn make(tag: &str, with_stand_in: bool) -> anyhow::Result<()> {
         images.push(stand_in(&binaries)?);
     }
     for component in components {
-        let mut context = Context::new(&component.name)?;
+        let mut context = BuildContext::new(&component.name)?;
         context.binary(&binaries, &component.name)?;
         context.entrypoint(&component.name)?;
         images.push((component, context));
@@ -66,8 +66,8 @@ fn make(tag: &str, with_stand_in: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn all(components: &[Component], binaries: &Path) -> anyhow::Result<(Component, Context)> {
-    let mut context = Context::new(ALL)?;
+fn all(components: &[Component], binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
+    let mut context = BuildContext::new(ALL)?;
     for component in components {
         context.binary(binaries, &component.name)?;
     }
@@ -77,8 +77,8 @@ fn all(components: &[Component], binaries: &Path) -> anyhow::Result<(Component, 
 }
 
 /// With the recorded replies and what is expected of them.
-fn stand_in(binaries: &Path) -> anyhow::Result<(Component, Context)> {
-    let mut context = Context::new(STAND_IN)?;
+fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
+    let mut context = BuildContext::new(STAND_IN)?;
     context.binary(binaries, STAND_IN)?;
     context.entrypoint(STAND_IN)?;
     context.folder("extractors/extract-openweather/demo", "replies")?;

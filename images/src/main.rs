@@ -5,10 +5,10 @@ mod compose;
 mod containers;
 mod context;
 mod images;
-mod made;
 mod names;
 mod services;
 mod signals;
+mod test_images;
 
 use std::process::ExitCode;
 

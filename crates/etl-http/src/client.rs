@@ -50,7 +50,7 @@ enum Source {
 }
 
 /// An attempt, and what the API made of its reply.
-struct Attempt {
+struct JudgedAttempt {
     number: u32,
     /// How many of those before it cost no retry.
     free: u32,
@@ -130,7 +130,7 @@ impl Client {
             let verdict =
                 result.as_ref().ok().and_then(|reply| request.classify.and_then(|classify| classify(reply)));
             let took = self.spent.get().saturating_sub(began);
-            let attempt = Attempt { number, free, result, verdict, took };
+            let attempt = JudgedAttempt { number, free, result, verdict, took };
             match self.decide(request, &attempt) {
                 Decision::Retry { wait, free: is_free } => {
                     log::warn!("{}; trying again in {wait:.1?}", redact(&attempt.words(request)));
@@ -169,7 +169,7 @@ impl Client {
         Err(Error::passing(message, None, Some(until)))
     }
 
-    fn record(&self, request: &Request, attempt: &Attempt) -> Result<(), Fault> {
+    fn record(&self, request: &Request, attempt: &JudgedAttempt) -> Result<(), Fault> {
         match (&attempt.result, &self.record) {
             (Ok(reply), Some(folder)) => cassette::record(folder, request, reply),
             _ => Ok(()),
@@ -177,7 +177,7 @@ impl Client {
     }
 
     /// The failed reply is the first cause, so a failure to record it is only logged.
-    fn record_failure(&self, request: &Request, attempt: &Attempt) {
+    fn record_failure(&self, request: &Request, attempt: &JudgedAttempt) {
         if let Err(fault) = self.record(request, attempt) {
             log::warn!("{fault}");
         }
@@ -201,7 +201,7 @@ impl Client {
         result
     }
 
-    fn decide(&self, request: &Request, attempt: &Attempt) -> Decision {
+    fn decide(&self, request: &Request, attempt: &JudgedAttempt) -> Decision {
         let outcome = match &attempt.result {
             Ok(reply) => Outcome::Reply { status: reply.status, retry_after: asked_wait(reply) },
             Err(broken) => Outcome::Failed(broken.kind),
@@ -216,7 +216,7 @@ impl Client {
     }
 }
 
-impl Attempt {
+impl JudgedAttempt {
     /// `api.example: 503 Service Unavailable`
     fn words(&self, request: &Request) -> String {
         match (&self.result, &self.verdict) {

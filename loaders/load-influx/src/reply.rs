@@ -8,7 +8,7 @@ use etl_component::Class;
 use etl_http::{Reply, Verdict, quote_up_to};
 use serde_json::Value;
 
-use crate::settings::Api;
+use crate::settings::WriteApi;
 
 /// What is known of a server.
 pub(crate) struct Server {
@@ -77,9 +77,9 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
 ///
 /// # Errors
 /// Why the server accepts no write, in its words.
-pub(crate) fn server(reply: &Reply, api: Api) -> Result<Server, String> {
+pub(crate) fn server(reply: &Reply, api: WriteApi) -> Result<Server, String> {
     match answer(reply) {
-        Answer::Refused(reason) if api == Api::V1 || names_organization(&reason) => Err(reason),
+        Answer::Refused(reason) if api == WriteApi::V1 || names_organization(&reason) => Err(reason),
         // Version 2 replies 400 to a write without points, but only once it has found the bucket and checked the token.
         _ => Ok(Server {
             // InfluxDB 1 and 2 name their build; other servers do not, even if they name a version.

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::batch::Batch;
 use crate::reply::{self, Answer, Server};
-use crate::settings::{Api, Database};
+use crate::settings::{Database, WriteApi};
 use crate::tally::Tally;
 
 /// A request of more bytes first asks whether it may be sent, so that one that is too large is answered before the server
@@ -141,8 +141,8 @@ impl Sender {
         let compress = *gzip && !text.is_empty();
         let body = if compress { compressed(text)? } else { text.to_vec() };
         let path = match api {
-            Api::V1 => "write",
-            Api::V2 => "api/v2/write",
+            WriteApi::V1 => "write",
+            WriteApi::V2 => "api/v2/write",
         };
         let mut request = Request::post(base, path, "text/plain; charset=utf-8", body)
             .classify(reply::classify)

@@ -57,7 +57,7 @@ pub(crate) struct Args {
     url: Option<String>,
     /// The write API, InfluxDB 3 has that of v2; default: v2 with a bucket, else v1
     #[arg(long, value_enum)]
-    api: Option<Api>,
+    api: Option<WriteApi>,
     /// The database of API v1 [env: INFLUX_DATABASE]
     #[arg(long, value_name = "NAME")]
     db: Option<String>,
@@ -97,7 +97,7 @@ pub(crate) struct Args {
 /// The write API: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or
 /// <https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Api {
+pub(crate) enum WriteApi {
     /// POST /write?db=
     V1,
     /// POST /api/v2/write?org=&bucket=
@@ -129,9 +129,9 @@ impl Precision {
     }
 
     /// Its name in a request: API v1 calls microseconds `u`.
-    fn name(self, api: Api) -> &'static str {
+    fn name(self, api: WriteApi) -> &'static str {
         match (self, api) {
-            (Precision::Us, Api::V1) => "u",
+            (Precision::Us, WriteApi::V1) => "u",
             _ => self.unit(),
         }
     }
@@ -148,7 +148,7 @@ pub(crate) struct Settings {
 /// Where points go, and how.
 pub(crate) struct Database {
     pub(crate) base: BaseUrl,
-    pub(crate) api: Api,
+    pub(crate) api: WriteApi,
     /// The database or bucket.
     pub(crate) name: String,
     /// The parameters of a write.
@@ -196,22 +196,22 @@ impl Settings {
             None => api(db.is_some(), bucket.is_some(), token.is_some())?,
         };
         let (own, what) = match api {
-            Api::V1 => (
+            WriteApi::V1 => (
                 db,
                 "no database is given: set INFLUX_DATABASE or --db (API v1), or INFLUX_BUCKET or --bucket (API v2)",
             ),
-            Api::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
+            WriteApi::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
         };
         let name = own.or(either).or_else(|| planned("…")).ok_or_else(|| Fault::config(what))?;
-        if args.create && api == Api::V2 {
+        if args.create && api == WriteApi::V2 {
             return Err(Fault::usage(
                 "--create makes a database of API v1; a bucket of API v2 must be there",
             ));
         }
         let precision = ("precision", args.precision.name(api).to_owned());
         let query = match api {
-            Api::V1 => vec![("db", name.clone()), precision],
-            Api::V2 => {
+            WriteApi::V1 => vec![("db", name.clone()), precision],
+            WriteApi::V2 => {
                 org.map(|org| ("org", org)).into_iter().chain([("bucket", name.clone()), precision]).collect()
             }
         };
@@ -240,35 +240,35 @@ impl Settings {
 }
 
 /// The API that follows from what is given.
-fn api(db: bool, bucket: bool, token: bool) -> Result<Api, Fault> {
+fn api(db: bool, bucket: bool, token: bool) -> Result<WriteApi, Fault> {
     match (db, bucket) {
         (true, true) => Err(Fault::usage(
             "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; --api v1 or v2 says \
              which counts",
         )),
-        (true, false) => Ok(Api::V1),
-        (false, true) => Ok(Api::V2),
-        (false, false) => Ok(if token { Api::V2 } else { Api::V1 }),
+        (true, false) => Ok(WriteApi::V1),
+        (false, true) => Ok(WriteApi::V2),
+        (false, false) => Ok(if token { WriteApi::V2 } else { WriteApi::V1 }),
     }
 }
 
 /// The value of `Authorization`: its scheme, with a space, and the secret.
 fn authorization(
-    api: Api,
+    api: WriteApi,
     username: Option<String>,
     password: Option<Secret>,
     token: Option<Secret>,
 ) -> Result<Option<(&'static str, Secret)>, Fault> {
     let lacks = |set: &str, unset: &str| Err(Fault::config(format!("{set} is set, and {unset} is not")));
     match (api, username, password, token) {
-        (Api::V1, Some(user), Some(password), _) => {
+        (WriteApi::V1, Some(user), Some(password), _) => {
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
             Ok(Some(("Basic ", Secret::new(pair))))
         }
         // InfluxDB 2 accepts its token for API v1, too.
         (.., Some(token)) => Ok(Some(("Token ", token))),
-        (Api::V1, Some(_), None, None) => lacks(USERNAME.name, PASSWORD.name),
-        (Api::V1, None, Some(_), None) => lacks(PASSWORD.name, USERNAME.name),
+        (WriteApi::V1, Some(_), None, None) => lacks(USERNAME.name, PASSWORD.name),
+        (WriteApi::V1, None, Some(_), None) => lacks(PASSWORD.name, USERNAME.name),
         (.., None) => Ok(None),
     }
 }
