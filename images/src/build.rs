@@ -24,7 +24,7 @@ pub(crate) fn run(context: &BuildContext, component: &Component, tag: &str) -> a
     for (key, value) in labels(component) {
         build.arg("--label").arg(format!("org.opencontainers.image.{key}={value}"));
     }
-    // The builder of an old engine warns that it is old.
+    // The builder of an old engine would warn on stderr that it is old.
     let output =
         build.arg(context.folder_of_all()).stdin(Stdio::null()).output().context("cannot run docker")?;
     if !output.status.success() {
@@ -34,7 +34,7 @@ pub(crate) fn run(context: &BuildContext, component: &Component, tag: &str) -> a
     if !replaced.is_empty()
         && docker::docker(["images", "--quiet", "--no-trunc", &name]).stdout.trim() != replaced
     {
-        // It has no name any more. Where a container still has it, it stays.
+        // The older image no longer has a name. It stays if a container still uses it.
         docker::docker(["rmi", replaced]);
     }
     Size::of(&name)
@@ -42,9 +42,9 @@ pub(crate) fn run(context: &BuildContext, component: &Component, tag: &str) -> a
 
 /// An image's bytes.
 pub(crate) struct Size {
-    /// Of its layers and its configuration, as a registry keeps and sends them.
+    /// Those of its layers and its configuration, as a registry keeps and sends them.
     pub(crate) compressed: u64,
-    /// As the engine counts them.
+    /// Those that the engine counts.
     pub(crate) unpacked: u64,
 }
 
@@ -86,7 +86,7 @@ fn labels(component: &Component) -> Vec<(&'static str, String)> {
         ("licenses", env!("CARGO_PKG_LICENSE").to_owned()),
         ("source", env!("CARGO_PKG_REPOSITORY").to_owned()),
     ];
-    // A source that is no git clone has none.
+    // A source that is not a git clone has no revision.
     labels.extend(
         revision.map(|output| ("revision", String::from_utf8_lossy(&output.stdout).trim().to_owned())),
     );

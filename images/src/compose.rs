@@ -1,4 +1,4 @@
-//! `compose/compose.yaml`: both pipelines through images, twice, and nothing left behind.
+//! `compose/compose.yaml`: both pipelines with images, twice, leaving nothing behind.
 
 use std::process::Command;
 
@@ -10,12 +10,13 @@ use crate::images;
 use crate::signals::Interrupted;
 use crate::test_images::TestImages;
 
-/// One project of compose, removed with all it has when dropped.
+/// A compose project, removed with everything in it when dropped.
 struct Project {
     program: Vec<&'static str>,
     name: String,
-    /// Of our images, and the name of that of the servers.
+    /// The tag of our images.
     tag: String,
+    /// The name of the image with the servers.
     services: String,
     interrupted: Interrupted,
 }
@@ -26,7 +27,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     twice(&TestImages::build()?)
 }
 
-/// The same with images that were made before.
+/// The same with images that already exist.
 pub(crate) fn twice(made: &TestImages) -> anyhow::Result<()> {
     let project = Project::new(made)?;
     for run in ["1", "2"] {
@@ -56,7 +57,7 @@ fn program() -> anyhow::Result<Vec<&'static str>> {
 
 impl Project {
     fn new(made: &TestImages) -> anyhow::Result<Project> {
-        // Others may run the same files beside.
+        // Others may be running the same files.
         let name = format!("standpipe-compose-{}", std::process::id());
         Ok(Project {
             program: program()?,
@@ -77,9 +78,9 @@ impl Project {
         command
     }
 
-    /// All steps once, on the volumes as they are.
+    /// Runs all steps once, on the volumes as they are.
     fn run(&self, run: &str) -> anyhow::Result<()> {
-        // It returns once every condition before `compare` is met, or cannot be.
+        // It returns once every condition for `compare` is met, or cannot be met.
         let up = self.command(&["up", "-d"]).env("RUN", run).output().context("cannot run compose")?;
         self.interrupted.check()?;
         if !up.status.success() {
@@ -95,14 +96,14 @@ impl Project {
         self.down(&["--timeout", "10"])
     }
 
-    /// What every step said.
+    /// What every step has logged.
     fn logs(&self) -> anyhow::Result<String> {
         let output =
             self.command(&["logs", "--no-color", "--tail=40"]).output().context("cannot run compose")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Removes the containers and the network, and with `--volumes` those.
+    /// Removes the containers and the network, and with `--volumes` the volumes, too.
     fn down(&self, args: &[&str]) -> anyhow::Result<()> {
         let output = self.command(&[&["down"], args].concat()).output().context("cannot run compose")?;
         let said = String::from_utf8_lossy(&output.stderr);

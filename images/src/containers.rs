@@ -1,4 +1,4 @@
-//! The tests that need a Docker Engine: of the images, of the Argo templates, of the compose run.
+//! The tests that need a Docker Engine: of the images, the Argo templates and the compose run.
 
 use anyhow::bail;
 use etl_testkit::docker;
@@ -7,7 +7,7 @@ use xtask::{cargo, components};
 use crate::test_images::TestImages;
 use crate::{compose, images};
 
-/// Runs them if an engine answers; otherwise says loudly that it did not.
+/// Runs them if an engine answers; otherwise says loudly that they were skipped.
 pub(crate) fn run_if_possible() -> anyhow::Result<()> {
     match docker::engine() {
         Ok(_) => run(&[]),
@@ -20,7 +20,7 @@ pub(crate) fn run_if_possible() -> anyhow::Result<()> {
     }
 }
 
-/// Builds the images and runs the tests and compose, whatever became of the tests; arguments go to `cargo test`.
+/// Builds the images, runs the tests, and then compose even if a test failed; arguments go to `cargo test`.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     images::engine()?;
     let made = TestImages::build()?;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
         ("ETL_TEST_SERVICES_IMAGE", made.services().to_owned()),
         ("ETL_TEST_COMPONENTS", names.join(" ")),
     ];
-    // What needs no engine is not ignored, and runs with all other tests.
+    // Tests that need no engine are not ignored, and run with all others.
     let tests = ["test", "-p", "images", "--test", "it", "--no-fail-fast"];
     let separator = if args.contains(&"--") { &[][..] } else { &["--"] };
     let tested = cargo::run_with(&variables, &[&tests[..], args, separator, &["--ignored"]].concat());

@@ -9,11 +9,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use xtask::cargo;
 
-/// Where programs look for authorities to trust. The components have the same ones inside; the file is for what is put
-/// beside them, and for `sslrootcert`.
+/// Where programs look for authorities to trust. The components have the same ones built in; the file is for programs that
+/// are added to the image, and for `sslrootcert`.
 const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 
-/// First the hosts that the engine or the kubelet writes into the file, then DNS; without it glibc asks DNS first.
+/// First the hosts file, which the engine or the kubelet writes, then DNS; without this, glibc asks DNS first.
 const NAMES: (&str, &str) = ("etc/nsswitch.conf", "hosts: files dns\n");
 
 /// One image's root, under the target folder.
@@ -31,7 +31,7 @@ impl BuildContext {
         let context = BuildContext { folder };
         context.write(ROOTS, roots().as_bytes())?;
         context.write(NAMES.0, NAMES.1.as_bytes())?;
-        // Of the user, so that a new volume mounted there is the user's too.
+        // Owned by the user, so that a new volume mounted there is owned by the user, too.
         fs::create_dir_all(context.folder.join("owned/data"))?;
         let temporary = context.path("tmp");
         fs::create_dir_all(&temporary)?;
@@ -63,7 +63,7 @@ impl BuildContext {
         Ok(())
     }
 
-    /// What to build.
+    /// The folder to build from.
     pub(crate) fn folder_of_all(&self) -> &Path {
         &self.folder
     }
@@ -81,7 +81,7 @@ impl BuildContext {
     }
 }
 
-/// Whatever the umask of who builds is.
+/// Sets the mode, whatever umask the build has.
 fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
         .with_context(|| format!("cannot set the mode of {}", path.display()))

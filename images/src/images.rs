@@ -1,4 +1,4 @@
-//! Container images of the components: one static binary and Mozilla's roots each, from nothing.
+//! Container images of the components: each has one static binary and Mozilla's roots, and no base image.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::names::{ALL, STAND_IN, name};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What the image of one component may have, in bytes, as a registry keeps and sends it.
+/// The largest size of a component's image, in bytes, as a registry keeps and sends it.
 const LIMIT: u64 = 5_000_000;
 
 /// Fails if no engine answers.
@@ -46,7 +46,7 @@ fn make(tag: &str, with_stand_in: bool) -> anyhow::Result<()> {
         context.entrypoint(&component.name)?;
         images.push((component, context));
     }
-    // A builder mostly waits for disks.
+    // A build mostly waits for the disk, so all run at once.
     let sizes = std::thread::scope(|scope| {
         let builds = images.iter().map(|(what, context)| scope.spawn(|| build::run(context, what, tag)));
         let builds: Vec<_> = builds.collect();
@@ -76,7 +76,7 @@ fn all(components: &[Component], binaries: &Path) -> anyhow::Result<(Component, 
     Ok((Component { name: ALL.to_owned(), description }, context))
 }
 
-/// With the recorded replies and what is expected of them.
+/// The image of the stand-ins, with the recorded replies and what is expected of them.
 fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
     let mut context = BuildContext::new(STAND_IN)?;
     context.binary(binaries, STAND_IN)?;
@@ -87,20 +87,20 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
     Ok((Component { name: STAND_IN.to_owned(), description }, context))
 }
 
-/// Builds the static binaries of these components, and the stand-in with them: what is built together shares what it
-/// depends on, and is the same in every command here. Returns their folder.
+/// Builds the static binaries of these components, and always also the stand-in, so that every command here builds the same
+/// and shares dependencies. Returns their folder.
 ///
 /// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
-/// those and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
+/// these and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
 fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
     eprintln!("building static binaries ...");
     let folder = cargo::target()?.join("images");
     let folder = folder.to_str().context("the path of the target folder is no UTF-8")?;
     let build = ["build", "--profile", "image", "--locked", "--bins"];
     let place = ["--target", TARGET, "--target-dir", folder];
-    // With --target these flags are not those of build scripts and macros, which cannot be static. Cargo forgets the
-    // profile's `strip` for a package that the profile has a level of its own for. Packed, the relocations of a binary
-    // that can be loaded anywhere take a few kilobytes in place of 400.
+    // With --target these flags do not apply to build scripts and macros, which cannot be static. Cargo forgets the
+    // profile's `strip` for a package that has an optimization level of its own in the profile. Packed, the relocations of a binary
+    // that can be loaded anywhere take a few kilobytes instead of 400.
     let flags = "-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs";
     let flags = ("RUSTFLAGS", flags.to_owned());
     let packages = components.iter().map(|component| component.name.as_str()).chain([STAND_IN]);

@@ -1,4 +1,4 @@
-//! Container images of the components, and what is run and tested with them. `cargo xtask` passes its arguments on.
+//! Container images of the components, and what is run and tested with them; `cargo xtask` passes on its arguments.
 
 mod build;
 mod compose;

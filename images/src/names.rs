@@ -3,10 +3,10 @@
 /// The image with all components, in which `/entrypoint` is `standpipe`.
 pub(crate) const ALL: &str = "all";
 
-/// The servers that stand in for the world outside, for the compose run and tests only.
+/// The image with the servers that stand in for the outside world, for the compose run and tests only.
 pub(crate) const STAND_IN: &str = "stand-in";
 
-/// The tag of what is released.
+/// The tag of released images.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The name of an image.

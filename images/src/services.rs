@@ -1,4 +1,4 @@
-//! PostgreSQL and InfluxDB in one image made of Debian's packages, for machines that reach no registry of images.
+//! PostgreSQL and InfluxDB in one image made from Debian's packages, for machines that cannot reach an image registry.
 
 use std::process::{Command, Stdio};
 
@@ -7,21 +7,22 @@ use etl_testkit::{docker, need};
 
 use crate::names;
 
-/// The release of Debian that the packages are of.
+/// The release of Debian that the packages come from.
 const RELEASE: &str = "bookworm";
 
 const PACKAGES: &str = "postgresql,influxdb,influxdb-client";
 
-/// Runs in the new root: the servers' programs in the PATH, and a folder for a volume where the public image has it.
+/// Run in the new root: puts the servers' programs into the PATH, and makes the folder for a volume where the public image
+/// has it.
 const FINISH: &str = "ln -s /usr/lib/postgresql/*/bin/initdb /usr/lib/postgresql/*/bin/postgres /usr/bin/ && \
                       install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data";
 
-/// The name of the image that is made to stay.
+/// The name of the lasting image.
 pub(crate) fn name() -> String {
     names::name("services", RELEASE)
 }
 
-/// Whether it is there.
+/// Whether the lasting image exists.
 pub(crate) fn exists() -> bool {
     docker::docker(["image", "inspect", "--format", "{{.Id}}", &name()]).code == 0
 }
@@ -47,7 +48,7 @@ pub(crate) fn build(name: &str) -> anyhow::Result<()> {
         .context("cannot run docker")?;
     let made = mmdebstrap.wait()?;
     if !made.success() && import.success() {
-        // Half a root is an image to docker.
+        // Docker accepts even half a root as an image.
         docker::docker(["rmi", "-f", name]);
     }
     ensure!(made.success(), "mmdebstrap failed: {made}");

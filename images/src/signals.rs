@@ -1,11 +1,11 @@
-//! Signals that end what runs, but not before what it has made is removed.
+//! Signals that end the work, but only after everything that was made has been removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::ensure;
 
-/// From its making on INT and TERM do not end this program; the programs that it runs get them from the terminal, too.
+/// Once this exists, INT and TERM no longer end this program; the programs that it runs still get them from the terminal.
 #[derive(Clone)]
 pub(crate) struct Interrupted(Arc<AtomicBool>);
 
@@ -19,7 +19,7 @@ impl Interrupted {
         Ok(Interrupted(flag))
     }
 
-    /// Fails once a signal came.
+    /// Fails once a signal has come.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.0.load(Ordering::SeqCst), "interrupted");
         Ok(())

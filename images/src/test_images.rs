@@ -6,8 +6,8 @@ use etl_testkit::docker;
 use crate::signals::Interrupted;
 use crate::{images, names, services};
 
-/// All images under a tag of this process, and the servers' under the same unless it was there to stay. Dropping it
-/// removes what has the tag: others may test beside.
+/// All images under a tag of this process, and the image with the servers under the same tag unless a lasting one exists.
+/// Dropping it removes only what has this tag: others may be testing at the same time.
 pub(crate) struct TestImages {
     tag: String,
     services: String,
@@ -21,7 +21,7 @@ impl TestImages {
         let (own, lasting) = (names::name("services", &tag), services::exists());
         let services = if lasting { services::name() } else { own };
         let made = TestImages { tag, services, interrupted: Interrupted::watch()? };
-        // One waits for packages and disks, the other takes the processors.
+        // One waits for packages and the disk, the other keeps the processors busy.
         std::thread::scope(|scope| {
             let services = scope.spawn(|| if lasting { Ok(()) } else { services::build(&made.services) });
             images::with_stand_in(&made.tag)?;
@@ -31,7 +31,7 @@ impl TestImages {
         Ok(made)
     }
 
-    /// Whether a signal came since they were begun.
+    /// Whether a signal has come since the build began.
     pub(crate) fn interrupted(&self) -> Interrupted {
         self.interrupted.clone()
     }

@@ -1,5 +1,5 @@
-//! The Argo manifest, run by Docker: images, commands, environments and artifact paths are those that it names, and the
-//! config map and secrets that it asks for are made here.
+//! The Argo manifest, run by Docker: images, commands, environments and artifact paths are those that it names; the
+//! config map and secrets that it refers to are made here.
 
 use etl_testkit::docker::{Lab, docker};
 use etl_testkit::run::Ran;
@@ -14,7 +14,7 @@ fn object(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).expect("an object")
 }
 
-/// The objects that the manifest asks for, and what Argo knows.
+/// The objects that the manifest refers to, and what Argo knows.
 fn cluster(uid: &str) -> Cluster {
     Cluster {
         variables: object(json!({
@@ -39,7 +39,7 @@ fn cluster(uid: &str) -> Cluster {
     }
 }
 
-/// Runs a template's container as its pod would, with these mounts and in this network.
+/// Runs a template's container as its pod would, with these mounts in this network.
 fn run(lab: &Lab, template: &Value, cluster: &Cluster, network: &str, mounts: &[String]) -> Ran {
     let container = &template["container"];
     let user = format!("--user={}", container["securityContext"]["runAsUser"]);
@@ -60,7 +60,7 @@ fn run(lab: &Lab, template: &Value, cluster: &Cluster, network: &str, mounts: &[
 
 /// PostgreSQL as a host named `database`, with the user and the database of the cluster's objects.
 fn database(lab: &Lab, network: &str) -> String {
-    // The server that the statements go to listens on a socket only; the last one is reached by name.
+    // The servers that run the statements do not listen; the last one is reached by name.
     let setup = "initdb -D /tmp/data -U postgres --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync && \
                  echo 'host all all all scram-sha-256' >>/tmp/data/pg_hba.conf && \
                  printf \"CREATE ROLE loader LOGIN PASSWORD '%s'\\n\" \"$ROLE_PASSWORD\" >/tmp/role && \
@@ -89,7 +89,7 @@ fn the_steps_of_the_manifest_hand_over_the_artifact_and_store_the_rows() {
     let (workflow, cluster) = (workflow(), cluster("0a6b5ad1-5dd5-4a3c-8d6a-7f6b8f5c2f11"));
     let (extract, load) = (template(&workflow, "extract"), template(&workflow, "load"));
 
-    // The artifact travels as in the cluster: from the path that one template has it at to that of the other one.
+    // The artifact is passed on as in the cluster: from the path that it has in one template to that in the other.
     let main = template(&workflow, "main");
     let task = &main["dag"]["tasks"][1];
     assert_eq!(task["depends"], "extract.Succeeded");
@@ -126,7 +126,7 @@ fn the_steps_of_the_manifest_hand_over_the_artifact_and_store_the_rows() {
         ["0a6b5ad1-5dd5-4a3c-8d6a-7f6b8f5c2f11-load|1"]
     );
 
-    // Without the artifact's end nothing is stored, and another try is of no use.
+    // If the artifact has no end, nothing is stored, and another try is useless.
     let whole = std::fs::read_to_string(&artifact).expect("the artifact");
     let cut = whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
     std::fs::write(&artifact, cut).expect("the artifact is ours");
@@ -154,7 +154,7 @@ fn the_exit_handler_posts_what_failed() {
     for part in ["openweather-current-1785024420", "load", "exit code 3"] {
         assert!(text.contains(part), "{text}");
     }
-    // A success is no news.
+    // A success is not posted.
     cluster.variables["workflow.status"] = "Succeeded".into();
     cluster.variables["workflow.failures"] = "[]".into();
     run(&lab, &notify, &cluster, &shared, &[]).ok();

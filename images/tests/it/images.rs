@@ -130,7 +130,7 @@ fn a_new_volume_is_the_users_and_joins_steps() {
     extract("Atlantis").fails(78);
     step("standpipe", &["verify", "now.ndjson"]).fails(66);
     extract("Munich").ok();
-    // What failed publishes nothing, and the older file stays.
+    // A failed run publishes nothing, and the older file stays.
     extract("Atlantis").fails(78);
     let load = ["--db", "weather.db", "--seal", "required", "--input", "now.ndjson"];
     let receipt = step("load-sqlite", &load);

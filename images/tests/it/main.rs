@@ -1,4 +1,4 @@
-//! What the manifests say, and the images, and the Argo manifest run with them. Those that are ignored need a Docker
+//! What the manifests say, what the images contain, and the Argo manifest run with them. Ignored tests need a Docker
 //! Engine and images made for them: `cargo xtask containers` makes those, runs the tests and removes everything; so does
 //! `cargo xtask test`.
 
@@ -12,7 +12,7 @@ use std::env;
 
 use etl_testkit::docker::Lab;
 
-/// What a pod of the shipped manifest is allowed, as options of `docker run`.
+/// The restrictions on a pod of the shipped manifest, as options of `docker run`.
 const LOCKED_UP: [&str; 4] = ["--read-only", "--cap-drop", "ALL", "--security-opt=no-new-privileges"];
 
 /// An image that was made for these tests.

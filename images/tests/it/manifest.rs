@@ -47,7 +47,7 @@ pub(crate) fn image(container: &Value) -> (String, String) {
     (component.to_owned(), tag.to_owned())
 }
 
-/// What the cluster puts in the place of `{{…}}` and of references to config maps and secrets.
+/// What the cluster puts in place of `{{…}}` and of references to config maps and secrets.
 pub(crate) struct Cluster {
     /// `workflow.uid` and the like.
     pub(crate) variables: Map<String, Value>,
@@ -67,7 +67,7 @@ impl Cluster {
         filled
     }
 
-    /// A container's environment. What is asked for and not there is an error unless it is optional, as for the kubelet.
+    /// A container's environment. As for the kubelet, a reference to what does not exist is an error unless it is optional.
     pub(crate) fn environment(&self, container: &Value) -> Vec<(String, String)> {
         let variables = container["env"].as_array().into_iter().flatten();
         variables
@@ -91,7 +91,7 @@ impl Cluster {
     }
 }
 
-/// The definitions of Argo's resources as strict JSON Schema, if they lie beside this repository.
+/// The definitions of Argo's resources as strict JSON Schema, if they are beside this repository.
 pub(crate) fn definitions() -> Option<PathBuf> {
     let path = root().join("../shared/argo/argo-crd-strict.json");
     path.is_file().then_some(path)

@@ -11,7 +11,7 @@ use crate::manifest::{self, containers, definitions, documents, image, workflow}
 #[test]
 fn the_manifest_is_what_argo_takes() {
     let Some(path) = definitions() else {
-        // Past the capture of the test's output.
+        // Written so that it is not captured as the test's output.
         let why = "SKIPPED: without ../shared/argo/argo-crd-strict.json the Argo manifest was not validated";
         writeln!(std::io::stderr(), "\n{why}").expect("stderr");
         return;
@@ -37,8 +37,8 @@ fn the_cron_workflow_runs_the_template() {
     assert_eq!(cron["spec"]["concurrencyPolicy"], "Forbid");
 }
 
-/// Whether a template's expression wants another try. Argo gives the code as a text, `-1` if there is none, and has the
-/// function `asInt` beside those of the language
+/// Whether a template's expression wants another try. Argo passes the code as a text, `-1` if there is none, and has the
+/// function `asInt` in addition to those of the language
 /// (<https://argo-workflows.readthedocs.io/en/latest/retries/#conditional-retries>).
 fn retries(expression: &str, code: i64, status: &str) -> bool {
     let mut environment = expr::Environment::new();

@@ -32,7 +32,7 @@ fn names_are_resolved_by_dns() {
     replies(&lab, &network);
     let at = |host: &str| format!("http://{host}:8080/data/2.5");
     is_paris(&paris(&lab, &["--network", &network], &["--allow-http", "--base-url", &at("replies")]));
-    // A name that there is not is said to be none, at once.
+    // A name that does not exist is reported as such, at once.
     let unknown = ["--allow-http", "--base-url", &at("nowhere.invalid")];
     let ran = paris(&lab, &["--network", &network], &unknown);
     assert!(ran.fails(75).last_error_line().contains("nowhere.invalid"), "{}", ran.stderr);
@@ -49,7 +49,7 @@ fn names_are_resolved_by_the_hosts_file() {
     let host = format!("--add-host=weather.test:{address}");
     let base = "http://weather.test:8080/data/2.5";
     is_paris(&paris(&lab, &["--network", &network, &host], &["--allow-http", "--base-url", base]));
-    // DNS knows the name of another host; the file counts.
+    // DNS knows the name, of another host; the file takes precedence.
     let host = "--add-host=replies:127.0.0.1";
     let base = "http://replies:8080/data/2.5";
     let ran = paris(&lab, &["--network", &network, host], &["--allow-http", "--base-url", base]);
