@@ -1,4 +1,4 @@
-//! load-influx beside curl, which posts the same lines, ready-made, in the same batches and as many at a time.
+//! load-influx beside curl, which posts the same ready-made lines in the same batches, and as many at a time.
 
 use std::collections::HashSet;
 use std::fs;
@@ -59,8 +59,8 @@ fn group(
     Group::measure(title, records::COUNT, RUNS, &bench.folder, &contenders)
 }
 
-/// Writes the records as lines, a file a batch, and the schema that makes load-influx write the same; returns how
-/// many of the points differ in station or time.
+/// Writes the records as lines, one file for each batch, and the schema with which load-influx writes the same; returns
+/// how many different points there are, by station and time.
 fn lines(bench: &Bench) -> anyhow::Result<u64> {
     let schema = records::SCHEMA
         .replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1)

@@ -1,4 +1,4 @@
-//! Whole processes beside each other: interleaved runs, medians, ratios within the run.
+//! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
 mod influx;
 mod measure;
@@ -21,7 +21,7 @@ struct Bench {
     binaries: PathBuf,
     /// The binaries of the build before, to be compared with.
     before: Option<PathBuf>,
-    /// Where the records are, and everything else that is written.
+    /// Where the records and everything else are written.
     folder: PathBuf,
 }
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures the parts and the loaders named, otherwise everything, all on the same records.
+/// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     const ALL: [&str; 4] = ["parts", "sqlite", "postgres", "influx"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {

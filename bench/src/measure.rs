@@ -18,7 +18,7 @@ pub(crate) struct Contender<'a> {
     args: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<String>,
-    /// Makes everything as it was before each run.
+    /// Restores the same state before each run.
     before: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
 }
 
@@ -47,19 +47,19 @@ impl<'a> Contender<'a> {
         self
     }
 
-    /// A file of the folder that it reads.
+    /// The file in the folder that it reads.
     pub(crate) fn stdin(mut self, file: &str) -> Contender<'a> {
         self.stdin = Some(file.to_owned());
         self
     }
 
-    /// What is done before each run, not measured.
+    /// What is done before each run, unmeasured.
     pub(crate) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
         self.before = Box::new(before);
         self
     }
 
-    /// Runs it. Wall time is taken here; under `time`, which takes a moment itself, CPU time and memory are, too.
+    /// Runs it, and measures the wall time; with `time`, which itself takes a moment, also CPU time and memory.
     fn run(&self, folder: &Path, under_time: bool) -> anyhow::Result<Cost> {
         (self.before)()?;
         let mut command = Command::new(if under_time { "/usr/bin/time" } else { &self.program });
@@ -94,7 +94,7 @@ struct Cost {
     peak: Option<f64>,
 }
 
-/// Commands that do the same; the first is the peer that the others are compared with.
+/// Commands that do the same; the others are compared with the first.
 pub(crate) struct Group {
     title: String,
     records: u64,
@@ -102,8 +102,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Runs each of them `runs` times, in turn, after a run that does not count, and prints the medians. Runs of a few
-    /// milliseconds are not measured under `time`.
+    /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians. Runs of a few
+    /// milliseconds are measured without `time`.
     pub(crate) fn measure(
         title: &str,
         records: u64,
@@ -172,7 +172,7 @@ impl Group {
         })
     }
 
-    /// The same for machines.
+    /// The same as JSON.
     pub(crate) fn json(&self) -> Value {
         let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak });
         json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })

@@ -1,4 +1,4 @@
-//! load-postgres beside psql, which sends rows that are ready.
+//! load-postgres beside psql, which sends ready-made rows.
 
 use anyhow::Context;
 use etl_schema::{Dialect, Schema, ddl};
@@ -85,7 +85,7 @@ fn append(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     Group::measure("PostgreSQL: append", records::COUNT, RUNS, &bench.folder, &contenders)
 }
 
-/// New values for the keys that are there.
+/// New values for the existing keys.
 fn upsert(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     create(space, "records", true)?;
     let fresh = || {
@@ -130,7 +130,7 @@ fn upsert(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
 /// One record, from the start of the process to its end.
 fn one(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     create(space, "records", true)?;
-    // Both find the table and the ledger as on any day but the first.
+    // Both find the table and the ledger, as on every day but the first.
     let load = ["--table", "records", "--input", "one.ndjson", "--emit", "none", "--mode", "append"];
     psql(space, &["-c", "TRUNCATE records"])?;
     let line = std::fs::read_to_string(bench.folder.join("one.csv"))?;

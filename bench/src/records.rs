@@ -1,4 +1,4 @@
-//! The records of the bench: of 12 fields and about 250 bytes, the same in every run.
+//! The records of the bench, each of 12 fields and about 250 bytes, the same in every run.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use etl_stream::{Begin, SchemaRef, Writer};
 
-/// How many there are of most of them.
+/// How many there usually are.
 pub(crate) const COUNT: u64 = 1_000_000;
 
 /// Which records.
 pub(crate) struct Records {
     pub(crate) count: u64,
-    /// Of their values; their keys are the same whatever it is.
+    /// The seed of their values; their keys do not depend on it.
     pub(crate) seed: u64,
     /// Whether their schema has a key: station and id.
     pub(crate) key: bool,

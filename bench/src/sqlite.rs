@@ -1,4 +1,4 @@
-//! load-sqlite and the tools, beside the shell of SQLite.
+//! load-sqlite and the tools, beside SQLite's shell.
 
 use etl_schema::{Dialect, Schema, ddl};
 

@@ -82,7 +82,7 @@ fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `extract-openweather … | load-sqlite …`, said and done.
+/// Prints and runs `extract-openweather … | load-sqlite …`.
 fn job(binaries: &Path, folder: &Path, args: &[&str]) -> anyhow::Result<()> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let replies = "extractors/extract-openweather/demo";
@@ -114,7 +114,7 @@ fn counts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
     Ok(JOBS.iter().map(count).collect::<Result<_, _>>()?)
 }
 
-/// Prints a table with the units of its schema under the names.
+/// Prints a table, with the units from its schema under the names.
 fn show(connection: &Connection, schema: &Schema, columns: &[&str]) -> anyhow::Result<()> {
     let table = schema.name.replace('.', "_");
     let unit = |name: &&str| {
