@@ -38,7 +38,7 @@ pub fn built(profile: &str) -> anyhow::Result<PathBuf> {
     Ok(target()?.join(profile))
 }
 
-/// The target folder, which this program runs from; a test of it lies a folder deeper.
+/// The target folder, which this program runs from; a test of it is one folder deeper.
 ///
 /// # Errors
 /// If this program was moved to where there is no target folder.

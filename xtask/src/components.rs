@@ -10,13 +10,13 @@ use crate::cargo;
 /// A package with the binary of its name.
 #[derive(Debug)]
 pub struct Component {
-    /// Of the package and of its binary.
+    /// The name of the package and of its binary.
     pub name: String,
-    /// The package's.
+    /// The package's description.
     pub description: String,
 }
 
-/// The components, by name; a new one appears by itself.
+/// The components, sorted by name; a new one appears by itself.
 ///
 /// # Errors
 /// If `cargo metadata` fails or prints something else.

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use xtask::{cargo, components};
 
-/// Builds every component for speed and installs it into this folder, otherwise into `~/.local`.
+/// Builds every component for speed and installs it into this folder, or into `~/.local`.
 pub(crate) fn run(folder: Option<&str>) -> anyhow::Result<()> {
     let folder = match folder {
         Some(folder) => PathBuf::from(folder),
@@ -34,7 +34,7 @@ pub(crate) fn run(folder: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts one program in place with all that belongs to it; returns how many manual pages it has.
+/// Puts one program in place with everything that belongs to it; returns how many manual pages it has.
 fn install(binary: &Path, name: &str, folder: &Path) -> anyhow::Result<usize> {
     let bytes = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let share = folder.join("share");
@@ -65,7 +65,7 @@ fn subcommands<'a>(card: &'a Value, above: &[&'a str], commands: &mut Vec<Vec<&'
     }
 }
 
-/// What a component prints of itself, whatever the environment has.
+/// What a component prints about itself, independent of the environment.
 fn said(binary: &Path, args: &[&str]) -> anyhow::Result<Vec<u8>> {
     let output = Command::new(binary).args(args).env_clear().output();
     let output = output.with_context(|| format!("cannot run {}", binary.display()))?;
@@ -74,7 +74,7 @@ fn said(binary: &Path, args: &[&str]) -> anyhow::Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Writes a file beside its place and renames it: whoever reads or runs the older one keeps it whole.
+/// Writes a file under another name beside the old one and renames it: whoever reads or runs the old one is not disturbed.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let parent = path.parent().context("a file has a folder")?;
     let name = path.file_name().context("a file has a name")?.display();

@@ -1,4 +1,4 @@
-//! What the chores share that run as programs of their own: cargo, and what is shipped.
+//! What is shared with chores that are programs of their own: running cargo, and what is shipped.
 
 pub mod cargo;
 pub mod components;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test whatever became of those before it, and in the end once more what failed.
+//! `cargo xtask test`: runs every test, even after failures, and at the end says once more what failed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitStatus};
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     }
     tests.args(args);
     failures.step("tests", tests, &mut out)?;
-    // With arguments it is some tests that are wanted.
+    // Arguments select some of the tests.
     if args.is_empty() {
         let mut containers = Command::new(binaries.join("images"));
         containers.args(["containers", "--if-possible"]);
@@ -33,10 +33,10 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-/// What failed, gathered from what `cargo test` prints.
+/// What failed, gathered from the output of `cargo test`.
 #[derive(Default)]
 struct Failures {
-    /// A line for each.
+    /// One line for each failure.
     said: Vec<String>,
     /// The tests that the running target has listed as failed so far.
     tests: Vec<String>,
@@ -47,11 +47,11 @@ struct Failures {
 impl Failures {
     /// Runs a command, prints what it prints as it comes, and remembers what failed.
     fn step(&mut self, name: &str, mut command: Command, out: &mut impl Write) -> anyhow::Result<()> {
-        // One pipe for both: cargo says on stderr which target it was whose tests failed on stdout.
+        // One pipe for both: cargo says on stderr which target the failed tests on stdout belong to.
         let (output, writer) = std::io::pipe().context("cannot make a pipe")?;
         command.current_dir(cargo::root()).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn().with_context(|| format!("cannot run the {name}"))?;
-        // It holds the ends of the pipe that would keep it open.
+        // It holds ends of the pipe, which would otherwise stay open.
         drop(command);
         let before = self.said.len();
         let (mut output, mut line) = (BufReader::new(output), Vec::new());
@@ -64,7 +64,7 @@ impl Failures {
         Ok(())
     }
 
-    /// A failure that no line has told of is one, too.
+    /// Remembers a failure that no line has reported.
     fn end(&mut self, name: &str, status: ExitStatus, before: usize) {
         if !status.success() && self.said.len() == before {
             self.said.push(format!("{name}: {status}"));
