@@ -91,7 +91,7 @@ impl Encoder {
             self.field(value, source, ty, line).map_err(|reason| self.refuse(column, reason))?;
         }
         if separator == b' ' {
-            let reason = "is null or absent, as every other field is: there is no point without a field";
+            let reason = "is null or absent, like every other field: a point needs at least one field";
             return Err(self.refuse(self.mapping.fields[0].0, reason));
         }
         let time = self.time(row)?;
@@ -117,14 +117,14 @@ impl Encoder {
             (Value::Integer(value), InfluxType::Integer) => put(line, value),
             (Value::Integer(value), InfluxType::Unsigned) => match u64::try_from(value) {
                 Ok(value) => put(line, value),
-                Err(_) => return Err("is negative, and the field is unsigned"),
+                Err(_) => return Err("is negative, but the field is unsigned"),
             },
             (Value::Integer(value), InfluxType::Float) => {
                 let _ = write!(line, "{value}");
             }
             (Value::Decimal(text), InfluxType::Float) => {
                 if !is_double(text) {
-                    return Err("is out of the range of a double");
+                    return Err("is out of range for a double");
                 }
                 line.extend_from_slice(text.as_bytes());
             }
@@ -155,11 +155,11 @@ impl Encoder {
                 (micros, row.source(column).map_or("", |source| fraction(source.text)))
             }
             Value::Date(days) => (i64::from(days) * DAY, ""),
-            _ => return refuse("is null or absent, and it is the time of the point"),
+            _ => return refuse("is null or absent, but it is the time of the point"),
         };
         let Some(nanos) = nanos(micros, fraction) else { return refuse("is finer than a nanosecond") };
         let Some(nanos) = nanos.filter(|nanos| TIMES.contains(nanos)) else {
-            return refuse("is outside of InfluxDB's times, 1677-09-21 to 2262-04-11");
+            return refuse("is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11");
         };
         let per_unit = match self.precision {
             Precision::Ns => 1,

@@ -41,7 +41,7 @@ pub(crate) fn map(schema: &Schema, measurement: String, whole_strings: bool) -> 
                 check_column("field", column)?;
                 if !whole_strings && column.name.contains('"') {
                     return Err(format!(
-                        "field {:?}: this server would take the quote for that of a string",
+                        "field {:?}: this server would mistake the quote in the name for the start of a string",
                         column.name
                     ));
                 }
@@ -51,7 +51,7 @@ pub(crate) fn map(schema: &Schema, measurement: String, whole_strings: bool) -> 
     }
     mapping.time = time(schema, &times)?;
     if mapping.fields.is_empty() {
-        return Err("it leaves no field for the points".into());
+        return Err("no column is a field, but a point needs at least one".into());
     }
     mapping.tags.sort_by_key(|&tag| &schema.columns[tag].name);
     Ok(mapping)
@@ -63,7 +63,7 @@ fn time(schema: &Schema, times: &[usize]) -> Result<usize, String> {
         [time] => time,
         [] => {
             return Err(
-                "it names no time for the points: x-time, or x-influx with role time, says which it is"
+                "no column is the time of the points: name it with x-time, or with x-influx and the role time"
                     .into(),
             );
         }
@@ -112,7 +112,7 @@ fn check_tag(column: &Column) -> Result<(), String> {
     match column.ty {
         _ if column.influx.ty.is_some() => wrong("a tag is text and has no x-influx.type"),
         Type::Double | Type::Float => wrong("a double cannot be a tag: its text is not always the same"),
-        Type::Json | Type::Array(_) | Type::Bytes => wrong("JSON and bytes cannot be a tag"),
+        Type::Json | Type::Array(_) | Type::Bytes => wrong("JSON, arrays and bytes cannot be tags"),
         _ => Ok(()),
     }
 }

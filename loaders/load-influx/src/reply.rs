@@ -46,13 +46,13 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
         400 | 422 if !reply.is_html() => Some(Verdict::Accept),
         401 | 403 => fail(Class::Denied, told(reply)),
         404 if reply.body.starts_with(b"{") => {
-            let hint = if lacks_database(reply) { " (--create makes it)" } else { "" };
+            let hint = if lacks_database(reply) { " (--create creates it)" } else { "" };
             fail(Class::Config, told(reply) + hint)
         }
-        404 => fail(Class::Config, told(reply) + " (--url and --api say where the API is, and which)"),
+        404 => fail(Class::Config, told(reply) + " (check --url and --api)"),
         0..=400 | 422 => {
-            let what = if reply.is_html() { "a page of HTML" } else { "what no InfluxDB says" };
-            let message = format!("{}: {what}, where a write is answered with 204", reply.status_line());
+            let what = if reply.is_html() { "an HTML page" } else { "an unexpected reply" };
+            let message = format!("{}: {what}, but InfluxDB replies to a write with 204", reply.status_line());
             fail(Class::Protocol, message)
         }
         _ => None,
@@ -152,10 +152,10 @@ mod tests {
         for (body, message) in [
             (
                 r#"{"error":"database not found: \"d\""}"#,
-                "404 Not Found: database not found: \"d\" (--create makes it)",
+                "404 Not Found: database not found: \"d\" (--create creates it)",
             ),
             (r#"{"code":"not found","message":"no bucket"}"#, "404 Not Found: no bucket"),
-            ("page", "404 Not Found: page (--url and --api say where the API is, and which)"),
+            ("page", "404 Not Found: page (check --url and --api)"),
         ] {
             let message = message.to_owned();
             assert_eq!(classify(&reply(404, body)), Some(Verdict::Fail { class: Class::Config, message }));

@@ -120,7 +120,7 @@ impl Sender {
                 refuse(&mut tally, &reason);
                 if tally.is_hopeless() {
                     return Err(Fault::data(format!(
-                        "{}: no point is taken, so no more are sent",
+                        "{}: no point is accepted, so no more are sent",
                         self.database.address()
                     )));
                 }

@@ -20,7 +20,7 @@ const DATABASE: Variable = text("INFLUX_DATABASE", &[], "the database of API v1,
 const USERNAME: Variable = text("INFLUX_USERNAME", &[], "the user of API v1");
 const PASSWORD: Variable = secret("INFLUX_PASSWORD", &[], "the user's password");
 const BUCKET: Variable = text("INFLUX_BUCKET", &[], "the bucket of API v2, if --bucket does not give it");
-const EITHER: Variable = text("BUCKET", &[], "the bucket if there is a token, else the database");
+const EITHER: Variable = text("BUCKET", &[], "the bucket if a token is set, otherwise the database");
 const ORG: Variable = text("INFLUX_ORG", &[], "the organization of API v2, if --org does not give it");
 const TOKEN: Variable = secret("INFLUX_TOKEN", &["INFLUX_KEY"], "the token of API v2");
 
@@ -36,8 +36,8 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
     Variable { name, aliases, secret: true, required: false, help }
 }
 
-/// Load a stream of records as points into InfluxDB 1 or 2, or what speaks the same (VictoriaMetrics, Telegraf, InfluxDB
-/// 3). A point that is sent again takes the place of the same one, so a load can be repeated
+/// Load a stream of records as points into InfluxDB 1 or 2, or into what has the same write API (VictoriaMetrics,
+/// Telegraf, InfluxDB 3). A point that is sent again replaces the earlier one, so a load can be repeated
 #[derive(clap::Parser)]
 #[command(
     mut_arg("table", |arg| arg.visible_alias("measurement").value_name("MEASUREMENT")
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// The server: http://HOST:8086, with a path if it has one [env: INFLUX_URL]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The write API, InfluxDB 3 has that of v2; default: v2 with a bucket, else v1
+    /// The write API; InfluxDB 3 has that of v2; default: v2 with a bucket, otherwise v1
     #[arg(long, value_enum)]
     api: Option<WriteApi>,
     /// The database of API v1 [env: INFLUX_DATABASE]
@@ -73,19 +73,19 @@ pub(crate) struct Args {
     /// Unit of the timestamps sent; a time that is finer is refused
     #[arg(long, value_enum, default_value = "ns")]
     precision: Precision,
-    /// Most points of one request
+    /// Most points in one request
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     batch_lines: u32,
-    /// Most bytes of one request, before compression
+    /// Most bytes in one request, before compression
     #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = bytes)]
     batch_bytes: usize,
-    /// Send what an endless input has brought so long after its first record, at the end of a segment, and go on
+    /// Send what an endless input has brought this long after its first record, at the end of a segment, and go on
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     flush_interval: Option<Duration>,
     /// Compress requests
     #[arg(long)]
     gzip: bool,
-    /// Keep all points in a temporary file of this folder until the stream has ended, verified
+    /// Keep all points in a temporary file in this folder until the stream has ended and is verified
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
     #[command(flatten)]
@@ -174,7 +174,7 @@ impl Settings {
         let cuts = Cuts { every: None, interval: args.flush_interval };
         let load = etl_load::Settings::of_stream(args.stream, cuts, env)?;
         if load.emit == EmitKind::New {
-            return Err(Fault::usage("--emit new: InfluxDB does not tell which points are new"));
+            return Err(Fault::usage("--emit new: InfluxDB does not say which points are new"));
         }
         let known = |flag: Option<String>, variable: &Variable| match (flag, env.text(variable)) {
             (Some(flag), _) => Ok(Some(flag)),
@@ -184,7 +184,7 @@ impl Settings {
         // A plan asks no server, so it does not matter which one it would be.
         let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
         let url = known(args.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
-            Fault::config("INFLUX_URL is not set, and --url does not say where the server is")
+            Fault::config("no server is given: set INFLUX_URL or --url")
         })?;
         let (db, bucket) = (known(args.db, &DATABASE)?, known(args.bucket, &BUCKET)?);
         let (either, org) = (known(None, &EITHER)?, known(args.org, &ORG)?);
@@ -205,7 +205,7 @@ impl Settings {
         let name = own.or(either).or_else(|| planned("…")).ok_or_else(|| Fault::config(what))?;
         if args.create && api == WriteApi::V2 {
             return Err(Fault::usage(
-                "--create makes a database of API v1; a bucket of API v2 must be there",
+                "--create creates a database of API v1; a bucket of API v2 must already exist",
             ));
         }
         let precision = ("precision", args.precision.name(api).to_owned());
@@ -218,7 +218,7 @@ impl Settings {
         let authorization = authorization(api, username, password, token)?;
         let base = base_url(&url, true)?;
         if authorization.is_some() && base_url(&url, false).is_err() {
-            log::warn!("{}: credentials travel readable over http://", base.host());
+            log::warn!("{}: credentials travel unencrypted over http://", base.host());
         }
         let database = Database {
             base,
@@ -243,8 +243,8 @@ impl Settings {
 fn api(db: bool, bucket: bool, token: bool) -> Result<WriteApi, Fault> {
     match (db, bucket) {
         (true, true) => Err(Fault::usage(
-            "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; --api v1 or v2 says \
-             which counts",
+            "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; choose with --api v1 \
+             or v2",
         )),
         (true, false) => Ok(WriteApi::V1),
         (false, true) => Ok(WriteApi::V2),
@@ -259,7 +259,7 @@ fn authorization(
     password: Option<Secret>,
     token: Option<Secret>,
 ) -> Result<Option<(&'static str, Secret)>, Fault> {
-    let lacks = |set: &str, unset: &str| Err(Fault::config(format!("{set} is set, and {unset} is not")));
+    let lacks = |set: &str, unset: &str| Err(Fault::config(format!("{set} is set, but {unset} is not")));
     match (api, username, password, token) {
         (WriteApi::V1, Some(user), Some(password), _) => {
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));

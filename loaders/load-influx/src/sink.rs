@@ -54,8 +54,8 @@ impl Influx {
             let server = Sender::new(&database, &tally, &Arc::default())?.check()?;
             if server.victoria {
                 log::info!(
-                    "{}: VictoriaMetrics keeps numbers and milliseconds; a point sent again is there once only with \
-                     its -dedup.minScrapeInterval",
+                    "{}: VictoriaMetrics stores only numbers, and times in milliseconds; a point that is sent again is \
+                     stored twice unless -dedup.minScrapeInterval is set",
                     database.address()
                 );
             }
@@ -163,8 +163,8 @@ impl Sink for Influx {
             table.superseded += 1;
             if table.superseded <= TOLD {
                 log::warn!(
-                    "line {}: a point of the same measurement, tags and time as line {before}: its fields take the \
-                     place of that one's",
+                    "line {}: the point has the same measurement, tags and time as line {before}, whose fields it \
+                     overwrites",
                     line.number
                 );
             }
@@ -208,7 +208,7 @@ impl Sink for Influx {
             more.push(format!("{} points were sent and stay{hint}", tally.stored));
         }
         if tally.unanswered > 0 {
-            more.push(format!("{} more were sent without an answer and may be there", tally.unanswered));
+            more.push(format!("{} more were sent without a reply and may be stored", tally.unanswered));
         }
         more.iter().fold(fault, |fault, more| fault.adding(&format!("; {more}")))
     }

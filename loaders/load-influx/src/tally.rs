@@ -84,7 +84,7 @@ impl Tally {
         self.too_large = Some(self.too_large.map_or(bytes, |limit| limit.min(bytes)));
     }
 
-    /// `refused 9 points, the other 3 sent are there: line 3: reason; lines 4, 5: reason; and 6 more`, in the order of the
+    /// `refused 9 points, the other 3 sent were stored: line 3: reason; lines 4, 5: reason; and 6 more`, in the order of the
     /// stream.
     pub(crate) fn refusals(&self) -> String {
         let mut groups: Vec<(Vec<u64>, &str)> = Vec::new();
@@ -108,8 +108,9 @@ impl Tally {
         let least = if self.inexact { "at least " } else { "" };
         let plural = if self.refused == 1 { "" } else { "s" };
         let others = match self.stored {
-            0 => "none is there".to_owned(),
-            stored => format!("the other {stored} sent are there"),
+            0 => "none was stored".to_owned(),
+            1 => "the other 1 sent was stored".to_owned(),
+            stored => format!("the other {stored} sent were stored"),
         };
         format!("refused {least}{} point{plural}, {others}: {}", self.refused, parts.join("; "))
     }

@@ -145,28 +145,28 @@ fn what_no_point_can_have_is_refused() {
     for (result, said) in [
         (
             plain(""),
-            "field \"v\": is null or absent, as every other field is: there is no point without a field",
+            "field \"v\": is null or absent, like every other field: a point needs at least one field",
         ),
         (
             encode(ANY, r#"{"at":"2023-11-14T22:13:20Z","d":1e400}"#, Precision::Ns, true),
-            "field \"d\": is out of the range of a double",
+            "field \"d\": is out of range for a double",
         ),
         (
             encode(ANY, r#"{"at":"2023-11-14T22:13:20Z","d":1e-400}"#, Precision::Ns, true),
-            "field \"d\": is out of the range of a double",
+            "field \"d\": is out of range for a double",
         ),
-        (plain(r#","u":-1"#), "field \"u\": is negative, and the field is unsigned"),
+        (plain(r#","u":-1"#), "field \"u\": is negative, but the field is unsigned"),
         (
             encode(PLAIN, r#"{"site":"a","at":"2023-11-14T22:13:20Z","s":"x\nm v=1"}"#, Precision::Ns, false),
             "field \"s\": has a newline, at which this server would end the point",
         ),
         (
             at("1677-09-21T00:12:43.145224Z", Precision::Ns),
-            "field \"at\": is outside of InfluxDB's times, 1677-09-21 to 2262-04-11",
+            "field \"at\": is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11",
         ),
         (
             at("2262-04-11T23:47:16.854776Z", Precision::S),
-            "field \"at\": is outside of InfluxDB's times, 1677-09-21 to 2262-04-11",
+            "field \"at\": is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11",
         ),
         (at("2023-11-14T22:13:20.000001Z", Precision::Ms), "field \"at\": is finer than --precision ms"),
         (at("2023-11-14T22:13:20.5Z", Precision::S), "field \"at\": is finer than --precision s"),

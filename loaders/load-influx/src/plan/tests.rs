@@ -52,14 +52,14 @@ fn what_has_no_place_in_a_point_is_configuration() {
     for (properties, said) in [
         (
             json!({"v": v}),
-            "it names no time for the points: x-time, or x-influx with role time, says which it is",
+            "no column is the time of the points: name it with x-time, or with x-influx and the role time",
         ),
         (json!({"at": at, "at2": at, "v": v}), "both \"at\" and \"at2\" have the role time"),
         (
             json!({"at": {"type": "integer", "x-influx": {"role": "time"}}, "v": v}),
             "the time of a point must be a date-time or a date",
         ),
-        (json!({"at": at}), "it leaves no field for the points"),
+        (json!({"at": at}), "no column is a field, but a point needs at least one"),
         (
             json!({"at": at, "time": v}),
             "property \"time\": InfluxDB reserves the name, so it cannot be a field",
@@ -93,5 +93,5 @@ fn what_has_no_place_in_a_point_is_configuration() {
     let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
     let planned = plan(Target { table: "m".into(), schema: Some(schema), mode: None }, Precision::Ns, false);
     let fault = Fault::from(planned.err().expect("refused"));
-    assert!(fault.message().contains("would take the quote for that of a string"), "{fault}");
+    assert!(fault.message().contains("would mistake the quote in the name for the start of a string"), "{fault}");
 }

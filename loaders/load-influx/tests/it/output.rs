@@ -12,9 +12,9 @@ fn records_are_passed_on_and_end_after_the_points_are_there() {
     assert_eq!(segments(&ran.ok().stdout), [[records[0].as_str(), records[1].as_str()]]);
     place.database.write("sites,site=x v=true 1699999200000000000");
     let ran = place.load("--emit records", sealed(&[site("a", 1, r#""v":1"#)]));
-    refused(&ran, 3, "refused 1 point, none is there");
+    refused(&ran, 3, "refused 1 point, none was stored");
     let usage = place.load("--emit new", sealed(&records));
-    refused(&usage, 2, "--emit new: InfluxDB does not tell which points are new");
+    refused(&usage, 2, "--emit new: InfluxDB does not say which points are new");
 }
 
 #[test]

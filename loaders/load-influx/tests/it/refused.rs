@@ -32,7 +32,7 @@ fn twenty_refused_points_are_named_and_the_others_are_there() {
         }
     }
     let ran = place.load("--batch-lines 700", sealed(&records));
-    refused(&ran, 3, "refused 30 points, the other 2970 sent are there: ");
+    refused(&ran, 3, "refused 30 points, the other 2970 sent were stored: ");
     let message = ran.last_error_line();
     let lines: Vec<usize> = message
         .split_once("lines ")
@@ -53,7 +53,7 @@ fn all_points_of_a_batch_may_be_refused() {
     let place = InfluxFolder::new();
     place.database.write("sites,site=other n=\"text\" 1699999200000000000");
     let ran = place.load("--batch-lines 100", plain(&many(250)));
-    refused(&ran, 3, "refused 250 points, none is there: lines ");
+    refused(&ran, 3, "refused 250 points, none was stored: lines ");
     assert!(ran.last_error_line().ends_with("already exists as type string; and 230 more"));
     assert_eq!(place.database.count("sites", "v"), 0);
 }
@@ -75,7 +75,7 @@ fn a_few_are_named_by_reason_in_their_order() {
         "input field \"v\" on measurement \"sites\" is type float, already exists as type boolean",
     );
     let expected = format!(
-        "refused 3 points, the other 2 sent are there: lines 2, 4: field type conflict: {n}; line 3: field type conflict: {v}"
+        "refused 3 points, the other 2 sent were stored: lines 2, 4: field type conflict: {n}; line 3: field type conflict: {v}"
     );
     refused(&ran, 3, &expected);
     assert_eq!(place.database.rows("SELECT s FROM sites GROUP BY site").len(), 2);
@@ -101,7 +101,7 @@ fn a_partial_write_of_version_2_is_halved_until_it_is_found() {
     refused(
         &ran,
         3,
-        "refused 1 point, the other 3 sent are there: line 2: field type conflict: input field \"n\"",
+        "refused 1 point, the other 3 sent were stored: line 2: field type conflict: input field \"n\"",
     );
     let line = |n: u64| format!("sites,site=a n={n}i {}\n", 1_699_999_200_000_000_000 + n * 1_000_000_000);
     let expected =
@@ -124,14 +124,14 @@ fn a_request_that_is_refused_as_a_whole_is_sent_in_parts() {
     refused(
         &ran,
         3,
-        "refused 1 point, the other 3 sent are there: line 4: unable to parse 'cpu value': invalid field format",
+        "refused 1 point, the other 3 sent were stored: line 4: unable to parse 'cpu value': invalid field format",
     );
     assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [4, 2, 2, 1, 1]);
     // The recorded reply of version 1 has no count.
     let partial = || Reply::json(400, &reply("v1_400_partial_write.json"));
     let script = good().then(partial()).then(partial()).then(Reply::status(204));
     let (ran, posted) = scripted(script, "--db d", plain(&records[..2]));
-    refused(&ran, 3, "refused 1 point, the other 1 sent are there: line 1: field type conflict:");
+    refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: field type conflict:");
     assert_eq!(posted.len(), 3);
 }
 
@@ -139,8 +139,8 @@ fn a_request_that_is_refused_as_a_whole_is_sent_in_parts() {
 fn a_server_that_refuses_everything_is_not_asked_a_thousand_times() {
     let script = good().then(Reply::json(400, &reply("v2_400_parse_error.json")));
     let (ran, posted) = scripted(script, V2, plain(&many(1000)));
-    refused(&ran, 3, "no point is taken, so no more are sent; refused 1");
-    assert!(ran.last_error_line().contains(" points, none is there: lines "), "{}", ran.last_error_line());
+    refused(&ran, 3, "no point is accepted, so no more are sent; refused 1");
+    assert!(ran.last_error_line().contains(" points, none was stored: lines "), "{}", ran.last_error_line());
     assert!(posted.len() < 500, "{} requests", posted.len());
 }
 
@@ -157,7 +157,7 @@ fn what_is_too_large_is_halved() {
     refused(
         &ran,
         3,
-        "refused 2 points, none is there: lines 1, 2: <html>413 Request Entity Too Large</html>",
+        "refused 2 points, none was stored: lines 1, 2: <html>413 Request Entity Too Large</html>",
     );
 }
 
@@ -193,7 +193,7 @@ fn all_refused_points_are_counted_whatever_the_server_counts() {
     records.extend((0..3).map(|n| format!(r#"{{"site":"e{n}",{early},"n":{n}}}"#)));
     records.extend((0..4).map(|n| format!(r#"{{"site":"l{n}",{late},"n":{n}}}"#)));
     let ran = place.load("", plain(&records));
-    refused(&ran, 3, "refused 7 points, the other 40 sent are there: lines 41, 42, 43, 44, 45, 46, 47: ");
+    refused(&ran, 3, "refused 7 points, the other 40 sent were stored: lines 41, 42, 43, 44, 45, 46, 47: ");
     assert_eq!(place.database.count("sites", "v"), 40);
 }
 
@@ -204,7 +204,7 @@ fn the_later_value_of_a_point_stays_also_when_its_request_is_halved() {
     let mut records = vec![site("twice", 0, r#""v":1"#), site("bad", 0, r#""n":1"#)];
     records.extend((0..6).map(|n| site(&format!("g{n}"), 0, r#""v":0"#)));
     records.push(site("twice", 0, r#""v":2"#));
-    refused(&place.load("", plain(&records)), 3, "refused 1 point, the other 8 sent are there: line 2: ");
+    refused(&place.load("", plain(&records)), 3, "refused 1 point, the other 8 sent were stored: line 2: ");
     assert_eq!(place.database.rows("SELECT v FROM sites WHERE site = 'twice'"), ["1699999200000000000|2"]);
 }
 
@@ -230,7 +230,7 @@ fn good_points_behind_twenty_refused_ones_are_sent() {
         ask(points, &bad, good())
     };
     let (ran, posted) = scripted(replies(0..100), V2, plain(&many(100)));
-    refused(&ran, 3, "refused 20 points, the other 80 sent are there: lines 1, 2, 3, ");
+    refused(&ran, 3, "refused 20 points, the other 80 sent were stored: lines 1, 2, 3, ");
     // The server has accepted exactly what was sent without a bad line.
     let is_bad = |line: &str| (0..20).any(|n| line.contains(&format!(",n={n}i ")));
     let taken = posted.iter().filter(|body| !body.lines().any(is_bad)).map(|body| body.lines().count());

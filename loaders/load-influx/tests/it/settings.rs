@@ -104,19 +104,19 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
         (&[], "--api v2", 78, "no bucket is given: set INFLUX_BUCKET or --bucket"),
         (&[("INFLUX_TOKEN", "")], "--bucket b", 78, "INFLUX_TOKEN is set and empty"),
         (&[("INFLUX_DATABASE", "")], "", 78, "INFLUX_DATABASE is set and empty"),
-        (&[("INFLUX_USERNAME", "u")], "--db d", 78, "INFLUX_USERNAME is set, and INFLUX_PASSWORD is not"),
+        (&[("INFLUX_USERNAME", "u")], "--db d", 78, "INFLUX_USERNAME is set, but INFLUX_PASSWORD is not"),
         (
             &[("INFLUX_PASSWORD", "sesame")],
             "--db d",
             78,
-            "INFLUX_PASSWORD is set, and INFLUX_USERNAME is not",
+            "INFLUX_PASSWORD is set, but INFLUX_USERNAME is not",
         ),
-        (&[], "--db d --bucket b", 2, "--api v1 or v2 says which counts"),
+        (&[], "--db d --bucket b", 2, "choose with --api v1 or v2"),
         (
             &[],
             "--bucket b --create",
             2,
-            "--create makes a database of API v1; a bucket of API v2 must be there",
+            "--create creates a database of API v1; a bucket of API v2 must already exist",
         ),
         (&[], "--db d --url ftp://x", 78, "it must start with https:// (or http://)"),
         (&[], "--db d --batch-lines 0", 2, "'--batch-lines <N>'"),
@@ -129,7 +129,7 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
     refused(
         &place.bare("--db d").run(),
         78,
-        "INFLUX_URL is not set, and --url does not say where the server is",
+        "no server is given: set INFLUX_URL or --url",
     );
 }
 
@@ -155,7 +155,7 @@ fn a_refusal_ends_it_before_the_stream_is_read() {
         (
             Reply::text(404, "404 page not found"),
             78,
-            "404 Not Found: 404 page not found (--url and --api say where the API is, and which)",
+            "404 Not Found: 404 page not found (check --url and --api)",
         ),
         (
             Reply::json(400, r#"{"code":"invalid","message":"please provide either orgID or org"}"#),
@@ -165,18 +165,18 @@ fn a_refusal_ends_it_before_the_stream_is_read() {
         (
             Reply::text(200, "<html>log in</html>"),
             76,
-            "200 OK: a page of HTML, where a write is answered with 204",
+            "200 OK: an HTML page, but InfluxDB replies to a write with 204",
         ),
         (
             Reply::text(200, "welcome, sesame"),
             76,
-            "200 OK: what no InfluxDB says, where a write is answered with 204",
+            "200 OK: an unexpected reply, but InfluxDB replies to a write with 204",
         ),
         (Reply::text(404, "<html>nothing here</html>"), 78, "404 Not Found"),
         (
             Reply::text(400, "<html>bad</html>"),
             76,
-            "400 Bad Request: a page of HTML, where a write is answered with 204",
+            "400 Bad Request: an HTML page, but InfluxDB replies to a write with 204",
         ),
         (
             Reply::redirect(307, "http://192.0.2.1/write"),
@@ -205,7 +205,7 @@ fn a_database_is_created_when_asked() {
         cmd.stdin(plain(&[site("a", 0, r#""n":1"#)])).run()
     };
     refused(&args(""), 78, "404 Not Found: database not found: ");
-    assert!(args("").last_error_line().ends_with("(--create makes it)"));
+    assert!(args("").last_error_line().ends_with("(--create creates it)"));
     for _ in 0..2 {
         assert_eq!(counts(&args("--create")), [1, 1, 0, 0, 0, 0]);
     }
@@ -256,7 +256,7 @@ fn credentials_over_plain_http_to_another_host_are_warned_of() {
     let ran = place.bare(args).env("INFLUX_TOKEN", "sesame").stdin("{}\n").run();
     refused(&ran, 75, "192.0.2.1:8086: ");
     assert!(
-        ran.stderr.contains("192.0.2.1:8086: credentials travel readable over http://"),
+        ran.stderr.contains("192.0.2.1:8086: credentials travel unencrypted over http://"),
         "{}",
         ran.stderr
     );

@@ -64,5 +64,5 @@ fn a_quote_in_a_fields_name_would_be_misread() {
     let args =
         format!("--db x --schema quoted.json --measurement quoted --precision ms --url {}", server.url());
     let ran = place.bare(&args).stdin("{\"at\":\"2023-11-14T22:00:00Z\",\"5\\\"\":7}\n").run();
-    refused(&ran, 78, "this server would take the quote for that of a string");
+    refused(&ran, 78, "this server would mistake the quote in the name for the start of a string");
 }
