@@ -145,7 +145,7 @@ impl Existing {
             self.columns.iter().find(|column| column.needed() && !column.generated && !has(&column.name));
         match lacking {
             Some(column) => Err(Fault::config(format!(
-                "table {table}: column {} is NOT NULL without a default, and schema {} does not have it",
+                "table {table}: column {} is NOT NULL without a default, but schema {} does not have it",
                 column.name, schema.name
             ))),
             None => Ok(fit),

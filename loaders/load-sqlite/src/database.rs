@@ -22,7 +22,7 @@ impl Database {
         let fault = |error| unopened(path, error);
         let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(fault)?;
         if connection.is_readonly("main").map_err(fault)? {
-            return Err(Fault::new(Class::Denied, format!("no permission to write the database {name}")));
+            return Err(Fault::new(Class::Denied, format!("no permission to write to the database {name}")));
         }
         // What does not fit into the cache goes beside the database: a container's /tmp may be missing or read-only.
         if let Some(folder) =
@@ -96,7 +96,7 @@ fn name(path: &Path) -> Result<String, Fault> {
         return Err(Fault::usage("--db must name a file: what is loaded into memory is gone at once"));
     }
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(Fault::config(format!("{}: it is no regular file", cannot_open(path))));
+        return Err(Fault::config(format!("{}: it is not a regular file", cannot_open(path))));
     }
     Ok(name)
 }
@@ -132,7 +132,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
 fn wait(times: i32) -> bool {
     static SAID: AtomicBool = AtomicBool::new(false);
     if times == 100 && !SAID.swap(true, Ordering::Relaxed) {
-        log::info!("waiting for another process that writes the database");
+        log::info!("waiting for another process that is writing to the database");
     }
     std::thread::sleep(Duration::from_millis(10));
     true

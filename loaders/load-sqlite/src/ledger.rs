@@ -15,7 +15,7 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS etl_load (
   target TEXT NOT NULL, -- the table loaded into
   load_id TEXT NOT NULL, -- the load id, or the id of a sealed segment
   digest TEXT, -- SHA-256 of what was loaded
-  records INTEGER, -- how many records it was
+  records INTEGER, -- how many records were loaded
   pipeline TEXT, -- --pipeline
   state TEXT_JSON, -- the last state, from which the next extraction goes on
   loaded_at TEXT_TIMESTAMPTZ NOT NULL,
@@ -67,7 +67,7 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     match database.connection.execute(update, values).map_err(|error| database.fault(error))? {
         1 => Ok(()),
         _ => Err(Fault::config(
-            "the ledger does not have the row of this load: a trigger of it keeps the row out",
+            "the ledger does not have the row of this load: a trigger on it keeps the row out",
         )),
     }
 }

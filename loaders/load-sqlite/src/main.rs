@@ -35,7 +35,7 @@ static COMPONENT: Component = Component {
 };
 
 /// Load a stream of records into a SQLite database, in one transaction, exactly once. A missing table is created
-/// without --create, too
+/// even without --create
 #[derive(clap::Parser)]
 struct Args {
     /// The database file; it is created if it is missing

@@ -55,7 +55,7 @@ impl Stage {
         let Merged { inserted, updated, known } = merge.run(staged)?;
         if inserted + known != staged || updated > known {
             return Err(Fault::data(format!(
-                "table {}: of {staged} rows {inserted} were inserted and {updated} of {known} updated: a trigger of \
+                "table {}: of {staged} rows, {inserted} were inserted and {updated} of {known} updated: a trigger on \
                  the table keeps rows out",
                 plan.name
             )));
@@ -133,7 +133,7 @@ impl Merge<'_> {
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
                     return Err(Fault::data(format!(
-                        "table {}: of {differing} rows that differ {updated} were updated: a trigger of the table keeps \
+                        "table {}: only {updated} of {differing} rows that differ were updated: a trigger on the table keeps \
                          rows as they are",
                         plan.name
                     )));

@@ -132,7 +132,7 @@ pub(crate) fn explain(plan: &Plan) -> String {
     let Details { create, stored, missing, storage, .. } = &plan.details;
     let what = match (create, missing.is_empty()) {
         (true, _) => "would be created",
-        (false, true) => "is there and fits",
+        (false, true) => "exists and fits",
         (false, false) => "would get columns",
     };
     let mut first = format!("table {} {what}; mode {}", plan.name, plan.mode);

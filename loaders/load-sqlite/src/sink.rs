@@ -100,7 +100,7 @@ impl Sink for Sqlite<'_> {
         match stored {
             Ok(0) if table.stage.is_none() => {
                 let (at, name) = (line.place(), &table.plan.name);
-                Err(Fault::data(format!("{at}: a trigger of table {name} keeps the row out")).into())
+                Err(Fault::data(format!("{at}: a trigger on table {name} keeps the row out")).into())
             }
             Ok(_) => Ok(()),
             Err(error) => {
@@ -158,7 +158,7 @@ impl<'c> Table<'c> {
         let Details { create, stored, placeholders, news, .. } = &plan.details;
         database.batch(&statements(plan))?;
         if *create {
-            log::info!("table {} created in {}, once this is committed", plan.name, database.name);
+            log::info!("table {} is created in {} when this load is committed", plan.name, database.name);
         }
         if plan.mode == Mode::Replace {
             let table = quote_ident(&plan.name);
@@ -168,7 +168,7 @@ impl<'c> Table<'c> {
             if left.map_err(|error| database::fault(&format!("table {}", plan.name), error))? {
                 let name = &plan.name;
                 return Err(Fault::data(format!(
-                    "table {name}: a trigger of the table keeps rows from being deleted"
+                    "table {name}: a trigger on the table keeps rows from being deleted"
                 )));
             }
         }

@@ -57,7 +57,7 @@ fn a_trigger_that_keeps_rows_out_fails_the_load() {
         );
         let stream = sealed("s", &[r#"{"k":1}"#, r#"{"k":2}"#]);
         let ran = place.load(&format!("--schema t.json --table t --mode {mode}"), &stream);
-        refused(&ran, 3, "a trigger of");
+        refused(&ran, 3, "a trigger on");
         assert_eq!(place.count("SELECT count(*) FROM t"), 0, "{mode}");
     }
 }
@@ -77,13 +77,13 @@ fn a_trigger_that_keeps_rows_as_they_are_fails_the_load() {
         refused(
             &ran,
             3,
-            "of 2 rows that differ 1 were updated: a trigger of the table keeps rows as they are",
+            "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are",
         );
     }
     let ran = place.load("--schema t.json --table t --mode replace", sealed("s", &lines));
-    refused(&ran, 3, "a trigger of the table keeps rows from being deleted");
+    refused(&ran, 3, "a trigger on the table keeps rows from being deleted");
     let ran = place.load("--schema t.json --table t --mode ignore", sealed("s", &[lines[0], r#"{"k":9}"#]));
-    refused(&ran, 3, "a trigger of the table keeps rows out");
+    refused(&ran, 3, "a trigger on the table keeps rows out");
     assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"one""#, r#"2|"two""#]);
     // A row that is unchanged anyway is not one that the trigger kept.
     let lines = [r#"{"k":1,"v":"one"}"#, r#"{"k":2,"v":"y"}"#, r#"{"k":3,"v":"z"}"#];
@@ -96,7 +96,7 @@ fn a_ledger_that_does_not_keep_its_rows_fails_the_load() {
     place.load("--schema t.json --table t", sealed("first", &[])).ok();
     place.sql("CREATE TRIGGER no BEFORE INSERT ON etl_load BEGIN SELECT RAISE(IGNORE); END");
     let ran = place.load("--schema t.json --table t", sealed("s", &[r#"{"k":1}"#]));
-    refused(&ran, 78, "the ledger does not have the row of this load: a trigger of it keeps the row out");
+    refused(&ran, 78, "the ledger does not have the row of this load: a trigger on it keeps the row out");
     assert_eq!(place.count("SELECT count(*) FROM t"), 0);
 }
 
@@ -187,7 +187,7 @@ fn what_is_no_database_file_is_refused_at_once() {
     refused(
         &place.load("--schema t.json --table t", "{\"k\":1}\n"),
         78,
-        "cannot open the database t.db: it is no regular file",
+        "cannot open the database t.db: it is not a regular file",
     );
 }
 

@@ -83,7 +83,7 @@ fn two_loads_at_the_same_moment_with_one_id_load_once() {
     let mut first = place.waiting(&args, &stream);
     assert!(place.is_locked());
     let second = place.loader(&args).stdin(&stream).spawn();
-    second.wait_until_stderr_contains("waiting for another process that writes the database");
+    second.wait_until_stderr_contains("waiting for another process that is writing to the database");
     first.close_stdin();
     let (first, second) = (first.finish(), second.finish());
     assert_eq!((counts(&first)[1], counts(&second)[1]), (80_000, 0));

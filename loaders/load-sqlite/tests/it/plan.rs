@@ -61,7 +61,7 @@ ALTER TABLE "items" ADD COLUMN "_etl_loaded_at" TEXT_TIMESTAMPTZ;
     assert_eq!(place.loader(&format!("{args} --stamp")).run().ok().stdout, evolved);
     refused(&place.loader(ITEMS).run(), 78, "table items has no column name, which schema items has");
     let own =
-        "-- table items is there and fits; mode append\n-- id: bigint as INTEGER\n-- more: text as TEXT\n";
+        "-- table items exists and fits; mode append\n-- id: bigint as INTEGER\n-- more: text as TEXT\n";
     assert_eq!(place.loader("--table Items --plan").run().ok().stdout, own);
     assert!(fs::read(place.path("t.db")).expect("the database") == before);
     // The statements do what the load would do.
@@ -73,7 +73,7 @@ ALTER TABLE "items" ADD COLUMN "_etl_loaded_at" TEXT_TIMESTAMPTZ;
             .run()
             .ok()
             .stdout
-            .starts_with("-- table items is there and fits; mode ignore, key (id)\n")
+            .starts_with("-- table items exists and fits; mode ignore, key (id)\n")
     );
 }
 
@@ -88,7 +88,7 @@ fn not_even_what_a_killed_load_left_is_touched() {
     let before = files();
     assert!(!before[1].is_empty());
     let ran = place.loader("--schema events.json --plan").run();
-    assert!(ran.ok().stdout.starts_with("-- table events is there and fits; mode append\n"));
+    assert!(ran.ok().stdout.starts_with("-- table events exists and fits; mode append\n"));
     assert!(files() == before);
     assert_eq!(place.count("SELECT count(*) FROM events"), 1);
     // Nor is a load under way disturbed.
@@ -127,7 +127,7 @@ fn the_stream_may_say_what_it_is() {
     for stream in [sealed("a", &[]), plain(&[r#"{"id":1}"#]).into_bytes(), Vec::new()] {
         let ran = place.load("--plan --table items", stream);
         assert!(
-            ran.ok().stdout.starts_with("-- table items is there and fits; mode append\n-- id: "),
+            ran.ok().stdout.starts_with("-- table items exists and fits; mode append\n-- id: "),
             "{}",
             ran.stdout
         );

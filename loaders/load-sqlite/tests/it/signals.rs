@@ -61,7 +61,7 @@ fn a_load_that_waits_for_another_can_be_ended() {
     let connection = place.connect();
     connection.execute_batch("CREATE TABLE other (x); BEGIN IMMEDIATE").expect("the lock");
     let running = place.loader("--schema events.json").stdin("{\"n\":1}\n").spawn();
-    running.wait_until_stderr_contains("waiting for another process that writes the database");
+    running.wait_until_stderr_contains("waiting for another process that is writing to the database");
     running.kill(Signal::TERM);
     running.wait().fails(143);
     connection.execute_batch("COMMIT").expect("the lock was ours");

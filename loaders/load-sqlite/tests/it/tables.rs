@@ -123,7 +123,7 @@ fn what_does_not_fit_is_78_before_any_row() {
         ("a TEXT", "table own has none of the columns of schema types"),
         (
             &format!("{good}, more TEXT NOT NULL"),
-            "column more is NOT NULL without a default, and schema types does not have it",
+            "column more is NOT NULL without a default, but schema types does not have it",
         ),
         (
             "text TEXT, d TEXT, n INTEGER, x REAL, flag INTEGER, day TEXT AS (text)",
