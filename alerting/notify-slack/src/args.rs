@@ -127,7 +127,7 @@ struct Cli {
     dry_run: bool,
     #[command(flatten)]
     http: HttpArgs,
-    /// Accept http:// also to hosts that are not loopback
+    /// Allow http:// to hosts other than loopback
     #[arg(long, help_heading = "Network")]
     allow_http: bool,
 }

@@ -14,11 +14,11 @@ pub struct HttpArgs {
     #[arg(long, value_name = "DURATION", default_value = "5m", env = "ETL_DEADLINE", value_parser = duration)]
     pub deadline: Duration,
 
-    /// Time to resolve a name, connect and agree on TLS
+    /// Time to resolve a name, connect and negotiate TLS
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub connect_timeout: Duration,
 
-    /// Longest silence of a server that is to answer
+    /// Longest time that a server may be silent before or during its reply
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub read_timeout: Duration,
 
@@ -34,12 +34,12 @@ pub struct HttpArgs {
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
     pub max_body_bytes: usize,
 
-    /// PEM file of certificate authorities to trust as well
+    /// PEM file with more certificate authorities to trust
     #[arg(long, value_name = "PATH", env = "SSL_CERT_FILE")]
     pub ca_file: Option<PathBuf>,
 }
 
-/// What an extractor has beside: where its replies come from, and whether a key may travel readable.
+/// The flags that only extractors have: where their replies come from, and whether a key may travel unencrypted.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub struct SourceArgs {
@@ -47,7 +47,7 @@ pub struct SourceArgs {
     #[command(flatten)]
     pub http: HttpArgs,
 
-    /// Accept http:// also to hosts that are not loopback
+    /// Allow http:// to hosts other than loopback
     #[arg(long)]
     pub allow_http: bool,
 

@@ -110,7 +110,7 @@ pub(crate) fn replay(folder: &Path, request: &Request) -> Result<Reply, Fault> {
         _ => fault("cannot be read").because(error),
     })?;
     let cassette: Cassette =
-        serde_json::from_slice(&text).map_err(|error| fault("is no cassette").because(error))?;
+        serde_json::from_slice(&text).map_err(|error| fault("is not a cassette").because(error))?;
     let body = match (cassette.body, cassette.body_base64) {
         (Some(body), None) => body.into_bytes(),
         (None, Some(text)) => {

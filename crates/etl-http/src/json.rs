@@ -95,7 +95,7 @@ fn root(reply: &[u8]) -> Shape<&RawValue> {
     if reply.trim_ascii_start().starts_with(b"<") {
         return Err(Mismatch::new("HTML where JSON is expected"));
     }
-    serde_json::from_slice(reply).map_err(|error| Mismatch(format!("no JSON: {error}")))
+    serde_json::from_slice(reply).map_err(|error| Mismatch(format!("not JSON: {error}")))
 }
 
 fn objects<'a>(path: &str, raw: &'a RawValue) -> Shape<Vec<Object<'a>>> {
@@ -279,7 +279,7 @@ impl<'a> Object<'a> {
     pub fn unix_time(&self, key: &str) -> Shape<Option<Timestamp>> {
         let Some(seconds) = self.integer(key)? else { return Ok(None) };
         let instant = Timestamp::from_second(seconds).map(Some);
-        instant.map_err(|_| self.mismatch(key, &format!("is {seconds}, which is no time in Unix seconds")))
+        instant.map_err(|_| self.mismatch(key, &format!("is {seconds}, which is not a time in Unix seconds")))
     }
 }
 

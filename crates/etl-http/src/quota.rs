@@ -117,7 +117,7 @@ impl Ledger {
             .map_err(|error| corrupt("not a file that --quota has written").because(error))?;
         match window.per_seconds == self.quota.per.seconds() {
             true => Ok(Some(window)),
-            false => Err(corrupt("counts the requests of another service, for its quota has another length")),
+            false => Err(corrupt("counts the requests of another service: its quota has another period")),
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         for (text, why) in [
             ("", "not a file that --quota has written"),
             ("{\"per_seconds\":864", "not a file that --quota has written"),
-            (minute, "counts the requests of another service, for its quota has another length"),
+            (minute, "counts the requests of another service: its quota has another period"),
         ] {
             fs::write(&ledger.path, text).unwrap();
             let fault = ledger.take(at("2026-11-27T10:20:30Z")).unwrap_err();

@@ -96,7 +96,7 @@ impl Service {
         let ledger = match (&args.quota, api.quota) {
             (None, _) => None,
             (Some(path), Some(quota)) => Some(Ledger::new(path.clone(), quota)),
-            (Some(_), None) => return Err(Fault::usage("--quota: the service is not known to have one")),
+            (Some(_), None) => return Err(Fault::usage("--quota: the service has no known quota")),
         };
         let mut key = None;
         if !client.replaying() {
@@ -187,7 +187,7 @@ impl Key {
         let unfit = |key: &Secret| key.expose().chars().any(|c| !matches!(c, '\t' | ' '..='~'));
         if self.place.is_header() && key.as_ref().is_some_and(unfit) {
             let name = self.variable.name;
-            return Err(Fault::config(format!("{name} has a character that no header can carry")));
+            return Err(Fault::config(format!("{name} contains a character that a header cannot carry")));
         }
         Ok(key.map(|key| (self.place, key)))
     }

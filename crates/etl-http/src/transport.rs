@@ -208,7 +208,7 @@ fn broken(error: ureq::Error, malformed: Failure) -> Broken {
     match error {
         ureq::Error::Timeout(timeout) => Broken::new(Failure::Timeout, timed_out(timeout)),
         ureq::Error::Io(error) => broken_io(&error),
-        ureq::Error::HostNotFound => Broken::new(Failure::Connection, "the host is not found"),
+        ureq::Error::HostNotFound => Broken::new(Failure::Connection, "the host was not found"),
         ureq::Error::Protocol(error) => Broken::new(malformed, format!("not HTTP: {error}")),
         ureq::Error::BodyStalled => Broken::new(Failure::BrokenBody, "the reply ends early"),
         ureq::Error::Decompress(_, error) => {
@@ -283,7 +283,7 @@ fn roots(args: &HttpArgs) -> Result<RootCerts, Fault> {
             }
         }
         if roots.len() == before {
-            return Err(fault("no certificate in it".to_owned()));
+            return Err(fault("it contains no certificate".to_owned()));
         }
     }
     Ok(RootCerts::from(roots))

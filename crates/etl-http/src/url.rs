@@ -132,7 +132,7 @@ fn refused(what: &str, text: &str, why: &str) -> Fault {
 /// As [`check`], for an address that must not have a query.
 fn bare(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     match text.contains(['?', '#']) {
-        true => Err("it must have no query and no fragment".to_owned()),
+        true => Err("it must not have a query or a fragment".to_owned()),
         false => check(text.trim(), allow_http),
     }
 }
@@ -140,7 +140,7 @@ fn bare(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
 /// The origin of an address, and its path with the query.
 fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     if text.contains('#') {
-        return Err("it must have no fragment".to_owned());
+        return Err("it must not have a fragment".to_owned());
     }
     // http::Uri accepts more than a request may carry (RFC 3986, section 2).
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -150,7 +150,7 @@ fn check(text: &str, allow_http: bool) -> Result<(Origin, String), String> {
     let origin = Origin::of(&uri)?;
     if !origin.is_allowed(allow_http) {
         return Err(
-            "http:// is refused but to loopback, because keys would travel readable; --allow-http permits it"
+            "http:// is only allowed to loopback, because keys would travel unencrypted; --allow-http permits it"
                 .to_owned(),
         );
     }
@@ -185,7 +185,7 @@ impl Url {
             };
             format!("{}{target}", self.origin.url())
         };
-        let uri: Uri = absolute.parse().map_err(|_| "it is no URL".to_owned())?;
+        let uri: Uri = absolute.parse().map_err(|_| "it is not a URL".to_owned())?;
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Url { origin: Origin::of(&uri)?, target: format!("{}{query}", without_dots(uri.path())) })
     }
@@ -285,11 +285,11 @@ mod tests {
         let message = |text: &str| whole_url(text, false).unwrap_err().message().to_owned();
         assert_eq!(
             message("https://feeds.example/x?key=sesame#top"),
-            "address \"https://feeds.example/x\": it must have no fragment"
+            "address \"https://feeds.example/x\": it must not have a fragment"
         );
         assert!(
             message("http://feeds.example/x")
-                .starts_with("address \"http://feeds.example/x\": http:// is refused")
+                .starts_with("address \"http://feeds.example/x\": http:// is only allowed")
         );
     }
 
@@ -302,7 +302,7 @@ mod tests {
         );
         let message = |text: &str| secret_url(&Secret::new(text), false).unwrap_err().message().to_owned();
         assert_eq!(message("https://h.example/ur l-sesame"), "invalid uri character");
-        assert_eq!(message("https://h.example/x?url-sesame"), "it must have no query and no fragment");
+        assert_eq!(message("https://h.example/x?url-sesame"), "it must not have a query or a fragment");
     }
 
     #[test]

@@ -51,10 +51,10 @@ fn addresses_that_are_refused() {
     for (url, why) in [
         (
             format!("http://hooks.example{PATH}"),
-            "http:// is refused but to loopback, because keys would travel readable; --allow-http permits it",
+            "http:// is only allowed to loopback, because keys would travel unencrypted; --allow-http permits it",
         ),
         (format!("ftp://hooks.example{PATH}"), "it must start with https:// (or http://)"),
-        (format!("https://hooks.example{PATH}?x=1"), "it must have no query and no fragment"),
+        (format!("https://hooks.example{PATH}?x=1"), "it must not have a query or a fragment"),
         (PATH.to_owned(), "it must start with https:// (or http://)"),
     ] {
         let ran = notify(&["--text", "x"]).env("SLACK_WEBHOOK_URL", &url).run();

@@ -16,7 +16,7 @@ fn messages_name_the_path_and_what_was_there() {
     assert_eq!(wrong(root.list("cod")), "`cod` is missing");
     assert_eq!(wrong(root.list_or_empty("dt")), "`dt` is a number, expected a list");
     assert_eq!(wrong(root.object("main")), "`main` is a list, expected an object");
-    assert_eq!(wrong(root.unix_time("dt")), "`dt` is 99999999999999, which is no time in Unix seconds");
+    assert_eq!(wrong(root.unix_time("dt")), "`dt` is 99999999999999, which is not a time in Unix seconds");
     assert_eq!(wrong(root.texts("list")), "`list` is a list, expected a list of strings");
 
     let reply = br#"{"list":[{"main":{"temp":"1","aqi":1.5,"far":1e400,"name":true}}]}"#;
@@ -45,7 +45,7 @@ fn a_reply_of_another_kind_says_what_it_is() {
     assert_eq!(wrong(list(b"[1]")), "`[0]` is a number, expected an object");
     assert_eq!(wrong(object(b"<html>")), "HTML where JSON is expected");
     assert_eq!(wrong(list(b" <html>")), "HTML where JSON is expected");
-    assert!(wrong(object(br#"{"a":1} {}"#)).starts_with("no JSON: "));
+    assert!(wrong(object(br#"{"a":1} {}"#)).starts_with("not JSON: "));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_missing_cassette_is_no_input_and_a_broken_one_too() {
     fs::write(words.strip_prefix("--replay: ").unwrap(), "{}").unwrap();
     let fault = fault(client.send(&request));
     assert_eq!(fault.class(), Class::NoInput);
-    assert!(fault.message().contains(" is no cassette "), "{fault}");
+    assert!(fault.message().contains(" is not a cassette "), "{fault}");
 }
 
 #[test]

@@ -77,6 +77,6 @@ fn a_replay_asks_no_quota() {
 #[test]
 fn a_service_without_a_quota_refuses_the_flag() {
     let fault = service(&Api::PLAIN, "https://api.example", "--quota q", &[]).unwrap_err();
-    let message = "--quota: the service is not known to have one";
+    let message = "--quota: the service has no known quota";
     assert_eq!((fault.class(), fault.message()), (Class::Usage, message));
 }

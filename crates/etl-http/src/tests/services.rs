@@ -47,7 +47,7 @@ fn a_key_that_is_missing_or_unfit_is_a_configuration_error() {
     };
     let missing = "API_KEY is not set (the key); set it, or API_KEY_FILE to a file with it";
     assert_eq!(message(Place::Bearer, &[]), missing);
-    let unfit = "API_KEY has a character that no header can carry";
+    let unfit = "API_KEY contains a character that a header cannot carry";
     assert_eq!(message(Place::Bearer, &[("API_KEY", "unfit\nsesame")]), unfit);
     assert_eq!(message(Place::Header("X"), &[("API_KEY", "unfit-sésame")]), unfit);
     // A query can carry anything.
