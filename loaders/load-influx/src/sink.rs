@@ -203,12 +203,16 @@ impl Sink for Influx {
         if tally.refused > 0 {
             more.push(tally.refusals());
         } else if tally.stored > 0 {
-            let hint = " (--spool DIR keeps them until the stream has ended)";
+            let hint = " (--spool DIR keeps points until the stream has ended)";
             let hint = if self.spool.is_none() { hint } else { "" };
-            more.push(format!("{} points were sent and stay{hint}", tally.stored));
+            more.push(match tally.stored {
+                1 => format!("1 point was sent and stays{hint}"),
+                stored => format!("{stored} points were sent and stay{hint}"),
+            });
         }
         if tally.unanswered > 0 {
-            more.push(format!("{} more were sent without a reply and may be stored", tally.unanswered));
+            let were = if tally.unanswered == 1 { "was" } else { "were" };
+            more.push(format!("{} more {were} sent without a reply and may be stored", tally.unanswered));
         }
         more.iter().fold(fault, |fault, more| fault.adding(&format!("; {more}")))
     }

@@ -36,7 +36,7 @@ fn a_long_one_says_how_many_were_sent() {
     let stored = place.database.count("sites", "n");
     assert!((50_000..150_000).contains(&stored), "{stored}");
     let sent =
-        format!("; {stored} points were sent and stay (--spool DIR keeps them until the stream has ended)");
+        format!("; {stored} points were sent and stay (--spool DIR keeps points until the stream has ended)");
     assert!(ran.last_error_line().ends_with(&sent), "{}", ran.last_error_line());
 }
 

@@ -36,7 +36,7 @@ fn a_server_that_stays_busy_is_75_and_what_was_sent_is_told() {
     let (ran, posted) = scripted(script, "--db d --batch-lines 2", plain(&many(4)));
     refused(&ran, 75, "503 Service Unavailable");
     assert!(ran.last_error_line().contains("; retry_at 20"), "{}", ran.last_error_line());
-    let sent = "; 2 points were sent and stay (--spool DIR keeps them until the stream has ended); 2 more were sent \
+    let sent = "; 2 points were sent and stay (--spool DIR keeps points until the stream has ended); 2 more were sent \
                 without a reply and may be stored";
     assert!(ran.last_error_line().ends_with(sent), "{}", ran.last_error_line());
     assert_eq!(posted.len(), 2);
