@@ -18,7 +18,7 @@ fn numbers_are_there_once_also_when_they_are_sent_twice() {
         let args = format!("{api} --measurement once --precision ms --url {}", server.url());
         let ran = place.bare(&format!("{args} --schema sites.json")).stdin(&records).run();
         assert_eq!(counts(&ran), [3, 3, 0, 0, 0, 0]);
-        assert!(ran.stderr.contains("only with its -dedup.minScrapeInterval"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("stored twice unless -dedup.minScrapeInterval is set"), "{}", ran.stderr);
     }
     // A write by API v1 adds the database as a label.
     let points = server.points("once_.*");
