@@ -28,7 +28,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let url = format!("{}/write?db={}&precision=ns", influx.url(), database.name());
     let first = group(bench, "InfluxDB: a million points", &url, &influx.url(), database.name(), &fresh)?;
     let stored = database.count("records", "id");
-    ensure!(stored == points, "{stored} points are there, and {points} were sent");
+    ensure!(stored == points, "{stored} points were stored, but {points} were sent");
     drop(influx);
     let victoria = Victoria::start();
     let url = format!("{}/write?db=bench&precision=ns", victoria.url());
@@ -85,7 +85,7 @@ fn lines(bench: &Bench) -> anyhow::Result<u64> {
             lines.clear();
         }
     }
-    ensure!(lines.is_empty(), "the records are not a whole number of batches");
+    ensure!(lines.is_empty(), "the number of records is not a multiple of {BATCH}");
     Ok(points.len() as u64)
 }
 

@@ -72,7 +72,7 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     if wanted("postgres") || wanted("influx") {
         need::servers()?;
     }
-    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let here = std::env::current_exe().context("cannot find out where this program is")?;
     let binaries = here.parent().context("this program is not in a folder")?;
     // The contenders run in another folder.
     let before = before.map(std::fs::canonicalize).transpose().context("--before")?;

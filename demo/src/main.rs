@@ -43,7 +43,7 @@ The same job with a real key (https://home.openweathermap.org/api_keys):
     export OPENWEATHER_API_KEY=...
     extract-openweather current --city Seattle --city Lisbon | load-sqlite --db weather.db
 
-Any program that prints one JSON object a line is an extractor, too:
+Any program that prints one JSON object per line is an extractor, too:
 
     standpipe seal -- python3 my_extractor.py | load-sqlite --db my.db --schema my.schema.json";
 
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 /// Extracts and loads everything twice with the binaries beside this one, and shows the rows.
 fn run() -> anyhow::Result<()> {
-    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let here = std::env::current_exe().context("cannot find out where this program is")?;
     let binaries = here.parent().context("this program is not in a folder")?;
     let folder = binaries.join("demo-data");
     let _ = std::fs::remove_dir_all(&folder);
@@ -70,7 +70,7 @@ fn run() -> anyhow::Result<()> {
     }
     let connection = Connection::open(&database)?;
     let first = counts(&connection)?;
-    println!("\nThe same replies once more: nothing doubles.\n");
+    println!("\nThe same replies once more: nothing is doubled.\n");
     for (args, _, _) in JOBS {
         job(binaries, &folder, args)?;
     }

@@ -58,7 +58,7 @@ impl BuildContext {
         for entry in from.read_dir().with_context(|| format!("cannot read {}", from.display()))? {
             let entry = entry?;
             let file = Path::new(name).join(entry.file_name());
-            self.write(file.to_str().context("a file's name is no UTF-8")?, &fs::read(entry.path())?)?;
+            self.write(file.to_str().context("a file's name is not UTF-8")?, &fs::read(entry.path())?)?;
         }
         Ok(())
     }

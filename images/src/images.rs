@@ -95,7 +95,7 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
 fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
     eprintln!("building static binaries ...");
     let folder = cargo::target()?.join("images");
-    let folder = folder.to_str().context("the path of the target folder is no UTF-8")?;
+    let folder = folder.to_str().context("the path of the target folder is not UTF-8")?;
     let build = ["build", "--profile", "image", "--locked", "--bins"];
     let place = ["--target", TARGET, "--target-dir", folder];
     // With --target these flags do not apply to build scripts and macros, which cannot be static. Cargo forgets the

@@ -30,7 +30,7 @@ pub(crate) fn exists() -> bool {
 /// Makes such an image: `mmdebstrap … - | docker import - NAME`, about a minute.
 pub(crate) fn build(name: &str) -> anyhow::Result<()> {
     need::programs(&[need::MMDEBSTRAP])?;
-    eprintln!("making {name} of Debian's packages, which takes about a minute ...");
+    eprintln!("making {name} from Debian's packages, which takes about a minute ...");
     let mut mmdebstrap = Command::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase", &format!("--include={PACKAGES}")])
         .arg(format!("--customize-hook=chroot \"$1\" sh -e -c '{FINISH}'"))

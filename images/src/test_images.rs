@@ -25,7 +25,7 @@ impl TestImages {
         std::thread::scope(|scope| {
             let services = scope.spawn(|| if lasting { Ok(()) } else { services::build(&made.services) });
             images::with_stand_in(&made.tag)?;
-            services.join().unwrap_or_else(|_| bail!("making the servers' image panicked"))
+            services.join().unwrap_or_else(|_| bail!("making the image with the servers panicked"))
         })?;
         made.interrupted.check()?;
         Ok(made)

@@ -43,8 +43,8 @@ pub fn built(profile: &str) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If this program was moved to where there is no target folder.
 pub fn target() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let here = std::env::current_exe().context("cannot find out where this program is")?;
     let folder = here.parent().filter(|folder| !folder.ends_with("deps")).or(here.ancestors().nth(2));
-    let target = folder.and_then(Path::parent).context("this program is in no target folder")?;
+    let target = folder.and_then(Path::parent).context("this program is not in a target folder")?;
     Ok(target.to_owned())
 }

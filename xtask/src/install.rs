@@ -14,7 +14,9 @@ use xtask::{cargo, components};
 pub(crate) fn run(folder: Option<&str>) -> anyhow::Result<()> {
     let folder = match folder {
         Some(folder) => PathBuf::from(folder),
-        None => std::env::home_dir().context("there is no home folder; name one")?.join(".local"),
+        None => std::env::home_dir()
+            .context("no home folder found: name the folder to install into")?
+            .join(".local"),
     };
     let names: Vec<String> = components::all()?.into_iter().map(|component| component.name).collect();
     let packages: Vec<&str> = names.iter().flat_map(|name| ["--package", name]).collect();

@@ -13,11 +13,11 @@ use xtask::cargo;
 
 const HELP: &str = "\
 cargo xtask demo        the main job on recorded replies: OpenWeather into SQLite, twice, and the rows
-cargo xtask test        every test, with what it needs set up; arguments go to `cargo test`, and then no containers run
+cargo xtask test        every test, with what it needs set up; arguments go to `cargo test`, and then containers are not tested
 cargo xtask install     every component, built for speed, with shell completions and manual pages, into ~/.local or the
                         folder named
-cargo xtask images      container images of all components and their sizes; with --stand-in also what compose.yaml has in the
-                        place of the world outside; with --services only the databases of compose.local.yaml
+cargo xtask images      container images of all components and their sizes; with --stand-in also the stand-ins for the
+                        outside world in compose.yaml; with --services only the databases of compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
 cargo xtask containers  the tests of images, Argo templates and compose, which `test` runs too
 cargo xtask bench       parts, sqlite, postgres, influx or all of them: rates of the parts, and the loaders beside the
