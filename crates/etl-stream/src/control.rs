@@ -28,7 +28,7 @@ pub fn is_control(line: &[u8]) -> bool {
 /// Opens a segment.
 #[derive(Clone, Debug, Default)]
 pub struct Begin {
-    /// Names the segment; unique in a stream, and better in the world: loaders remember it.
+    /// Names the segment; unique in a stream, and preferably everywhere: loaders remember it.
     pub id: String,
     /// The schema of the segment's records.
     pub schema: Option<SchemaRef>,
@@ -103,7 +103,7 @@ pub struct Abort {
 
 impl Abort {
     /// The class the reader fails with; a code outside the table is bad data. The producer's 141 stays 141, but as a
-    /// failure that is told: only a component whose own reader went away is silent.
+    /// failure that is reported: only a component whose own reader went away is silent.
     pub fn class(&self) -> Class {
         match Class::from_code(self.code) {
             Some(Class::Closed) => Class::Signal(13),
@@ -119,7 +119,7 @@ struct Envelope {
     body: Body,
 }
 
-/// Every field any kind has; written with the absent ones left out.
+/// The fields of all kinds; absent ones are not written.
 #[derive(Default, Deserialize, Serialize)]
 struct Body {
     v: u64,
@@ -159,7 +159,7 @@ pub fn parse(line: &[u8]) -> Result<Control, String> {
             Ok(Control::Begin(Begin { id, schema: schema_ref(body.schema)?, producer: body.producer }))
         }
         "state" => {
-            // serde reads a JSON null into an Option as absent, and null is a cursor like any other.
+            // serde reads a JSON null into an Option as absent, but null is a cursor like any other.
             let null = || RawValue::from_string("null".to_owned()).ok().filter(|_| has_value(line));
             Ok(Control::State(
                 body.value.or_else(null).ok_or_else(|| "a `state` without `value`".to_owned())?,
@@ -229,12 +229,12 @@ pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str) {
 fn write(out: &mut Vec<u8>, mut body: Body) {
     body.v = VERSION;
     out.extend_from_slice(PREFIX);
-    // Writing a struct of strings, numbers and checked JSON into memory has no way to fail.
+    // Serializing a struct of strings, numbers and checked JSON into memory cannot fail.
     serde_json::to_writer(&mut *out, &body).expect("a control line serializes");
     out.extend_from_slice(b"}\n");
 }
 
-/// The same JSON without line breaks: inside strings JSON has them escaped, so those that are there are white space.
+/// The same JSON without line breaks: within strings they are escaped, so any that occur are white space.
 fn one_line(json: &str) -> Box<RawValue> {
     let flat: String = json.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
     RawValue::from_string(flat).expect("JSON stays JSON when its white space changes")

@@ -1,18 +1,20 @@
 //! What the events of an input say: the encoding on top of the seal.
 //!
-//! The seal covers raw lines ([`crate::reader`]); here a line becomes a message. In a loader this stands behind the
-//! hold-back, so that raw lines can be given once more and are decoded anew. An encoding decides which stream a record belongs
-//! to and where that stream's schema comes from; whoever takes the messages keeps what it needs for each stream.
+//! The seal covers raw lines ([`crate::reader`]); here a line becomes a message. In a loader this comes after the
+//! hold-back, so that raw lines can be read again, and are then decoded again. An encoding decides which stream a
+//! record belongs to and where that stream's schema comes from; whoever receives the messages keeps what it needs for
+//! each stream.
 //!
-//! NDJSON has one stream open at a time, that of the segment, and a line of it is a record: decoding costs a branch.
+//! In NDJSON one stream is open at a time, that of the segment, and each of its lines is a record: decoding costs one
+//! branch.
 
 use serde_json::value::RawValue;
 
 use crate::control::{Begin, SchemaRef};
 use crate::reader::{Event, Line, Segment};
 
-/// A stream among those of an input. They are numbered from 0 in the order they are first seen, so that whoever reads the same
-/// events gets the same numbers.
+/// One of the streams of an input. They are numbered from 0 in the order in which they are first seen, so that everyone
+/// who reads the same events gets the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamId(usize);
 
@@ -27,11 +29,11 @@ impl StreamId {
 /// What an event says.
 #[derive(Debug)]
 pub enum Message<'a> {
-    /// A segment of the seal opens, and with it this stream.
+    /// A segment opens, and with it this stream.
     Begin(Begin, StreamId),
-    /// A record of a stream; the first of a stream that no message before it has opened opens it.
+    /// A record of a stream. If no message has opened the stream, its first record does.
     Record(StreamId, Line<'a>),
-    /// A cursor: of one stream, or of the whole input. It takes the place of the one before it of the same.
+    /// A cursor of one stream, or of the whole input. It replaces the previous one of the same stream or input.
     State(Option<StreamId>, Box<RawValue>),
     /// The open segment is complete and verified.
     End(Segment),
@@ -40,9 +42,9 @@ pub enum Message<'a> {
 /// Turns the events of an input into messages.
 #[derive(Default)]
 pub struct Decoder {
-    /// The schema of each stream, which is what tells the streams of NDJSON apart.
+    /// The schema of each stream; in NDJSON, that is all in which streams differ.
     schemas: Vec<Option<SchemaRef>>,
-    /// The stream of the records that come now.
+    /// The stream of the records that follow.
     current: Option<StreamId>,
 }
 
@@ -78,7 +80,7 @@ impl Decoder {
         }
     }
 
-    /// The schema that the input gives a stream.
+    /// The schema that the input states for a stream.
     pub fn schema(&self, stream: StreamId) -> Option<&SchemaRef> {
         self.schemas.get(stream.0).and_then(Option::as_ref)
     }

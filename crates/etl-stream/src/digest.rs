@@ -27,8 +27,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The digest of a stream of segments, under way: that of their digests, each written as its 64 hexadecimal digits
-/// and a newline. One segment stands for itself.
+/// Computes the digest of a stream of segments: that of their digests, each written as its 64 hexadecimal digits and a
+/// newline. The digest of a single segment is its own.
 #[derive(Clone, Default)]
 pub struct Segments {
     only: Option<Digest>,
@@ -37,7 +37,7 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Takes the next segment in.
+    /// Adds the next segment.
     pub fn push(&mut self, digest: Digest) {
         self.only = Some(digest);
         self.count += 1;
@@ -53,7 +53,7 @@ impl Segments {
     }
 }
 
-/// A digest under way, which also counts the bytes.
+/// Computes a digest, and counts the bytes.
 #[derive(Clone, Default)]
 pub struct Hasher {
     state: sha2::Sha256,
@@ -61,19 +61,19 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Takes more bytes in.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) -> &mut Hasher {
         self.state.update(bytes);
         self.bytes += bytes.len() as u64;
         self
     }
 
-    /// How many bytes were taken in.
+    /// How many bytes have been added.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The digest of what was taken in; the hasher starts again from nothing.
+    /// The digest of the bytes added; the hasher then starts again.
     pub fn finish(&mut self) -> Digest {
         self.bytes = 0;
         Digest(self.state.finalize_reset().into())

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a component failed, and with it the exit code it ends with.
+/// Why a component failed, which decides its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// 2: a flag or an argument is wrong.
@@ -15,11 +15,12 @@ pub enum Class {
     Data,
     /// 66: an input file is missing or unreadable.
     NoInput,
-    /// 70: a bug, that is a panic or a broken invariant.
+    /// 70: a bug: a panic or a broken invariant.
     Bug,
     /// 74: local input or output failed, such as a full disk.
     Io,
-    /// 75: transient: retries used up, a quota gone until later, or a producer that died; the only one of these worth another run.
+    /// 75: transient: retries or a quota used up, or a producer that died. The only one of these that is worth another
+    /// run.
     Transient,
     /// 76: the remote broke its protocol.
     Protocol,
@@ -65,7 +66,7 @@ impl Class {
         }
     }
 
-    /// The class of an exit code, or nothing for 0 and for codes outside the table.
+    /// The class of an exit code, or `None` for 0 and for codes outside the table.
     pub fn from_code(code: u64) -> Option<Class> {
         let fixed = Class::ALL.into_iter().find(|class| u64::from(class.code()) == code);
         // Signals are 1 to 64 on Linux, real-time ones included.
@@ -102,7 +103,7 @@ pub struct Fault {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What code may ask of a failure.
+/// What code may ask about a failure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Other,
@@ -149,7 +150,7 @@ impl Fault {
         self
     }
 
-    /// The same failure, with more to say about it.
+    /// The same failure, with more text after its message.
     pub fn adding(mut self, more: &str) -> Fault {
         self.message += more;
         self
@@ -161,7 +162,7 @@ impl Fault {
         Fault { kind, ..Fault::new(class, message).because(self) }
     }
 
-    /// Whether the input ended too early, so that it is its producer that failed.
+    /// Whether the input ended too early, which means that its producer failed.
     pub fn is_cut(&self) -> bool {
         self.kind == Kind::Cut
     }
@@ -171,7 +172,7 @@ impl Fault {
         self.kind == Kind::Closed
     }
 
-    /// The exit code this failure ends a component with.
+    /// The class, which decides the exit code.
     pub fn class(&self) -> Class {
         self.class
     }

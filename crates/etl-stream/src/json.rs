@@ -1,11 +1,11 @@
 //! A strict JSON scanner for records: one line in, the spans of its fields out.
 //!
-//! It decides everything RFC 8259 and the stream contract say about a line, and converts nothing: numbers stay text,
-//! strings stay escaped, so that whoever knows the column's type reads each value once. Nothing is allocated per
+//! It checks everything that RFC 8259 and the stream contract say about a line, and converts nothing: numbers stay
+//! text, strings stay escaped, so that whoever knows the column's type reads each value once. Nothing is allocated per
 //! line; a [`Scanner`] keeps its scratch.
 //!
-//! Stricter than RFC 8259: the line is one object, a key may not come twice at the top level, `_etl` is no key of a
-//! record, a `\u` escape may not be a lone surrogate, and nesting ends at 128 levels.
+//! It is stricter than RFC 8259: the line must be one object, a key may not come twice at the top level, `_etl` is not
+//! allowed as a key, a `\u` escape may not be a lone surrogate, and nesting ends at 128 levels.
 
 mod cursor;
 mod faults;
@@ -80,14 +80,14 @@ impl From<Tag> for Kind {
     }
 }
 
-/// A value as it stands in the line.
+/// A value as written in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
     /// Its kind.
     pub kind: Kind,
-    /// Its JSON text; of a string, what stands between the quotes.
+    /// Its JSON text; for a string, what is between the quotes.
     pub text: &'a str,
-    /// Its JSON text, of a string with the quotes.
+    /// Its JSON text; for a string, with the quotes.
     pub raw: &'a str,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
 /// One member of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The key as it stands between the quotes.
+    /// The key as written between the quotes.
     pub key: &'a str,
     /// Whether the key contains escapes.
     pub key_escaped: bool,
@@ -123,13 +123,13 @@ impl<'a> Field<'a> {
 pub struct Extent {
     /// Its kind.
     pub tag: Tag,
-    /// Where its JSON text begins, of a string with the quote.
+    /// Where its JSON text begins; for a string, at the quote.
     pub start: u32,
     /// Where it ends.
     pub end: u32,
 }
 
-/// Says of which scanner, and of which time in its life, the numbers of keys are; see [`Record::key_numbers`].
+/// Identifies the scanner, and the period of its life, that the numbers of keys belong to; see [`Record::key_numbers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbering(u64);
 
@@ -185,7 +185,7 @@ impl<'a> Record<'a> {
     }
 
     /// The numbers of the keys in the order of the line. Within one [`Numbering`] the same number is the same decoded
-    /// key, but 0 is any: a few keys have no number. They are small, so that a table can be indexed with them.
+    /// key, but 0 may be any: a few keys have no number. Numbers are small, so that a table can be indexed with them.
     #[inline]
     pub fn key_numbers(&self) -> impl ExactSizeIterator<Item = u16> + use<'a> {
         self.spans.iter().map(|span| span.number)
@@ -197,7 +197,7 @@ impl<'a> Record<'a> {
         Numbering(self.shape.scanner)
     }
 
-    /// The field of this decoded name.
+    /// The field with this decoded name.
     pub fn get(&self, name: &str) -> Option<Field<'a>> {
         self.fields().find(|field| if field.key_escaped { field.name() == name } else { field.key == name })
     }
@@ -225,8 +225,8 @@ impl Span {
     }
 }
 
-/// The keys as they stand between the quotes, and their offsets in the line. They are not kept, since hardly anybody
-/// asks: each is what is in quotes between two values.
+/// The keys as written between the quotes, and their offsets in the line. They are not stored, since they are hardly
+/// ever needed: each is what is in quotes between two values.
 fn keys<'a>(text: &'a str, spans: &'a [Span]) -> impl ExactSizeIterator<Item = (u32, &'a str)> {
     let mut before = 0;
     spans.iter().map(move |span| {
@@ -239,7 +239,7 @@ fn keys<'a>(text: &'a str, spans: &'a [Span]) -> impl ExactSizeIterator<Item = (
     })
 }
 
-/// Why a line is no record.
+/// Why a line is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// The byte in the line, from 0.

@@ -1,7 +1,7 @@
 //! Reads a stream and verifies it.
 //!
-//! [`Reader::next`] lends one [`Event`] at a time out of a reused buffer: a line is found by `memchr`, told from a
-//! control line by a prefix, and never copied or allocated. Digests are taken a buffer at a time.
+//! [`Reader::next`] lends one [`Event`] at a time out of a reused buffer: a line is found by `memchr`, distinguished
+//! from a control line by its prefix, and never copied or allocated. Digests are computed a buffer at a time.
 //!
 //! Every failure is a [`Fault`] that names the line (counted from 1, blank and control lines included) and the
 //! position of its first byte in the stream (counted from 0).
@@ -21,7 +21,7 @@ use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault};
 use crate::json::{Record, Scanner};
 
-/// What is asked of the seal (`--seal`).
+/// What is required of the seal (`--seal`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seal {
     /// Plain NDJSON is accepted, with a warning; once a `begin` is seen, its verified `end` is obligatory.
@@ -29,14 +29,14 @@ pub enum Seal {
     Auto,
     /// No record outside a verified segment.
     Required,
-    /// The end of the input is the end; control lines are errors.
+    /// The end of the input is the end of the stream; control lines are refused.
     Off,
 }
 
-/// Where the stream comes from, which decides whether a cut one is worth another run.
+/// Where the stream comes from, which decides whether another run is worth it when the stream was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A pipe or a socket: the producer died, and running again cures it (75).
+    /// A pipe or a socket: the producer died, and running again may cure it (75).
     Pipe,
     /// A file: it stays cut (3).
     File,
@@ -55,7 +55,7 @@ impl Origin {
 /// How to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What is asked of the seal.
+    /// What is required of the seal.
     pub seal: Seal,
     /// The longest line accepted, in bytes without its newline.
     pub max_line_bytes: usize,
@@ -63,7 +63,7 @@ pub struct Options {
     pub allow_empty: bool,
     /// Where the stream comes from.
     pub origin: Origin,
-    /// Receives the few things that are odd but accepted.
+    /// Is called for the few things that are odd but accepted.
     pub warn: fn(&str),
 }
 
@@ -86,7 +86,7 @@ pub struct Line<'a> {
     pub number: u64,
     /// The position of its first byte in the stream, from 0.
     pub offset: u64,
-    /// Its text, without the line end. Not checked beyond that it is not a control line.
+    /// Its text, without the line end. All that is known of it is that it is not a control line.
     pub bytes: &'a [u8],
 }
 
@@ -135,7 +135,7 @@ pub enum Event<'a> {
     End(Segment),
 }
 
-/// What a whole stream was, once [`Reader::next`] has returned `None`.
+/// What a whole stream contained, once [`Reader::next`] has returned `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
     /// Whether it was sealed. An empty input counts as sealed: it carried no record that was not.
@@ -193,8 +193,8 @@ impl<R: Read> Reader<R> {
     /// The next event; `None` once the stream has ended and was found complete.
     ///
     /// # Errors
-    /// 3 for a line that is not what it has to be there, 74 if the source cannot be read, the class of an `abort`;
-    /// for a stream that ends too early that of its [`Origin`].
+    /// 3 for a line that is not what it must be at that point; 74 if the source cannot be read; the class of an
+    /// `abort`; for a stream that ends too early, that of its [`Origin`].
     #[allow(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Fault> {
         loop {
@@ -213,7 +213,7 @@ impl<R: Read> Reader<R> {
             } else {
                 self.record(from)?;
                 let (number, offset) = (self.totals.lines, self.lines.offset(from));
-                // Trailing white space belongs to no record: this is what makes `\r\n` the same as `\n`.
+                // Trailing white space is not part of a record: this is what makes `\r\n` the same as `\n`.
                 let bytes = self.lines.text(from, to).trim_ascii_end();
                 return Ok(Some(Event::Record(Line { number, offset, bytes })));
             }
@@ -225,8 +225,8 @@ impl<R: Read> Reader<R> {
         self.lines.is_drained()
     }
 
-    /// Reads once from the source, which need not complete a line; false at its end. For those who wait on the source
-    /// themselves while [`Reader::is_drained`] says so.
+    /// Reads once from the source, which need not complete a line; false at its end. For callers that wait for the
+    /// source themselves while [`Reader::is_drained`] is true.
     ///
     /// # Errors
     /// 74 if it cannot be read.
@@ -239,14 +239,14 @@ impl<R: Read> Reader<R> {
         self.lines.source()
     }
 
-    /// What was read up to here.
+    /// What has been read so far.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The digest of what was read since the last call: of a plain stream that of its bytes, of a sealed one that of
-    /// its segments ([`Segments`]). Call it once [`Reader::next`] has returned `None`, or to cut a stream into loads,
-    /// between two lines or two segments; segments before a cut are no longer known by their ids.
+    /// The digest of what was read since the last call: for a plain stream that of its bytes, for a sealed one that of
+    /// its segments ([`Segments`]). Call it once [`Reader::next`] has returned `None`, or between two lines or segments
+    /// to cut a stream into loads. The ids of segments before a cut are forgotten.
     pub fn digest(&mut self) -> Digest {
         match self.kind {
             Kind::Sealed => {

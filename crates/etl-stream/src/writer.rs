@@ -18,10 +18,10 @@ const BUFFER: usize = 64 * 1024;
 
 /// Writes sealed segments into any `Write`; the target needs no buffer of its own.
 ///
-/// What cannot be written is 74, or 141 if the reader of the output went away.
+/// A failed write is 74, or 141 if the reader of the output went away.
 pub struct Writer<W> {
     target: W,
-    /// What the target is to whoever reads a message, if it is not the component's output.
+    /// What messages call the target, if it is not the component's output.
     name: Option<&'static str>,
     buf: Vec<u8>,
     /// `buf[..hashed]` is in the digest already, or belongs to no segment.
@@ -43,13 +43,13 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// A writer into what messages call by this name, such as `the rejects`. It is not the component's output, so that a
-    /// reader of it that goes away is a failure like any other (74).
+    /// A writer into a target that messages call by this name, such as `the rejects`. It is not the component's output,
+    /// so if its reader goes away, that is a failure like any other (74).
     pub fn named(name: &'static str, target: W) -> Writer<W> {
         Writer { name: Some(name), ..Writer::new(target) }
     }
 
-    /// Opens a segment and shows it to the reader at once, which can then prepare itself.
+    /// Opens a segment. Flushes, so that its reader can prepare for it at once.
     ///
     /// # Errors
     /// 141 or 74, see [`Writer`].
@@ -68,14 +68,14 @@ impl<W: Write> Writer<W> {
     /// Writes a record.
     ///
     /// # Errors
-    /// 70 if it does not serialize to an object without the key `_etl` in front; else as [`Writer::line`].
+    /// 70 if it does not serialize to an object, or if that starts with the key `_etl`; otherwise as [`Writer::line`].
     pub fn record(&mut self, record: &impl Serialize) -> Result<(), Fault> {
         to_line(record, &mut self.buf)?;
         self.count()?;
         self.finish_line()
     }
 
-    /// Writes a record that is JSON already: one object, without its newline.
+    /// Writes a record that is already JSON: one object, without its newline.
     ///
     /// # Errors
     /// 70 outside a segment; 141 or 74, see [`Writer`].
@@ -112,7 +112,7 @@ impl<W: Write> Writer<W> {
         Ok(Segment { id, records, bytes, digest })
     }
 
-    /// Says that the source failed, in the place of `end` or before any `begin`. Flushes.
+    /// Says that the source failed, in place of `end` or before any `begin`. Flushes.
     ///
     /// # Errors
     /// 141 or 74, see [`Writer`].
@@ -122,7 +122,7 @@ impl<W: Write> Writer<W> {
         self.flush()
     }
 
-    /// Passes on what was gathered.
+    /// Writes what was gathered to the target, and flushes it.
     ///
     /// # Errors
     /// 141 or 74, see [`Writer`].
@@ -161,7 +161,7 @@ impl<W: Write> Writer<W> {
     fn drain(&mut self) -> Result<(), Fault> {
         self.hash();
         let result = self.target.write_all(&self.buf);
-        // Also after an error: half a buffer written twice would be worse than one that is cut.
+        // Also after an error: half a buffer written twice would be worse than one that is cut short.
         self.buf.clear();
         self.hashed = 0;
         result.map_err(|error| self.fault(error))
@@ -185,7 +185,7 @@ impl<W: Write> Writer<W> {
 /// Appends a record to `out`, without its newline.
 ///
 /// # Errors
-/// 70 if it does not serialize to an object without the key `_etl` in front; `out` is then as it was.
+/// 70 if it does not serialize to an object, or if that starts with the key `_etl`; `out` is then as it was.
 pub fn to_line(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Fault> {
     let from = out.len();
     let written = serde_json::to_writer(&mut *out, record);

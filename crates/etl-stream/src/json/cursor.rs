@@ -11,13 +11,12 @@ pub(super) type Step<T> = Result<T, Box<Error>>;
 
 /// A position in text that is valid UTF-8.
 ///
-/// It is kept as what is left of the text, not as an offset: whoever takes eight bytes off a slice that has them pays
-/// one comparison, and an offset costs two. What is not inlined gets a copy, so that the hot loop's own stays in
-/// registers.
+/// It is kept as the rest of the text, not as an offset: taking eight bytes off a slice costs one comparison, and with
+/// an offset two. Functions that are not inlined get a copy, so that the hot loop's own cursor stays in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) rest: &'a [u8],
-    /// Of the whole text.
+    /// The length of the whole text.
     pub(super) len: usize,
 }
 
@@ -37,14 +36,14 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    /// The byte at the position, 0 at the end: no rule of the grammar takes a NUL, so both are faults, told apart
-    /// only where the message is written.
+    /// The byte at the position, or 0 at the end: no rule of the grammar accepts a NUL, so both are faults,
+    /// distinguished only where the message is written.
     #[inline(always)]
     pub(super) fn peek(self) -> u8 {
         self.rest.first().copied().unwrap_or(0)
     }
 
-    /// Goes over this byte if it is there.
+    /// Skips this byte if it comes next.
     #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> bool {
         match self.rest {
@@ -58,7 +57,7 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     pub(super) fn skip_whitespace(&mut self) {
-        // Most streams have none, and of what the grammar knows only white space is this low.
+        // Most streams have none, and of all bytes that the grammar accepts only white space is this low.
         if self.peek() <= b' ' {
             while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
                 self.rest = rest;
@@ -66,7 +65,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// One value of any kind, and what is behind it; `depth` is the number of levels it is inside of.
+    /// One value of any kind, and what follows it; `depth` is the number of levels around it.
     #[inline(never)]
     pub(super) fn any_value(mut self, depth: u32) -> Step<(Tag, Cursor<'a>)> {
         if let Some(tag) = self.scalar()? {
@@ -104,7 +103,8 @@ impl<'a> Cursor<'a> {
         Some(tag)
     }
 
-    /// The rest of a string, from behind its opening quote to behind its closing one; tells whether it has escapes.
+    /// Reads the rest of a string, from after its opening quote to after its closing one; returns whether it has
+    /// escapes.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Step<bool> {
         let mut escaped = false;
@@ -133,7 +133,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What is behind the escape that begins here.
+    /// What follows the escape that begins here.
     fn escape(mut self) -> Step<&'a [u8]> {
         let length = match self.rest.get(1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -168,7 +168,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What is behind an array or object. The kinds of the open levels are the bits of one word.
+    /// What follows an array or object. The kinds of the open levels are the bits of one word.
     fn nested(mut self, outer: u32) -> Step<Cursor<'a>> {
         let mut depth = outer;
         let mut objects = 0u128;
@@ -220,7 +220,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A key and its colon, and the space between them. Gives back what is between the quotes, and whether it has
+    /// Reads a key and its colon, and the space between them. Returns what is between the quotes, and whether it has
     /// escapes.
     pub(super) fn key(&mut self) -> Step<(&'a [u8], bool)> {
         if !self.take(b'"') {

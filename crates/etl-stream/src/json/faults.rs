@@ -1,4 +1,4 @@
-//! What is said about a line that is no record. None of it is on the path of a good one.
+//! What is said about a line that is not a record. None of this runs for a good one.
 
 use super::Error;
 use super::cursor::Cursor;
@@ -55,7 +55,7 @@ impl Cursor<'_> {
         self.no_value_from(self.rest)
     }
 
-    /// No value, though a number may have begun at `start`.
+    /// A value is missing, though a number may have begun at `start`.
     #[cold]
     #[inline(never)]
     pub(super) fn no_value_from(self, start: &[u8]) -> Box<Error> {
@@ -113,12 +113,12 @@ pub(super) fn invalid_utf8(line: &[u8], offset: usize) -> Box<Error> {
     Box::new(Error { offset, message: format!("invalid UTF-8: byte 0x{byte:02X}") })
 }
 
-/// UTF-16 is a fault of the whole file, so it is worth more than the first byte it trips over.
+/// UTF-16 is a fault of the whole file, so saying so is worth more than naming the first byte that fails.
 #[cold]
 pub(super) fn explain(line: &[u8], error: Error) -> Error {
     let utf16 = match line {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
-        // Of ASCII text every other byte is zero; the first one is left of the newline of the line before.
+        // In ASCII text every other byte is then zero; one at the start is what is left of the previous line's newline.
         [0, other, 0, ..] | [other, 0, _, 0, ..] => *other != 0,
         _ => false,
     };

@@ -1,32 +1,33 @@
-//! The keys that a scanner has met, each with a number, and which one is likely to come next.
+//! The keys that a scanner has seen, each with a number, and which one is likely to come next.
 //!
 //! Records of one stream have the same few keys in nearly the same order, with gaps where a field is optional. So each
-//! key remembers which came behind it, and a record that goes the way of an earlier one is compared, not parsed.
+//! key remembers which ones followed it, and where a record continues as an earlier one did, its keys are compared, not
+//! parsed.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::text::unescape_bytes;
 
-/// A key with what stood around it when it was spelled out last.
+/// A key with what surrounded it when it was last spelled out.
 struct Known {
-    /// The first bytes of `text`, but for the very first one, and those behind them.
+    /// The first bytes of `text`, except the very first one, and those after them.
     head: Window,
     tail: Window,
-    /// All between two values, such as `,"key":` or `, "key": `. The first byte may be a comma or a brace.
+    /// Everything between two values, such as `,"key":` or `, "key": `. The first byte may be a comma or a brace.
     text: Vec<u8>,
-    /// What of it is between the quotes.
+    /// The part of it that is between the quotes.
     raw: Range<usize>,
-    /// The two that came behind it last, the later one first.
+    /// The last two keys that followed it, the later one first.
     next: [Number; 2],
     /// The round of [`Keys::distinct`] that last saw it.
     seen: u64,
 }
 
-/// The number of a key, from 1. Of those that have none, and in place of one before the first, it is 0.
+/// The number of a key, from 1; 0 stands for a key that has none, and for the start of a record.
 pub(super) type Number = u16;
 
-/// A key in the line: all from the end of the value before it, and what of that is between the quotes.
+/// A key in the line: everything from the end of the value before it, and the part of that between the quotes.
 #[derive(Clone, Copy)]
 pub(super) struct Spelled<'a> {
     pub(super) text: &'a [u8],
@@ -34,11 +35,11 @@ pub(super) struct Spelled<'a> {
     pub(super) escaped: bool,
 }
 
-/// What comes behind a key: the number of the one that is expected next, and the text.
+/// What follows a key: the number of the key that is expected next, and the text.
 pub(super) type Behind<'a> = (Number, &'a [u8]);
 
 pub(super) struct Keys {
-    /// By their numbers; the first is the start of a record, which no key follows from the back.
+    /// By their numbers; the first stands for the start of a record, which never follows a key.
     known: Vec<Known>,
     /// By their decoded names.
     numbers: HashMap<Box<[u8]>, Number>,
@@ -64,7 +65,7 @@ impl Window {
         Window { bytes: u128::from_le_bytes(bytes), mask: u128::from_le_bytes(mask) }
     }
 
-    /// Where a text is another one.
+    /// Where a text differs.
     #[inline(always)]
     fn difference(&self, text: &[u8; WINDOW]) -> u128 {
         (u128::from_le_bytes(*text) ^ self.bytes) & self.mask
@@ -85,7 +86,7 @@ impl Known {
 
     fn spell(&mut self, key: &Spelled<'_>) {
         self.text.clear();
-        // Nobody writes more white space than that, but it must not stay here if somebody does.
+        // Nobody writes more white space than that; if somebody does, it must not be kept.
         if key.text.len() - key.raw.len() <= 32 {
             self.text.extend_from_slice(key.text);
         } else {
@@ -100,7 +101,7 @@ impl Known {
         self.tail = Window::new(self.text.get(WINDOW..).unwrap_or_default());
     }
 
-    /// What is behind the key and its colon, if this is how the text goes on behind its first byte, `lead`.
+    /// What follows the key and its colon, if the text continues with them after its first byte, `lead`.
     #[inline(always)]
     fn strip<'a>(&self, lead: u8, text: &'a [u8]) -> Option<&'a [u8]> {
         let Some(head) = text.first_chunk() else {
@@ -129,14 +130,14 @@ impl Known {
 
 impl Default for Keys {
     fn default() -> Keys {
-        // No UTF-8 has this byte, so where nothing is known to follow nothing is found.
+        // UTF-8 never has this byte, so where no key is known to follow, none is found.
         let start = Known::new(&Spelled { text: b",\xff", raw: b"", escaped: false });
         Keys { known: vec![start], numbers: HashMap::new(), decoded: Vec::new(), round: 0 }
     }
 }
 
 impl Keys {
-    /// More than the columns that any table has. What comes on top is data in the place of keys.
+    /// More than the columns of any table. Whatever comes on top is data in the place of keys.
     const MOST: usize = 4096;
     /// Longer than any column's name, in bytes.
     const LONGEST: usize = 255;
@@ -145,20 +146,20 @@ impl Keys {
         self.known.len() > Keys::MOST
     }
 
-    /// The key that is expected first in a record, or behind another key.
+    /// The key that is expected first in a record, or after another key.
     #[inline(always)]
     pub(super) fn next(&self, before: Number) -> Number {
         self.known[usize::from(before)].next[0]
     }
 
-    /// What comes behind this key, if the text, whose first byte is to be `lead`, starts with it.
+    /// What follows this key, if the text starts with it and the first byte is `lead`.
     #[inline(always)]
     pub(super) fn strip<'a>(&self, expected: Number, lead: u8, text: &'a [u8]) -> Option<Behind<'a>> {
         let known = self.known.get(usize::from(expected))?;
         Some((known.next[0], known.strip(lead, text)?))
     }
 
-    /// The same for the key that came behind another one the time before last. From now on it is expected there.
+    /// The same for the key that followed another one the time before last. From now on it is the one expected there.
     pub(super) fn strip_second<'a>(
         &mut self,
         before: Number,
@@ -171,7 +172,7 @@ impl Keys {
         Some((number, behind))
     }
 
-    /// Whether a key is the one that was expected behind another one. From now on it is expected as it is spelled here.
+    /// Whether a key is the one that was expected after another one. From now on it is expected as it is spelled here.
     pub(super) fn is_expected(&mut self, before: Number, key: &Spelled<'_>) -> bool {
         let expected = self.next(before);
         let known = &mut self.known[usize::from(expected)];
@@ -182,7 +183,7 @@ impl Keys {
         same
     }
 
-    /// The number of any key that came behind another one; none if it is reserved, or if it is one too many.
+    /// The number of any key that followed another one; 0 if it is reserved, too long, or one too many.
     pub(super) fn find(&mut self, before: Number, key: &Spelled<'_>) -> Number {
         let mut decoded = std::mem::take(&mut self.decoded);
         let name = if key.escaped {
@@ -215,7 +216,7 @@ impl Keys {
         number
     }
 
-    /// Whether all these numbers are of known keys, and none comes twice.
+    /// Whether all these numbers belong to known keys, and none comes twice.
     pub(super) fn distinct(&mut self, numbers: impl Iterator<Item = Number>) -> bool {
         self.round += 1;
         for number in numbers {

@@ -13,15 +13,15 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// What is behind a number that has no exponent and ends, sign not counted, within sixteen bytes; nothing for all
-    /// that is longer or wrong, and for some that are right.
+    /// What follows a number that has no exponent and ends, not counting its sign, within sixteen bytes. `None` for all
+    /// that is longer or wrong, and for some numbers that are right.
     #[inline(always)]
     fn short_number(self) -> Option<&'a [u8]> {
         let text = &self.rest[usize::from(self.peek() == b'-')..];
         let (word, behind) = text.split_first_chunk()?;
         let word = u64::from_le_bytes(*word);
         let marks = not_digits(word);
-        // Places are counted in bits; that of the first mark, or 64.
+        // Places are counted in bits: the place of the first mark, or 64.
         let place = |marks: u64| marks.trailing_zeros() & !7;
         let whole = place(marks);
         if whole == 0 || whole > 8 && word as u8 == b'0' {
@@ -79,7 +79,8 @@ impl<'a> Cursor<'a> {
         Ok(self.rest)
     }
 
-    /// Goes over digits, eight bytes at a time: where they end is hard to foretell, so a branch a digit is dear.
+    /// Skips digits, eight bytes at a time: where they end is hard to predict, so a branch per digit would be
+    /// expensive.
     #[inline(always)]
     fn digits(&mut self) -> usize {
         let before = self.rest.len();

@@ -14,8 +14,8 @@ pub struct Scanner {
     keys: Keys,
     /// The numbers of the last good record's keys.
     last: Vec<Number>,
-    /// Whether since then a key came that was not the expected one. Until then a record has as many of the last one's
-    /// keys, from the first on, as it has keys, and perhaps others behind all of them.
+    /// Whether a key that was not the expected one has come since then. Until one does, a record's keys are the first
+    /// ones of the last good record, or all of them and perhaps others after them.
     strayed: bool,
     shape: Shape,
     names: Names,
@@ -28,7 +28,7 @@ impl Default for Scanner {
 }
 
 impl Scanner {
-    /// A scanner with empty scratch.
+    /// A scanner that has not seen any keys.
     pub fn new() -> Scanner {
         Scanner {
             spans: Vec::new(),
@@ -40,7 +40,7 @@ impl Scanner {
         }
     }
 
-    /// Scans a line without its newline; a `\r` before it is white space.
+    /// Scans a line without its newline; a `\r` at its end is white space.
     ///
     /// # Errors
     /// The line is not one strict JSON object with distinct keys.
@@ -71,7 +71,7 @@ impl Scanner {
         Ok(text)
     }
 
-    /// Fills `spans`; gives back what is behind the object.
+    /// Fills `spans`; returns what follows the object.
     #[inline(always)]
     fn scan_fields<'a>(&mut self, mut at: Cursor<'a>) -> Step<Cursor<'a>> {
         self.spans.clear();
@@ -107,7 +107,7 @@ impl Scanner {
         }
     }
 
-    /// Reads a key where another one was expected, or the expected one with other white space.
+    /// Reads a key where another one was expected, or the expected one with different white space.
     #[inline(never)]
     fn other_key<'a>(&mut self, before: Number, lead: u8, mut at: Cursor<'a>) -> Step<(Number, Behind<'a>)> {
         if let Some(second) = self.keys.strip_second(before, lead, at.rest) {
@@ -121,7 +121,7 @@ impl Scanner {
         }
         at.skip_whitespace();
         let (raw, escaped) = at.key()?;
-        // One space belongs to how a stream is written, more of them to how a value is.
+        // One space is part of how the stream is written; any more are left to the value.
         at.take(b' ');
         let key = Spelled { text: &start[..start.len() - at.rest.len()], raw, escaped };
         let expected = self.keys.next(before);
@@ -133,7 +133,7 @@ impl Scanner {
         Ok((number, (self.keys.next(number), at.rest)))
     }
 
-    /// Looks at the keys of a record that may not be those of the last one.
+    /// Checks the keys of a record that may differ from those of the last one.
     #[inline(never)]
     fn other_shape(&mut self, text: &str) -> Step<()> {
         let numbers = self.spans.iter().map(|span| span.number);
@@ -141,7 +141,7 @@ impl Scanner {
         if !distinct {
             self.names.check(text, &self.spans)?;
         }
-        // Keys without numbers may be any, so the next record is looked at again.
+        // Keys without numbers may be anything, so the next record is checked again.
         self.strayed = !distinct;
         if !distinct || !numbers.clone().eq(self.last.iter().copied()) {
             self.last.clear();
@@ -151,7 +151,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Begins anew, lest keys that never come again fill the memory.
+    /// Starts over, so that keys which never come again do not fill the memory.
     #[cold]
     fn forget_keys(&mut self) {
         (self.keys, self.shape, self.strayed) = (Keys::default(), new_shape(), true);
@@ -159,7 +159,7 @@ impl Scanner {
     }
 }
 
-/// What is behind the object's end, if it ends here, where `lead` and a key might follow.
+/// What follows the object, if it ends here, where `lead` and a key might have come instead.
 #[inline(always)]
 fn closed(lead: u8, mut at: Cursor<'_>) -> Option<Cursor<'_>> {
     at.skip_whitespace();

@@ -177,7 +177,7 @@ fn to_serde(value: Value<'_>) -> serde_json::Value {
     }
 }
 
-/// Accepts and refuses what serde_json does, and reads the same values, but for the rules that are stricter here.
+/// Accepts and refuses what serde_json does, and reads the same values, except for the rules that are stricter here.
 fn compare(scanner: &mut Scanner, line: &[u8]) {
     let shown = String::from_utf8_lossy(line);
     match (scanner.scan(line), serde_json::from_slice::<serde_json::Value>(line)) {

@@ -3,7 +3,7 @@
 use super::cursor::{self, Cursor};
 use super::{Error, Value};
 
-/// The text of one value that is all there is, such as an element or a whole document.
+/// Scans a text that is a single value, such as an element or a whole document.
 ///
 /// # Errors
 /// The text is not one strict JSON value.
@@ -39,7 +39,7 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<Value<'a>> {
         let mut at = Cursor { rest: &self.text.as_bytes()[self.pos..], len: self.text.len() };
-        // A closing bracket is no value, so it ends the iteration.
+        // A closing bracket is not a value, so it ends the iteration.
         let tag;
         (tag, at) = at.any_value(0).ok()?;
         let (start, end) = (self.pos, at.pos());
@@ -75,7 +75,7 @@ pub(super) fn unescape_bytes(mut rest: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Decodes what follows `\u`, a surrogate pair with its second escape; gives back what is behind it.
+/// Decodes what follows `\u`, including the second escape of a surrogate pair; returns what follows that.
 fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex4).unwrap_or(0);
     let (code, length) = match unit(0) {

@@ -7,16 +7,17 @@ const HIGH: u64 = ONES << 7;
 /// Bytes above the lowest mark may be marked falsely (the subtraction borrows); only the lowest is used.
 #[inline(always)]
 pub(super) fn stops(word: u64) -> u64 {
-    // With this bit turned a quote is 0x20, and the control characters still are all that is below.
+    // With this bit flipped, a quote is 0x20, and still only the control characters are below it.
     let low = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
     (low | backslash) & !word & HIGH
 }
 
-/// Marks the high bit of each byte that is no digit. Only marks up to the first byte that is not ASCII are sure.
+/// Marks the high bit of each byte that is not a digit. Only the marks up to the first byte that is not ASCII are
+/// reliable.
 #[inline(always)]
 pub(super) fn not_digits(word: u64) -> u64 {
-    // 0 to 9 stay below the high bit when 0x76 is added, 10 reaches it.
+    // 0 to 9 stay below the high bit when 0x76 is added; 10 reaches it.
     let x = word ^ (ONES * b'0' as u64);
     (x.wrapping_add(ONES * 0x76) | x) & HIGH
 }
@@ -25,12 +26,12 @@ pub(super) fn not_digits(word: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The first byte of each of many words that `marked` stops at is the one that `is` is true of.
+    /// In each of many words, `marked` stops at the first byte for which `is` is true.
     fn agrees(marked: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) {
         let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..200_000 {
             let mut bytes = [0u8; 8];
-            // Mostly plain bytes, so that every place comes first now and then.
+            // Mostly plain bytes, so that every place is the first one now and then.
             bytes.fill_with(|| if random.u8(..8) == 0 { random.u8(..) } else { b'0' + random.u8(..10) });
             let found = (marked(u64::from_le_bytes(bytes)).trailing_zeros() / 8) as usize;
             assert_eq!(found, bytes.iter().position(|&byte| is(byte)).unwrap_or(8), "{bytes:?}");

@@ -9,22 +9,22 @@ use crate::fault::{Class, Fault};
 /// How much is read at a time.
 pub(super) const BUFFER: usize = 256 * 1024;
 
-/// Finds lines. What was consumed stays in the buffer, and so its offsets there stay good, until the next call.
+/// Finds lines. What was consumed stays in the buffer until the next call, and its offsets stay valid until then.
 pub(super) struct Lines<R> {
     source: R,
     options: Options,
     buf: Vec<u8>,
-    /// `buf[start..end]` was read and not yet consumed.
+    /// `buf[start..end]` has been read, but not yet consumed.
     start: usize,
     end: usize,
-    /// `buf[..searched]` from `start` on is known to have no newline.
+    /// `buf[start..searched]` is known to contain no newline.
     searched: usize,
-    /// `buf[hashed..start]` was consumed and is not yet in the digest.
+    /// `buf[hashed..start]` has been consumed, but is not yet in the digest.
     hashed: usize,
     /// The stream position of `buf[0]`.
     base: u64,
     hasher: Hasher,
-    /// How many lines were found.
+    /// How many lines have been found.
     number: u64,
 }
 
@@ -44,7 +44,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Finds the next line: where it starts and ends in the buffer, without its newline. Consumes it.
+    /// Finds and consumes the next line: where it starts and ends in the buffer, without its newline.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(usize, usize)>, Fault> {
         loop {
@@ -85,13 +85,13 @@ impl<R: Read> Lines<R> {
         self.base + at as u64
     }
 
-    /// The stream position behind the last line.
+    /// The stream position after the last line.
     #[inline]
     pub(super) fn position(&self) -> u64 {
         self.offset(self.start)
     }
 
-    /// Whether the next line is not in the buffer whole.
+    /// Whether the buffer does not yet hold the whole next line.
     pub(super) fn is_drained(&self) -> bool {
         let rest = &self.buf[self.start..self.end];
         rest.len() <= self.options.max_line_bytes && memchr::memchr(b'\n', rest).is_none()
@@ -101,7 +101,7 @@ impl<R: Read> Lines<R> {
         &self.source
     }
 
-    /// The digest starts again behind the last line.
+    /// Starts the digest again after the last line.
     pub(super) fn start_digest(&mut self) {
         self.hasher = Hasher::default();
         self.hashed = self.start;

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// Reads everything; lists what came, one short text an event.
+/// Reads everything, and lists the events, each as a short text.
 fn read(stream: &[u8], options: Options) -> Result<(Vec<String>, Totals), Fault> {
     read_in_chunks(stream, options, usize::MAX)
 }

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use super::*;
 use crate::json::{Numbering, Tag};
 
-/// A line of these keys, with white space in one of the ways that it is written.
+/// A line of these keys, with white space in one of the ways in which it is written.
 fn line(random: &mut fastrand::Rng, keys: &[&str]) -> String {
     let (open, comma, colon) =
         [("{", ",", ":"), ("{", ", ", ": "), ("{ ", " , ", " : "), ("{", ",", ":   ")][random.usize(..4)];
@@ -23,7 +23,7 @@ fn some<'a>(random: &mut fastrand::Rng, keys: &[&'a str]) -> Vec<&'a str> {
     some
 }
 
-/// What a scanner that has met other lines says of one must be what a new scanner says of it.
+/// A scanner that has seen other lines must say the same about a line as a new one does.
 #[test]
 fn what_came_before_changes_nothing() {
     let keys = [
