@@ -47,7 +47,7 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 /// 128 random bits from the system, as 32 hexadecimal digits: the id of a segment or a load.
 pub fn random_id() -> String {
     let mut random = [0_u8; 16];
-    // Short of a kernel without it, this cannot fail for 16 bytes; such a kernel is a broken invariant.
+    // For 16 bytes this fails only on a kernel that lacks the call, and such a kernel is a broken invariant.
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .expect("the system gives random bytes");
     format!("{:032x}", u128::from_be_bytes(random))

@@ -1,7 +1,7 @@
-//! What was typed, as clap understands it, also where it is wrong, and what variables say in its place.
+//! What was typed, as clap understands it even where it is wrong, and what variables say where nothing was typed.
 //!
-//! A flag declares its variable to clap (`env = "…"`), which names it in `--help`. Its value comes from the captured
-//! environment all the same, as a default: what clap itself has read when the flag was declared is not used.
+//! A flag declares its variable to clap (`env = "…"`), which names it in `--help`. Its value nevertheless comes from
+//! the captured environment, as a default: what clap itself read when the flag was declared is not used.
 
 use std::ffi::OsString;
 
@@ -13,7 +13,7 @@ use clap::{Arg, ArgMatches, Command};
 use crate::component::{Component, When};
 use crate::env::Env;
 
-/// What can be made out of arguments, up to the first flag that is not known; their values are not checked.
+/// What can be made of the arguments, up to the first unknown flag; their values are not checked.
 ///
 /// # Errors
 /// Help or the version was asked for.
@@ -34,17 +34,17 @@ pub(crate) fn typed<'a>(seen: &'a ArgMatches, id: &str) -> Option<&'a str> {
     is_typed(seen, id).then(|| seen.get_raw(id)?.next_back()?.to_str()).flatten()
 }
 
-/// Whether a flag was typed. Of a command line that is wrong not even a default may be known.
+/// Whether a flag was typed. If the command line is wrong, not even a default may be known.
 pub(crate) fn is_typed(seen: &ArgMatches, id: &str) -> bool {
     seen.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Why a command line means nothing.
+/// Why a command line is refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Because of the arguments, or help or the version was asked for.
     Arguments(clap::Error),
-    /// A variable stands for a flag that was not typed, and this is wrong with its value; `None`: it is empty.
+    /// The value of a variable that stands in for a flag is wrong, as the error says, or empty if there is none.
     Variable(String, Option<clap::Error>),
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn parse(
     env: &Env,
 ) -> Result<ArgMatches, Refusal> {
     let Some(seen) = seen else {
-        // Nothing is parsed to its end, and the help names the variables.
+        // Parsing stops at that flag, and the help names the variables.
         return command.clone().try_get_matches_from(args).map_err(Refusal::Arguments);
     };
     let substitutes = substitutes(command, seen, env);
@@ -106,7 +106,7 @@ fn variable(arg: &Arg) -> Option<&str> {
     arg.get_env().and_then(|name| name.to_str())
 }
 
-/// The variables' values as defaults. `required` is met by one, and so it is by an empty one, which is refused later.
+/// Makes the variables' values defaults. They satisfy `required`, and so does an empty one, which is refused later.
 fn with_defaults(command: Command, substitutes: &[Substitute<'_>]) -> Command {
     let with = |arg: Arg| {
         let found = substitutes.iter().find(|found| variable(&arg) == Some(found.variable));
@@ -120,8 +120,8 @@ fn with_defaults(command: Command, substitutes: &[Substitute<'_>]) -> Command {
     command.mut_args(with).mut_subcommands(|sub| with_defaults(sub, substitutes))
 }
 
-/// Whether stdout is a stream under these arguments, so that a failure ends it with `abort`. So does what was not
-/// understood, where it may have been meant to print one.
+/// Whether stdout is a stream with these arguments, so that a failure ends it with `abort`. So it is for a command line
+/// that was not understood, if it may have been meant to print one.
 pub(crate) fn streams(component: &Component, command: &Command, seen: Option<&ArgMatches>) -> bool {
     let chain = chain(command, seen);
     let path = chain.iter().skip(1).map(|(command, _)| command.get_name()).collect::<Vec<_>>().join(" ");
@@ -164,7 +164,7 @@ fn flag<'a>(command: &'a Command, flag: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))
 }
 
-/// Whether a component declares exactly the commands that it has, and changes by flags that they have.
+/// Whether a component declares exactly the commands that it has, and for each of them only flags that it has.
 pub(crate) fn is_declared(component: &Component, command: &Command) -> bool {
     let mut leaves = Vec::new();
     gather(command, String::new(), &mut leaves);

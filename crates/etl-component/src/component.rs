@@ -1,8 +1,8 @@
-//! What a component says of itself, and what surrounds it while it runs.
+//! What a component says about itself, and what surrounds it while it runs.
 
 use crate::env::{Env, Variable};
 
-/// What a component says of itself; everything else is in its clap arguments.
+/// What a component says about itself; everything else is in its clap arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Component {
     /// Its name, which is that of its crate, its binary and its image.
@@ -35,7 +35,7 @@ pub struct Stage {
 pub struct When {
     /// The flag, such as `--emit`.
     pub flag: &'static str,
-    /// The values it has this effect with; none: it has it with whatever value.
+    /// The values with which it has this effect; if none are listed, any value.
     pub values: &'static [&'static str],
     /// What the command reads then.
     pub reads: Reads,
@@ -59,18 +59,18 @@ pub enum Reads {
 pub enum Stdout {
     /// Nothing is printed.
     Nothing,
-    /// Something for people, or for other programs than a stage.
+    /// Something for people, or for programs that are not stages.
     Text,
     /// A stream of records of these schemas.
     Schemas(&'static [&'static str]),
-    /// A stream, of which schema turns out when it runs.
+    /// A stream whose schema is known only when it runs.
     Any,
     /// A stream of records of the schemas that are read.
     PassesOn,
 }
 
 impl Stage {
-    /// A command that writes no other files, and whose flags change nothing of this.
+    /// A command that writes no other files, and whose flags do not change any of this.
     pub const fn new(name: &'static str, reads: Reads, stdout: Stdout) -> Stage {
         Stage { name, reads, stdout, files: &[], when: &[] }
     }
@@ -99,7 +99,7 @@ impl Stdout {
     }
 }
 
-/// Each once, in the order in which it comes first.
+/// Each name once, in the order in which they first come.
 pub(crate) fn distinct(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     names.fold(Vec::new(), |mut seen, name| {
         if !seen.contains(&name) {

@@ -36,7 +36,7 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
     card.into()
 }
 
-/// What is said of the component itself and of each of its commands. One that has no subcommands is a stage.
+/// What is said of the component itself and of each of its commands. A command without subcommands is a stage.
 fn described(component: &Component, command: &Command, path: &str) -> Map<String, Value> {
     let own = command.get_subcommands().filter(|sub| sub.get_name() != "help");
     let commands: Vec<Value> = own
@@ -65,7 +65,7 @@ fn described(component: &Component, command: &Command, path: &str) -> Map<String
     described
 }
 
-/// `schemas` are those it takes; null: any.
+/// `schemas` are those it accepts; null means any.
 fn reads(reads: Reads) -> Value {
     match reads {
         Reads::Nothing => json!({ "kind": "nothing" }),
@@ -74,7 +74,8 @@ fn reads(reads: Reads) -> Value {
     }
 }
 
-/// `schemas` are those of a stream; null: that turns out when it runs, unless it passes on what it reads.
+/// `schemas` are those of a stream; null means that they are known only when it runs, or that it passes on what it
+/// reads.
 fn stdout(stdout: Stdout) -> Value {
     let stream = |schemas: Option<&[&str]>, passes_on: bool| json!({ "kind": "stream", "schemas": schemas, "passes_on": passes_on });
     match stdout {

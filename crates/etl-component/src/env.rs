@@ -27,11 +27,11 @@ pub struct Variable {
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     variables: BTreeMap<String, String>,
-    /// Which of the standard streams are a terminal.
+    /// Which of the standard streams are terminals.
     pub terminal: Terminal,
 }
 
-/// Which of the standard streams are a terminal.
+/// Which of the standard streams are terminals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
     /// Somebody types what is read.
@@ -53,7 +53,7 @@ impl Env {
         }
     }
 
-    /// An environment made of these pairs, without a terminal.
+    /// An environment of these pairs, without a terminal.
     pub fn of(pairs: &[(&str, &str)]) -> Env {
         let variables = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         Env { variables, terminal: Terminal::default() }
@@ -97,7 +97,7 @@ impl Env {
     }
 
     /// Makes every secret that these variables hold known to [`crate::redact`], whether it will be used or not, so that
-    /// none is printed by what fails before.
+    /// no early failure prints one.
     pub fn register_secrets(&self, variables: &[Variable]) {
         for name in variables.iter().filter(|variable| variable.secret).flat_map(names) {
             let file = self.get(&format!("{name}_FILE")).and_then(|path| fs::read_to_string(path).ok());
@@ -110,7 +110,7 @@ impl Env {
     /// A secret the component cannot do without.
     ///
     /// # Errors
-    /// 78 if it is not set under any of its names, else as [`Env::secret`].
+    /// 78 if it is not set under any of its names, otherwise as [`Env::secret`].
     pub fn required_secret(&self, variable: &Variable) -> Result<Secret, Fault> {
         self.secret(variable)?.ok_or_else(|| {
             let name = variable.name;

@@ -1,8 +1,8 @@
 //! Input and output: standard streams and files.
 //!
-//! An output file is written to a temporary name beside it, synced and renamed into place by [`publish`]; whatever
-//! happens before that leaves an older file as it is. What exists and is no regular file (a FIFO, a device) is written
-//! in place.
+//! An output file is written to a temporary name beside it, synced and renamed into place by [`publish`]; until then an
+//! older file stays as it is, whatever happens. What exists but is not a regular file (a FIFO, a device) is written in
+//! place.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use etl_stream::{Class, Fault, Origin, Reader, Seal, Writer};
 
 use crate::args;
 
-/// The flags of whatever reads a stream.
+/// The flags of a command that reads a stream.
 #[derive(clap::Args, Clone, Debug)]
 pub struct InputArgs {
     /// Where to read the stream from; `-` is stdin
@@ -47,7 +47,7 @@ impl InputArgs {
     }
 }
 
-/// Opens a file for reading, or stdin for `-`, and says which of the two kinds of origin it is.
+/// Opens a file for reading, or stdin for `-`, and says which kind of origin it is.
 ///
 /// # Errors
 /// 66 if the file is missing or unreadable.
@@ -68,7 +68,7 @@ pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
     Ok((file, origin))
 }
 
-/// The flag of whatever writes a stream.
+/// The flag of a command that writes a stream.
 #[derive(clap::Args, Clone, Debug)]
 pub struct OutputArgs {
     /// Where to write the stream; `-` is stdout. A file appears under its name only once it is complete
@@ -77,7 +77,7 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Opens the output, which also becomes the place of an `abort` should the component fail.
+    /// Opens the output, which is also where an `abort` goes if the component fails.
     ///
     /// # Errors
     /// 74 if it cannot be created.
@@ -91,7 +91,7 @@ impl OutputArgs {
     /// 74 if it cannot be created.
     pub fn create(&self) -> Result<Output, Fault> {
         let output = Output::create(&self.output)?;
-        // Whether an `abort` may go to stdout is known already.
+        // Whether an `abort` may go to stdout has already been decided.
         if self.output != Path::new("-") {
             abort_on(&output)?;
         }
@@ -166,7 +166,7 @@ impl Write for Output {
         }
     }
 
-    // A line is whole or not there at all for whoever holds the lock, such as the thread that handles signals.
+    // Whoever holds the lock, such as the thread that handles signals, finds a line written whole or not at all.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let _whole = WRITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match self {
@@ -202,13 +202,13 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // Gone already if it was published.
+        // If it was published, it is already gone.
         let _ = fs::remove_file(&self.temporary);
         temporaries().retain(|path| *path != self.temporary);
     }
 }
 
-/// Ends the writing of a stream: what its `end` has completed is published.
+/// Ends the writing of a stream: publishes what its `end` has completed.
 ///
 /// # Errors
 /// 74 if that fails.
@@ -231,7 +231,7 @@ fn temporaries() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     TEMPORARIES.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Removes the temporary files of outputs that were not published; for an exit that drops nothing.
+/// Removes the temporary files of outputs that were not published; for an exit that drops no values.
 pub(crate) fn remove_temporaries() {
     for path in temporaries().drain(..) {
         let _ = fs::remove_file(path);
@@ -252,13 +252,13 @@ fn abort_on(output: &Output) -> Result<(), Fault> {
     Ok(())
 }
 
-/// No `abort` is written to stdout: it is a terminal, or nothing of what goes there is a stream.
+/// Lets no `abort` be written to stdout: it is a terminal, or what goes there is not a stream.
 pub fn never_abort() {
     *ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Abort::Nowhere;
 }
 
-/// Writes an `abort` where the stream went; on a terminal, into a new file, or while another thread is in the middle
-/// of a write, there is none. A failure to write it changes nothing: the reader sees a cut stream.
+/// Writes an `abort` where the stream went, but not to a terminal, into a new file, or while another thread is in the
+/// middle of a write. A failure to write it changes nothing: the reader sees a cut stream.
 pub(crate) fn abort(class: Class, message: &str) {
     let Ok(_whole) = WRITING.try_lock() else { return };
     let mut target = ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -1,8 +1,8 @@
 //! What the `main` of every component calls.
 //!
 //! A component declares itself ([`Component`]) and hands [`main`] its clap arguments and one function. The rest is the
-//! same for all and lives here: flags that every component has, logs and the closing line on stderr, faults to exit
-//! codes, `abort` on stdout, signals, panics, `--describe`, secrets, input and output files.
+//! same for all and lives here: flags that every component has, logs and the closing line on stderr, exit codes,
+//! `abort` on stdout, signals, panics, `--describe`, secrets, input and output files.
 
 pub mod args;
 mod command_line;

@@ -1,4 +1,4 @@
-//! Logs on stderr, and the line everything ends with.
+//! Logs on stderr, and the closing line.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -24,24 +24,24 @@ pub enum Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
-/// Where Kubernetes reads the reason of a failed container from; `ETL_TERMINATION_LOG` names another file.
+/// The file from which Kubernetes reads why a container failed; `ETL_TERMINATION_LOG` names another one.
 const TERMINATION_LOG: &str = "/dev/termination-log";
-/// Kubernetes reads no more of it than this many bytes.
+/// Kubernetes reads at most this many bytes of it.
 const TERMINATION_LIMIT: usize = 4096;
 
 impl Format {
-    /// The format that is asked for, where what asks for it was not checked.
+    /// The format with this name, which has not been checked; the default for any other name.
     pub(crate) fn named(name: Option<&str>) -> Format {
         name.and_then(|name| Format::from_str(name, false).ok()).unwrap_or_default()
     }
 }
 
-/// Sets the format of lines; the first call counts.
+/// Sets the format of lines; only the first call has an effect.
 pub(crate) fn set_format(format: Format) {
     let _ = FORMAT.set(format);
 }
 
-/// Sets the logs up, once.
+/// Sets up the logs, once.
 pub(crate) fn init(format: Format, level: LevelFilter) {
     set_format(format);
     env_logger::Builder::new()
@@ -95,6 +95,6 @@ pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>
 }
 
 fn print(line: &str) {
-    // One write, so that the lines of the stages of a pipe do not mix. Without stderr there is no one to tell.
+    // One write, so that the lines of the stages of a pipe do not mix. Without stderr there is nobody to tell.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

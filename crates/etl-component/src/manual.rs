@@ -1,4 +1,4 @@
-//! `--completions` and `--man`: what shells and `man` read, made of the arguments that `--help` is made of.
+//! `--completions` and `--man`: what shells and `man` read, made from the same arguments as `--help`.
 
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use clap_complete::Shell;
@@ -9,7 +9,7 @@ use etl_stream::Class;
 use crate::command_line;
 use crate::component::Component;
 
-/// The flags that print what is known of all flags. They are looked for before anything is parsed.
+/// The flags that print what is known about all flags. They are looked for before anything is parsed.
 #[allow(dead_code, reason = "declared for clap; see `asked`")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ManualArgs {
@@ -25,7 +25,7 @@ pub(crate) struct ManualArgs {
     man: bool,
 }
 
-/// The text that these arguments ask for, whatever else they lack or have wrong. `None` if they ask for none.
+/// The text that these arguments ask for, whatever else is missing or wrong in them. `None` if they ask for neither.
 pub(crate) fn asked(component: &Component, command: &Command, seen: &ArgMatches) -> Option<String> {
     let mut command = command.clone();
     command.build();
@@ -47,7 +47,7 @@ pub(crate) fn asked(component: &Component, command: &Command, seen: &ArgMatches)
     String::from_utf8(text).ok()
 }
 
-/// What no flag tells: the variables that belong to none, and the exit codes.
+/// What no flag says: the variables that do not belong to one, and the exit codes.
 fn more(component: &Component) -> Roff {
     let mut page = Roff::default();
     if !component.variables.is_empty() {

@@ -9,11 +9,12 @@ use crate::args::random_id;
 use crate::io::{self, Output};
 use crate::spool::Spool;
 
-/// Writes what a component passes on, a segment at a time: it opens with [`Relay::begin`] or the first record, and only
-/// [`Relay::end`] completes it.
+/// Writes what a component passes on, a segment at a time: a segment opens with [`Relay::begin`] or the first record,
+/// and only [`Relay::end`] completes it.
 ///
-/// The id of a segment is random, so that it can open before its first record is known. Where the id is derived from what goes into
-/// the segment, which is known only at its end, all of it waits in a [`Spool`] until then ([`Relay::held`]).
+/// The id of a segment is random, so that it can open before its first record is known. Where the id is derived from
+/// what goes into the segment, which is known only at its end, the segment waits in a [`Spool`] until then
+/// ([`Relay::held`]).
 pub struct Relay {
     writer: Writer<Output>,
     producer: String,
@@ -21,28 +22,29 @@ pub struct Relay {
     what: &'static str,
     /// The schema of the segment at hand, once it is known.
     schema: Option<Option<SchemaRef>>,
-    /// Its `begin` is written.
+    /// Whether its `begin` has been written.
     begun: bool,
     id: Option<String>,
-    /// The cursor of the segment at hand. It covers the records before it, and all of them are there at the end.
+    /// The last cursor of the segment at hand. It covers the records before it, all of which have been written by the
+    /// end.
     state: Option<Box<RawValue>>,
     held: Option<Spool>,
     line: Vec<u8>,
 }
 
 impl Relay {
-    /// Segments that open at once. `what` names in messages what passes records on, such as `--emit records`.
+    /// A relay whose segments open at once. In messages, `what` names what passes records on, such as `--emit records`.
     pub fn new(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
         let (schema, begun, id, state, held) = (None, false, None, None, None);
         Relay { writer, producer, what, schema, begun, id, state, held, line: Vec::new() }
     }
 
-    /// Segments that open at their end, under the id that [`Relay::identify`] gives them.
+    /// A relay whose segments open only at their end, under the id that [`Relay::identify`] gives them.
     pub fn held(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
         Relay { held: Some(Spool::new("the output")), ..Relay::new(writer, producer, what) }
     }
 
-    /// Gives the next segment to open this id, which is random otherwise.
+    /// Gives this id to the next segment that opens; otherwise it is random.
     pub fn identify(&mut self, id: String) {
         self.id = Some(id);
     }
@@ -50,7 +52,7 @@ impl Relay {
     /// Says which schema the segment at hand has, without opening it.
     ///
     /// # Errors
-    /// 2 if it has another one already: one segment has one.
+    /// 2 if it already has another one: a segment has one schema.
     pub fn expect(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
         match &self.schema {
             Some(known) if known.as_ref() == schema => Ok(()),
@@ -65,10 +67,11 @@ impl Relay {
         }
     }
 
-    /// Opens a segment, whose reader sees it at once. While one is open, more of the same schema go into it.
+    /// Opens a segment, which its reader sees at once. While one is open, further segments of the same schema go into
+    /// it.
     ///
     /// # Errors
-    /// 2 for another schema: one segment has one. 141 or 74 if it cannot be written.
+    /// 2 for another schema: a segment has one. 141 or 74 if it cannot be written.
     pub fn begin(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
         self.expect(schema)?;
         if self.begun || self.held.is_some() { Ok(()) } else { self.open() }
@@ -91,10 +94,10 @@ impl Relay {
         }
     }
 
-    /// Writes a record of our own.
+    /// Writes a record that is not read from anywhere.
     ///
     /// # Errors
-    /// 70 if it does not serialize to an object without the key `_etl` in front; else as [`Relay::record`].
+    /// 70 if it does not serialize to an object, or if that starts with the key `_etl`; otherwise as [`Relay::record`].
     pub fn serialize(&mut self, record: &impl Serialize) -> Result<(), Fault> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
@@ -104,12 +107,12 @@ impl Relay {
         written
     }
 
-    /// Passes on a cursor, with the end of the segment.
+    /// Passes on a cursor, at the end of the segment.
     pub fn state(&mut self, value: Box<RawValue>) {
         self.state = Some(value);
     }
 
-    /// Passes on what was gathered, before a wait.
+    /// Writes what was gathered, before a wait.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
@@ -117,7 +120,7 @@ impl Relay {
         self.writer.flush()
     }
 
-    /// Completes the segment: all that belongs to it was passed on. Without one it is an empty one.
+    /// Completes the segment: all that belongs to it has been passed on. If none is open, an empty one is written.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
@@ -135,7 +138,7 @@ impl Relay {
         self.writer.end()
     }
 
-    /// Nothing more comes: an output file appears under its name.
+    /// Ends the output: a file appears under its name.
     ///
     /// # Errors
     /// 74 if that fails.

@@ -33,7 +33,7 @@ struct Common {
     manual: ManualArgs,
 }
 
-/// Runs a component: parses its arguments, calls `run`, and turns what comes back into the closing line on stderr, an
+/// Runs a component: parses its arguments, calls `run`, and turns its result into the closing line on stderr, an
 /// `abort` on stdout and the exit code. The text that `run` returns is the summary.
 pub fn main<A: Parser>(
     component: &'static Component,
@@ -52,7 +52,7 @@ pub fn main<A: Parser>(
     let command = quiet_about_values(command.name(component.name).version(component.version));
     debug_assert!(
         command_line::is_declared(component, &command),
-        "other commands are declared than there are"
+        "the declared commands are not those that exist"
     );
     let seen = command_line::look(&command, &args).ok();
     if context.env.terminal.stdout || !command_line::streams(component, &command, seen.as_ref()) {
@@ -107,12 +107,12 @@ pub fn main<A: Parser>(
     }
 }
 
-/// `--help` names the variables of flags and not what is in them, which may be a secret.
+/// `--help` names the variables of flags but not their values, which may be secret.
 fn quiet_about_values(command: Command) -> Command {
     command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
 }
 
-/// The class of an error: that of the first [`Fault`] in its chain, else that of an I/O error, else a bug.
+/// The class of an error: that of the first [`Fault`] in its chain, otherwise that of an I/O error, otherwise a bug.
 pub(crate) fn class_of(error: &Error) -> Class {
     error
         .chain()
@@ -125,7 +125,7 @@ fn io_class(error: &std::io::Error) -> Class {
     if error.kind() == std::io::ErrorKind::BrokenPipe { Class::Closed } else { Class::Io }
 }
 
-/// The error with all its causes; one that the text before it ends with already is not said again.
+/// The error with all its causes; a cause with which the text already ends is not repeated.
 fn chain(error: &Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
         if text.is_empty() {

@@ -12,14 +12,14 @@ static KNOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// A secret in a query string is encoded in all but RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// A part of an address that is at least so long may be a secret by itself,
+/// A part of an address that is at least this long may be a secret by itself,
 const SHORTEST_PART: usize = 8;
-/// and so may the last segment of its path from here on,
+/// and so may the last segment of its path if it is at least this long,
 const SHORTEST_LAST: usize = 4;
-/// unless it is one of these, which would be blotted out wherever they stand.
+/// unless it is one of these words, which would be blotted out wherever they occur.
 const WORDS: [&str; 8] = ["api", "hook", "hooks", "services", "triggers", "webhook", "webhooks", "workflows"];
 
-/// What stands in the place of a secret.
+/// What is printed in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
 /// A value that is never printed.
@@ -71,7 +71,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A value as it stands in a text, a query string, JSON and HTML.
+/// A value as written in a text, a query string, JSON and HTML.
 fn forms(value: &str) -> [String; 4] {
     let json = serde_json::Value::from(value).to_string();
     let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -83,8 +83,8 @@ fn forms(value: &str) -> [String; 4] {
     ]
 }
 
-/// What is secret in a web address that is a secret, as a webhook's is: its path, and what in it may be a secret by
-/// itself, for other programs quote parts.
+/// What is secret in a web address that is a secret, as a webhook's is: its path, and the parts that may be a secret by
+/// themselves, because other programs quote parts.
 fn parts(url: &str) -> Vec<&str> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
     let Some((_, target)) = rest.split_once('/') else { return Vec::new() };
@@ -100,8 +100,8 @@ fn parts(url: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The text with every registered secret, also percent-encoded, escaped as JSON or HTML or in other case (as a host is
-/// written), replaced by `[redacted]`. Of a secret that is a web address, its path and the parts of that are secret, too.
+/// The text with every registered secret, also percent-encoded, escaped as JSON or HTML or in another case (as in a
+/// host name), replaced by `[redacted]`. If a secret is a web address, its path and the parts of it are secret, too.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     known.iter().fold(text.to_owned(), |text, secret| replace(text, &secret.to_ascii_lowercase()))

@@ -1,8 +1,8 @@
-//! TERM, INT and HUP end a component with 128+n within a second, nothing committed.
+//! TERM, INT and HUP end a component with 128+n within a second, with nothing committed.
 //!
-//! A thread waits for them and ends the process by itself, so that no loop has to ask. What must not be interrupted,
-//! which is a COMMIT whose answer is under way, is [`critical`]: the thread waits for it, and if it committed, the
-//! process ends with the success it is. What a signal does at which stage of the work is a table, [`stage`].
+//! A thread waits for them and ends the process by itself, so that no loop has to check. What must not be interrupted,
+//! a COMMIT whose reply is under way, is [`critical`]: the thread waits for it, and if it succeeds, the process ends as
+//! a success. What a signal does at each stage of the work is a table, [`stage`].
 
 mod stage;
 #[cfg(test)]
@@ -24,22 +24,22 @@ use crate::{io, logs};
 
 static STATE: Mutex<State> =
     Mutex::new(State { stage: Stage::Nothing, more: false, sent: (0, ""), children: Vec::new() });
-/// Told of every change of the state.
+/// Notified of every change of the state.
 static CHANGED: Condvar = Condvar::new();
-/// Set by the signal handlers themselves, so before anything that the signal makes a child do.
+/// Set by the signal handlers themselves, and so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// How long the rest of a process may take once it was told to end, and all its children together.
+/// How long the rest of the process may take once it has been told to end; and how long all its children together.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a signal has to know.
+/// What the handling of a signal depends on.
 struct State {
     stage: Stage,
     /// Whether more is to follow the next commit.
     more: bool,
-    /// What cannot be taken back, and what one of it is called.
+    /// How much was sent that cannot be taken back, and what a unit of it is called.
     sent: (u64, &'static str),
-    /// The children that were not reaped yet, so that their ids are theirs.
+    /// The children that have not been reaped yet, so that their ids are still theirs.
     children: Vec<Pid>,
 }
 
@@ -47,7 +47,7 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The state, for what must not begin once a signal is ending the process; it does not return then.
+/// The state, for what must not begin once a signal is ending the process: in that case this does not return.
 fn state_unless_ending() -> MutexGuard<'static, State> {
     let state = state();
     if state.stage == Stage::Ending {
@@ -57,7 +57,7 @@ fn state_unless_ending() -> MutexGuard<'static, State> {
     state
 }
 
-/// Waits for a change, at most for so long.
+/// Waits for a change, at most for this long.
 fn wait(state: MutexGuard<'static, State>, longest: Duration) -> MutexGuard<'static, State> {
     CHANGED.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
 }
@@ -99,18 +99,18 @@ impl Drop for Attempt {
 }
 
 /// Says before a commit whether more is to be done after it. If so, a signal that comes after the commit ends the
-/// process as a failure, once there was time to tell of the commit.
+/// process as a failure, once there has been time to report the commit.
 pub fn expect_more(more: bool) {
     state().more = more;
 }
 
-/// What was to follow the last commit turns out to be nothing: the run is a success.
+/// Says that nothing follows the last commit after all: the run is a success.
 pub fn no_more() {
     change(|state| state.stage = state.stage.after(Event::NoMore));
 }
 
-/// Everybody was told of the last commit, and the next part begins. If a signal has arrived, this does not return: the
-/// process ends by the signal.
+/// Says that the last commit has been reported and the next part begins. If a signal has arrived, this does not return:
+/// the process ends by the signal.
 pub fn go_on() {
     change(|state| state.stage = state.stage.after(Event::Told));
     if arrived() {
@@ -118,19 +118,19 @@ pub fn go_on() {
     }
 }
 
-/// Counts what was sent and cannot be taken back, such as each `point`: a signal that ends the process says so.
+/// Counts what was sent and cannot be taken back, such as each `point`: a signal that ends the process reports it.
 pub fn sent(count: u64, what: &'static str) {
     let sent = &mut state().sent;
     *sent = (sent.0 + count, what);
 }
 
-/// Starts a child process, which receives the signals that this one does, as do all of its process group if it leads
-/// one, for as long as the guard lives. Once a signal is ending the process, this does not return.
+/// Starts a child process. For as long as the guard lives, it receives the signals that this process receives, and so
+/// does its whole process group if it leads one. Once a signal is ending the process, this does not return.
 ///
 /// # Errors
 /// Those of [`Command::spawn`].
 pub fn spawn(command: &mut Command) -> std::io::Result<(Child, ChildGuard)> {
-    // Locked before, for the child may be at work before its id is known here, and a signal must not miss it.
+    // Locked first, because the child may be at work before its id is known here, and a signal must not miss it.
     let mut state = state_unless_ending();
     let child = command.spawn()?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -138,8 +138,8 @@ pub fn spawn(command: &mut Command) -> std::io::Result<(Child, ChildGuard)> {
     Ok((child, ChildGuard { pid }))
 }
 
-/// Sees to it that a child receives signals. It must end before the child is reaped, for then its id may soon be
-/// another's.
+/// Makes sure that a child receives signals. It must be dropped before the child is reaped, because then the id may
+/// soon belong to another process.
 #[derive(Debug)]
 pub struct ChildGuard {
     pid: Option<Pid>,
@@ -148,8 +148,8 @@ pub struct ChildGuard {
 impl ChildGuard {
     /// The child has ended, and will be reaped.
     ///
-    /// A child may take a signal, exit 0 and have done half its work. So if a signal has arrived, this does not return:
-    /// the process ends by the signal.
+    /// A child may receive a signal and exit 0 with half its work done. So if a signal has arrived, this does not
+    /// return: the process ends by the signal.
     pub fn ended(self) {
         drop(self);
         if arrived() {
@@ -171,7 +171,7 @@ fn arrived() -> bool {
     ARRIVED.load(Ordering::SeqCst)
 }
 
-/// The process ends by the signal, in the thread that waits for it, and this one goes nowhere.
+/// Leaves it to the thread that waits for signals to end the process; this thread does not go on.
 fn leave_to_signal() -> ! {
     loop {
         thread::park();
@@ -196,7 +196,7 @@ pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
     for signal in watched {
         signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
     }
-    // A write beyond the file-size limit is then the error it is (74), and not the end of the process.
+    // A write beyond the file-size limit is then an error (74), and not the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -235,8 +235,8 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     process::exit(class.code().into());
 }
 
-/// Waits for a commit, and for the main thread to tell of it. Returns the stage that the signal has found, from which
-/// on nothing begins any more; `None` if the run is a success.
+/// Waits for a commit, and for the main thread to report it. Returns the stage that the signal has found; nothing new
+/// begins after that. `None` if the run is a success.
 fn settle() -> Option<Stage> {
     let (mut state, mut since) = (state(), None);
     loop {
@@ -257,7 +257,7 @@ fn settle() -> Option<Stage> {
     }
 }
 
-/// The `abort` may block on a reader that does not read; the process does not wait for it.
+/// Writing the `abort` may block, if its reader does not read; the process does not wait for that.
 fn abort_briefly(class: Class, message: String) {
     let (done, wait) = mpsc::channel();
     thread::spawn(move || {
@@ -267,10 +267,10 @@ fn abort_briefly(class: Class, message: String) {
     let _ = wait.recv_timeout(PATIENCE / 2);
 }
 
-/// Passes the signal on to all children, and kills those that do not end by it.
+/// Passes the signal on to all children, and kills those that it does not end.
 fn end_children(signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
-    // Nobody reaps a child as long as the state is locked.
+    // Nobody reaps a child while the state is locked.
     let mut state = state();
     send(&state.children, signal);
     let asked = Instant::now();
@@ -282,7 +282,7 @@ fn end_children(signal: i32) {
 
 fn send(children: &[Pid], signal: Signal) {
     for &child in children {
-        // One that leads a process group of its own has it for the sake of those that it starts.
+        // A child that leads a process group does so for the sake of the processes that it starts.
         let leads = getpgid(Some(child)) == Ok(child);
         let send = if leads { kill_process_group } else { kill_process };
         // It may have ended on its own.

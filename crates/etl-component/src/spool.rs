@@ -8,7 +8,7 @@ use etl_stream::{Class, Fault};
 
 /// How much waits in memory, in bytes.
 const IN_MEMORY: usize = 8 << 20;
-/// How much is gathered for a file that is there from the beginning.
+/// How much is gathered in memory where there is a file from the beginning.
 const GATHERED: usize = 64 << 10;
 
 /// Keeps bytes until they are read back, in the order they came.
@@ -30,10 +30,10 @@ impl Spool {
         Spool { what, folder, flag, memory: Vec::new(), in_memory: IN_MEMORY, file: None }
     }
 
-    /// A spool in the folder that a flag names; all but a little of it is there and not in memory.
+    /// A spool in the folder that a flag names; all but a little of what it keeps is there rather than in memory.
     ///
     /// # Errors
-    /// 74 if the folder takes no file.
+    /// 74 if no file can be created in the folder.
     pub fn in_folder(flag: &'static str, folder: &Path, what: &'static str) -> Result<Spool, Fault> {
         let folder = folder.to_owned();
         let mut spool = Spool { folder, flag, in_memory: GATHERED, ..Spool::new(what) };
@@ -53,7 +53,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Adds a line, which has no newline.
+    /// Adds a line, given without its newline.
     ///
     /// # Errors
     /// Those of [`Spool::push`].
@@ -168,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spools = [Spool::new("lines"), Spool::in_folder("--spool", folder.path(), "lines").unwrap()];
         for mut spool in spools {
-            // Twice, for it is empty after it was read.
+            // Twice, because it is empty once it has been read.
             for _ in 0..2 {
                 (0..9000).for_each(|n| spool.push_line(line(n).as_bytes()).unwrap());
                 assert!(spool.file.is_some(), "this test is about more than 8 MiB");

@@ -154,7 +154,7 @@ fn a_flag_counts_more_than_its_variable_and_that_more_than_the_default() {
             (3, Some("slow")),
         ),
         ("limits --count 3 go", &[place, ("TRIAL_COUNT", "many")], (3, None)),
-        // A command that is not run has no say.
+        // The variables of a command that is not run do not matter.
         ("limits", &[place, ("TRIAL_MODE", "")], (1, None)),
     ] {
         let limits = limits(line, variables).unwrap();
@@ -165,7 +165,7 @@ fn a_flag_counts_more_than_its_variable_and_that_more_than_the_default() {
             "{line}"
         );
     }
-    // A variable may have been set for others, too, and contradicts nobody.
+    // A variable may have been set for other programs, too, so it conflicts with no flag.
     assert!(limits("limits --anywhere", &[place]).is_ok());
 }
 
@@ -194,7 +194,7 @@ fn a_variable_that_is_wrong_is_named() {
 
 #[test]
 fn the_environment_that_clap_reads_itself_is_not_used() {
-    // Cargo sets it; what is captured does not have it.
+    // Cargo sets the variable; the captured environment does not have it.
     let declared = Arg::new("crate").long("crate").env("CARGO_PKG_NAME").default_value("none");
     let command = Command::new("trial").arg(declared.hide_env_values(true));
     let args = arguments("trial");

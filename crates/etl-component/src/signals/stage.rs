@@ -5,16 +5,16 @@
 pub(super) enum Stage {
     /// Nothing is committed.
     Nothing,
-    /// A commit is under way, whose answer a signal must wait for.
+    /// A commit is under way, whose reply a signal must wait for.
     Committing {
         /// Whether an earlier one has succeeded.
         part: bool,
     },
-    /// Part of the work is committed, and the main thread is telling of it.
+    /// Part of the work is committed, and the main thread is reporting it.
     Telling,
-    /// Part of the work is committed, everybody was told of it, and the next part is under way.
+    /// Part of the work is committed and has been reported, and the next part is under way.
     Next,
-    /// All is committed: the run is a success whatever comes.
+    /// All of it is committed: the run is a success whatever happens.
     Done,
     /// A signal is ending the process as a failure: no commit and no child may begin any more.
     Ending,
@@ -32,9 +32,9 @@ pub(super) enum Event {
     },
     /// It fails.
     Failed,
-    /// Everybody was told of the last commit.
+    /// The last commit has been reported.
     Told,
-    /// What was to follow the last commit turns out to be nothing.
+    /// Nothing follows the last commit after all.
     NoMore,
     /// A signal starts to end the process as a failure.
     End,
@@ -47,9 +47,9 @@ pub(super) enum Answer {
     Wait,
     /// It ends the process as a failure.
     Fail,
-    /// The same, once the main thread had its chance to tell of what is committed.
+    /// The same, once the main thread has had its chance to report what is committed.
     FailSoon,
-    /// It ends the process as a success, once the main thread had its chance to do so itself.
+    /// It ends the process as a success, once the main thread has had its chance to do so itself.
     SucceedSoon,
 }
 

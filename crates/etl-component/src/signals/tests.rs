@@ -21,7 +21,7 @@ fn ended_by((mut child, guard): (Child, ChildGuard)) -> Option<i32> {
     child.wait().unwrap().signal()
 }
 
-// One test: the children are the process's.
+// One test, because the children belong to the process.
 #[test]
 fn every_child_gets_the_signal_and_those_that_ignore_it_are_killed_together() {
     let plain = start("echo ok; exec sleep 1000", false);
@@ -42,7 +42,7 @@ fn every_child_gets_the_signal_and_those_that_ignore_it_are_killed_together() {
     forgotten.kill().unwrap();
     forgotten.wait().unwrap();
 
-    // With nobody left, it waits for nobody.
+    // With no children left, it does not wait.
     let asked = Instant::now();
     end_children(SIGTERM);
     assert!(asked.elapsed() < PATIENCE);
