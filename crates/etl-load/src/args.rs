@@ -240,7 +240,7 @@ impl Settings {
         })
     }
 
-    /// What the flags that every loader has mean; nothing else is asked for.
+    /// What the flags that every loader has mean; the other settings have their defaults.
     ///
     /// # Errors
     /// Those of [`Settings::new`].
@@ -320,7 +320,7 @@ impl Settings {
     }
 }
 
-/// What tells a file from others: device and inode, or the name it will have. Devices and pipes can be shared.
+/// What identifies a file: device and inode, or the name that it will have. Devices and pipes can be shared.
 #[derive(PartialEq)]
 enum FileId {
     There(u64, u64),

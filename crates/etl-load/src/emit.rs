@@ -17,7 +17,7 @@ pub(crate) struct Receipt {
     pub(crate) target: String,
     /// The load id; null if several sealed segments each had their own.
     pub(crate) load_id: Option<String>,
-    /// How the records met the rows that were there.
+    /// How the records were combined with existing rows.
     pub(crate) mode: Mode,
     /// Records read.
     pub(crate) records: u64,
@@ -25,13 +25,13 @@ pub(crate) struct Receipt {
     pub(crate) inserted: u64,
     /// Rows that changed.
     pub(crate) updated: u64,
-    /// Records that found their row as they are, or (mode ignore) were not wanted.
+    /// Records whose row was already as they say, or (mode ignore) whose key already existed.
     pub(crate) unchanged: u64,
-    /// Records that another of the same key took the place of.
+    /// Records that another one with the same key superseded.
     pub(crate) superseded: u64,
     /// Records set aside.
     pub(crate) rejected: u64,
-    /// Fields the schema does not know, dropped.
+    /// Fields that the schema does not know and that were dropped.
     pub(crate) dropped_fields: u64,
     /// The digest of the load.
     pub(crate) sha256: String,
@@ -46,7 +46,7 @@ pub(crate) struct Receipt {
 }
 
 impl Receipt {
-    /// The receipt as a person reads it.
+    /// The receipt as a sentence for people.
     pub(crate) fn sentence(&self) -> String {
         let Receipt { target, records, inserted, updated, unchanged, superseded, rejected, seconds, .. } =
             self;
@@ -73,7 +73,7 @@ impl Receipt {
 pub(crate) struct Emit {
     kind: EmitKind,
     relay: Option<Relay>,
-    /// New rows wait for the commit.
+    /// Records that may be new rows wait for the commit.
     news: News,
     /// Why nothing more can be printed.
     lost: Option<Fault>,
@@ -103,7 +103,8 @@ impl Emit {
         Ok(Emit { kind, relay, news: News::default(), lost: None })
     }
 
-    /// An attempt at a load starts. The new rows of one before it are forgotten; records that it passed on are gone.
+    /// Starts an attempt at a load. The new rows of an earlier one are forgotten; records that it passed on cannot be
+    /// taken back.
     ///
     /// # Errors
     /// 74 if they cannot be forgotten.
@@ -111,10 +112,10 @@ impl Emit {
         self.news.clear()
     }
 
-    /// A segment opens, or the plain stream begins. All that is passed on becomes one segment.
+    /// A segment opens, or the plain stream begins. Everything that is passed on becomes one segment.
     ///
     /// # Errors
-    /// 2 if a later segment has another schema: one segment has one. 141 or 74 if an earlier load of the run could not
+    /// 2 if a later segment has another schema: a segment has one. 141 or 74 if an earlier load of the run could not
     /// print its records: those of this one would be lost.
     pub(crate) fn segment(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
         let passes = matches!(self.kind, EmitKind::Records | EmitKind::New);
@@ -133,7 +134,7 @@ impl Emit {
         self.kind == EmitKind::Records
     }
 
-    /// Passes a record on, which is in the load's transaction or was loaded before.
+    /// Passes on a record that is in the load's transaction or was loaded before.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
@@ -144,7 +145,7 @@ impl Emit {
         }
     }
 
-    /// Keeps a record that the sink took, for it may turn out to be new.
+    /// Keeps a record that the sink took, because it may turn out to be new.
     ///
     /// # Errors
     /// 74 if it cannot be kept.
@@ -152,12 +153,12 @@ impl Emit {
         if self.kind == EmitKind::New { self.news.push(line.bytes) } else { Ok(()) }
     }
 
-    /// Where the sink says which records are new rows, if anybody asks.
+    /// What the sink calls for each record that is a new row; `None` if nobody asks.
     pub(crate) fn news(&mut self) -> Option<impl FnMut(u64)> {
         (self.kind == EmitKind::New).then_some(|position| self.news.want(position))
     }
 
-    /// Passes on what was gathered, before a wait.
+    /// Writes what was gathered, before a wait.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
@@ -168,8 +169,8 @@ impl Emit {
         }
     }
 
-    /// A load is committed: prints the receipts, or the `end` of the records. What fails from here on is a warning,
-    /// for the data is safe; nothing more is printed then.
+    /// A load is committed: prints the receipts, or the `end` of the records. What fails from here on is only a
+    /// warning, because the data is safe; nothing more is printed after it.
     pub(crate) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) {
         let printed = self.print(receipts, state);
         self.warn(printed);
@@ -187,7 +188,7 @@ impl Emit {
         relay.end().map(|_| ())
     }
 
-    /// Nothing more comes: an output file appears.
+    /// Ends the output: a file appears under its name.
     pub(crate) fn close(mut self) {
         let published = self.relay.take().map_or(Ok(()), Relay::close);
         self.warn(published);

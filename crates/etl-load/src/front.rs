@@ -1,8 +1,9 @@
 //! Reads the stream, holding the first part back.
 //!
-//! [`Front::hold_back`] reads until [`HELD`] bytes are there or the stream has ended whole; only then is it worth
-//! opening a transaction, and until then all of it can be given once more. [`Front::next`] gives what was held and then what
-//! follows, as the reader would have. What is held are raw lines: they are decoded behind it, each time they are given.
+//! [`Front::hold_back`] reads until it holds [`HELD`] bytes or the stream has ended, verified. Only then is it worth
+//! opening a transaction, and until more is read, all of it can be returned again. [`Front::next`] returns what was
+//! held and then what follows, as the reader would have. What is held is raw lines: they are decoded afterwards, each
+//! time they are returned.
 
 mod cuts;
 
@@ -20,7 +21,7 @@ use self::cuts::Cutter;
 /// How much is held back, in bytes of records.
 pub const HELD: usize = 8 << 20;
 
-/// The longest line that fits behind the held bytes without moving them.
+/// The longest line that fits after the held bytes without moving them.
 const SPARE: usize = 64 << 10;
 
 /// Something in the held bytes, before the record that starts there.
@@ -28,7 +29,7 @@ enum Mark {
     Begin(Begin),
     State(Box<RawValue>),
     End(Segment),
-    /// Where the record is in the stream, if that does not follow from where the one before is.
+    /// Where the record is in the stream, if that does not follow from where the previous one is.
     Position(Position),
 }
 
@@ -45,12 +46,12 @@ struct Position {
 }
 
 impl Position {
-    /// The position of a line that follows one of this length directly.
+    /// The position of the line that directly follows one of this length.
     fn after(self, length: usize) -> Position {
         Position { number: self.number + 1, offset: self.offset + length as u64 + self.line_end, ..self }
     }
 
-    /// The position of a line where `next` was expected: line ends mostly stay as they are.
+    /// The position of a line where `next` was expected: line ends rarely change.
     fn learn(line: Line<'_>, next: Position) -> Position {
         let gap = line.offset.saturating_sub(next.offset).saturating_add(next.line_end);
         let line_end = if line.number == next.number { gap } else { next.line_end };
@@ -61,18 +62,18 @@ impl Position {
 /// The stream as a loader reads it: one load, or several one after the other.
 ///
 /// Each load starts with [`Front::hold_back`]; [`Front::next`] returns `None` at its end, [`Front::rewind`] starts it
-/// again while all that was read of it is still there, and [`Front::is_over`] says whether another one may follow.
+/// again while all that was read of it is still held, and [`Front::is_over`] says whether it was the last.
 pub struct Front<R> {
     reader: Reader<R>,
     cutter: Cutter,
     /// Records, each with a newline.
     held: Vec<u8>,
     marks: Vec<(usize, Mark)>,
-    /// How far the held bytes and marks were given out, and the position of the record there.
+    /// How far the held bytes and marks have been returned, and the position of the record there.
     given: usize,
     mark: usize,
     position: Position,
-    /// The held bytes are no longer there.
+    /// Whether the held bytes have been freed.
     dropped: bool,
     /// The load's digest, once it has been read whole.
     digest: Option<Digest>,
@@ -118,7 +119,7 @@ impl<R: Read> Front<R> {
         (self.given, self.mark, self.position, self.dropped) = (0, 0, Position::default(), false);
         self.cutter.start();
         self.digest = None;
-        // Pages are touched as they fill, so a short stream costs what it is long.
+        // Pages are touched as they fill, so a short stream costs no more than its length.
         self.held.reserve_exact(HELD + SPARE);
         let (mut next, mut owned) = (Position { line_end: 1, ..Position::default() }, 0);
         while self.held.len() + self.marks.len() * MARK + owned < HELD && !self.is_full()? {
@@ -146,7 +147,7 @@ impl<R: Read> Front<R> {
                 }
                 Event::State(value) => {
                     owned += value.get().len();
-                    // Of states without a record between them the last one counts.
+                    // Of several states without a record between them, the last one counts.
                     if let Some((_, Mark::State(before))) = self.marks.pop_if(|mark| is_state_at(mark, at)) {
                         owned -= before.get().len();
                     }
@@ -174,7 +175,7 @@ impl<R: Read> Front<R> {
         Ok(full)
     }
 
-    /// Starts the load again from its first event, if all that was read of it is still held.
+    /// Starts the load again from its first event; false if not all that was read of it is still held.
     pub fn rewind(&mut self) -> bool {
         (self.given, self.mark, self.position) = (0, 0, Position::default());
         !self.dropped
@@ -207,7 +208,7 @@ impl<R: Read> Front<R> {
             return Ok(None);
         }
         if !self.dropped {
-            // Given out whole: the memory goes back.
+            // All of it has been returned: the memory is freed.
             (self.held, self.marks) = (Vec::new(), Vec::new());
             (self.given, self.mark, self.dropped) = (0, 0, true);
         }
@@ -224,7 +225,7 @@ impl<R: Read> Front<R> {
         self.ended
     }
 
-    /// Whether the load at hand has nothing in it, as far as it is held.
+    /// Whether nothing of the load at hand is held.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty() && self.marks.is_empty()
     }
@@ -235,7 +236,7 @@ impl<R: Read> Front<R> {
         given && (self.digest.is_some() || self.ended || self.reader.is_drained())
     }
 
-    /// What was read up to here, of the whole stream.
+    /// What has been read of the whole stream so far.
     pub fn totals(&self) -> &Totals {
         self.reader.totals()
     }

@@ -100,7 +100,7 @@ impl<S: Sink> Load<'_, S> {
         Ok(format!("{records} records in {loads} loads"))
     }
 
-    /// Reads the first part of a load, and looks at each stream as soon as it shows.
+    /// Reads the first part of a load, and looks at each stream as soon as it appears.
     fn hold_back<R: Read>(&mut self, front: &mut Front<R>) -> Result<(), Fault> {
         let (mut decoder, mut sealed, mut seen) = (Decoder::default(), false, 0);
         front.hold_back(|event| {
@@ -115,7 +115,7 @@ impl<S: Sink> Load<'_, S> {
         })
     }
 
-    /// One load, with as many attempts as the sink finds worth while, as long as all of it can be given again.
+    /// One load, with as many attempts as the sink finds worthwhile, as long as all of it can be read again.
     fn load<R: Read>(&mut self, front: &mut Front<R>, started: Instant) -> Result<Vec<Receipt>, Fault> {
         let cut = self.settings.cuts != Cuts::default();
         loop {

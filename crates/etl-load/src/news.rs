@@ -16,7 +16,7 @@ impl Default for News {
 }
 
 impl News {
-    /// Adds a line, which has no newline.
+    /// Adds a line, given without its newline.
     ///
     /// # Errors
     /// 74 if it cannot be kept.
@@ -33,7 +33,7 @@ impl News {
         self.wanted[word] |= 1 << (position % 64);
     }
 
-    /// Forgets all lines, which an attempt that was not committed has left.
+    /// Forgets all lines, which are those of an attempt that was not committed.
     ///
     /// # Errors
     /// 74 if the temporary file cannot be emptied.

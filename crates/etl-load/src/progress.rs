@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use etl_component::Terminal;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-/// How often the line changes, at the most.
+/// How often the line changes, at most.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A line that shows how far the load is; nothing unless stderr is a terminal.
@@ -25,7 +25,7 @@ impl Progress {
         Progress { bar, shown: Instant::now() }
     }
 
-    /// Tells it how much was read. Cheap enough to be called now and then.
+    /// Shows how much has been read. Cheap enough to be called now and then.
     pub(crate) fn update(&mut self, records: u64, bytes: u64) {
         if !self.bar.is_hidden() && self.shown.elapsed() >= INTERVAL {
             self.shown = Instant::now();

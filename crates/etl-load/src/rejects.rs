@@ -28,14 +28,14 @@ struct Reject<'a> {
 
 /// The file of rejected records and how many there may be in a load.
 ///
-/// The file of a run of one load appears when it is complete. To that of a run that is cut into loads they are added as
-/// they go, a segment for each load that has any: what was set aside must be there when its load is committed, and must
-/// stay there when the next run skips that load.
+/// The file of a run of one load appears when it is complete. A run that is cut into loads adds to its file as it goes,
+/// a segment for each load that has rejects: what was set aside must be in the file when its load is committed, and
+/// must stay there when the next run skips that load.
 pub(crate) struct Rejects {
     file: Option<Writer<Output>>,
     producer: String,
     in_place: bool,
-    /// The file that is added to, where it can be synced.
+    /// The file that is added to, if it can be synced.
     log: Option<File>,
     limit: u64,
     count: u64,
@@ -64,7 +64,7 @@ impl Rejects {
             rejects.log = Some(file.try_clone().map_err(failed)?);
         }
         rejects.file = Some(Writer::named(NAME, Output::InPlace(file)));
-        // A file without a segment would be no stream; to one that has some the next is added when there is a need.
+        // A file without a segment would not be a stream; one that has some gets the next only when it is needed.
         if whole.is_none_or(|whole| whole == 0) {
             rejects.begin()?;
         }
@@ -112,15 +112,15 @@ impl Rejects {
         self.count
     }
 
-    /// Leaves an older file as it is, for the load that wrote it was committed and this one is the same.
+    /// Leaves an older file as it is, because the load that wrote it was committed, and this one is the same.
     pub(crate) fn discard(&mut self) {
         if !self.in_place {
             self.file = None;
         }
     }
 
-    /// Completes the file or the load's part of it, whatever becomes of the load; before its commit, or a full disk
-    /// would lose records. Only the first call for a load does something.
+    /// Completes the file or the load's part of it, whatever becomes of the load. Call it before the commit, otherwise
+    /// a full disk would lose records. Only the first call for a load has an effect.
     ///
     /// # Errors
     /// 74 if it cannot be written.
@@ -139,8 +139,9 @@ impl Rejects {
     }
 }
 
-/// Opens the file that rejects are added to, and says how long it is; what is no regular file has no length. A segment
-/// that was begun and not ended goes: its load was not committed, so the next run reads the same records again.
+/// Opens the file that rejects are added to, and says how long it is; what is not a regular file has no length. A
+/// segment that was begun but not ended is removed: its load was not committed, so the next run reads the same records
+/// again.
 fn open_log(path: &Path) -> io::Result<(File, Option<u64>)> {
     let file = OpenOptions::new().append(true).create(true).open(path)?;
     if !file.metadata()?.is_file() {

@@ -2,9 +2,9 @@
 //!
 //! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
 //! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
-//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when it
-//! is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they are
-//! opened. Every step of the transaction has to be written; a sink that has no such step says so there.
+//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
+//! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
+//! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::target::Target;
 pub struct Plan<D> {
     /// The table, as receipts and the ledger name it.
     pub name: String,
-    /// How records meet the rows that are there.
+    /// How records are combined with existing rows.
     pub mode: Mode,
     /// The records' schema.
     pub schema: Arc<Schema>,
@@ -35,9 +35,9 @@ pub struct Counts {
     pub inserted: u64,
     /// Rows that changed.
     pub updated: u64,
-    /// Records that found their row as they are, or (mode ignore) were not wanted.
+    /// Records whose row was already as they say, or (mode ignore) whose key already existed.
     pub unchanged: u64,
-    /// Records that another of the same key took the place of.
+    /// Records that another one with the same key superseded.
     pub superseded: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct Entry<'a> {
     pub load_id: &'a str,
     /// The digest of the load or of the segment.
     pub digest: &'a str,
-    /// How many records it was.
+    /// How many records it has.
     pub records: u64,
     /// `--pipeline`
     pub pipeline: Option<&'a str>,
@@ -72,7 +72,7 @@ pub struct Entry<'a> {
 pub enum PlanError {
     /// The records do not fit the table as it is now. Those of another schema may, or these once the load has changed it.
     Unfit(Fault),
-    /// It could not be found out, or is not allowed.
+    /// Whether they fit could not be found out, or loading them is not allowed.
     Failed(Fault),
 }
 
@@ -93,7 +93,7 @@ impl From<PlanError> for Fault {
 /// Why a record is not in the table.
 #[derive(Debug)]
 pub enum Refused {
-    /// It cannot be one of the table's; the load goes on if rejects are allowed.
+    /// It cannot be a row of the table; the load goes on if rejects are allowed.
     Record(Violation),
     /// The load has failed.
     Load(Fault),
@@ -110,8 +110,8 @@ pub trait Sink {
     /// What a plan holds for this sink alone.
     type Details;
 
-    /// Whether a plan that was made before the transaction is good in it, since [`Sink::open`] makes sure that the
-    /// table is still the same. If not, it is made again.
+    /// Whether a plan that was made before the transaction still holds in it, because [`Sink::open`] makes sure that
+    /// the table is still the same. If not, it is made again.
     const PLANS_LAST: bool;
 
     /// Where the load goes, for the summary.
@@ -129,26 +129,27 @@ pub trait Sink {
     /// The statements that would make the table fit, and how each column is stored (`--plan`).
     fn explain(&self, plan: &Plan<Self::Details>) -> String;
 
-    /// The newest state of a pipeline, as it was stored; nothing where states are not stored.
+    /// The newest state of a pipeline, as it was stored; `None` where states are not stored.
     ///
     /// # Errors
     /// Those of the database.
     fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault>;
 
     /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
-    /// target that shows late.
+    /// target that appears late.
     ///
     /// # Errors
     /// Those of the database.
     fn prepare(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
 
-    /// Opens the load's transaction. What an earlier attempt left is gone.
+    /// Opens the load's transaction. What an earlier attempt left behind is discarded.
     ///
     /// # Errors
     /// Those of the database.
     fn begin(&mut self) -> Result<(), Fault>;
 
-    /// Takes a load id for a table. `None`: it is ours; otherwise it was loaded before. Without a ledger it is always ours.
+    /// Claims a load id for a table. `None` means that it is ours; otherwise it was loaded before. Without a ledger it
+    /// is always ours.
     ///
     /// # Errors
     /// Those of the database.
@@ -163,11 +164,12 @@ pub trait Sink {
     /// Puts a record into the table of this number.
     ///
     /// # Errors
-    /// The record cannot be one of the table's, or the load has failed.
+    /// The record cannot be a row of the table, or the load has failed.
     fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused>;
 
-    /// Brings all records of a table in and says what became of them. `new` is told which records are new rows, each by
-    /// its position, from 0, among those that [`Sink::record`] took for this table; give `None` where nobody asks.
+    /// Brings all records of a table in and says what became of them. `new` is called for each record that is a new
+    /// row, with its position, from 0, among those that [`Sink::record`] took for this table; it is `None` if nobody
+    /// asks.
     ///
     /// # Errors
     /// Those of the database.
@@ -191,17 +193,17 @@ pub trait Sink {
     /// Those of the database.
     fn rollback(&mut self) -> Result<(), Fault>;
 
-    /// After a failure, when the whole input can be given once more: makes another attempt possible, or returns the
-    /// failure. It may be one that has nothing to do with the sink, such as a record that is refused or an output
-    /// that cannot be written.
+    /// After a failure, when the whole input can be read again: makes another attempt possible, or returns the failure.
+    /// It may be one that has nothing to do with the sink, such as a record that is refused or an output that cannot be
+    /// written.
     ///
     /// # Errors
-    /// The failure, if another attempt would be as bad.
+    /// The failure, if another attempt would do no better.
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
         Err(fault)
     }
 
-    /// The failure that ends the run, with what a sink that cannot roll back has to say about it.
+    /// The failure that ends the run, with what a sink that cannot roll back adds to it.
     fn give_up(&mut self, fault: Fault) -> Fault {
         fault
     }

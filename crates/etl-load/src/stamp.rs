@@ -1,4 +1,4 @@
-//! The columns of `--stamp`, which say of each row what brought it and when.
+//! The columns of `--stamp`, which say which load wrote a row, and when.
 
 use etl_component::Fault;
 use etl_schema::{Column, Schema, Type};
@@ -8,10 +8,10 @@ pub const LOAD_ID: &str = "_etl_load_id";
 /// When the load that wrote the row began.
 pub const LOADED_AT: &str = "_etl_loaded_at";
 
-/// The schema of what is stored: the records' columns, and behind them those of the stamp if there is to be one.
+/// The schema of what is stored: the records' columns, followed by those of the stamp if there is one.
 ///
 /// # Errors
-/// 78 if the records have a column of such a name.
+/// 78 if the records have a column with one of these names.
 pub fn stored(schema: &Schema, stamp: bool) -> Result<Schema, Fault> {
     let mut stored = schema.clone();
     if stamp {
@@ -33,7 +33,7 @@ pub fn stored(schema: &Schema, stamp: bool) -> Result<Schema, Fault> {
     Ok(stored)
 }
 
-/// Whether a column of a table is one of the stamp's, and so none of the records'.
+/// Whether a column of a table is one of the stamp's, and so not one of the records'.
 pub fn is_stamp(column: &str) -> bool {
     [LOAD_ID, LOADED_AT].iter().any(|stamp| column.eq_ignore_ascii_case(stamp))
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use etl_component::{Class, Fault, Output};
 
-/// A file that is opened before anything is loaded, filled before the commit and renamed after it, so that what can
-/// fail about it fails while nothing is committed. Each load of a run has its turn.
+/// A file that is opened before anything is loaded, filled before the commit and renamed after it, so that whatever can
+/// fail fails while nothing is committed. Each load of a run does this again.
 pub(crate) struct StateOut {
     path: Option<PathBuf>,
     file: Option<Output>,
@@ -27,7 +27,7 @@ impl StateOut {
     /// # Errors
     /// 74 if it cannot be written.
     pub(crate) fn prepare(&mut self, state: Option<&str>) -> Result<(), Fault> {
-        // A new file each time: an attempt that was not committed may have written to the one before.
+        // A new file each time: an attempt that was not committed may have written to the previous one.
         self.file = None;
         let (Some(path), Some(state)) = (&self.path, state) else {
             // A stream without a state leaves the older file as it is.

@@ -18,9 +18,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// The target of a stream that says this of its schema. The schema comes from the flag, else from the stream, else
-    /// it is the table's own; the table from the flag, else from the schema: what `table_of` says, or its name with
-    /// `_` for each dot.
+    /// The target of a stream that says this about its schema. The schema comes from the flag, otherwise from the
+    /// stream, otherwise it is the table's own; the table comes from the flag, otherwise from the schema: what
+    /// `table_of` says, or its name with `_` for each dot.
     ///
     /// # Errors
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
@@ -49,7 +49,7 @@ impl Target {
     /// The mode for these records, whose default depends on whether they have a key.
     ///
     /// # Errors
-    /// 78 if the mode needs a key and there is none.
+    /// 78 if the mode needs a key and the schema has none.
     pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
         let keyed = !schema.key.is_empty();
         match self.mode {

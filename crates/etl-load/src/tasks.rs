@@ -37,7 +37,7 @@ pub(crate) fn run<S: Sink>(
     Ok(summary)
 }
 
-/// The plan by the flags; where they name no schema, by the beginning of the input.
+/// The plan that follows from the flags, and from the beginning of the input if they name no schema.
 fn plan<S: Sink>(sink: &mut S, settings: &Settings, terminal: Terminal) -> Result<Plan<S::Details>, Fault> {
     let begin = if settings.schema.is_none() { begin(&settings.input, terminal)? } else { None };
     let carried = begin.and_then(|begin| begin.schema);

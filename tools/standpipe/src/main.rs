@@ -17,7 +17,7 @@ static COMPONENT: Component =
 
 /// What `verify` and `schema` print is for people; the others print records.
 const COMMANDS: &[Stage] = &[
-    // What is read is the program's affair: it has the stdin of `seal`.
+    // What is read is up to the program, which has the stdin of `seal`.
     Stage::new("seal", Reads::Any, Stdout::Any),
     Stage {
         when: &[When { flag: "--schema", values: &[], reads: Reads::Any, stdout: Stdout::Any }],

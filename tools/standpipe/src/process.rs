@@ -12,7 +12,7 @@ use etl_component::signals::{self, ChildGuard};
 use etl_component::{Class, Fault, Terminal};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
-/// How long a program may take to end by itself, and once more after TERM.
+/// How long a program may take to end by itself, and again after TERM.
 const GRACE: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(5);
 
@@ -43,8 +43,8 @@ impl Process {
         Ok((process, stdout))
     }
 
-    /// Starts a program that is fed. It leads a process group, so that [`Process::kill`] leaves nobody behind who would
-    /// take the end of the feeding for the end of the data.
+    /// Starts a program that is fed. It leads a process group, so that [`Process::kill`] leaves nothing behind that
+    /// would take the end of its input for the end of the data.
     ///
     /// # Errors
     /// 78 if it cannot be started.
@@ -74,11 +74,11 @@ impl Process {
         Ok((Process { name, pid, leader, child }, stdin, stdout))
     }
 
-    /// Closes the run of a program whose output was read with this result: waits for it if all is well and ends it if
-    /// not. What the program says of itself by its exit code explains an output that was cut.
+    /// Concludes the run of a program whose output was read with this result: waits for it if all is well, and
+    /// otherwise ends it. What the program says of itself by its exit code explains an output that was cut.
     ///
     /// # Errors
-    /// The fault of the result, or that of the exit status: its own class if its code has one, else 75.
+    /// The fault of the result, or that of the exit status: its own class if its code has one, otherwise 75.
     pub(crate) fn conclude<T>(&self, output: Result<T, Fault>) -> Result<T, Fault> {
         let fault = match output {
             Ok(value) => return self.wait().and_then(|status| self.verdict(status)).map(|()| value),
@@ -112,7 +112,7 @@ impl Process {
             return Ok(());
         }
         let class = match u64::try_from(code).ok().and_then(Class::from_code) {
-            // Its reader was here all the time: it was a pipe inside the program that broke, and 141 would hide it.
+            // Its reader never went away: the pipe that broke was inside the program, and 141 would hide that.
             None | Some(Class::Closed) => Class::Transient,
             Some(class) => class,
         };
@@ -120,9 +120,10 @@ impl Process {
     }
 
     fn wait(&self) -> Result<ExitStatus, Fault> {
-        // Without reaping it, for until then its pid is its own, and without the lock, for it may have to be killed.
+        // Without reaping it, because until then its pid is its own, and without the lock, because it may have to be
+        // killed.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        // An error is that of a program which has been reaped already.
+        // An error means that the program has already been reaped.
         let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid), options));
         let running = self.handle().running.take();
         if let Some(running) = running {
@@ -131,7 +132,7 @@ impl Process {
         self.handle().child.wait().map_err(lost)
     }
 
-    /// Ends it after its pipes were closed; gives its status back if it ended without being told to.
+    /// Ends it after its pipes were closed; returns its status if it ended without being told to.
     fn end(&self) -> Result<Option<ExitStatus>, Fault> {
         if self.ends_soon()? {
             if self.leader {

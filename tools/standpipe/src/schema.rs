@@ -96,7 +96,7 @@ fn list() -> anyhow::Result<String> {
 }
 
 fn show(name: &str) -> anyhow::Result<String> {
-    // It answers a name that is none or not known.
+    // This refuses a name that is not one or not known.
     Schema::named(name)?;
     print(etl_schema::registry::document(name).unwrap_or_default())?;
     Ok(format!("schema {name}"))

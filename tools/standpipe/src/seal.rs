@@ -1,8 +1,8 @@
-//! `standpipe seal -- CMD`: the seal for a program that knows nothing of it.
+//! `standpipe seal -- CMD`: the seal for a program that knows nothing about it.
 //!
-//! A plain output becomes one segment. One that is sealed already is verified and passed on under its own ids; line
+//! A plain output becomes one segment. One that is already sealed is verified and passed on under its own ids; line
 //! ends, blank lines and the digest over them are normalised on the way. The last `end` is held back until the program
-//! has exited with 0; in its place, an `abort` says what the program failed with.
+//! has exited with 0; in its place, an `abort` says how the program failed.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     Ok(copied)
 }
 
-/// Copies a whole output without its last `end`; a summary comes back.
+/// Copies a whole output without its last `end`, and returns a summary.
 fn copy(
     process: &Process,
     mut reader: Reader<impl Read>,

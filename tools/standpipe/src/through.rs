@@ -1,9 +1,9 @@
-//! `standpipe through -- CMD`: a filter that knows nothing of the seal, inside a pipe that has one.
+//! `standpipe through -- CMD`: a filter that knows nothing about the seal, inside a pipe that has one.
 //!
 //! What the program prints becomes one segment, whose id is a digest of the input's segment ids (of plain input: of its
 //! bytes) and of the command, so that the same input gives the same id. The ids are known only when the input has
-//! ended, and `begin` comes first: so all that the program prints is held ([`Relay::held`]), and nothing is written before
-//! the input was verified and the program has exited with 0.
+//! ended, and `begin` comes first: so everything that the program prints is held ([`Relay::held`]), and nothing is
+//! written before the input was verified and the program has exited with 0.
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-/// What the input was, once it has ended whole.
+/// What the input was, once it has ended, verified.
 struct Input {
     /// Its segment ids, or its bytes if it is plain.
     digest: Digest,
@@ -83,7 +83,7 @@ fn feed_in_background(
         let mut stdin = BufWriter::with_capacity(64 * 1024, stdin);
         let input = feed(&mut reader, &mut stdin, keep_schema);
         let failed = input.is_err();
-        // Told first, so that whatever the kill makes fail is not taken for the cause.
+        // Sent first, so that whatever the kill makes fail is not taken for the cause.
         let _ = tell.send(input);
         if failed {
             // Before its stdin closes: the program must not take that for the end of the data.
@@ -97,7 +97,7 @@ fn feed_in_background(
     Ok(told)
 }
 
-/// Reads the input to its end, also when the program wants no more of it.
+/// Reads the input to its end, even if the program wants no more of it.
 fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: bool) -> Result<Input, Fault> {
     let (mut ids, mut scanner, mut wanted) = (Hasher::default(), Scanner::new(), true);
     let (mut schema, mut state) = (None, None);
@@ -146,8 +146,8 @@ fn is_gone(written: io::Result<()>) -> Result<bool, Fault> {
     }
 }
 
-/// Holds the records that the program prints and counts them; one that seals its output is verified, its control lines are
-/// dropped.
+/// Holds the records that the program prints and counts them; if they are sealed, they are verified, and the control
+/// lines are dropped.
 fn hold(
     process: &Process,
     stdout: ChildStdout,
@@ -165,7 +165,7 @@ fn hold(
     Ok(reader.totals().records)
 }
 
-/// Both sides, or the first cause.
+/// The results of both sides, or the first cause of a failure.
 fn settle(fed: &Receiver<Result<Input, Fault>>, printed: Result<u64, Fault>) -> Result<(Input, u64), Fault> {
     let bug = |_| Fault::new(Class::Bug, "the thread that feeds the program has panicked");
     match printed {
@@ -177,7 +177,7 @@ fn settle(fed: &Receiver<Result<Input, Fault>>, printed: Result<u64, Fault>) -> 
     }
 }
 
-/// Every part with its length before it, so that no two lists of parts are one text.
+/// Adds a part with its length before it, so that different lists of parts never give the same bytes.
 fn absorb(hasher: &mut Hasher, part: &[u8]) {
     hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
 }

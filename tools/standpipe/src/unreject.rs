@@ -1,4 +1,4 @@
-//! `standpipe unreject`: the lines that a loader set aside, as they were, to be mended and loaded again.
+//! `standpipe unreject`: the lines that a loader set aside, as they were, to be corrected and loaded again.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;

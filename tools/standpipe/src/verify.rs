@@ -35,7 +35,7 @@ struct SegmentSummary {
 /// The input of `FILE` or `--input`.
 ///
 /// # Errors
-/// 2 if both are there.
+/// 2 if both are given.
 pub(crate) fn positional(file: Option<PathBuf>, input: &mut InputArgs) -> Result<(), Fault> {
     let Some(file) = file else { return Ok(()) };
     if input.input != Path::new("-") {
@@ -135,13 +135,13 @@ impl SegmentSummary {
     }
 }
 
-/// A word as it is; what would not be one on a terminal line is quoted.
+/// A word as it is; what would not be a single word on a terminal is quoted.
 fn plain(text: &str) -> String {
     let word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
     if word { text.to_owned() } else { Value::from(text).to_string() }
 }
 
-/// The last line: what is to be thought of the whole.
+/// The last line: the verdict on the whole stream.
 fn verdict(reader: &mut Reader<File>, fault: Option<&Fault>) -> String {
     let totals = reader.totals();
     let (segments, records) = (totals.segments, totals.records);

@@ -9,7 +9,7 @@ use etl_stream::{Event, Reader};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// What cuts an input; what is not set cuts nothing.
+/// What cuts an input into loads; what is not set does not cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cuts {
     /// After this many records.
@@ -22,7 +22,7 @@ pub struct Cuts {
 #[derive(Default)]
 pub(super) struct Cutter {
     cuts: Cuts,
-    /// What the reader reads from, to wait on.
+    /// What the reader reads from, to wait for it.
     input: Option<File>,
     records: u64,
     since: Option<Instant>,
@@ -30,7 +30,7 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// One that cuts by `cuts` what is read from `input`.
+    /// A cutter of what is read from `input`.
     ///
     /// # Errors
     /// 74 if the input cannot be waited for.
@@ -75,8 +75,8 @@ impl Cutter {
         }
     }
 
-    /// Waits until the next line has arrived, or the end of the input; false if neither has within `interval` after `since`. A
-    /// line that has only begun does not count, for its rest may never come.
+    /// Waits until the next line has arrived, or the end of the input; false if neither has within `interval` of
+    /// `since`. A line that has only begun does not count, because its rest may never come.
     fn waits_for_line(
         &self,
         reader: &mut Reader<impl Read>,
@@ -94,7 +94,7 @@ impl Cutter {
         }
     }
 
-    /// Waits for the input; false if it brought nothing for this long.
+    /// Waits for the input; false if nothing has arrived for this long.
     fn waits(&self, longest: Duration) -> Result<bool, Fault> {
         let Some(input) = &self.input else { return Ok(true) };
         let longest = rustix::event::Timespec::try_from(longest).ok();

@@ -18,11 +18,11 @@ use crate::emit::Receipt;
 use crate::front::Front;
 use crate::sink::{Loaded, Plan, PlanError, Refused, Sink};
 
-/// A row of the ledger that this load took.
+/// A row of the ledger that this load has claimed.
 pub(super) struct Claim {
     pub(super) table: usize,
     pub(super) load_id: String,
-    /// Of a segment with a row of its own: its digest and records, once it has ended.
+    /// For a segment with a row of its own: its digest and number of records, once it has ended.
     pub(super) segment: Option<(Digest, u64)>,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct Table<D> {
     target: String,
     pub(super) plan: Arc<Plan<D>>,
     pub(super) checker: Checker,
-    /// Its number at the sink, once it was opened there.
+    /// Its number at the sink, once it has been opened there.
     pub(super) number: Option<usize>,
-    /// Records that went in, and those set aside.
+    /// How many records there were, and how many of them were set aside.
     pub(super) records: u64,
     pub(super) rejected: u64,
     /// Whether any segment was new.
@@ -51,12 +51,12 @@ impl<D> Table<D> {
         Table { target, plan, checker, number, records, rejected, fresh, load_id, several }
     }
 
-    /// A replacement is of the whole: what was loaded before goes in again beside what is new.
+    /// Whether all its rows are replaced: then what was loaded before goes in again, together with what is new.
     pub(super) fn replaces(&self) -> bool {
         self.plan.mode == Mode::Replace
     }
 
-    /// Nothing of what was read is new.
+    /// Nothing that was read is new.
     pub(super) fn withdraw(&mut self) {
         (self.fresh, self.records, self.rejected, self.checker.dropped) = (false, 0, 0, 0);
     }
@@ -70,7 +70,7 @@ struct Route {
     open: bool,
 }
 
-/// What an attempt works with, and what it has found out and done so far.
+/// What an attempt works with, has found out and has done so far.
 pub(super) struct Attempt<'l, 's, S: Sink> {
     pub(super) settings: &'s Settings,
     pub(super) sink: &'l mut S,
@@ -122,7 +122,8 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
     }
 
-    /// Reads the load to its end and commits it. `read` is called once it has been read. The receipts come back, and the state.
+    /// Reads the load to its end and commits it. `read` is called once it has been read. Returns the receipts, and the
+    /// state.
     ///
     /// # Errors
     /// Those of the stream, of the sink and of the outputs.
@@ -165,12 +166,12 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         Ok(())
     }
 
-    /// A stream opens, in the segment at hand or in the plain input: finds its table and takes its row of the ledger.
+    /// A stream opens, in the segment at hand or in the plain input: finds its table and claims its row of the ledger.
     fn open(&mut self, stream: StreamId) -> Result<usize, Fault> {
         let table = self.route(stream)?;
         let own = self.segment.as_ref().filter(|_| self.settings.load_id.is_none());
-        // The reader refuses a segment's id that comes twice, so the row of the table is taken already only under the load's own
-        // id, or for another stream of the same segment.
+        // The reader refuses a segment id that comes twice, so the table's row can already be claimed only under the
+        // load's own id, or for another stream of the same segment.
         let mut latest =
             self.claims.iter().rev().take_while(|claim| own.is_none_or(|id| claim.load_id == *id));
         if latest.any(|claim| claim.table == table) {
@@ -199,7 +200,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         Ok(table)
     }
 
-    /// The number of a table at the sink, which makes it ready when it is first asked for.
+    /// The number of a table at the sink, which opens it when the number is first needed.
     #[inline]
     pub(super) fn ready(&mut self, table: usize) -> Result<usize, Fault> {
         match self.tables[table].number {
@@ -216,7 +217,8 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         Ok(self.opened - 1)
     }
 
-    /// The table of a stream, which is planned when it is first seen. Which names are one table only the sink knows.
+    /// The table of a stream, which is planned when it is first seen. Only the sink knows which names are the same
+    /// table.
     fn route(&mut self, stream: StreamId) -> Result<usize, Fault> {
         if let Some(Some(route)) = self.routes.get_mut(stream.index()) {
             route.open = true;
@@ -292,7 +294,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
     }
 
-    /// A record of what was loaded before is passed on, unless it was set aside then.
+    /// A record that was loaded before is passed on, unless it was set aside then.
     fn loaded_before(&mut self, line: Line<'_>) -> Result<(), Fault> {
         if !self.outputs.wants(line) {
             return Ok(());
@@ -335,7 +337,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                     segment.id, loaded.digest, segment.digest
                 )));
             }
-            // The state of the last segment that has one counts, loaded now or before.
+            // The state of the last segment that has one counts, whether loaded now or before.
             if let Some(state) = loaded.state.and_then(|state| RawValue::from_string(state).ok()) {
                 self.states.put(None, state);
             }

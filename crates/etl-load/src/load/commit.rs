@@ -25,7 +25,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.withdraw(&before.digest)
     }
 
-    /// Brings everything in, completes the ledger and commits.
+    /// Finishes the tables, completes the ledger and commits.
     pub(super) fn commit(&mut self, digest: Digest) -> Result<Vec<Receipt>, Fault> {
         let digest = digest.to_string();
         let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
@@ -33,7 +33,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.outputs.rejects.discard();
         }
         if self.tables.iter().any(Table::replaces) && !self.replace()? {
-            // Every segment was loaded before: the tables, which may be newer than it, stay as they are.
+            // Every segment was loaded before: the tables may be newer than that, so they stay as they are.
             self.sink.rollback()?;
             return self.withdraw(&digest);
         }
@@ -45,7 +45,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
         Ok(self.receipts(&digest, &counts))
     }
 
-    /// Makes sure that each table to be replaced is, if any segment for one of them is new; false if none is.
+    /// Makes sure that every table that is to be replaced will be, if any segment for one of them is new; false if none
+    /// is.
     fn replace(&mut self) -> Result<bool, Fault> {
         let replaced = |(index, table): (usize, &Table<S::Details>)| table.replaces().then_some(index);
         let replaced: Vec<usize> = self.tables.iter().enumerate().filter_map(replaced).collect();
@@ -66,7 +67,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         Ok(news)
     }
 
-    /// Brings the records of all tables in.
+    /// Lets the sink bring in the records of all tables.
     fn merge(&mut self) -> Result<Vec<Counts>, Fault> {
         let mut counts = Vec::new();
         for table in &self.tables {
@@ -80,7 +81,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         Ok(counts)
     }
 
-    /// Completes the rows of the ledger that this load took.
+    /// Completes the rows of the ledger that this load has claimed.
     fn complete(&mut self, digest: &str, state: Option<&RawValue>) -> Result<(), Fault> {
         let Attempt { tables, claims, settings, .. } = self;
         let pipeline = settings.pipeline.as_deref();
@@ -102,7 +103,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.sink.complete(&entries)
     }
 
-    /// Nothing is new: the receipts say so, and the state is that of the load before.
+    /// Nothing is new: the receipts say so, and the state is that of the earlier load.
     fn withdraw(&mut self, digest: &str) -> Result<Vec<Receipt>, Fault> {
         self.tables.iter_mut().for_each(Table::withdraw);
         self.outputs.prepare_state(self.states.value().as_deref())?;

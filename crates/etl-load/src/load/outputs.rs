@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::state::StateOut;
 
-/// How many records pass between two looks at the progress line.
+/// How many records pass between two updates of the progress line.
 const PROGRESS_EVERY: u64 = 1024;
 
 /// The files and streams of a run.
@@ -21,7 +21,7 @@ pub(super) struct Outputs {
     pub(super) rejects: Rejects,
     state_out: StateOut,
     progress: Progress,
-    /// The line up to which records were passed on or set aside, by this attempt or one before it.
+    /// The line up to which records were passed on or set aside, by this attempt or an earlier one.
     furthest: u64,
 }
 
@@ -67,7 +67,7 @@ impl Outputs {
         self.emit.passes_on() && line.number > self.furthest
     }
 
-    /// Looks at a record that was loaded before; it is passed on if it was not set aside then.
+    /// Takes note of a record that was loaded before; it is passed on if it was not set aside then.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be passed on.
@@ -99,7 +99,7 @@ impl Outputs {
         }
     }
 
-    /// Writes down what must be there when the load is committed: the state beside its place, and the rejects.
+    /// Writes what must exist when the load is committed: the state, under a temporary name, and the rejects.
     ///
     /// # Errors
     /// 74 if it cannot be written.
@@ -116,19 +116,19 @@ impl Outputs {
         self.state_out.prepare(state.map(RawValue::get))
     }
 
-    /// The data is safe: tells everyone.
+    /// The data is safe: publishes the state, and prints.
     ///
     /// # Errors
     /// 74 if the state file does not get its name.
     pub(super) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
-        // First what the next run depends on: printing can wait for a slow reader.
+        // First what the next run depends on: printing may have to wait for a slow reader.
         self.state_out.publish()?;
         self.emit.committed(receipts, state);
         Ok(())
     }
 
-    /// The run is over. The rejects are worth reading above all when it failed; but one that failed without any must not take the
-    /// place of those of an earlier one.
+    /// The run is over. Its rejects are needed most when it failed; but a run that failed without any must not replace
+    /// those of an earlier one.
     ///
     /// # Errors
     /// 74 if the rejects cannot be written.

@@ -7,7 +7,7 @@ use crate::args::{Mode, Settings};
 use crate::sink::{Plan, PlanError, Sink};
 use crate::target::Target;
 
-/// Plans that were made before the load's transaction, each for what its part of the stream says of its schema.
+/// Plans that were made before the load's transaction, each with what its part of the stream says about its schema.
 pub(super) struct Plans<'a, S: Sink> {
     settings: &'a Settings,
     made: Vec<(Option<SchemaRef>, Plan<S::Details>)>,
@@ -32,7 +32,7 @@ impl<'a, S: Sink> Plans<'a, S> {
             Ok(plan) if by_schema => self.made.push((None, plan)),
             Err(error) if by_schema => return Err(error.into()),
             Err(PlanError::Failed(fault)) => return Err(fault),
-            // By the table's own columns it may not be what will be done: the stream may have a schema.
+            // This plan follows the table's own columns, but the stream may still have a schema.
             Ok(_) | Err(PlanError::Unfit(_)) => (),
         }
         Ok(())
@@ -42,7 +42,7 @@ impl<'a, S: Sink> Plans<'a, S> {
     /// whether it is in a segment.
     ///
     /// # Errors
-    /// 2 for a plain stream that would replace a table; else those of [`Sink::plan`].
+    /// 2 for a plain stream that would replace a table; otherwise those of [`Sink::plan`].
     pub(super) fn look_ahead(
         &mut self,
         sink: &mut S,
@@ -71,8 +71,8 @@ impl<'a, S: Sink> Plans<'a, S> {
         self.made.iter_mut().try_for_each(|(_, plan)| sink.prepare(plan))
     }
 
-    /// The plan that was made for a stream of this schema, if it is good in the load's transaction. It is used once, for in another
-    /// attempt the database may be another.
+    /// The plan that was made for a stream of this schema, if it still holds in the load's transaction. It is used
+    /// once, because the database may have changed by the next attempt.
     pub(super) fn take(&mut self, schema: Option<&SchemaRef>) -> Option<Plan<S::Details>> {
         let schema = self.carried(schema);
         let made = self.made.iter().position(|(known, _)| S::PLANS_LAST && known.as_ref() == schema);
@@ -87,7 +87,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         Target::resolve(self.settings, self.carried(schema), S::table_of)
     }
 
-    /// What the stream says of its schema, unless a flag says it for all.
+    /// What the stream says about its schema, unless a flag says it for all streams.
     fn carried<'s>(&self, schema: Option<&'s SchemaRef>) -> Option<&'s SchemaRef> {
         schema.filter(|_| self.settings.schema.is_none())
     }

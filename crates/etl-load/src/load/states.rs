@@ -15,7 +15,7 @@ impl From<Option<Box<RawValue>>> for States {
 }
 
 impl States {
-    /// A cursor takes the place of the one before it of the same stream, or of the whole input.
+    /// Replaces the previous cursor of the same stream, or of the whole input.
     pub(super) fn put(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
         match self.0.iter_mut().find(|(known, _)| *known == stream) {
             Some((_, known)) => *known = value,
@@ -23,7 +23,8 @@ impl States {
         }
     }
 
-    /// What is stored and printed: the cursor of the input as it is, those of streams as a list in the order they first came.
+    /// What is stored and printed: the cursor of the whole input as it is, or a list if streams have cursors, in the
+    /// order in which they first came.
     pub(super) fn value(&self) -> Option<Box<RawValue>> {
         match self.0.as_slice() {
             [] => None,

@@ -38,11 +38,11 @@ type Done = (String, u64, Option<String>);
 pub(crate) struct World {
     pub(crate) rows: BTreeMap<String, Vec<String>>,
     pub(crate) ledger: BTreeMap<Key, Done>,
-    /// What each attempt fails at; those beyond succeed.
+    /// What each attempt fails at; any more succeed.
     pub(crate) failures: VecDeque<Option<At>>,
-    /// Records that the database does not take, from which attempt on.
+    /// Records that the database refuses, and from which attempt on.
     pub(crate) refuses: Option<(&'static str, usize)>,
-    /// Somebody else's load, which is there after the first attempt.
+    /// Somebody else's load, which is committed after the first attempt.
     pub(crate) meanwhile: Option<(Key, String)>,
     /// A folder that is made by the commit.
     pub(crate) folder: Option<PathBuf>,
@@ -228,7 +228,7 @@ impl FakeFolder {
         self.lines("out").iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
-    /// Loads these bytes, with `%` in the arguments for the folder; what is printed is in the file `out`.
+    /// Loads these bytes; `%` in the arguments stands for the folder. What is printed is in the file `out`.
     pub(crate) fn load<const LAST: bool, const FOLDS: bool>(
         &self,
         args: &str,

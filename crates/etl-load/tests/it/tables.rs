@@ -1,4 +1,4 @@
-//! Which names are one table is for the sink to say.
+//! Only the sink knows which names are the same table.
 
 use etl_testkit::load::sealed_as;
 
@@ -55,7 +55,7 @@ fn a_table_is_prepared_for_what_the_stream_brings() {
     let inline = |id: &str| sealed_as(EVENTS, id, &[r#"{"n":1}"#]);
     let place = FakeFolder::new();
     place.load::<true, false>("--table t", &[inline("a"), inline("b")].concat()).expect("a load");
-    // Its own columns are looked at before anything is read, and not what it is made ready for.
+    // Its own columns are looked at before anything is read, but they are not what it is prepared for.
     assert_eq!(place.world.borrow().prepared, ["public.t by inline"]);
     let place = FakeFolder::new();
     place.load::<true, false>("--table t", b"{\"n\":1}\n").expect("a load");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn every_command_says_what_it_reads_and_prints() {
-    // Neither a command nor what it needs must be given.
+    // Neither a command nor what it requires has to be given.
     let text = standpipe(["--describe"]).run().ok().stdout.clone();
     for args in [&["seal", "--describe"][..], &["schema", "--describe"], &["--describe", "seal", "--nope"]] {
         assert_eq!(standpipe([]).args(args).run().ok().stdout, text, "{args:?}");

@@ -4,7 +4,7 @@ use etl_testkit::run::Cmd;
 
 #[test]
 fn a_script_completes_the_flags_in_each_shell() {
-    // Of the path of a database, which load-sqlite otherwise asks for, nothing is needed.
+    // The path of a database, which load-sqlite otherwise requires, is not needed.
     for (shell, flag) in [("bash", "--max-rejects"), ("zsh", "--max-rejects="), ("fish", "-l max-rejects")] {
         let script = Cmd::bin("load-sqlite").args(["--completions", shell]).run();
         assert!(script.ok().stdout.contains(flag) && script.stderr.is_empty(), "{shell}: {script:?}");

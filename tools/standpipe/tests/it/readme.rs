@@ -32,7 +32,7 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// The file a block is, if the line before it ends with `` `name`: ``.
+/// The file that a block is, if the line before it ends with `` `name`: ``.
 fn file_name(before: &str) -> Option<&str> {
     before.strip_suffix("`:")?.rsplit('`').next()
 }
@@ -41,7 +41,7 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Answers as the service does, whatever place is asked for.
+/// Replies as the service does, whatever place is asked for.
 fn service() -> Server {
     let reply = |name: &str| {
         let file = root().join("extractors/extract-openweather/tests/replies").join(name);
@@ -55,7 +55,7 @@ fn service() -> Server {
     )
 }
 
-/// Runs a document's examples in one folder; gives back how many there were.
+/// Runs a document's examples in one folder; returns how many there were.
 fn run_examples(document: &str) -> usize {
     let text = std::fs::read_to_string(root().join(document)).expect("the document");
     let (server, folder) = (service(), temp_dir());

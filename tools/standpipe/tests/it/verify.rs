@@ -128,7 +128,7 @@ fn rejects_give_their_originals_back() {
     let refused = |stream: &str, code: i32, message: &str| {
         let ran = standpipe(["unreject"]).stdin(stream).run();
         assert!(ran.fails(code).last_error_line().starts_with(message), "{}", ran.stderr);
-        // Whoever reads on must not take what came for all.
+        // A reader must not take what it got for all there was.
         assert!(ran.lines().last().is_some_and(|line| line.contains("\"kind\":\"abort\"")), "{}", ran.stdout);
     };
     refused(body, 3, "line 1 (byte 0): a record outside a verified segment");
