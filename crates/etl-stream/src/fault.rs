@@ -76,12 +76,12 @@ impl Class {
     /// What the code means, in the words of the table in `docs/contract.md`.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Class::Usage => "usage: a flag or argument",
+            Class::Usage => "usage: a wrong flag or argument",
             Class::Data => "the data is bad",
             Class::NoInput => "an input file is missing or unreadable",
             Class::Bug => "a bug: a panic or a broken invariant",
             Class::Io => "local I/O: disk full, read error",
-            Class::Transient => "transient: retries used up, a quota gone until later, or the producer died",
+            Class::Transient => "transient: retries or a quota used up, or the producer died",
             Class::Protocol => "the remote broke its protocol",
             Class::Denied => "credentials refused or no permission",
             Class::Config => "configuration",

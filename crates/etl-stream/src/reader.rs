@@ -308,7 +308,7 @@ impl<R: Read> Reader<R> {
             return Err(self.bad(from, reason));
         }
         if !self.seen.insert(begin.id.clone()) {
-            return Err(self.bad(from, format!("segment {} is there a second time", begin.id)));
+            return Err(self.bad(from, format!("segment {} appears twice", begin.id)));
         }
         self.kind = Kind::Sealed;
         self.lines.start_digest();
@@ -325,17 +325,20 @@ impl<R: Read> Reader<R> {
         let wrong = if end.id != open.id {
             Some(format!("the end of segment {}, but segment {} is open", end.id, open.id))
         } else if end.records != open.records {
-            Some(format!("segment {} has {} records, its end says {}", open.id, open.records, end.records))
+            Some(format!(
+                "segment {} has {} records, but its end says {}",
+                open.id, open.records, end.records
+            ))
         } else if end.bytes.is_some_and(|said| said != bytes) {
             Some(format!(
-                "segment {} has {bytes} bytes, its end says {}",
+                "segment {} has {bytes} bytes, but its end says {}",
                 open.id,
                 end.bytes.unwrap_or_default()
             ))
         } else {
             let said = end.sha256.unwrap_or_else(|| digest.to_string());
             let differs = !said.eq_ignore_ascii_case(&digest.to_string());
-            differs.then(|| format!("segment {} has the digest {digest}, its end says {said}", open.id))
+            differs.then(|| format!("segment {} has the digest {digest}, but its end says {said}", open.id))
         };
         if let Some(wrong) = wrong {
             return Err(self.bad(from, wrong));
@@ -379,7 +382,7 @@ fn place(line: u64, offset: u64) -> String {
 fn aborted(abort: &Abort) -> Fault {
     let odd = match Class::from_code(abort.code) {
         Some(_) => String::new(),
-        None => format!(" (it ended with {}, which is no code of a component)", abort.code),
+        None => format!(" (it ended with {}, which is not an exit code of a component)", abort.code),
     };
     Fault::new(abort.class(), format!("the producer failed: {}{odd}", abort.message))
 }

@@ -33,10 +33,10 @@ fn an_abort_is_told_with_its_code() {
     slack.sent("abort.json");
 
     for (code, own, meaning) in [
-        (2, 2, "usage: a flag or argument"),
+        (2, 2, "usage: a wrong flag or argument"),
         (3, 3, "the data is bad"),
         (66, 66, "an input file is missing or unreadable"),
-        (75, 75, "transient: retries used up, a quota gone until later, or the producer died"),
+        (75, 75, "transient: retries or a quota used up, or the producer died"),
         (143, 143, "ended by a signal, everything rolled back"),
     ] {
         let text = told(&["--on", "failure"], abort(code, "it broke"), own, "the producer failed: it broke");
@@ -93,7 +93,7 @@ fn a_cut_stream_is_75_from_a_pipe_and_3_from_a_file() {
 #[test]
 fn bad_data_is_told() {
     let whole = String::from_utf8(sealed("a", &[RECORD])).expect("UTF-8");
-    let message = "line 3 (byte 67): segment a has 1 records, its end says 2";
+    let message = "line 3 (byte 67): segment a has 1 records, but its end says 2";
     let stream = whole.replace("\"records\":1", "\"records\":2");
     let at = whole.lines().take(2).map(|line| line.len() + 1).sum::<usize>();
     told(&[], stream, 3, &message.replace("67", &at.to_string()));

@@ -25,7 +25,7 @@ impl Cursor<'_> {
     #[inline(never)]
     pub(super) fn no_key(self) -> Box<Error> {
         if self.at_end() {
-            return self.fail("the line ends inside an object: is it pretty-printed? one object a line");
+            return self.fail("the line ends inside an object: is it pretty-printed? one object per line");
         }
         let found = self.found();
         self.fail(format!("expected a key in double quotes, found {found}"))
@@ -61,11 +61,11 @@ impl Cursor<'_> {
     pub(super) fn no_value_from(self, start: &[u8]) -> Box<Error> {
         let words = ["NaN", "nan", "-NaN", "-nan", "Infinity", "-Infinity", "inf", "-inf", "Inf", "-Inf"];
         if let Some(word) = words.iter().find(|word| start.starts_with(word.as_bytes())) {
-            return Cursor { rest: start, len: self.len }.fail(format!("{word} is no JSON number"));
+            return Cursor { rest: start, len: self.len }.fail(format!("{word} is not a JSON number"));
         }
         if self.at_end() {
             return self
-                .fail("the line ends where a value is expected: is it pretty-printed? one object a line");
+                .fail("the line ends where a value is expected: is it pretty-printed? one object per line");
         }
         let found = self.found();
         self.fail(format!("expected a value, found {found}"))
@@ -85,10 +85,10 @@ impl Cursor<'_> {
     #[inline(never)]
     pub(super) fn no_object(self) -> Box<Error> {
         match self.peek() {
-            _ if self.at_end() => self.fail("a blank line is no record"),
-            b'[' => self.fail("the line is an array; a record is an object, one a line"),
+            _ if self.at_end() => self.fail("a blank line is not a record"),
+            b'[' => self.fail("the line is an array; a record is an object, one per line"),
             b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                self.fail("the line is no object: is it pretty-printed? one object a line")
+                self.fail("the line is not an object: is it pretty-printed? one object per line")
             }
             0xef if self.rest.starts_with(b"\xef\xbb\xbf") => {
                 self.fail("a byte order mark before the object")

@@ -65,7 +65,7 @@ impl<'a> Cursor<'a> {
             return Err(self.fail("a number with a leading zero"));
         }
         if self.take(b'.') && self.digits() == 0 {
-            return Err(self.fail("a number without a digit after its point"));
+            return Err(self.fail("a number without a digit after its decimal point"));
         }
         if let [b'e' | b'E', rest @ ..] = self.rest {
             self.rest = rest;

@@ -135,12 +135,8 @@ fn what_does_not_belong_is_refused_with_its_line() {
         (begin("a") + &begin("b"), file(), "line 2 (byte 41): a `begin` inside segment a (begun on line 1)"),
         (end("a", 0), file(), "line 1 (byte 0): an `end` without `begin`"),
         (begin("a") + &end("b", 0), file(), "line 2 (byte 41): the end of segment b, but segment a is open"),
-        (begin("a") + &end("a", 1), file(), "line 2 (byte 41): segment a has 0 records, its end says 1"),
-        (
-            [begin("a"), end("a", 0), begin("a")].concat(),
-            file(),
-            "line 3 (byte 92): segment a is there a second time",
-        ),
+        (begin("a") + &end("a", 1), file(), "line 2 (byte 41): segment a has 0 records, but its end says 1"),
+        ([begin("a"), end("a", 0), begin("a")].concat(), file(), "line 3 (byte 92): segment a appears twice"),
         (
             "\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n".into(),
             file(),
@@ -165,7 +161,7 @@ fn an_abort_fails_with_its_code_wherever_it_stands() {
         assert_eq!(fails(stream.as_bytes(), file()), (77, "the producer failed: no".to_owned()));
     }
     let strange = abort.replace("77", "1");
-    let message = "the producer failed: no (it ended with 1, which is no code of a component)";
+    let message = "the producer failed: no (it ended with 1, which is not an exit code of a component)";
     assert_eq!(fails(strange.as_bytes(), file()), (3, message.to_owned()));
 }
 

@@ -172,17 +172,17 @@ fn what_contradicts_the_seal_is_bad_data() {
     let cases = [
         (
             format!("{head}{}", end.replace("\"records\":3", "\"records\":4")),
-            "segment s1 has 3 records, its end says 4",
+            "segment s1 has 3 records, but its end says 4",
         ),
         (good.replace("\"one\"", "\"two\""), "line 6 (byte 149): segment s1 has the digest"),
-        (good.replace("\"one\"", "\"three\""), "bytes, its end says"),
+        (good.replace("\"one\"", "\"three\""), "bytes, but its end says"),
         (
             format!("{head}{}", end.replace("\"id\":\"s1\"", "\"id\":\"s9\"")),
             "the end of segment s9, but segment s1 is open",
         ),
         (end.to_owned(), "line 1 (byte 0): an `end` without `begin`"),
         (format!("{head}{begin}"), "a `begin` inside segment s1 (begun on line 1)"),
-        (format!("{good}{good}"), "segment s1 is there a second time"),
+        (format!("{good}{good}"), "segment s1 appears twice"),
         (format!("{good}{{\"id\":7}}\n"), "a record outside a segment of a sealed stream"),
         (format!("{{\"id\":7}}\n{good}"), "line 2 (byte 9): a control line inside a plain stream"),
         (good.replace("\"kind\":\"state\"", "\"kind\":\"stat\""), "unknown kind `stat`"),

@@ -21,7 +21,7 @@ fn the_page_tells_flags_variables_and_exit_codes() {
     for part in flags.into_iter().chain([".SH ENVIRONMENT", "OPENWEATHER_API_KEY", ".SH \"EXIT STATUS\""]) {
         assert!(page.contains(part), "{part} is missing:\n{page}");
     }
-    assert!(page.contains("a quota gone until later"), "{page}");
+    assert!(page.contains("retries or a quota used up"), "{page}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_failed_input_kills_the_program_before_it_sees_an_end() {
         (whole[..whole.len() - 1].to_owned(), 75, "line 3 (byte 44): the input ends in the middle of a line"),
         (format!("{cut}{ABORT}"), 77, "the producer failed: no key"),
         (ABORT.to_owned(), 77, "the producer failed: no key"),
-        (whole.replace("{}\n", "{ }\n"), 3, "line 3 (byte 45): segment a has 4 bytes, its end says 3"),
+        (whole.replace("{}\n", "{ }\n"), 3, "line 3 (byte 45): segment a has 4 bytes, but its end says 3"),
         (whole.replace("{}\n", "[]\n"), 3, "line 2 (byte 41): the line is an array"),
         (String::new(), 75, "the input is empty"),
     ];

@@ -89,12 +89,12 @@ fn what_is_wrong_is_said_on_both_outputs() {
         (
             format!("{begun}{}", end("a", 2, "{}\n")),
             3,
-            "line 3 (byte 44): segment a has 1 records, its end says 2",
+            "line 3 (byte 44): segment a has 1 records, but its end says 2",
         ),
         (begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"), 3, "line 2 (byte 49): the key `a` comes twice"),
         (end("a", 0, ""), 3, "line 1 (byte 0): an `end` without `begin`"),
         (format!("{begun}{begun}"), 3, "line 3 (byte 44): a `begin` inside segment a (begun on line 1)"),
-        (segment("a", "", 0, "") + &segment("a", "", 0, ""), 3, "segment a is there a second time"),
+        (segment("a", "", 0, "") + &segment("a", "", 0, ""), 3, "segment a appears twice"),
         (
             format!("{begun}{{\"_etl\":{{\"v\":1,\"kind\":\"abort\",\"code\":76,\"message\":\"odd\"}}}}\n"),
             76,
