@@ -14,7 +14,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
-        _ => return Err(format!("`{unit}` is no unit; write 500ms, 20s, 5m, 1h or a number of seconds")),
+        _ => return Err(format!("`{unit}` is not a unit; write 500ms, 20s, 5m, 1h or a number of seconds")),
     };
     let number: f64 =
         number.parse().map_err(|_| "write 500ms, 20s, 5m, 1h or a number of seconds".to_owned())?;
@@ -27,13 +27,13 @@ pub(crate) fn seal(text: &str) -> Result<Seal, String> {
         "auto" => Ok(Seal::Auto),
         "required" => Ok(Seal::Required),
         "off" => Ok(Seal::Off),
-        _ => Err("it is auto, required or off".to_owned()),
+        _ => Err("expected auto, required or off".to_owned()),
     }
 }
 
 /// A number of bytes: `1000`, `64k`, `16M`, `1G` (powers of 1024).
 pub fn bytes(text: &str) -> Result<usize, String> {
-    let wrong = || format!("`{text}` is no number of bytes; write 1000, 64k, 16M or 1G");
+    let wrong = || format!("`{text}` is not a number of bytes; write 1000, 64k, 16M or 1G");
     let (number, shift) = match text.char_indices().next_back() {
         Some((at, 'k' | 'K')) => (&text[..at], 10),
         Some((at, 'M')) => (&text[..at], 20),
@@ -49,7 +49,7 @@ pub fn random_id() -> String {
     let mut random = [0_u8; 16];
     // For 16 bytes this fails only on a kernel that lacks the call, and such a kernel is a broken invariant.
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .expect("the system gives random bytes");
+        .expect("the system provides random bytes");
     format!("{:032x}", u128::from_be_bytes(random))
 }
 

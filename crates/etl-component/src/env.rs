@@ -89,7 +89,7 @@ impl Env {
             let value = value.strip_suffix('\n').unwrap_or(&value);
             let value = value.strip_suffix('\r').unwrap_or(value);
             if value.is_empty() {
-                return Err(Fault::config(format!("{name} is set and empty")));
+                return Err(Fault::config(format!("{name} is set but empty")));
             }
             return Ok(Some(Secret::new(value)));
         }
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn empty_and_missing_are_named() {
         assert_eq!(message(&[]), "API_KEY is not set (the key); set it, or API_KEY_FILE to a file with it");
-        assert_eq!(message(&[("API_KEY", "")]), "API_KEY is set and empty");
-        assert_eq!(message(&[("OLD_KEY", "\n")]), "OLD_KEY is set and empty");
+        assert_eq!(message(&[("API_KEY", "")]), "API_KEY is set but empty");
+        assert_eq!(message(&[("OLD_KEY", "\n")]), "OLD_KEY is set but empty");
         assert_eq!(
             message(&[("API_KEY", "a"), ("API_KEY_FILE", "b")]),
             "both API_KEY and API_KEY_FILE are set; set one"

@@ -23,7 +23,7 @@ pub struct InputArgs {
     /// Where to read the stream from; `-` is stdin
     #[arg(long, value_name = "PATH", default_value = "-", global = true)]
     pub input: PathBuf,
-    /// What is asked of the seal: `auto` takes plain NDJSON too, `required` does not, `off` takes the end of the input for the end and refuses control lines
+    /// What is required of the seal: `auto` accepts plain NDJSON too, `required` does not, `off` takes the end of the input for the end of the stream and refuses control lines
     #[arg(long, value_name = "auto|required|off", default_value = "auto", value_parser = args::seal, global = true)]
     pub seal: Seal,
     /// The longest line accepted, in bytes

@@ -18,7 +18,7 @@ pub enum Format {
     Text,
     /// `ts=… level=warn msg="…"`.
     Logfmt,
-    /// One JSON object a line, as Loki and its like read it.
+    /// One JSON object per line, as Loki and others read it.
     Json,
 }
 

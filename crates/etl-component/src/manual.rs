@@ -15,12 +15,12 @@ use crate::component::Component;
 pub(crate) struct ManualArgs {
     /// Print a script that completes arguments in a shell
     ///
-    /// Bash, for one, reads it from ~/.local/share/bash-completion/completions/, where it is named as the program.
+    /// Bash, for example, reads it from ~/.local/share/bash-completion/completions/, from a file named after the program.
     #[arg(long, global = true, value_name = "SHELL", hide_short_help = true)]
     completions: Option<Shell>,
     /// Print the manual page
     ///
-    /// `man -l -` shows it. With a subcommand it is the page of that.
+    /// `man -l -` shows it. After a subcommand, it is the page of that subcommand.
     #[arg(long, global = true, hide_short_help = true)]
     man: bool,
 }

@@ -23,7 +23,7 @@ struct Common {
     /// How lines on stderr look
     #[arg(long, global = true, value_enum, default_value_t, env = "ETL_LOG_FORMAT", help_heading = "Logs")]
     log_format: logs::Format,
-    /// The least level that is logged: off, error, warn, info, debug or trace
+    /// The lowest level that is logged: off, error, warn, info, debug or trace
     #[arg(long, global = true, default_value = "info", env = "ETL_LOG_LEVEL", help_heading = "Logs")]
     log_level: LevelFilter,
     /// Print the component's card as JSON: flags, variables, schemas, exit codes
@@ -84,7 +84,7 @@ pub fn main<A: Parser>(
             logs::set_format(logs::Format::named(typed.or(context.env.get("ETL_LOG_FORMAT"))));
             return match refusal {
                 Refusal::Arguments(error) => fail(Class::Usage, &usage(component, &error)),
-                Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set and empty")),
+                Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set but empty")),
                 Refusal::Variable(name, Some(error)) => {
                     fail(Class::Config, &format!("{name}: {}", usage(component, &error)))
                 }
@@ -154,7 +154,7 @@ fn usage(component: &Component, error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return format!("a subcommand or an argument is missing ({} --help lists them)", component.name);
     }
-    format!("{first} ({} --help tells more)", component.name)
+    format!("{first} ({} --help says more)", component.name)
 }
 
 fn print_card(component: &Component, mut command: Command) -> ExitCode {

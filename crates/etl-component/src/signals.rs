@@ -228,7 +228,7 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
         (1, what) => format!("1 {what} was sent and stays"),
         (count, what) => format!("{count} {what}s were sent and stay"),
     };
-    let message = format!("ended by {name}, {what}");
+    let message = format!("ended by {name}: {what}");
     abort_briefly(class, message.clone());
     io::remove_temporaries();
     logs::failure(class, &message, termination_log);

@@ -249,7 +249,7 @@ impl Settings {
         let load_id = match (args.load_id, env.text(&variable)) {
             (Some(id), _) if id.is_empty() => return Err(Fault::usage("--load-id is empty")),
             (Some(id), _) => Some(id),
-            (None, Some((name, ""))) => return Err(Fault::config(format!("{name} is set and empty"))),
+            (None, Some((name, ""))) => return Err(Fault::config(format!("{name} is set but empty"))),
             (None, id) => id.map(|(_, id)| id.to_owned()),
         };
         if args.max_rejects > 0 && args.rejects.is_none() {

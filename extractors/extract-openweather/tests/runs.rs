@@ -127,7 +127,7 @@ fn without_a_key_nothing_is_sent() {
         "OPENWEATHER_API_KEY is not set (the key from openweathermap.org/api_keys; not needed with --replay); set \
          it, or OPENWEATHER_API_KEY_FILE to a file with it",
     );
-    finish(binary(&args).env("OPENWEATHER_API_KEY", "")).failed(78, "OPENWEATHER_API_KEY is set and empty");
+    finish(binary(&args).env("OPENWEATHER_API_KEY", "")).failed(78, "OPENWEATHER_API_KEY is set but empty");
     assert_eq!(server.requests(), []);
 }
 
@@ -294,6 +294,6 @@ fn wrong_arguments_are_reported_in_the_format_asked_for() {
         assert_eq!(run.code, 2);
         let line: serde_json::Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
         assert_eq!((&line["level"], &line["code"]), (&"error".into(), &2.into()));
-        assert_eq!(line["msg"], "unexpected argument '--nope' found (extract-openweather --help tells more)");
+        assert_eq!(line["msg"], "unexpected argument '--nope' found (extract-openweather --help says more)");
     }
 }

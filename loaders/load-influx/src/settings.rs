@@ -178,7 +178,7 @@ impl Settings {
         }
         let known = |flag: Option<String>, variable: &Variable| match (flag, env.text(variable)) {
             (Some(flag), _) => Ok(Some(flag)),
-            (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set and empty"))),
+            (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set but empty"))),
             (None, found) => Ok(found.map(|(_, value)| value.to_owned())),
         };
         // A plan asks no server, so it does not matter which one it would be.

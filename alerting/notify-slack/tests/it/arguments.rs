@@ -17,10 +17,10 @@ fn missing_credentials_are_named_before_anything_is_read() {
         (notify(&["--channel", "#c"]), MISSING_TOKEN),
         (notify(&["--channel", "#c"]).env("SLACK_WEBHOOK_URL", slack.webhook()), MISSING_TOKEN),
         (notify(&[]).env("SLACK_CHANNEL", "#c"), MISSING_TOKEN),
-        (notify(&[]).env("SLACK_CHANNEL", ""), "SLACK_CHANNEL is set and empty"),
-        (notify(&[]).env("SLACK_WEBHOOK_URL", ""), "SLACK_WEBHOOK_URL is set and empty"),
-        (notify(&[]).env("ALERT_WEBHOOK", "\n"), "ALERT_WEBHOOK is set and empty"),
-        (notify(&["--channel", "c"]).env("SLACK_BOT_TOKEN", ""), "SLACK_BOT_TOKEN is set and empty"),
+        (notify(&[]).env("SLACK_CHANNEL", ""), "SLACK_CHANNEL is set but empty"),
+        (notify(&[]).env("SLACK_WEBHOOK_URL", ""), "SLACK_WEBHOOK_URL is set but empty"),
+        (notify(&[]).env("ALERT_WEBHOOK", "\n"), "ALERT_WEBHOOK is set but empty"),
+        (notify(&["--channel", "c"]).env("SLACK_BOT_TOKEN", ""), "SLACK_BOT_TOKEN is set but empty"),
     ] {
         failed(&cmd.stdin_open().spawn().wait(), 78, message);
     }
@@ -133,20 +133,20 @@ fn flags_that_do_not_go_together() {
 #[test]
 fn a_variable_of_a_flag_that_is_wrong_is_named_unless_the_flag_is_typed() {
     for (variable, value, message) in [
-        ("ETL_DEADLINE", "", "ETL_DEADLINE is set and empty"),
-        ("SSL_CERT_FILE", "", "SSL_CERT_FILE is set and empty"),
-        ("ETL_LOG_FORMAT", "", "ETL_LOG_FORMAT is set and empty"),
+        ("ETL_DEADLINE", "", "ETL_DEADLINE is set but empty"),
+        ("SSL_CERT_FILE", "", "SSL_CERT_FILE is set but empty"),
+        ("ETL_LOG_FORMAT", "", "ETL_LOG_FORMAT is set but empty"),
         (
             "ETL_DEADLINE",
             "soon",
-            "ETL_DEADLINE: invalid value 'soon' for '--deadline <DURATION>': `soon` is no unit; write 500ms, 20s, 5m, 1h \
-             or a number of seconds (notify-slack --help tells more)",
+            "ETL_DEADLINE: invalid value 'soon' for '--deadline <DURATION>': `soon` is not a unit; write 500ms, 20s, \
+             5m, 1h or a number of seconds (notify-slack --help says more)",
         ),
         (
             "ETL_LOG_FORMAT",
             "xml",
             "ETL_LOG_FORMAT: invalid value 'xml' for '--log-format <LOG_FORMAT>'   [possible values: text, logfmt, json] \
-             (notify-slack --help tells more)",
+             (notify-slack --help says more)",
         ),
     ] {
         let ran = notify(&["--text", "x", "--dry-run"]).env(variable, value).run();

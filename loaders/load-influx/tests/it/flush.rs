@@ -19,7 +19,7 @@ fn points_are_sent_although_nothing_more_comes() {
     let ran = running.wait();
     ran.fails(143);
     assert!(
-        ran.last_error_line().ends_with("ended by SIGTERM, 3 points were sent and stay"),
+        ran.last_error_line().ends_with("ended by SIGTERM: 3 points were sent and stay"),
         "{}",
         ran.stderr
     );

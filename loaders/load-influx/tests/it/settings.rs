@@ -102,8 +102,8 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
             "no database is given: set INFLUX_DATABASE or --db (API v1), or INFLUX_BUCKET or --bucket (API v2)",
         ),
         (&[], "--api v2", 78, "no bucket is given: set INFLUX_BUCKET or --bucket"),
-        (&[("INFLUX_TOKEN", "")], "--bucket b", 78, "INFLUX_TOKEN is set and empty"),
-        (&[("INFLUX_DATABASE", "")], "", 78, "INFLUX_DATABASE is set and empty"),
+        (&[("INFLUX_TOKEN", "")], "--bucket b", 78, "INFLUX_TOKEN is set but empty"),
+        (&[("INFLUX_DATABASE", "")], "", 78, "INFLUX_DATABASE is set but empty"),
         (&[("INFLUX_USERNAME", "u")], "--db d", 78, "INFLUX_USERNAME is set, but INFLUX_PASSWORD is not"),
         (
             &[("INFLUX_PASSWORD", "sesame")],

@@ -194,7 +194,7 @@ fn credentials_are_checked_before_anything_is_read() {
     let ran = running.wait();
     refused(&ran, 77, "password authentication failed for user \"postgres\"");
     let ran = place.loader("").env("PGPASSWORD", "").stdin_open().spawn().wait();
-    refused(&ran, 78, "PGPASSWORD is set and empty");
+    refused(&ran, 78, "PGPASSWORD is set but empty");
     let ran = place.loader("").env("PGPORT", "1").stdin_open().spawn().wait();
     refused(&ran, 75, "127.0.0.1:1/postgres");
     let ran = place.loader("--schema events.json --table nothing").stdin_open().spawn().wait();

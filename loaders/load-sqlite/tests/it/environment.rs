@@ -6,7 +6,7 @@ use crate::support::{SqliteFolder, plain, refused, sealed_as};
 fn an_empty_load_id_is_refused() {
     let place = SqliteFolder::new();
     let loader = || place.loader("--schema events.json").stdin("{\"n\":1}\n");
-    refused(&loader().env("ETL_LOAD_ID", "").run(), 78, "ETL_LOAD_ID is set and empty");
+    refused(&loader().env("ETL_LOAD_ID", "").run(), 78, "ETL_LOAD_ID is set but empty");
     refused(&loader().args(["--load-id", ""]).run(), 2, "--load-id is empty");
     refused(&loader().args(["--table", ""]).run(), 2, "--table is empty");
     refused(&loader().args(["--max-rejects", "1"]).run(), 2, "--max-rejects needs --rejects FILE");

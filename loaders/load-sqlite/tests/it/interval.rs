@@ -9,7 +9,7 @@ use crate::support::{HELD, SqliteFolder, loads, many, sealed, segments, wait_unt
 
 const EVENTS: &str = "--schema events.json --commit-interval 10ms";
 const ROWS: &str = "SELECT n FROM events";
-const ROLLED_BACK: &str = "ended by SIGTERM, what was not committed yet is rolled back";
+const ROLLED_BACK: &str = "ended by SIGTERM: what was not committed yet is rolled back";
 
 #[test]
 fn a_load_is_committed_although_nothing_more_comes() {
@@ -125,7 +125,7 @@ fn whatever_comes_first_cuts() {
     // Before the first commit there is nothing to report.
     let running = place.waiting(args, "{\"n\":3}\n");
     running.kill(Signal::TERM);
-    assert_eq!(running.wait().last_error_line(), "ended by SIGTERM, nothing was committed");
+    assert_eq!(running.wait().last_error_line(), "ended by SIGTERM: nothing was committed");
 }
 
 #[test]

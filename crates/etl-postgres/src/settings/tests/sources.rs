@@ -113,9 +113,9 @@ fn secrets_come_from_files_too() {
         assert_eq!(password(&[(name, &secret)]).unwrap(), " from file ");
     }
     let empty = file(folder.path(), "empty", "\n");
-    assert_eq!(refused(&[("DATABASE_URL", "")]), "DATABASE_URL is set and empty");
-    assert_eq!(refused(&[("PGPASSWORD", "")]), "PGPASSWORD is set and empty");
-    assert_eq!(refused(&[("PGPASSWORD_FILE", &empty)]), "PGPASSWORD is set and empty");
+    assert_eq!(refused(&[("DATABASE_URL", "")]), "DATABASE_URL is set but empty");
+    assert_eq!(refused(&[("PGPASSWORD", "")]), "PGPASSWORD is set but empty");
+    assert_eq!(refused(&[("PGPASSWORD_FILE", &empty)]), "PGPASSWORD is set but empty");
     assert_eq!(
         refused(&[("PGPASSWORD", "p"), ("PGPASSWORD_FILE", &secret)]),
         "both PGPASSWORD and PGPASSWORD_FILE are set; set one"
