@@ -18,20 +18,20 @@ pub const VARIABLES: [Variable; 1] = [Variable {
     aliases: &[],
     secret: false,
     required: false,
-    help: "the load id, if --load-id does not give it",
+    help: "the load id, if --load-id is not given",
 }];
 
-/// How records meet the rows that are there.
+/// How records are combined with existing rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Every record becomes a row; one that violates a key fails the load.
     Append,
-    /// A record replaces the row of the same key.
+    /// A record replaces the row with the same key.
     Upsert,
-    /// A record whose key is there already changes nothing.
+    /// A record whose key already exists changes nothing.
     Ignore,
-    /// The records take the place of all rows.
+    /// The records replace all rows.
     Replace,
 }
 
@@ -42,12 +42,12 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What to do when the load id was used before, with other bytes.
+/// What to do when the load id was used before, with different content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum IfLoaded {
     /// Fail with 3.
     Refuse,
-    /// Load nothing and succeed: a retried live pipe fetches new bytes.
+    /// Load nothing and succeed: a retried live pipe fetches new data.
     Skip,
 }
 
@@ -58,18 +58,18 @@ pub enum EmitKind {
     Receipt,
     /// The records, as they are read; their `end` comes after the commit.
     Records,
-    /// The records that are new rows, after the commit.
+    /// The records that became new rows, after the commit.
     New,
     /// Nothing.
     None,
 }
 
-/// What may be changed about a table that is there.
+/// What may be changed about an existing table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Evolve {
-    /// Nothing: a column that the schema has and the table has not is refused.
+    /// Nothing: a column that the schema has but the table lacks is refused.
     None,
-    /// Columns of the schema that the table lacks are added; rows that are there have NULL in them.
+    /// Columns of the schema that the table lacks are added; existing rows have NULL in them.
     AddColumns,
 }
 
@@ -91,16 +91,16 @@ pub struct StreamArgs {
     /// The table to load into; default: that of the schema
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
-    /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, else the table's own columns
+    /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, otherwise the table's own columns
     #[arg(long, value_name = "NAME|PATH")]
     schema: Option<String>,
-    /// Names the logical run: the first load of this id that commits wins [env: ETL_LOAD_ID]
+    /// Names the logical run: the first load with this id that commits wins [env: ETL_LOAD_ID]
     #[arg(long, value_name = "ID")]
     load_id: Option<String>,
-    /// Name of the pipeline its state is kept under
+    /// Name of the pipeline under which the state is kept
     #[arg(long, value_name = "NAME")]
     pipeline: Option<String>,
-    /// A file that the last state replaces after the commit
+    /// A file to replace with the last state after the commit
     #[arg(long, value_name = "FILE")]
     state_out: Option<PathBuf>,
     /// What to do with a field the schema does not know
@@ -128,25 +128,25 @@ pub struct LoadArgs {
     /// Create the table if it is missing
     #[arg(long)]
     create: bool,
-    /// What may be changed about a table that is there
+    /// What may be changed about an existing table
     #[arg(long, value_enum, default_value = "none")]
     evolve: Evolve,
     /// Add the columns _etl_load_id and _etl_loaded_at to every row
     #[arg(long)]
     stamp: bool,
-    /// How records meet the rows that are there; default: upsert if the schema has a key, else append
+    /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// What to do if the load id was used before, with other bytes
+    /// What to do if the load id was used before, with different content
     #[arg(long, value_enum, default_value = "refuse")]
     if_loaded: IfLoaded,
     /// How long the ledger remembers a load
     #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
     ledger_keep: Duration,
-    /// Commit a load after so many records, at the end of a segment, and go on with the next
+    /// Commit a load after this many records, at the end of a segment, and start the next one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     commit_every: Option<u64>,
-    /// Commit a load so long after its first record, at the end of a segment, and go on with the next
+    /// Commit a load this long after its first record, at the end of a segment, and start the next one
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     commit_interval: Option<Duration>,
     /// Print the newest state of --pipeline, and load nothing
@@ -220,11 +220,11 @@ impl Settings {
         let settings = Settings::of_stream(args.stream, cuts, env)?;
         if cuts != Cuts::default() {
             if settings.load_id.is_some() {
-                let what = "--commit-every and --commit-interval make many loads, and a load id (--load-id, ETL_LOAD_ID) names one";
+                let what = "--commit-every and --commit-interval make many loads, but a load id (--load-id, ETL_LOAD_ID) names one";
                 return Err(Fault::usage(what));
             }
             if args.mode == Some(Mode::Replace) {
-                let what = "--mode replace puts a whole in place of a table; --commit-every and --commit-interval make parts";
+                let what = "--mode replace replaces a table with a whole input; --commit-every and --commit-interval cut it into parts";
                 return Err(Fault::usage(what));
             }
         }
@@ -254,7 +254,7 @@ impl Settings {
         };
         if args.max_rejects > 0 && args.rejects.is_none() {
             return Err(Fault::usage(
-                "--max-rejects needs --rejects FILE, or the rejected records would be lost",
+                "--max-rejects needs --rejects FILE; otherwise the rejected records would be lost",
             ));
         }
         if args.table.as_deref() == Some("") {
@@ -303,7 +303,7 @@ impl Settings {
         for (flag, path) in files.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
             if path == Path::new("-") {
                 if matches!(flag, "--rejects" | "--state-out") {
-                    return Err(Fault::usage(format!("{flag} must name a file: stdout has the receipts")));
+                    return Err(Fault::usage(format!("{flag} must name a file: stdout is for the receipts")));
                 }
                 continue;
             }

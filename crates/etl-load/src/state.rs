@@ -46,8 +46,9 @@ impl StateOut {
     /// 74 if that fails: the data is committed, the file is the older one.
     pub(crate) fn publish(&mut self) -> Result<(), Fault> {
         let Some(file) = self.file.take() else { return Ok(()) };
-        let note =
-            |error| Fault::new(Class::Io, "the load is committed, but its state file is not").because(error);
+        let note = |error| {
+            Fault::new(Class::Io, "the load is committed, but its state file is not written").because(error)
+        };
         file.publish().map_err(note)
     }
 }

@@ -54,7 +54,7 @@ impl Target {
         let keyed = !schema.key.is_empty();
         match self.mode {
             Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => Err(Fault::config(format!(
-                "table {table}: mode {mode} needs a key, and the schema has no x-key"
+                "table {table}: mode {mode} needs a key, but the schema has no x-key"
             ))),
             Some(mode) => Ok(mode),
             None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),

@@ -17,7 +17,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         if before.digest != digest.to_string() && self.settings.if_loaded == IfLoaded::Refuse {
             return Err(Fault::data(format!(
                 "load id {load_id} was committed before with other content (digest {}, now {digest}); \
-                 another --load-id loads this, too, and --if-loaded skip leaves it out",
+                 another --load-id loads this one too, --if-loaded skip leaves it out",
                 before.digest
             )));
         }
@@ -61,7 +61,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
             let table = &self.tables[index];
             if table.records == table.rejected {
                 let name = &table.plan.name;
-                log::warn!("{name}: there are no records to replace its rows by, so the load empties it");
+                log::warn!("{name}: there are no records to replace its rows with, so the load empties it");
             }
         }
         Ok(news)

@@ -51,7 +51,7 @@ impl<'a, S: Sink> Plans<'a, S> {
     ) -> Result<(), Fault> {
         if !sealed && self.settings.mode == Some(Mode::Replace) && self.settings.replace_needs_seal {
             return Err(Fault::usage(
-                "mode replace needs a sealed stream, for a cut one would replace the whole by a part \
+                "mode replace needs a sealed stream: one that was cut would replace the whole with a part \
                  (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
             ));
         }

@@ -106,7 +106,7 @@ fn what_fails_after_the_commit_is_not_tried_again() {
     let args = format!("{ARGS} --state-out %/state");
     let (code, said) = failure(place.load::<true, false>(&args, &sealed_as("", "a", &[LINES[0], "state 1"])));
     assert_eq!(code, 74);
-    assert!(said.starts_with("the load is committed, but its state file is not: "), "{said}");
+    assert!(said.starts_with("the load is committed, but its state file is not written: "), "{said}");
     let world = place.world.borrow();
     assert_eq!((world.attempts, world.retries), (1, 0));
     assert_eq!(world.rows["public.events"], [LINES[0]]);

@@ -88,7 +88,7 @@ fn a_replacement_that_fails_leaves_the_rows() {
     assert!(
         ran.ok()
             .stderr
-            .contains(".events: there are no records to replace its rows by, so the load empties it")
+            .contains(".events: there are no records to replace its rows with, so the load empties it")
     );
     assert_eq!(place.count("SELECT count(*) FROM events"), 0);
 }

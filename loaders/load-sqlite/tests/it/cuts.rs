@@ -171,13 +171,13 @@ fn a_run_of_many_loads_has_no_id_and_replaces_nothing() {
         refused(
             &place.load(&format!("{args} --load-id x"), &stream),
             2,
-            "make many loads, and a load id (--load-id, ETL_LOAD_ID) names one",
+            "make many loads, but a load id (--load-id, ETL_LOAD_ID) names one",
         );
         let with_variable = place.loader(&args).env("ETL_LOAD_ID", "x").stdin(&stream).run();
-        refused(&with_variable, 2, "make many loads, and a load id");
+        refused(&with_variable, 2, "make many loads, but a load id");
         for seal in ["", " --seal off"] {
             let ran = place.load(&format!("{args} --mode replace{seal}"), &stream);
-            refused(&ran, 2, "--mode replace puts a whole in place of a table");
+            refused(&ran, 2, "--mode replace replaces a table with a whole input");
         }
     }
     refused(

@@ -148,7 +148,7 @@ fn what_a_load_would_refuse_is_refused() {
         ),
         ("--schema items.json --table v", 78, "v is a view"),
         ("--schema items.json --table etl_load", 78, "table etl_load: the name is reserved"),
-        ("--schema events.json --mode upsert", 78, "mode upsert needs a key, and the schema has no x-key"),
+        ("--schema events.json --mode upsert", 78, "mode upsert needs a key, but the schema has no x-key"),
         ("--table nowhere", 78, "table nowhere does not exist, and no --schema says what to create"),
         ("--schema nope", 78, "unknown schema \"nope\""),
         ("", 78, "the records have no schema: the stream names none"),
