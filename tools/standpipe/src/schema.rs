@@ -38,10 +38,10 @@ enum Command {
         /// Its name, or the path of its file
         #[arg(value_name = "NAME|PATH")]
         schema: String,
-        /// Of which database
+        /// The database it is for
         #[arg(long, value_enum, default_value_t = Sql::Postgres)]
         dialect: Sql,
-        /// The table; by default that of the schema
+        /// The table; by default, that of the schema
         #[arg(long)]
         table: Option<String>,
     },
@@ -110,7 +110,10 @@ fn ddl(flag: &str, dialect: Sql, table: Option<String>) -> anyhow::Result<String
     };
     let table =
         table.or_else(|| schema.table.clone()).filter(|table| !table.is_empty()).ok_or_else(|| {
-            Fault::usage(format!("schema {} names no table (x-postgres.table); --table does", schema.name))
+            Fault::usage(format!(
+                "schema {} names no table (x-postgres.table); name one with --table",
+                schema.name
+            ))
         })?;
     print(&etl_schema::ddl(&schema, dialect, &table))?;
     Ok(format!("table {table}"))

@@ -18,13 +18,13 @@ use crate::records;
 /// Flags of `seal`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The schema of the records: a name, or a file (`/` in it or `.json` at its end), which is embedded
+    /// The schema of the records: a name, or a path (with `/` in it or `.json` at its end), whose file is embedded
     #[arg(long, value_name = "NAME|PATH")]
     schema: Option<String>,
     /// The id of the segment; random by default
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     id: Option<String>,
-    /// Who the stream says has written it, as program/version
+    /// The program that the stream says has written it, as program/version
     #[arg(long, value_name = "NAME")]
     producer: Option<String>,
     /// The longest line accepted, in bytes
@@ -108,6 +108,6 @@ fn copy(
 
 fn warn_of_ignored(schema: Option<&SchemaRef>) {
     if schema.is_some() {
-        log::warn!("--schema is ignored: the output is sealed already and says its own");
+        log::warn!("--schema is ignored: the output is already sealed and has its own");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The schema of what the program prints, if it is not that of the input; `none` for none
     #[arg(long, value_name = "NAME|PATH|none")]
     schema: Option<String>,
-    /// Refuse an output that has not as many records as the input
+    /// Refuse an output that does not have as many records as the input
     #[arg(long)]
     same_count: bool,
     #[command(flatten)]
@@ -109,7 +109,7 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
                 let segment = begin.id;
                 if *schema.get_or_insert_with(|| begin.schema.clone()) != begin.schema && keep_schema {
                     return Err(Fault::data(format!(
-                        "segment {segment} has another schema than the segments before it; --schema says which one \
+                        "segment {segment} has a different schema from the segments before it; say with --schema which one \
                          the output has"
                     )));
                 }

@@ -46,10 +46,9 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
                 }
                 if line_out.is_empty() || line_out.contains(&b'\n') {
                     let at = line.place();
-                    return Err(Fault::data(format!(
-                        "{at}: field \"original\": it is not the text of a line"
-                    ))
-                    .into());
+                    return Err(
+                        Fault::data(format!("{at}: field \"original\" is not the text of a line")).into()
+                    );
                 }
                 line_out.push(b'\n');
                 out.write_all(&line_out).map_err(io_fault)?;
