@@ -167,7 +167,7 @@ pub trait Sink {
     /// The record cannot be a row of the table, or the load has failed.
     fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused>;
 
-    /// Brings all records of a table in and says what became of them. `new` is called for each record that is a new
+    /// Puts all records of a table in place and says what became of them. `new` is called for each record that is a new
     /// row, with its position, from 0, among those that [`Sink::record`] took for this table; it is `None` if nobody
     /// asks.
     ///

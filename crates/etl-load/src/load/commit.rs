@@ -67,7 +67,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         Ok(news)
     }
 
-    /// Lets the sink bring in the records of all tables.
+    /// Lets the sink put the records of all tables in place.
     fn merge(&mut self) -> Result<Vec<Counts>, Fault> {
         let mut counts = Vec::new();
         for table in &self.tables {
