@@ -21,7 +21,7 @@ fn a_signal_rolls_back_wherever_it_comes() {
             running.kill(signal);
             let ran = running.wait();
             ran.fails(code);
-            let said = format!("ended by {name}, nothing was committed");
+            let said = format!("ended by {name}: nothing was committed");
             assert_eq!(ran.last_error_line(), said);
             let lines = printed(&ran.stdout);
             assert_eq!(lines.len(), 1);
