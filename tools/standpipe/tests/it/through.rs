@@ -70,7 +70,7 @@ fn the_schema_can_be_changed() {
     aborted(&with("no.such", &input), 78);
     let ran = through(&mixed, &["--", "cat"]);
     aborted(&ran, 3);
-    assert!(ran.last_error_line().starts_with("segment b has another schema"), "{}", ran.stderr);
+    assert!(ran.last_error_line().starts_with("segment b has a different schema"), "{}", ran.stderr);
 }
 
 #[test]
