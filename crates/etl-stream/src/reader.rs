@@ -4,7 +4,7 @@
 //! from a control line by its prefix, and never copied or allocated. Digests are computed a buffer at a time.
 //!
 //! Every failure is a [`Fault`] that names the line (counted from 1, blank and control lines included) and the
-//! position of its first byte in the stream (counted from 0).
+//! position in the stream (counted from 0) of its first byte, or of the byte at which a record goes wrong.
 
 mod lines;
 #[cfg(test)]
