@@ -49,20 +49,6 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The stream that an event opens or belongs to, for whoever looks ahead.
-    #[inline]
-    pub fn stream(&mut self, event: &Event<'_>) -> Option<StreamId> {
-        match event {
-            Event::Record(_) => Some(self.current()),
-            Event::Begin(begin) => Some(self.open(begin.schema.as_ref())),
-            Event::State(_) => None,
-            Event::End(_) => {
-                self.current = None;
-                None
-            }
-        }
-    }
-
     /// What an event says.
     #[inline]
     pub fn decode<'a>(&mut self, event: Event<'a>) -> Message<'a> {

@@ -123,7 +123,7 @@ pub struct Segment {
 }
 
 /// What the reader found next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// A segment opens.
     Begin(Begin),

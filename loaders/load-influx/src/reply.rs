@@ -52,7 +52,8 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
         404 => fail(Class::Config, told(reply) + " (check --url and --api)"),
         0..=400 | 422 => {
             let what = if reply.is_html() { "an HTML page" } else { "an unexpected reply" };
-            let message = format!("{}: {what}, but InfluxDB replies to a write with 204", reply.status_line());
+            let message =
+                format!("{}: {what}, but InfluxDB replies to a write with 204", reply.status_line());
             fail(Class::Protocol, message)
         }
         _ => None,

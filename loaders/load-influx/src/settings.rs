@@ -183,9 +183,9 @@ impl Settings {
         };
         // A plan asks no server, so it does not matter which one it would be.
         let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
-        let url = known(args.url, &URL)?.or_else(|| planned("http://localhost:8086")).ok_or_else(|| {
-            Fault::config("no server is given: set INFLUX_URL or --url")
-        })?;
+        let url = known(args.url, &URL)?
+            .or_else(|| planned("http://localhost:8086"))
+            .ok_or_else(|| Fault::config("no server is given: set INFLUX_URL or --url"))?;
         let (db, bucket) = (known(args.db, &DATABASE)?, known(args.bucket, &BUCKET)?);
         let (either, org) = (known(None, &EITHER)?, known(args.org, &ORG)?);
         let (token, password) = (env.secret(&TOKEN)?, env.secret(&PASSWORD)?);

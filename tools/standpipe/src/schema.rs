@@ -149,7 +149,7 @@ fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
             let Some(wrong) = wrong(&mut scanner, &mut checker, line) else { continue };
             bad += 1;
             if bad <= SHOWN {
-                print(&format!("{}: {wrong}\n", line.place()))?;
+                print(&format!("{wrong}\n"))?;
             }
         }
         Ok(reader.totals().records)
@@ -165,10 +165,10 @@ fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
     Ok(format!("{records} records fit schema {name}"))
 }
 
-/// What is wrong with a line, if anything is.
+/// What is wrong with a line and where, if anything is.
 fn wrong(scanner: &mut Scanner, checker: &mut Checker, line: Line<'_>) -> Option<String> {
-    match scanner.scan(line.bytes) {
-        Err(error) => Some(error.to_string()),
-        Ok(record) => checker.check(&record).err().map(|violation| violation.to_string()),
+    match line.scan(scanner) {
+        Err(fault) => Some(fault.to_string()),
+        Ok(record) => checker.check(&record).err().map(|violation| format!("{}: {violation}", line.place())),
     }
 }

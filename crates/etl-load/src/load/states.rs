@@ -39,7 +39,7 @@ impl States {
 
 #[cfg(test)]
 mod tests {
-    use etl_stream::{Decoder, Event, Line};
+    use etl_stream::{Decoder, Event, Line, Message};
 
     use super::*;
 
@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn the_last_cursor_of_each_counts() {
         let record = Event::Record(Line { number: 1, offset: 0, bytes: b"{}" });
-        let stream = Decoder::default().stream(&record);
+        let Message::Record(stream, _) = Decoder::default().decode(record) else { panic!("a record") };
+        let stream = Some(stream);
         let mut states = States::default();
         assert_eq!(value(&states), None);
         states.put(None, raw("1"));

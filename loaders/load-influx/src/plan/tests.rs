@@ -93,5 +93,8 @@ fn what_has_no_place_in_a_point_is_configuration() {
     let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
     let planned = plan(Target { table: "m".into(), schema: Some(schema), mode: None }, Precision::Ns, false);
     let fault = Fault::from(planned.err().expect("refused"));
-    assert!(fault.message().contains("would mistake the quote in the name for the start of a string"), "{fault}");
+    assert!(
+        fault.message().contains("would mistake the quote in the name for the start of a string"),
+        "{fault}"
+    );
 }

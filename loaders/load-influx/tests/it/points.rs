@@ -76,7 +76,8 @@ fn a_load_can_be_repeated_and_the_later_value_counts() {
     let ran = place
         .load("", plain(&[site("a", 0, r#""n":3"#), site("c", 0, r#""n":4"#), site("a", 0, r#""n":5"#)]));
     assert_eq!(counts(&ran), [3, 2, 0, 0, 1, 0]);
-    let warning = "line 3: the point has the same measurement, tags and time as line 1, whose fields it overwrites";
+    let warning =
+        "line 3: the point has the same measurement, tags and time as line 1, whose fields it overwrites";
     assert!(ran.stderr.contains(warning), "{}", ran.stderr);
     assert_eq!(
         place.database.rows("SELECT n, s FROM sites GROUP BY *"),

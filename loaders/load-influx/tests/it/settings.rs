@@ -126,11 +126,7 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
         assert_eq!(asked.len(), 0, "{args}");
     }
     let place = InfluxFolder::new();
-    refused(
-        &place.bare("--db d").run(),
-        78,
-        "no server is given: set INFLUX_URL or --url",
-    );
+    refused(&place.bare("--db d").run(), 78, "no server is given: set INFLUX_URL or --url");
 }
 
 #[test]
