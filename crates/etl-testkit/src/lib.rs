@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 pub mod docker;
+pub mod extract;
 pub mod http;
 pub mod influx;
 pub mod load;
