@@ -11,31 +11,31 @@ use etl_component::duration;
 #[command(next_help_heading = "Network")]
 pub struct HttpArgs {
     /// Time for all requests and waits together
-    #[arg(long, value_name = "DURATION", default_value = "5m", env = "ETL_DEADLINE", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5m", env = "ETL_DEADLINE", value_parser = duration)]
     pub deadline: Duration,
 
     /// Time to resolve a name, connect and negotiate TLS
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub connect_timeout: Duration,
 
     /// Longest time that a server may be silent before or during its reply
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub read_timeout: Duration,
 
     /// Time for one request and its whole reply
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub request_timeout: Duration,
 
     /// How often a failed request is tried again; a wait that a limit asks for counts against --deadline only
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 5)]
     pub retries: u32,
 
     /// Largest reply, decompressed
-    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
+    #[arg(long, global = true, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
     pub max_body_bytes: usize,
 
     /// PEM file with more certificate authorities to trust
-    #[arg(long, value_name = "PATH", env = "SSL_CERT_FILE")]
+    #[arg(long, global = true, value_name = "PATH", env = "SSL_CERT_FILE")]
     pub ca_file: Option<PathBuf>,
 }
 
@@ -48,18 +48,18 @@ pub struct SourceArgs {
     pub http: HttpArgs,
 
     /// Allow http:// to hosts other than loopback
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub allow_http: bool,
 
     /// Write each reply into this directory, without secrets
-    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
 
     /// Read replies from this directory instead of the network
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub replay: Option<PathBuf>,
 
     /// Count requests in this file, which runs may share, and send none beyond the service's quota
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub quota: Option<PathBuf>,
 }

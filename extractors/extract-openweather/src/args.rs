@@ -1,31 +1,64 @@
 //! What was typed, and what it means.
 
+mod location;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use etl_component::{Class, Env, Fault, OutputArgs, Variable};
-use etl_http::{BaseUrl, SourceArgs, base_url};
+use etl_component::{Class, Env, Fault, Variable};
+use etl_extract::{ExtractArgs, key, setting};
+use etl_http::{BaseUrl, base_url};
 
-use crate::endpoint::Endpoint;
-use crate::location::{Location, NO_CITIES};
+use location::NO_CITIES;
+pub(crate) use location::{Asked, Location};
 
 /// The API key.
-pub(crate) const KEY: Variable = Variable {
-    name: "OPENWEATHER_API_KEY",
-    aliases: &["OPENWEATHER_KEY", "OPEN_WEATHER_KEY"],
-    secret: true,
-    required: true,
-    help: "the key from openweathermap.org/api_keys; not needed with --replay",
-};
-const CITY: Variable = place("CITY", "the city, where no flag gives a location");
-const LAT: Variable = place("LAT", "the latitude, where no flag gives a location");
-const LONG: Variable = place("LONG", "the longitude, with LAT");
+pub(crate) const KEY: Variable = key(
+    "OPENWEATHER_API_KEY",
+    &["OPENWEATHER_KEY", "OPEN_WEATHER_KEY"],
+    "the key from openweathermap.org/api_keys; not needed with --replay",
+);
+const CITY: Variable = setting("CITY", "the city, where no flag gives a location");
+const LAT: Variable = setting("LAT", "the latitude, where no flag gives a location");
+const LONG: Variable = setting("LONG", "the longitude, with LAT");
 
 /// Everything read from the environment, for `--describe`.
 pub(crate) const VARIABLES: &[Variable] = &[KEY, CITY, LAT, LONG];
 
-const fn place(name: &'static str, help: &'static str) -> Variable {
-    Variable { name, aliases: &[], secret: false, required: false, help }
+/// Which of the service's three replies to map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// The weather now.
+    Current,
+    /// Five days in steps of three hours.
+    Forecast,
+    /// The air quality now.
+    AirPollution,
+}
+
+impl Endpoint {
+    /// The last part of the request's path.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Endpoint::Current => "weather",
+            Endpoint::Forecast => "forecast",
+            Endpoint::AirPollution => "air_pollution",
+        }
+    }
+
+    /// Whether a city will do; the air is known by coordinates only.
+    pub(crate) fn knows_cities(self) -> bool {
+        self != Endpoint::AirPollution
+    }
+
+    /// The schema of its records.
+    pub(crate) const fn schema(self) -> &'static str {
+        match self {
+            Endpoint::Current => "openweather.current",
+            Endpoint::Forecast => "openweather.forecast",
+            Endpoint::AirPollution => "openweather.air_pollution",
+        }
+    }
 }
 
 /// Weather, forecast and air pollution of OpenWeather as records, always in metric units.
@@ -37,7 +70,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    output: OutputArgs,
+    shared: ExtractArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,8 +132,6 @@ struct Ask {
         default_value = "https://api.openweathermap.org/data/2.5"
     )]
     base_url: String,
-    #[command(flatten)]
-    source: SourceArgs,
 }
 
 /// What a run does, every value checked.
@@ -114,10 +145,8 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     /// The parameters that every request has beside its place and the key.
     pub(crate) query: Vec<(&'static str, String)>,
-    /// Limits of the network, and the cassettes.
-    pub(crate) source: SourceArgs,
-    /// Where the records go.
-    pub(crate) output: OutputArgs,
+    /// The flags of every extractor.
+    pub(crate) shared: ExtractArgs,
 }
 
 impl TryFrom<(Cli, &Env)> for Settings {
@@ -136,8 +165,8 @@ impl TryFrom<(Cli, &Env)> for Settings {
         }
         query.extend(language.map(|lang| ("lang", lang)));
         query.extend(cnt.map(|cnt| ("cnt", cnt.to_string())));
-        let base_url = base_url(&ask.base_url, ask.source.allow_http)?;
-        Ok(Settings { endpoint, locations, base_url, query, source: ask.source, output: cli.output })
+        let base_url = base_url(&ask.base_url, cli.shared.source.allow_http)?;
+        Ok(Settings { endpoint, locations, base_url, query, shared: cli.shared })
     }
 }
 
@@ -218,5 +247,4 @@ fn refuse_doubles(locations: &[Location]) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
-#[path = "args_tests.rs"]
 mod tests;

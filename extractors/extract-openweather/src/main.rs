@@ -1,22 +1,15 @@
 //! `extract-openweather`: current weather, forecast and air pollution as sealed records.
 
 mod args;
-mod endpoint;
-mod location;
 mod mapping;
-mod service;
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use etl_component::{Component, Context, Reads, Stage, Stdout, io, random_id};
-use etl_http::Service;
-use etl_stream::{Begin, Digest, SchemaRef};
+use etl_component::{Component, Context, Reads, Stage, Stdout};
+use etl_extract::counted;
+use etl_http::{Api, Key, Per, Place, Quota, Request, Service};
 
-use args::{Cli, Settings};
-use endpoint::Endpoint;
-use location::Location;
-use mapping::Mapped;
+use args::{Cli, Endpoint, Location, Settings};
 
 const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
@@ -29,53 +22,39 @@ const COMPONENT: Component = Component {
     ],
 };
 
+/// <https://openweathermap.org/price>: the free plan.
+const API: Api = Api {
+    key: Some(Key { variable: args::KEY, place: Place::Query("appid") }),
+    headers: &[("Accept", "application/json")],
+    judge: Some(mapping::judge),
+    min_wait_429: mapping::QUOTA_WINDOW,
+    quota: Some(Quota { calls: 60, per: Per::Minute }),
+};
+
 fn main() -> ExitCode {
     etl_component::main(&COMPONENT, run)
 }
 
 fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
     let settings = Settings::try_from((cli, &context.env))?;
-    let Settings { base_url, source, .. } = &settings;
-    let service = Service::new(&service::API, base_url, source, &context.env, &context.producer())?;
-    let mut output = settings.output.open()?;
-
-    let schema = settings.endpoint.schema();
-    let id = if service.replaying() { replayed_id(&settings, &service)? } else { random_id() };
-    let schema_ref = Some(SchemaRef::Name(schema.to_owned()));
-    // Before the first request, so that a loader which cannot load this says so at once.
-    output.begin(&Begin { id, schema: schema_ref, producer: Some(context.producer()) })?;
-    for location in &settings.locations {
-        let mapped = fetch(&settings, &service, location)?;
-        for warning in &mapped.warnings {
-            log::warn!("location {}: {warning}", location.name);
+    let Settings { endpoint, locations, base_url, shared, .. } = &settings;
+    let service = Service::new(&API, base_url, &shared.source, &context.env, &context.producer())?;
+    etl_extract::run(context, shared, endpoint.schema(), |stream| {
+        for location in locations {
+            stream.part(&format!("location {}", location.name), |stream| {
+                let reply = service.send(&request(&service, &settings, location))?;
+                let mapped = mapping::records(*endpoint, location, reply.fetched_at, &reply.body)?;
+                mapped.warnings.iter().for_each(|warning| stream.warn(warning));
+                Ok(mapped.records.iter().try_for_each(|record| stream.record(record))?)
+            })?;
         }
-        for record in &mapped.records {
-            output.line(record)?;
-        }
-        output.flush()?;
-    }
-    let segment = output.end()?;
-    io::publish(output)?;
-    Ok(format!("{schema}: {} records of {} locations", segment.records, settings.locations.len()))
+        Ok(counted(locations.len(), "location", "locations"))
+    })
 }
 
-/// What one location came to.
-fn fetch(settings: &Settings, service: &Service, location: &Location) -> anyhow::Result<Mapped> {
-    let fetch = || {
-        let reply = service.send(&service::request(service, settings, location))?;
-        mapping::records(settings.endpoint, location, &reply.fetched_at.to_string(), &reply.body)
-    };
-    fetch().with_context(|| format!("location {}", location.name))
-}
-
-/// The id of a replay: the same cassettes make the same stream, other cassettes or another mapping another one.
-fn replayed_id(settings: &Settings, service: &Service) -> anyhow::Result<String> {
-    let mut content = settings.endpoint.schema().as_bytes().to_vec();
-    for location in &settings.locations {
-        for record in fetch(settings, service, location)?.records {
-            content.push(b'\n');
-            content.extend_from_slice(&record);
-        }
-    }
-    Ok(Digest::of(&content).to_string()[..32].to_owned())
+/// The request for a place.
+fn request(service: &Service, settings: &Settings, location: &Location) -> Request {
+    let request = service.get(settings.endpoint.path());
+    let parameters = location.query().into_iter().chain(settings.query.clone());
+    parameters.fold(request, |request, (name, value)| request.query(name, value))
 }

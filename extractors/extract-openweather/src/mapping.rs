@@ -1,128 +1,44 @@
-//! Reply → records, as pure functions: bytes in, lines out.
+//! Reply → records, as pure functions: no network, no clock.
 //!
 //! The replies are those of <https://openweathermap.org/current>, `/forecast5` and `/api/air-pollution`, with what
 //! recorded replies have beyond the documentation: `cod` as integer or string, `message` on success, several or no
-//! weather entries, empty `rain`, integers among floats. The structs here have the fields of the schemas
-//! `openweather.*` in their order; each is always there, null where the reply has nothing.
+//! weather entries, empty `rain`, integers among floats.
 
-use etl_component::Fault;
-use etl_http::json::{self, Mismatch, Number, Object, Shape, non_empty};
+mod record;
+
+use std::time::Duration;
+
+use etl_component::{Class, Fault};
+use etl_http::json::{self, Number, Object, Shape, non_empty};
+use etl_http::{Reply, Verdict, quote};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde_json::Value;
 
-use crate::endpoint::Endpoint;
-use crate::location::{Asked, Location};
+use crate::args::{Asked, Endpoint, Location};
+use record::{AirPollution, Condition, Current, Forecast, Record, Weather};
+
+/// The free plan counts calls by the minute, and the service sends no `Retry-After`.
+pub(crate) const QUOTA_WINDOW: Duration = Duration::from_secs(60);
 
 /// What one reply became.
-#[derive(Debug, Default)]
-pub(crate) struct Mapped {
-    /// One JSON object each, without newline.
-    pub(crate) records: Vec<Vec<u8>>,
+#[derive(Default)]
+pub(crate) struct Mapped<'a> {
+    /// In the order of the reply.
+    pub(crate) records: Vec<Record<'a>>,
     /// What is odd about the reply but does not make it wrong.
     pub(crate) warnings: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Current<'a> {
-    location: &'a str,
-    observed_at: Timestamp,
-    fetched_at: &'a str,
-    city_id: Option<i64>,
-    city: Option<String>,
-    country: Option<String>,
-    lat: Option<Number<'a>>,
-    lon: Option<Number<'a>>,
-    #[serde(flatten)]
-    weather: Weather<'a>,
-    rain_1h: Option<Number<'a>>,
-    rain_3h: Option<Number<'a>>,
-    snow_1h: Option<Number<'a>>,
-    snow_3h: Option<Number<'a>>,
-    sunrise_at: Option<Timestamp>,
-    sunset_at: Option<Timestamp>,
-    timezone: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct Forecast<'a> {
-    location: &'a str,
-    forecast_at: Timestamp,
-    fetched_at: &'a str,
-    city_id: Option<i64>,
-    city: Option<String>,
-    country: Option<String>,
-    lat: Option<Number<'a>>,
-    lon: Option<Number<'a>>,
-    population: Option<i64>,
-    #[serde(flatten)]
-    weather: Weather<'a>,
-    pop: Option<Number<'a>>,
-    pod: Option<String>,
-    rain_3h: Option<Number<'a>>,
-    snow_3h: Option<Number<'a>>,
-    sunrise_at: Option<Timestamp>,
-    sunset_at: Option<Timestamp>,
-    timezone: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct AirPollution<'a> {
-    location: &'a str,
-    observed_at: Timestamp,
-    fetched_at: &'a str,
-    lat: Option<Number<'a>>,
-    lon: Option<Number<'a>>,
-    aqi: i64,
-    co: Option<Number<'a>>,
-    no: Option<Number<'a>>,
-    no2: Option<Number<'a>>,
-    o3: Option<Number<'a>>,
-    so2: Option<Number<'a>>,
-    pm2_5: Option<Number<'a>>,
-    pm10: Option<Number<'a>>,
-    nh3: Option<Number<'a>>,
-}
-
-/// What current weather and a step of the forecast have in common.
-#[derive(Serialize)]
-struct Weather<'a> {
-    condition_id: Option<i64>,
-    condition: Option<String>,
-    description: Option<String>,
-    icon: Option<String>,
-    conditions: Vec<Condition>,
-    temp: Number<'a>,
-    feels_like: Option<Number<'a>>,
-    temp_min: Option<Number<'a>>,
-    temp_max: Option<Number<'a>>,
-    pressure: Option<Number<'a>>,
-    humidity: Option<Number<'a>>,
-    sea_level: Option<Number<'a>>,
-    grnd_level: Option<Number<'a>>,
-    visibility: Option<Number<'a>>,
-    wind_speed: Option<Number<'a>>,
-    wind_deg: Option<Number<'a>>,
-    wind_gust: Option<Number<'a>>,
-    clouds: Option<Number<'a>>,
-}
-
-#[derive(Clone, Serialize)]
-struct Condition {
-    id: Option<i64>,
-    main: Option<String>,
-    description: Option<String>,
-    icon: Option<String>,
-}
-
-/// The records of a reply to `endpoint` for `location`, fetched at `fetched_at` (RFC 3339).
+/// The records of a reply to `endpoint` for `location`, fetched at `fetched_at`.
 ///
-/// A reply of another shape than documented is a [`Class::Protocol`] failure that names the field.
-pub(crate) fn records(
+/// # Errors
+/// 76 if the reply has another shape than documented; the message names the field.
+pub(crate) fn records<'a>(
     endpoint: Endpoint,
-    location: &Location,
-    fetched_at: &str,
-    reply: &[u8],
-) -> Result<Mapped, Fault> {
+    location: &'a Location,
+    fetched_at: Timestamp,
+    reply: &'a [u8],
+) -> Result<Mapped<'a>, Fault> {
     let asked = Asking { location, fetched_at };
     json::object(reply)
         .and_then(|reply| match endpoint {
@@ -136,10 +52,10 @@ pub(crate) fn records(
 #[derive(Clone, Copy)]
 struct Asking<'a> {
     location: &'a Location,
-    fetched_at: &'a str,
+    fetched_at: Timestamp,
 }
 
-fn current(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
+fn current<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>> {
     let (rain, snow, sys) = (reply.object("rain")?, reply.object("snow")?, reply.object("sys")?);
     let (lat, lon) = coordinates(reply, asked.location)?;
     let record = Current {
@@ -160,16 +76,16 @@ fn current(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
         sunset_at: instant(&sys, "sunset")?,
         timezone: reply.integer("timezone")?,
     };
-    Ok(Mapped { records: vec![line(&record)?], warnings: Vec::new() })
+    Ok(Mapped { records: vec![Record::Current(record)], warnings: Vec::new() })
 }
 
-fn forecast(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
+fn forecast<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>> {
     let (steps, city) = (reply.list("list")?, reply.object("city")?);
     let (lat, lon) = coordinates(&city, asked.location)?;
     let mut mapped = Mapped::default();
     for step in &steps {
         let (rain, snow) = (step.object("rain")?, step.object("snow")?);
-        mapped.records.push(line(&Forecast {
+        mapped.records.push(Record::Forecast(Forecast {
             location: &asked.location.name,
             forecast_at: step.required("dt", instant)?,
             fetched_at: asked.fetched_at,
@@ -187,7 +103,7 @@ fn forecast(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
             sunrise_at: instant(&city, "sunrise")?,
             sunset_at: instant(&city, "sunset")?,
             timezone: city.integer("timezone")?,
-        })?);
+        }));
     }
     if let Some(cnt) = reply.integer("cnt")?.filter(|&cnt| usize::try_from(cnt) != Ok(steps.len())) {
         mapped.warnings.push(format!("the forecast says cnt {cnt} and lists {} steps", steps.len()));
@@ -195,7 +111,7 @@ fn forecast(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
     Ok(mapped)
 }
 
-fn air_pollution(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
+fn air_pollution<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>> {
     let (lat, lon) = coordinates(reply, asked.location)?;
     let mut mapped = Mapped::default();
     for entry in reply.list("list")? {
@@ -204,7 +120,7 @@ fn air_pollution(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
         if !(1..=5).contains(&aqi) {
             return Err(main.mismatch("aqi", &format!("is {aqi}, expected 1 to 5")));
         }
-        mapped.records.push(line(&AirPollution {
+        mapped.records.push(Record::AirPollution(AirPollution {
             location: &asked.location.name,
             observed_at: entry.required("dt", instant)?,
             fetched_at: asked.fetched_at,
@@ -219,7 +135,7 @@ fn air_pollution(reply: &Object<'_>, asked: Asking<'_>) -> Shape<Mapped> {
             pm2_5: gas.number("pm2_5")?,
             pm10: gas.number("pm10")?,
             nh3: gas.number("nh3")?,
-        })?);
+        }));
     }
     Ok(mapped)
 }
@@ -291,10 +207,34 @@ fn coordinates<'a>(at: &Object<'a>, location: &Location) -> Shape<(Option<Number
     Ok((coord.number("lat")?.or(asked_lat), coord.number("lon")?.or(asked_lon)))
 }
 
-fn line(record: &impl Serialize) -> Shape<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|error| Mismatch::new(error.to_string()))
+/// What the service says of itself: `cod` is an integer in some replies and a string in others, and may contradict a
+/// status of 200; `message` is a number on success and says nothing then.
+pub(crate) fn judge(reply: &Reply) -> Option<Verdict> {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let code = match &body["cod"] {
+        _ if reply.status != 200 => reply.status.to_string(),
+        Value::String(code) => code.clone(),
+        Value::Number(code) => code.to_string(),
+        _ => return None,
+    };
+    let said = match body["message"].as_str() {
+        Some(message) => format!("{code}: {}", quote(message)),
+        None if reply.is_html() => code.clone(),
+        None => format!("{code}: {}", reply.excerpt()),
+    };
+    let fail = |class, message| Some(Verdict::Fail { class, message });
+    match code.as_str() {
+        "200" => None,
+        "400" | "404" => fail(Class::Config, said),
+        "401" => fail(Class::Denied, format!("{said} (a new key takes up to two hours to work)")),
+        // These the common rules know by their status.
+        _ if reply.status != 200 => None,
+        "403" => fail(Class::Denied, said),
+        "429" => Some(Verdict::Retry { min_wait: QUOTA_WINDOW }),
+        code if code.starts_with('5') => Some(Verdict::Retry { min_wait: Duration::ZERO }),
+        _ => fail(Class::Protocol, format!("an unknown `cod` {said}")),
+    }
 }
 
 #[cfg(test)]
-#[path = "mapping_tests.rs"]
 mod tests;

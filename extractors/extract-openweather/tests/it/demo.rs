@@ -1,15 +1,13 @@
 //! The cassettes of `cargo xtask demo`: what they hold, and how they were made.
 //!
-//! `cargo test -p extract-openweather --test demo -- --ignored` makes them again. They hold recorded replies that were
+//! `cargo test -p extract-openweather --test it -- --ignored` makes them again. They hold recorded replies that were
 //! metric: `replies/PROVENANCE.md` says whose. The one of Seattle's weather was recorded in °F and is not among them.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod support;
-
+use etl_testkit::extract::Sealed;
 use etl_testkit::http::{Reply, Script, Server};
 use serde_json::Value;
-use support::{binary, file, finish, reply, run};
+
+use crate::extractor::{extractor, file, reply, run};
 
 /// The arguments of a demo run, the path it asks, and the replies it gets.
 const RUNS: [(&[&str], &str, &[&str]); 3] = [
@@ -26,7 +24,8 @@ const RUNS: [(&[&str], &str, &[&str]); 3] = [
     ),
 ];
 
-fn demo() -> String {
+/// The folder of the cassettes.
+pub(crate) fn demo() -> String {
     file("demo").to_str().unwrap().to_owned()
 }
 
@@ -39,16 +38,18 @@ fn make_the_cassettes() {
             .fold(Script::new(), |script, name| script.at(path, Reply::json(200, &reply(name))));
         let server = Server::start(script);
         let run = run(&[args, &["--record", &demo(), "--base-url", &server.url()]].concat());
-        assert!(!run.stream().records.is_empty());
+        assert!(!Sealed::of(&run).records.is_empty());
     }
 }
 
 #[test]
 fn the_cassettes_replay_without_a_key() {
-    let mut seen = Vec::new();
+    let (mut seen, mut summaries) = (Vec::new(), Vec::new());
     for (args, _, _) in RUNS {
-        let run = finish(binary(&[args, &["--replay", &demo()]].concat()).env_remove("OPENWEATHER_API_KEY"));
-        for record in run.stream().records {
+        let run = extractor().without_key(&[args, &["--replay", &demo()]].concat()).run();
+        let stream = Sealed::of(&run);
+        summaries.push(run.stderr.lines().last().unwrap().to_owned());
+        for record in stream.records {
             let key = if record["forecast_at"].is_null() { "observed_at" } else { "forecast_at" };
             let value = if record["aqi"].is_null() { "temp" } else { "aqi" };
             seen.push(format!(
@@ -59,6 +60,14 @@ fn the_cassettes_replay_without_a_key() {
             ));
         }
     }
+    assert_eq!(
+        summaries,
+        [
+            "openweather.current: 2 records of 2 locations",
+            "openweather.forecast: 16 records of 1 location",
+            "openweather.air_pollution: 2 records of 2 locations",
+        ]
+    );
     assert_eq!(seen.len(), 2 + 16 + 2);
     assert_eq!(seen[0], "Munich \"2019-01-13T13:50:00Z\" temp 1.49");
     assert_eq!(seen[1], "Paris \"2018-12-07T15:00:00Z\" temp 9.25");

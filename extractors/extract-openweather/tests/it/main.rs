@@ -1,0 +1,8 @@
+//! The binary against a scripted server.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod demo;
+mod extractor;
+mod replies;
+mod runs;
