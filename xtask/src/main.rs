@@ -4,6 +4,7 @@
 //! program of its own, which is built and run here.
 
 mod install;
+mod new_extractor;
 mod test;
 
 use std::process::{Command, ExitCode};
@@ -16,6 +17,8 @@ cargo xtask demo        the main job on recorded replies: OpenWeather into SQLit
 cargo xtask test        every test, with what it needs set up; arguments go to `cargo test`, and then containers are not tested
 cargo xtask install     every component, built for speed, with shell completions and manual pages, into ~/.local or the
                         folder named
+cargo xtask new-extractor NAME
+                        a crate, a schema and recorded replies for another source, which build and pass as they are
 cargo xtask images      container images of all components and their sizes; with --stand-in also the stand-ins for the
                         outside world in compose.yaml; with --services only the databases of compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["install"] => install::run(None),
         ["install", folder] if !folder.starts_with('-') => install::run(Some(folder)),
+        ["new-extractor", name] if !name.starts_with('-') => new_extractor::run(name),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
         ["bench", names @ ..] => {
             built("release", &["load-sqlite", "load-postgres", "load-influx", "standpipe"], "bench", names)

@@ -1,0 +1,3 @@
+//! The binary against a scripted server.
+
+mod extractor;
