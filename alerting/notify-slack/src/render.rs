@@ -1,5 +1,6 @@
 //! What a record looks like without a template: a receipt as a sentence, anything else as its fields.
 
+use etl_stream::counted;
 use etl_stream::json::{Kind, Record, unescape};
 use serde::Deserialize;
 
@@ -27,7 +28,7 @@ pub(crate) fn receipt(line: &str) -> Option<String> {
     if receipt.already_loaded == Some(true) {
         return Some(format!("*{target}*: nothing to do, this load was committed before"));
     }
-    let mut text = format!("Loaded *{target}*: {}", plural(receipt.records, "record"));
+    let mut text = format!("Loaded *{target}*: {}", counted(receipt.records, "record", "records"));
     for (count, name) in [
         (receipt.inserted, "inserted"),
         (receipt.updated, "updated"),
@@ -43,16 +44,12 @@ pub(crate) fn receipt(line: &str) -> Option<String> {
         text += &format!(" in {seconds:.2} s");
     }
     if let Some(fields) = receipt.dropped_fields.filter(|&fields| fields > 0) {
-        text += &format!("\n{} dropped", plural(fields, "unknown field"));
+        text += &format!("\n{} dropped", counted(fields, "unknown field", "unknown fields"));
     }
     if let Some(rejected) = receipt.rejected.filter(|&rejected| rejected > 0) {
-        text += &format!("\n:warning: {} rejected", plural(rejected, "record"));
+        text += &format!("\n:warning: {} rejected", counted(rejected, "record", "records"));
     }
     Some(text)
-}
-
-fn plural(count: u64, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 /// The fields of a record, each on a line of its own or all on one. Numbers keep their digits; objects and arrays are

@@ -2,7 +2,7 @@
 
 use anyhow::Error;
 use etl_component::{Class, Context, Fault, Relay, redact};
-use etl_stream::{Begin, Event, Reader, SchemaRef};
+use etl_stream::{Begin, Event, Reader, SchemaRef, counted};
 
 use crate::args::{On, Records};
 use crate::gather::{Gather, Gathered};
@@ -113,16 +113,15 @@ fn failure(class: Class, cause: &str, begun: Option<&Begin>, records: u64) -> Op
         };
         let producer =
             begin.producer.as_deref().map(|name| format!(" from {}", escape(name))).unwrap_or_default();
-        let plural = if records == 1 { "" } else { "s" };
-        body += &format!("\nRead before: {records} record{plural}{schema}{producer}");
+        let records = counted(records, "record", "records");
+        body += &format!("\nRead before: {records}{schema}{producer}");
     }
     Message::new(Some("Pipeline failed"), &body)
 }
 
 fn summary(gathered: &Gathered) -> String {
-    let plural = |count: u64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
-    let messages = plural(gathered.messages.len() as u64, "message");
-    format!("{messages} for {} of {}", gathered.wanted, plural(gathered.records, "record"))
+    let messages = counted(gathered.messages.len() as u64, "message", "messages");
+    format!("{messages} for {} of {}", gathered.wanted, counted(gathered.records, "record", "records"))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 //!             Ok(())
 //!         })?;
 //!     }
-//!     Ok(counted(projects.len(), "project", "projects"))
+//!     Ok(counted(projects.len() as u64, "project", "projects"))
 //! })
 //! # }
 //! ```
@@ -31,4 +31,5 @@ mod args;
 mod stream;
 
 pub use args::{ExtractArgs, key, setting};
-pub use stream::{Stream, counted, run};
+pub use etl_stream::counted;
+pub use stream::{Stream, run};

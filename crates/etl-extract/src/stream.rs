@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use etl_component::{Class, Context, Fault, Relay};
-use etl_stream::SchemaRef;
 use etl_stream::digest::Hasher;
 use etl_stream::writer::to_line;
+use etl_stream::{SchemaRef, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -44,11 +44,6 @@ pub fn run(
     stream.relay.begin(Some(&SchemaRef::Name(schema.to_owned())))?;
     let of = extract(&mut stream)?;
     Ok(format!("{schema}: {} of {of}", counted(stream.end()?, "record", "records")))
-}
-
-/// `1 location`, `2 locations`
-pub fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Takes what an extractor reads.
@@ -125,7 +120,7 @@ impl Stream {
     }
 
     /// Ends the segment, publishes the output, and returns the number of records.
-    fn end(mut self) -> Result<usize, Fault> {
+    fn end(mut self) -> Result<u64, Fault> {
         if let Some(state) = self.state.take() {
             // No record starts so: a state cannot be taken for one.
             self.take_in(b"\n{\"_etl\":");
@@ -139,7 +134,7 @@ impl Stream {
         }
         let segment = self.relay.end()?;
         self.relay.close()?;
-        Ok(segment.records as usize)
+        Ok(segment.records)
     }
 
     fn take_in(&mut self, bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use etl_component::{Context, Fault, OutputArgs, Relay, io};
-use etl_stream::{Line, SchemaRef};
+use etl_stream::{Line, SchemaRef, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -55,7 +55,7 @@ impl Receipt {
                 "{target}: nothing to do, this load was committed before (another --load-id loads it again)"
             );
         }
-        let mut text = format!("{target}: {records} records, {inserted} inserted");
+        let mut text = format!("{target}: {}, {inserted} inserted", counted(*records, "record", "records"));
         let others = [
             (updated, "updated"),
             (unchanged, "unchanged"),

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use etl_component::{Context, Fault, Output, signals};
 use etl_stream::json::Scanner;
-use etl_stream::{Decoder, Event, Message};
+use etl_stream::{Decoder, Event, Message, counted};
 
 use self::attempt::Attempt;
 use self::outputs::Outputs;
@@ -97,7 +97,7 @@ impl<S: Sink> Load<'_, S> {
             }
             signals::go_on();
         }
-        Ok(format!("{records} records in {loads} loads"))
+        Ok(format!("{} in {}", counted(records, "record", "records"), counted(loads, "load", "loads")))
     }
 
     /// Reads the first part of a load, and looks at each stream as soon as it appears.

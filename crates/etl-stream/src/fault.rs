@@ -195,9 +195,20 @@ impl Error for Fault {
     }
 }
 
+/// A number of things in a message: `1 record`, `2 records`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let counted = |count| counted(count, "record", "records");
+        assert_eq!([0, 1, 2].map(counted), ["0 records", "1 record", "2 records"]);
+    }
 
     #[test]
     fn a_description_around_a_failure_keeps_what_it_is() {

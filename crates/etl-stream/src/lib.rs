@@ -20,6 +20,6 @@ pub mod writer;
 pub use control::{Begin, SchemaRef};
 pub use decode::{Decoder, Message, StreamId};
 pub use digest::Digest;
-pub use fault::{Class, Fault};
+pub use fault::{Class, Fault, counted};
 pub use reader::{Event, Line, Origin, Reader, Seal, Segment};
 pub use writer::Writer;

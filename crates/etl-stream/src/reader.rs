@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use self::lines::Lines;
 use crate::control::{self, Abort, Begin, Control, End};
 use crate::digest::{Digest, Segments};
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Fault, counted};
 use crate::json::{Record, Scanner};
 
 /// What is required of the seal (`--seal`).
@@ -325,10 +325,8 @@ impl<R: Read> Reader<R> {
         let wrong = if end.id != open.id {
             Some(format!("the end of segment {}, but segment {} is open", end.id, open.id))
         } else if end.records != open.records {
-            Some(format!(
-                "segment {} has {} records, but its end says {}",
-                open.id, open.records, end.records
-            ))
+            let records = counted(open.records, "record", "records");
+            Some(format!("segment {} has {records}, but its end says {}", open.id, end.records))
         } else if end.bytes.is_some_and(|said| said != bytes) {
             Some(format!(
                 "segment {} has {bytes} bytes, but its end says {}",
@@ -350,12 +348,13 @@ impl<R: Read> Reader<R> {
 
     fn finish(&mut self) -> Result<(), Fault> {
         if let Some(open) = &self.open {
+            let records = counted(open.records, "record", "records");
             return Err(Fault::cut(
                 self.options.origin.cut(),
                 format!(
-                    "line {}: the input ends inside segment {} (begun on line {}) after {} records, without its \
-                     `end`: the producer did not finish",
-                    self.totals.lines, open.id, open.line, open.records
+                    "line {}: the input ends inside segment {} (begun on line {}) after {records}, without its `end`: the \
+                     producer did not finish",
+                    self.totals.lines, open.id, open.line
                 ),
             ));
         }

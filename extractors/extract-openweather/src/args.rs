@@ -149,10 +149,12 @@ pub(crate) struct Settings {
     pub(crate) shared: ExtractArgs,
 }
 
-impl TryFrom<(Cli, &Env)> for Settings {
-    type Error = Fault;
-
-    fn try_from((cli, env): (Cli, &Env)) -> Result<Settings, Fault> {
+impl Settings {
+    /// What these arguments mean in this environment.
+    ///
+    /// # Errors
+    /// 2, 66 or 78 for a location or an address that is not one, naming the flag, the file and its line, or the variable.
+    pub(crate) fn new(cli: Cli, env: &Env) -> Result<Settings, Fault> {
         let (endpoint, ask, language, cnt) = match cli.command {
             Command::Current { language, ask } => (Endpoint::Current, ask, language.lang, None),
             Command::Forecast { cnt, language, ask } => (Endpoint::Forecast, ask, language.lang, cnt),

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
-    let settings = Settings::try_from((cli, &context.env))?;
+    let settings = Settings::new(cli, &context.env)?;
     let Settings { endpoint, locations, base_url, shared, .. } = &settings;
     let service = Service::new(&API, base_url, &shared.source, &context.env, &context.producer())?;
     etl_extract::run(context, shared, endpoint.schema(), |stream| {
@@ -48,7 +48,7 @@ fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
                 Ok(mapped.records.iter().try_for_each(|record| stream.record(record))?)
             })?;
         }
-        Ok(counted(locations.len(), "location", "locations"))
+        Ok(counted(locations.len() as u64, "location", "locations"))
     })
 }
 

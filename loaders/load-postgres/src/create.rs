@@ -7,6 +7,7 @@ use etl_component::{Class, Fault};
 use etl_load::Settings;
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Name, Session};
+use etl_stream::counted;
 
 use crate::ledger;
 use crate::plan::{self, TablePlan};
@@ -90,9 +91,8 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     } else if plan.details.table.is_none() {
         let forgotten = session.count(&what, &ledger::forget(name))?;
         if forgotten > 0 {
-            log::warn!(
-                "{what} is gone; its {forgotten} loads in the ledger are forgotten and can be loaded again"
-            );
+            let loads = counted(forgotten, "load", "loads");
+            log::warn!("{what} is gone; the ledger forgets {loads} into it, to be loaded again");
         }
     }
     let statements = plan::statements(&plan);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use etl_component::Fault;
 use etl_load::{Entry, Loaded};
+use etl_stream::counted;
 use rusqlite::{OptionalExtension, params};
 
 use crate::database::Database;
@@ -33,9 +34,8 @@ pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
     let delete = "DELETE FROM etl_load WHERE target = ?1 AND digest IS NOT NULL";
     let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
     if rows > 0 {
-        log::warn!(
-            "table {target} is gone; its {rows} loads in the ledger are forgotten and can be loaded again"
-        );
+        let loads = counted(rows as u64, "load", "loads");
+        log::warn!("table {target} is gone; the ledger forgets {loads} into it, to be loaded again");
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use etl_component::{Fault, InputArgs};
 use etl_schema::{Checker, Dialect, Schema, UnknownFields};
 use etl_stream::json::Scanner;
 use etl_stream::writer::io_fault;
-use etl_stream::{Event, Line};
+use etl_stream::{Event, Line, counted};
 
 use crate::verify::positional;
 
@@ -135,7 +135,7 @@ fn understood(schema: &Schema) -> anyhow::Result<String> {
         writeln!(text, "{what}: {}", if value.is_empty() { "none" } else { value }).context("formatting")?;
     }
     print(&text)?;
-    Ok(format!("schema {}: {} columns", schema.name, schema.columns.len()))
+    Ok(format!("schema {}: {}", schema.name, counted(schema.columns.len() as u64, "column", "columns")))
 }
 
 fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
@@ -160,9 +160,12 @@ fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
     }
     let records = records?;
     if bad > 0 {
-        return Err(Fault::data(format!("{bad} of {records} records break schema {name}")).into());
+        let records = counted(records, "record", "records");
+        let broken = if bad == 1 { "breaks" } else { "break" };
+        return Err(Fault::data(format!("{bad} of {records} {broken} schema {name}")).into());
     }
-    Ok(format!("{records} records fit schema {name}"))
+    let fit = if records == 1 { "fits" } else { "fit" };
+    Ok(format!("{} {fit} schema {name}", counted(records, "record", "records")))
 }
 
 /// What is wrong with a line and where, if anything is.

@@ -10,7 +10,7 @@ use std::io::Read;
 use clap::builder::NonEmptyStringValueParser;
 use etl_component::{Context, Fault, Output, OutputArgs, random_id};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Event, Reader, SchemaRef, Writer};
+use etl_stream::{Begin, Event, Reader, SchemaRef, Writer, counted};
 
 use crate::process::Process;
 use crate::records;
@@ -100,10 +100,10 @@ fn copy(
     let totals = reader.totals();
     let blank = match totals.blank_lines {
         0 => String::new(),
-        n => format!(", {n} blank lines left out"),
+        lines => format!(", {} left out", counted(lines, "blank line", "blank lines")),
     };
     let kind = if totals.segments > 0 { "verified" } else { "sealed" };
-    Ok(format!("{kind} {} records{blank}", totals.records))
+    Ok(format!("{kind} {}{blank}", counted(totals.records, "record", "records")))
 }
 
 fn warn_of_ignored(schema: Option<&SchemaRef>) {

@@ -14,7 +14,7 @@ use std::thread;
 use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
-use etl_stream::{Digest, Event, Reader, SchemaRef};
+use etl_stream::{Digest, Event, Reader, SchemaRef, counted};
 use serde_json::value::RawValue;
 
 use crate::process::Process;
@@ -61,14 +61,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let (input, printed) = settle(&fed, printed)?;
     let (from, to) = (input.records, printed);
     if args.same_count && from != to {
-        return Err(Fault::data(format!("{from} records went in and {to} came out (--same-count)")).into());
+        return Err(Fault::data(format!(
+            "{} went in and {to} came out (--same-count)",
+            counted(from, "record", "records")
+        ))
+        .into());
     }
     relay.identify(derived_id(input.digest, &args.command));
     relay.expect(schema.or(input.schema).as_ref())?;
     input.state.into_iter().for_each(|state| relay.state(state));
     relay.end()?;
     relay.close()?;
-    Ok(format!("{from} records in, {to} out"))
+    Ok(format!("{} in, {to} out", counted(from, "record", "records")))
 }
 
 /// Feeds the program in a thread of its own: it may print more than a pipe holds before it reads on.

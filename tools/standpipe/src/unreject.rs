@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use etl_component::{Fault, InputArgs, OutputArgs};
 use etl_stream::json::{Kind, Scanner, unescape_into};
 use etl_stream::writer::io_fault;
-use etl_stream::{Event, SchemaRef, Seal};
+use etl_stream::{Event, SchemaRef, Seal, counted};
 
 use crate::verify::positional;
 
@@ -57,5 +57,5 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
         }
     }
     out.into_inner().map_err(|error| io_fault(error.into_error()))?.publish()?;
-    Ok(format!("{} rejected lines", reader.totals().records))
+    Ok(counted(reader.totals().records, "rejected line", "rejected lines"))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use etl_component::{Fault, InputArgs};
 use etl_stream::json::Scanner;
 use etl_stream::writer::io_fault;
-use etl_stream::{Begin, Event, Reader, SchemaRef, Segment};
+use etl_stream::{Begin, Event, Reader, SchemaRef, Segment, counted};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -68,7 +68,9 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
     read?;
     printed?;
     let totals = reader.totals();
-    Ok(format!("{} records, {} segments, {} bytes", totals.records, totals.segments, totals.bytes))
+    let records = counted(totals.records, "record", "records");
+    let segments = counted(totals.segments, "segment", "segments");
+    Ok(format!("{records}, {segments}, {} bytes", totals.bytes))
 }
 
 fn read(

@@ -57,7 +57,7 @@ pub(super) fn missing(extractor: &Extractor) {
     let message = format!("{name} is not set ({help}); set it, or {name}_FILE to a file with it");
     failed(&extractor.without_key(&args).run(), 78, &message);
     for name in key.names {
-        let message = format!("{name} is set and empty");
+        let message = format!("{name} is set but empty");
         failed(&extractor.without_key(&args).env(name, "").run(), 78, &message);
     }
     assert_eq!(server.requests(), []);

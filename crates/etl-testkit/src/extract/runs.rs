@@ -97,7 +97,7 @@ pub(super) fn wrong_arguments(extractor: &Extractor) {
         let last = ran.fails(2).stderr.lines().last().unwrap_or_default();
         let line: Value = serde_json::from_str(last).expect("JSON on stderr");
         assert_eq!((&line["level"], &line["code"]), (&"error".into(), &2.into()));
-        assert_eq!(line["msg"], format!("unexpected argument '--nope' found ({name} --help tells more)"));
+        assert_eq!(line["msg"], format!("unexpected argument '--nope' found ({name} --help says more)"));
     }
 }
 

@@ -2,8 +2,7 @@ use super::*;
 
 fn settings(args: &[&str], env: &[(&str, &str)]) -> Result<Settings, (u8, String)> {
     let cli = Cli::try_parse_from([&["extract-openweather"], args].concat()).unwrap();
-    Settings::try_from((cli, &Env::of(env)))
-        .map_err(|fault| (fault.class().code(), fault.message().to_owned()))
+    Settings::new(cli, &Env::of(env)).map_err(|fault| (fault.class().code(), fault.message().to_owned()))
 }
 
 fn names(args: &[&str], env: &[(&str, &str)]) -> Vec<String> {

@@ -144,7 +144,7 @@ fn the_ledger_of_a_table_that_is_gone_is_forgotten() {
     place.sql("DROP TABLE events");
     let ran = place.load(&args, events("a", [1]));
     assert_eq!(counts(&ran)[1], 1);
-    assert!(ran.stderr.contains("its 1 loads in the ledger are forgotten"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the ledger forgets 1 load into it"), "{}", ran.stderr);
     assert_eq!(place.rows(ROWS), ["1"]);
 }
 

@@ -41,7 +41,7 @@ fn what_was_committed_before_a_cut_stays_and_a_rerun_adds_nothing_twice() {
     let record = third + stream[third..].iter().position(|byte| *byte == b'\n').expect("a line") + 9;
     for (cut, said) in [
         (end - 1, "the input ends in the middle of a line"),
-        (record, "the input ends inside segment c (begun on line 9) after 1 records"),
+        (record, "the input ends inside segment c (begun on line 9) after 1 record"),
         (third + 5, "line 9 (byte "),
     ] {
         let place = SqliteFolder::new();

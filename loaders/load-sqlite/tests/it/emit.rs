@@ -120,7 +120,7 @@ fn nothing_is_printed_if_asked_not_even_an_abort() {
     let place = SqliteFolder::new();
     let ran = place.load("--schema events.json --emit none", plain(&[r#"{"n":1}"#]));
     assert_eq!(ran.ok().stdout, "");
-    assert!(ran.stderr.contains("events: 1 records, 1 inserted in "));
+    assert!(ran.stderr.contains("events: 1 record, 1 inserted in "));
     let ran = place.load("--schema events.json --emit none", plain(&[r#"{"n":"x"}"#]));
     assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
 }

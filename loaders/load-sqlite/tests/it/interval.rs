@@ -51,7 +51,7 @@ fn a_fifo_that_stays_open_is_no_end() {
     drop(fifo);
     let ran = running.finish();
     assert_eq!(loads(&ran.ok().stdout).len(), 1);
-    assert!(ran.stderr.ends_with("t.db: 1 records in 1 loads\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("t.db: 1 record in 1 load\n"), "{}", ran.stderr);
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn a_reader_that_went_away_is_a_warning_but_no_load_follows() {
     running.write("{\"n\":11}\n");
     let ran = running.finish();
     assert_eq!(
-        (ran.code, ran.stderr.lines().last().unwrap_or_default().contains("committed events: 1 records")),
+        (ran.code, ran.stderr.lines().last().unwrap_or_default().contains("committed events: 1 record")),
         (141, true)
     );
     assert_eq!(place.count("SELECT count(*) FROM events"), 8);

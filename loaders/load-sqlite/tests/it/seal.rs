@@ -69,7 +69,7 @@ fn a_killed_producer_is_seen_through_a_real_pipe() {
     let producer = Cmd::new("sh").args(["-c", "cat part; kill -9 $$"]).in_folder(place.path(""));
     let (producer, loader) = producer.pipe(place.loader(ITEMS));
     producer.fails(137);
-    refused(&loader, 75, "line 2: the input ends inside segment s1 (begun on line 1) after 1 records");
+    refused(&loader, 75, "line 2: the input ends inside segment s1 (begun on line 1) after 1 record");
     assert_eq!(place.rows(ROWS), [r#"0|"before""#]);
 }
 

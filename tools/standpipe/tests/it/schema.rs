@@ -79,7 +79,7 @@ fn records_are_checked() {
     };
     let good = "{\"id\":1,\"at\":\"2026-01-01T00:00:00Z\"}\n";
     let ran = check(&segment("a", "", 1, good));
-    assert_eq!((ran.ok().stdout.as_str(), ran.stderr.as_str()), ("", "1 records fit schema s\n"));
+    assert_eq!((ran.ok().stdout.as_str(), ran.stderr.as_str()), ("", "1 record fits schema s\n"));
 
     let ran =
         check(&format!("{good}{{\"id\":\"x\",\"at\":\"2026-01-01T00:00:00Z\"}}\noops\n{good}{{\"id\":2}}\n"));

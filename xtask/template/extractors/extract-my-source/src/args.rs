@@ -44,10 +44,12 @@ pub(crate) struct Settings {
     pub(crate) shared: ExtractArgs,
 }
 
-impl TryFrom<Cli> for Settings {
-    type Error = Fault;
-
-    fn try_from(cli: Cli) -> Result<Settings, Fault> {
+impl Settings {
+    /// What these arguments mean.
+    ///
+    /// # Errors
+    /// 2 or 78, naming the flag, for a symbol or an address that is not one.
+    pub(crate) fn new(cli: Cli) -> Result<Settings, Fault> {
         if let Some(blank) = cli.symbol.iter().find(|symbol| symbol.trim().is_empty()) {
             return Err(Fault::usage(format!("--symbol {blank:?} is empty")));
         }
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     fn settings(args: &[&str]) -> Result<Settings, Fault> {
-        Settings::try_from(Cli::try_parse_from([&["extract-my-source"], args].concat()).unwrap())
+        Settings::new(Cli::try_parse_from([&["extract-my-source"], args].concat()).unwrap())
     }
 
     #[test]

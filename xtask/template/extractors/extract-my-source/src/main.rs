@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
-    let Settings { symbols, base_url, shared } = Settings::try_from(cli)?;
+    let Settings { symbols, base_url, shared } = Settings::new(cli)?;
     let service = Service::new(&API, &base_url, &shared.source, &context.env, &context.producer())?;
     etl_extract::run(context, &shared, SCHEMA, |stream| {
         for symbol in &symbols {
@@ -40,6 +40,6 @@ fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
                 Ok(stream.record(&mapping::quote(symbol, reply.fetched_at, &reply.body)?)?)
             })?;
         }
-        Ok(counted(symbols.len(), "symbol", "symbols"))
+        Ok(counted(symbols.len() as u64, "symbol", "symbols"))
     })
 }
