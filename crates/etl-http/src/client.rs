@@ -74,8 +74,12 @@ impl Client {
     /// Prepares the client of an extractor, which may record replies or replay them.
     ///
     /// # Errors
-    /// Those of [`Client::new`].
+    /// Those of [`Client::new`]; 2 if it is to do both.
     pub fn of_source(args: &SourceArgs, env: &Env, user_agent: &str) -> Result<Client, Fault> {
+        // Clap sees no conflict where one of them is typed before a subcommand and one after it.
+        if args.record.is_some() && args.replay.is_some() {
+            return Err(Fault::usage("--record cannot be used with --replay"));
+        }
         let client = match &args.replay {
             Some(folder) => Client::of(Source::Cassettes(folder.clone()), &args.http),
             None => Client::new(&args.http, args.allow_http, env, user_agent)?,

@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use etl_component::{Class, Secret};
+use etl_component::{Class, Env, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
-use super::{base, client, fault};
-use crate::{BaseUrl, Request, base_url};
+use super::{args, base, client, fault};
+use crate::{BaseUrl, Client, Request, SourceArgs, base_url};
 
 fn weather(base: &BaseUrl, city: &str, secret: &Secret) -> Request {
     Request::get(base, "weather").query("q", city).secret_query("appid", secret).query("units", "metric")
@@ -126,4 +126,7 @@ fn bytes_that_are_no_text_are_recorded_whole_without_the_secret() {
 fn record_and_replay_exclude_each_other() {
     use clap::Parser;
     assert!(super::Flags::try_parse_from(["test", "--record", "a", "--replay", "b"]).is_err());
+    let both = SourceArgs { record: Some("a".into()), ..args("--replay b") };
+    let fault = Client::of_source(&both, &Env::of(&[]), "test/1").unwrap_err();
+    assert_eq!((fault.class().code(), fault.message()), (2, "--record cannot be used with --replay"));
 }
