@@ -24,7 +24,8 @@ cargo xtask images      container images of all components and their sizes; with
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
 cargo xtask containers  the tests of images, Argo templates and compose, which `test` runs too
 cargo xtask bench       parts, sqlite, postgres, influx or all of them: rates of the parts, and the loaders beside the
-                        databases' own tools, in one run; as a table and as JSON";
+                        databases' own tools, in one run; as a table and as JSON; --before FOLDER, as the first argument, also
+                        measures the binaries there";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use etl_component::{Env, Fault, InputArgs, OutputArgs, Reads, Stage, Stdout, Variable, When};
+use etl_component::{CommandCard, Env, Fault, InputArgs, OutputArgs, Reads, Stdout, Variable, When};
 use etl_http::HttpArgs;
 
 use crate::template::Templates;
@@ -38,7 +38,7 @@ const fn workflow(name: &'static str, help: &'static str) -> Variable {
 }
 
 /// The one command. Records of any schema are told; those of etl.receipt as sentences.
-pub(crate) const COMMANDS: &[Stage] = &[Stage {
+pub(crate) const COMMANDS: &[CommandCard] = &[CommandCard {
     when: &[
         when("--emit", Reads::Any, Stdout::PassesOn),
         when("--text", Reads::Nothing, Stdout::Nothing),
@@ -47,7 +47,7 @@ pub(crate) const COMMANDS: &[Stage] = &[Stage {
         when("--workflow-failures", Reads::Nothing, Stdout::Nothing),
         when("--dry-run", Reads::Any, Stdout::Text),
     ],
-    ..Stage::new("", Reads::Any, Stdout::Nothing)
+    ..CommandCard::new("", Reads::Any, Stdout::Nothing)
 }];
 
 const fn when(flag: &'static str, reads: Reads, stdout: Stdout) -> When {

@@ -125,14 +125,14 @@ fn with_defaults(command: Command, substitutes: &[Substitute<'_>]) -> Command {
 pub(crate) fn streams(component: &Component, command: &Command, seen: Option<&ArgMatches>) -> bool {
     let chain = chain(command, seen);
     let path = chain.iter().skip(1).map(|(command, _)| command.get_name()).collect::<Vec<_>>().join(" ");
-    match component.commands.iter().find(|stage| stage.name == path) {
-        Some(stage) => {
-            let when = stage.when.iter().find(|when| chain.iter().any(|part| applies(when, part)));
-            when.map_or(stage.stdout, |when| when.stdout).is_stream()
+    match component.commands.iter().find(|card| card.name == path) {
+        Some(card) => {
+            let when = card.when.iter().find(|when| chain.iter().any(|part| applies(when, part)));
+            when.map_or(card.stdout, |when| when.stdout).is_stream()
         }
         None => {
-            let within = component.commands.iter().filter(|stage| stage.name.starts_with(&path));
-            within.into_iter().any(|stage| stage.stdout.is_stream())
+            let within = component.commands.iter().filter(|card| card.name.starts_with(&path));
+            within.into_iter().any(|card| card.stdout.is_stream())
         }
     }
 }
@@ -169,14 +169,14 @@ pub(crate) fn is_declared(component: &Component, command: &Command) -> bool {
     let mut leaves = Vec::new();
     gather(command, String::new(), &mut leaves);
     let declared = |(name, leaf): &(String, &Command)| {
-        let mut stages = component.commands.iter().filter(|stage| stage.name == name);
-        let flags = stages.next().map(|stage| stage.when.iter().all(|when| flag(leaf, when.flag).is_some()));
-        flags == Some(true) && stages.next().is_none()
+        let mut cards = component.commands.iter().filter(|card| card.name == name);
+        let flags = cards.next().map(|card| card.when.iter().all(|when| flag(leaf, when.flag).is_some()));
+        flags == Some(true) && cards.next().is_none()
     };
     leaves.len() == component.commands.len() && leaves.iter().all(declared)
 }
 
-/// The commands without subcommands of their own, with their names as [`crate::Stage`] has them.
+/// The commands without subcommands of their own, with their names as [`crate::CommandCard`] has them.
 fn gather<'a>(command: &'a Command, path: String, leaves: &mut Vec<(String, &'a Command)>) {
     if !command.has_subcommands() {
         leaves.push((path.trim_start().to_owned(), command));

@@ -12,12 +12,12 @@ pub struct Component {
     /// The variables it reads, besides those named at its flags.
     pub variables: &'static [Variable],
     /// Its commands, each as a stage of a pipe.
-    pub commands: &'static [Stage],
+    pub commands: &'static [CommandCard],
 }
 
 /// What a command is as a stage of a pipe, so that a pipe can be checked without running anything.
 #[derive(Clone, Copy, Debug)]
-pub struct Stage {
+pub struct CommandCard {
     /// Its name, after those of the commands it belongs to (`schema show`); empty where there are no subcommands.
     pub name: &'static str,
     /// What it reads.
@@ -69,10 +69,10 @@ pub enum Stdout {
     PassesOn,
 }
 
-impl Stage {
+impl CommandCard {
     /// A command that writes no other files, and whose flags do not change any of this.
-    pub const fn new(name: &'static str, reads: Reads, stdout: Stdout) -> Stage {
-        Stage { name, reads, stdout, files: &[], when: &[] }
+    pub const fn new(name: &'static str, reads: Reads, stdout: Stdout) -> CommandCard {
+        CommandCard { name, reads, stdout, files: &[], when: &[] }
     }
 
     /// The schemas that it can read, where they are known.

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command};
 use etl_stream::Class;
 use serde_json::{Map, Value, json};
 
-use crate::component::{Component, Reads, Stage, Stdout, distinct};
+use crate::component::{CommandCard, Component, Reads, Stdout, distinct};
 
 /// The card: flags of the component and of each command, what each command reads and prints, variables, schemas in and
 /// out, exit codes.
@@ -22,7 +22,8 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
             json!({ "name": v.name, "aliases": v.aliases, "secret": v.secret, "required": v.required, "help": v.help })
         })
         .collect();
-    let schemas = |of: fn(&Stage) -> Vec<&'static str>| distinct(component.commands.iter().flat_map(of));
+    let schemas =
+        |of: fn(&CommandCard) -> Vec<&'static str>| distinct(component.commands.iter().flat_map(of));
     let mut card = Map::new();
     card.insert("name".to_owned(), component.name.into());
     card.insert("version".to_owned(), component.version.into());
@@ -30,7 +31,7 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
     card.insert("variables".to_owned(), variables.into());
     card.insert(
         "schemas".to_owned(),
-        json!({ "in": schemas(Stage::schemas_in), "out": schemas(Stage::schemas_out) }),
+        json!({ "in": schemas(CommandCard::schemas_in), "out": schemas(CommandCard::schemas_out) }),
     );
     card.insert("exit_codes".to_owned(), codes.into());
     card.into()
@@ -48,8 +49,8 @@ fn described(component: &Component, command: &Command, path: &str) -> Map<String
     described.insert("about".to_owned(), command.get_about().map(ToString::to_string).into());
     described.insert("flags".to_owned(), flags.collect());
     described.insert("commands".to_owned(), commands.into());
-    if let Some(stage) = component.commands.iter().find(|stage| stage.name == path) {
-        let when = stage.when.iter().map(|when| {
+    if let Some(card) = component.commands.iter().find(|card| card.name == path) {
+        let when = card.when.iter().map(|when| {
             json!({
                 "flag": when.flag,
                 "values": when.values,
@@ -57,9 +58,9 @@ fn described(component: &Component, command: &Command, path: &str) -> Map<String
                 "stdout": stdout(when.stdout),
             })
         });
-        described.insert("reads".to_owned(), reads(stage.reads));
-        described.insert("stdout".to_owned(), stdout(stage.stdout));
-        described.insert("writes".to_owned(), stage.schemas_out().into());
+        described.insert("reads".to_owned(), reads(card.reads));
+        described.insert("stdout".to_owned(), stdout(card.stdout));
+        described.insert("writes".to_owned(), card.schemas_out().into());
         described.insert("when".to_owned(), when.collect());
     }
     described

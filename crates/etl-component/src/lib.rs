@@ -19,7 +19,7 @@ pub mod signals;
 pub mod spool;
 
 pub use args::{duration, random_id};
-pub use component::{Component, Context, Reads, Stage, Stdout, When};
+pub use component::{CommandCard, Component, Context, Reads, Stdout, When};
 pub use env::{Env, Terminal, Variable};
 pub use etl_stream::{Class, Fault};
 pub use io::{InputArgs, Output, OutputArgs};

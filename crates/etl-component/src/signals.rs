@@ -2,9 +2,9 @@
 //!
 //! A thread waits for them and ends the process by itself, so that no loop has to check. What must not be interrupted,
 //! a COMMIT whose reply is under way, is [`critical`]: the thread waits for it, and if it succeeds, the process ends as
-//! a success. What a signal does at each stage of the work is a table, [`stage`].
+//! a success. What a signal does in each phase of the work is a table, [`phase`].
 
-mod stage;
+mod phase;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +19,11 @@ use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use self::stage::{Answer, Event, Stage};
+use self::phase::{Answer, Event, Phase};
 use crate::{io, logs};
 
 static STATE: Mutex<State> =
-    Mutex::new(State { stage: Stage::Nothing, more: false, sent: (0, ""), children: Vec::new() });
+    Mutex::new(State { phase: Phase::Nothing, more: false, sent: (0, ""), children: Vec::new() });
 /// Notified of every change of the state.
 static CHANGED: Condvar = Condvar::new();
 /// Set by the signal handlers themselves, and so before anything that the signal makes a child do.
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the handling of a signal depends on.
 struct State {
-    stage: Stage,
+    phase: Phase,
     /// Whether more is to follow the next commit.
     more: bool,
     /// How much was sent that cannot be taken back, and what a unit of it is called.
@@ -50,7 +50,7 @@ fn state() -> MutexGuard<'static, State> {
 /// The state, for what must not begin once a signal is ending the process: in that case this does not return.
 fn state_unless_ending() -> MutexGuard<'static, State> {
     let state = state();
-    if state.stage == Stage::Ending {
+    if state.phase == Phase::Ending {
         drop(state);
         leave_to_signal();
     }
@@ -70,30 +70,30 @@ fn change(change: impl FnOnce(&mut State)) {
 /// Runs what a signal must wait for: the COMMIT. If it succeeds, no signal turns this run into a failure any more,
 /// unless more is to follow ([`expect_more`]). Once a signal is ending the process, this neither runs it nor returns.
 pub fn critical<T, E>(commit: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let mut attempt = Attempt::begin();
+    let mut committing = Committing::begin();
     let result = commit();
-    attempt.succeeded = result.is_ok();
+    committing.succeeded = result.is_ok();
     result
 }
 
 /// A commit under way. It ends when this is dropped, also by a panic.
-struct Attempt {
+struct Committing {
     succeeded: bool,
 }
 
-impl Attempt {
-    fn begin() -> Attempt {
+impl Committing {
+    fn begin() -> Committing {
         let mut state = state_unless_ending();
-        state.stage = state.stage.after(Event::Commit);
-        Attempt { succeeded: false }
+        state.phase = state.phase.after(Event::Commit);
+        Committing { succeeded: false }
     }
 }
 
-impl Drop for Attempt {
+impl Drop for Committing {
     fn drop(&mut self) {
         change(|state| {
             let event = if self.succeeded { Event::Committed { last: !state.more } } else { Event::Failed };
-            state.stage = state.stage.after(event);
+            state.phase = state.phase.after(event);
         });
     }
 }
@@ -106,13 +106,13 @@ pub fn expect_more(more: bool) {
 
 /// Says that nothing follows the last commit after all: the run is a success.
 pub fn no_more() {
-    change(|state| state.stage = state.stage.after(Event::NoMore));
+    change(|state| state.phase = state.phase.after(Event::NoMore));
 }
 
 /// Says that the last commit has been reported and the next part begins. If a signal has arrived, this does not return:
 /// the process ends by the signal.
 pub fn go_on() {
-    change(|state| state.stage = state.stage.after(Event::Told));
+    change(|state| state.phase = state.phase.after(Event::Reported));
     if arrived() {
         leave_to_signal();
     }
@@ -182,7 +182,7 @@ fn leave_to_signal() -> ! {
 /// the signal made fail.
 pub(crate) fn yield_to_signal() {
     // What the signal makes fail may fail before the thread has run.
-    if arrived() && state().stage != Stage::Done {
+    if arrived() && state().phase != Phase::Done {
         leave_to_signal();
     }
 }
@@ -223,7 +223,7 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
     let what = match state().sent {
-        (0, _) if before != Stage::Nothing => "what was not committed yet is rolled back".to_owned(),
+        (0, _) if before != Phase::Nothing => "what was not committed yet is rolled back".to_owned(),
         (0, _) => "nothing was committed".to_owned(),
         (1, what) => format!("1 {what} was sent and stays"),
         (count, what) => format!("{count} {what}s were sent and stay"),
@@ -235,13 +235,13 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     process::exit(class.code().into());
 }
 
-/// Waits for a commit, and for the main thread to report it. Returns the stage that the signal has found; nothing new
+/// Waits for a commit, and for the main thread to report it. Returns the phase that the signal has found; nothing new
 /// begins after that. `None` if the run is a success.
-fn settle() -> Option<Stage> {
+fn settle() -> Option<Phase> {
     let (mut state, mut since) = (state(), None);
     loop {
         let left = PATIENCE.saturating_sub(since.map_or(Duration::ZERO, |since: Instant| since.elapsed()));
-        match state.stage.answer() {
+        match state.phase.answer() {
             Answer::Wait => state = wait(state, PATIENCE),
             Answer::FailSoon | Answer::SucceedSoon if !left.is_zero() => {
                 since.get_or_insert_with(Instant::now);
@@ -249,8 +249,8 @@ fn settle() -> Option<Stage> {
             }
             Answer::SucceedSoon => return None,
             Answer::Fail | Answer::FailSoon => {
-                let before = state.stage;
-                state.stage = before.after(Event::End);
+                let before = state.phase;
+                state.phase = before.after(Event::End);
                 return Some(before);
             }
         }

@@ -1,9 +1,9 @@
 //! What a loader is as a stage of a pipe, for its card.
 
-use etl_component::{Reads, Stage, Stdout, When};
+use etl_component::{CommandCard, Reads, Stdout, When};
 
 /// A loader whose sink has tables, a ledger and transactions: the flags of [`crate::LoadArgs`].
-pub const COMMANDS: &[Stage] = &[Stage {
+pub const COMMANDS: &[CommandCard] = &[CommandCard {
     when: &[
         PLAN,
         When { flag: "--print-state", values: &[], reads: Reads::Nothing, stdout: Stdout::Text },
@@ -14,7 +14,7 @@ pub const COMMANDS: &[Stage] = &[Stage {
 }];
 
 /// A loader whose sink has none of that: the flags of [`crate::StreamArgs`], and no `--emit new`.
-pub const STREAM_COMMANDS: &[Stage] = &[Stage {
+pub const STREAM_COMMANDS: &[CommandCard] = &[CommandCard {
     when: &[
         PLAN,
         When { flag: "--emit", values: &["records"], reads: Reads::Any, stdout: Stdout::PassesOn },
@@ -23,8 +23,10 @@ pub const STREAM_COMMANDS: &[Stage] = &[Stage {
     ..LOAD
 }];
 
-const LOAD: Stage =
-    Stage { files: &["etl.reject"], ..Stage::new("", Reads::Any, Stdout::Schemas(&["etl.receipt"])) };
+const LOAD: CommandCard = CommandCard {
+    files: &["etl.reject"],
+    ..CommandCard::new("", Reads::Any, Stdout::Schemas(&["etl.receipt"]))
+};
 
 const PLAN: When = When { flag: "--plan", values: &[], reads: Reads::Any, stdout: Stdout::Text };
 

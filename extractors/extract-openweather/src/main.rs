@@ -5,7 +5,7 @@ mod mapping;
 
 use std::process::ExitCode;
 
-use etl_component::{Component, Context, Reads, Stage, Stdout};
+use etl_component::{CommandCard, Component, Context, Reads, Stdout};
 use etl_extract::counted;
 use etl_http::{Api, Key, Per, Place, Quota, Request, Service};
 
@@ -16,9 +16,13 @@ const COMPONENT: Component = Component {
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
     commands: &[
-        Stage::new("current", Reads::Nothing, Stdout::Schemas(&[Endpoint::Current.schema()])),
-        Stage::new("forecast", Reads::Nothing, Stdout::Schemas(&[Endpoint::Forecast.schema()])),
-        Stage::new("air-pollution", Reads::Nothing, Stdout::Schemas(&[Endpoint::AirPollution.schema()])),
+        CommandCard::new("current", Reads::Nothing, Stdout::Schemas(&[Endpoint::Current.schema()])),
+        CommandCard::new("forecast", Reads::Nothing, Stdout::Schemas(&[Endpoint::Forecast.schema()])),
+        CommandCard::new(
+            "air-pollution",
+            Reads::Nothing,
+            Stdout::Schemas(&[Endpoint::AirPollution.schema()]),
+        ),
     ],
 };
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use etl_component::{Component, Context, Reads, Stage, Stdout, When};
+use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
 
 mod process;
 mod records;
@@ -16,19 +16,19 @@ static COMPONENT: Component =
     Component { name: "standpipe", version: env!("CARGO_PKG_VERSION"), variables: &[], commands: COMMANDS };
 
 /// What `verify` and `schema` print is for people; the others print records.
-const COMMANDS: &[Stage] = &[
+const COMMANDS: &[CommandCard] = &[
     // What is read is up to the program, which has the stdin of `seal`.
-    Stage::new("seal", Reads::Any, Stdout::Any),
-    Stage {
+    CommandCard::new("seal", Reads::Any, Stdout::Any),
+    CommandCard {
         when: &[When { flag: "--schema", values: &[], reads: Reads::Any, stdout: Stdout::Any }],
-        ..Stage::new("through", Reads::Any, Stdout::PassesOn)
+        ..CommandCard::new("through", Reads::Any, Stdout::PassesOn)
     },
-    Stage::new("verify", Reads::Any, Stdout::Text),
-    Stage::new("unreject", Reads::Schemas(&[unreject::SCHEMA]), Stdout::Any),
-    Stage::new("schema list", Reads::Nothing, Stdout::Text),
-    Stage::new("schema show", Reads::Nothing, Stdout::Text),
-    Stage::new("schema ddl", Reads::Nothing, Stdout::Text),
-    Stage::new("schema check", Reads::Any, Stdout::Text),
+    CommandCard::new("verify", Reads::Any, Stdout::Text),
+    CommandCard::new("unreject", Reads::Schemas(&[unreject::SCHEMA]), Stdout::Any),
+    CommandCard::new("schema list", Reads::Nothing, Stdout::Text),
+    CommandCard::new("schema show", Reads::Nothing, Stdout::Text),
+    CommandCard::new("schema ddl", Reads::Nothing, Stdout::Text),
+    CommandCard::new("schema check", Reads::Any, Stdout::Text),
 ];
 
 /// Seals, verifies and inspects streams of newline-delimited JSON

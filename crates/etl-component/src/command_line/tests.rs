@@ -1,7 +1,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::*;
-use crate::component::{Reads, Stage, Stdout};
+use crate::component::{CommandCard, Reads, Stdout};
 
 #[derive(Parser)]
 struct Cli {
@@ -38,12 +38,14 @@ struct Load {
 
 const PLAN: When = When { flag: "--plan", values: &[], reads: Reads::Any, stdout: Stdout::Text };
 const SILENT: When = When { flag: "--emit", values: &["none"], reads: Reads::Any, stdout: Stdout::Nothing };
-const LOAD: Stage =
-    Stage { when: &[PLAN, SILENT], ..Stage::new("load", Reads::Any, Stdout::Schemas(&["etl.receipt"])) };
-const LIST: Stage = Stage::new("schema list", Reads::Nothing, Stdout::Text);
-const SHOW: Stage = Stage::new("schema show", Reads::Nothing, Stdout::Text);
+const LOAD: CommandCard = CommandCard {
+    when: &[PLAN, SILENT],
+    ..CommandCard::new("load", Reads::Any, Stdout::Schemas(&["etl.receipt"]))
+};
+const LIST: CommandCard = CommandCard::new("schema list", Reads::Nothing, Stdout::Text);
+const SHOW: CommandCard = CommandCard::new("schema show", Reads::Nothing, Stdout::Text);
 
-fn component(commands: &'static [Stage]) -> Component {
+fn component(commands: &'static [CommandCard]) -> Component {
     Component { name: "trial", version: "0", variables: &[], commands }
 }
 
@@ -104,14 +106,14 @@ fn declared_commands_are_those_there_are() {
     const OTHER: When = When { flag: "--nope", ..PLAN };
     for wrong in [
         &[LOAD, LIST][..],
-        &[LOAD, LIST, SHOW, Stage::new("schema", Reads::Nothing, Stdout::Text)],
+        &[LOAD, LIST, SHOW, CommandCard::new("schema", Reads::Nothing, Stdout::Text)],
         &[LOAD, LIST, LIST],
-        &[Stage { when: &[OTHER], ..LOAD }, LIST, SHOW],
+        &[CommandCard { when: &[OTHER], ..LOAD }, LIST, SHOW],
     ] {
         assert!(!is_declared(&component(Box::leak(wrong.to_vec().into_boxed_slice())), &command()));
     }
     let plain = clap::Command::new("plain").arg(Arg::new("plan").long("plan"));
-    assert!(is_declared(&component(&[Stage { name: "", when: &[PLAN], ..LIST }]), &plain));
+    assert!(is_declared(&component(&[CommandCard { name: "", when: &[PLAN], ..LIST }]), &plain));
 }
 
 #[derive(Debug, Parser)]
