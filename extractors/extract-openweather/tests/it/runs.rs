@@ -86,8 +86,8 @@ fn arguments_that_make_no_sense_are_refused_before_anything_is_sent() {
         (
             &["current", "--city", "A", "--base-url", "http://h.example"],
             78,
-            "base URL \"http://h.example\": http:// is refused but to loopback, because keys would travel \
-             readable; --allow-http permits it",
+            "base URL \"http://h.example\": http:// is only allowed to loopback, because keys would travel \
+             unencrypted; --allow-http permits it",
         ),
         (&["air-pollution", "--city", "A"], 2, "--city A: the service knows the air by coordinates only"),
         (
