@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use etl_component::{Context, Fault, Output, signals};
 use etl_stream::json::Scanner;
-use etl_stream::{Decoder, Event, Message, counted};
+use etl_stream::{Decoder, Event, counted};
 
 use self::attempt::Attempt;
 use self::outputs::Outputs;
@@ -105,8 +105,8 @@ impl<S: Sink> Load<'_, S> {
         let (mut decoder, mut sealed, mut seen) = (Decoder::default(), false, 0);
         front.hold_back(|event| {
             sealed |= matches!(event, Event::Begin(_));
-            match decoder.decode(event.clone()) {
-                Message::Begin(_, stream) | Message::Record(stream, _) if stream.index() >= seen => {
+            match decoder.look_ahead(event) {
+                Some(stream) if stream.index() >= seen => {
                     seen = stream.index() + 1;
                     self.plans.look_ahead(&mut self.sink, decoder.schema(stream), sealed)
                 }

@@ -66,6 +66,21 @@ impl Decoder {
         }
     }
 
+    /// The stream that an event opens, or that its record belongs to, for whoever only looks ahead: nothing is taken from the
+    /// event.
+    #[inline]
+    pub fn look_ahead(&mut self, event: &Event<'_>) -> Option<StreamId> {
+        match event {
+            Event::Record(_) => Some(self.current()),
+            Event::Begin(begin) => Some(self.open(begin.schema.as_ref())),
+            Event::State(_) => None,
+            Event::End(_) => {
+                self.current = None;
+                None
+            }
+        }
+    }
+
     /// The schema that the input states for a stream.
     pub fn schema(&self, stream: StreamId) -> Option<&SchemaRef> {
         self.schemas.get(stream.0).and_then(Option::as_ref)

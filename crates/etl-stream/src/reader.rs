@@ -123,7 +123,7 @@ pub struct Segment {
 }
 
 /// What the reader found next.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Event<'a> {
     /// A segment opens.
     Begin(Begin),

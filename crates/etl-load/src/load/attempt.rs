@@ -143,7 +143,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                 Message::End(segment) => self.end(&segment)?,
             }
             self.outputs.show(front.totals());
-            if front.is_drained() {
+            if self.outputs.emit.passes_on() && front.is_drained() {
                 self.outputs.emit.flush()?;
             }
         }
