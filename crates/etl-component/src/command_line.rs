@@ -3,22 +3,50 @@
 //! A flag declares its variable to clap (`env = "…"`), which names it in `--help`. Its value nevertheless comes from
 //! the captured environment, as a default: what clap itself read when the flag was declared is not used.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use clap::builder::{Resettable, ValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::builder::{OsStr as Text, Resettable, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::component::{Component, When};
 use crate::env::Env;
 
-/// What can be made of the arguments, up to the first unknown flag; their values are not checked.
+/// What can be made of arguments that are wrong. What clap does not know is left out, and values are not checked.
 ///
 /// # Errors
 /// Help or the version was asked for.
 pub(crate) fn look(command: &Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    any_values(command.clone()).ignore_errors(true).try_get_matches_from(args)
+    let command = any_values(command.clone());
+    let mut known = args.to_vec();
+    // Told to ignore errors, clap would read no further than the first thing that it does not know.
+    while let Err(error) = command.clone().try_get_matches_from(&known) {
+        match unknown(&error, &known) {
+            Some(at) => known.remove(at),
+            None => break,
+        };
+    }
+    command.ignore_errors(true).try_get_matches_from(&known)
+}
+
+/// Which of the arguments clap does not know, if that is the error.
+fn unknown(error: &clap::Error, args: &[OsString]) -> Option<usize> {
+    let kind = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return None,
+    };
+    let Some(ContextValue::String(name)) = error.get(kind) else { return None };
+    let is_it = |arg: &OsString| {
+        let arg = arg.to_string_lossy();
+        // Of `--nope=7` and `-nope` only the flag is named.
+        let rest = arg.strip_prefix(name.as_str());
+        rest.is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('=') || !name.starts_with("--") && name.starts_with('-')
+        })
+    };
+    args.iter().skip(1).position(is_it).map(|at| at + 1)
 }
 
 fn any_values(command: Command) -> Command {
@@ -48,31 +76,36 @@ pub(crate) enum Refusal {
     Variable(String, Option<clap::Error>),
 }
 
-/// Parses arguments; a flag that was not typed has the value of its variable. `seen` is what [`look`] made of them:
-/// `None` if help or the version was asked for.
+/// Parses arguments; a flag that was not typed has the value of its variable.
 ///
 /// # Errors
 /// As [`Refusal`] says.
-pub(crate) fn parse(
-    command: &Command,
-    args: &[OsString],
-    seen: Option<&ArgMatches>,
-    env: &Env,
-) -> Result<ArgMatches, Refusal> {
-    let Some(seen) = seen else {
-        // Parsing stops at that flag, and the help names the variables.
-        return command.clone().try_get_matches_from(args).map_err(Refusal::Arguments);
+pub(crate) fn parse(command: &Command, args: &[OsString], env: &Env) -> Result<ArgMatches, Refusal> {
+    let with = |variables: &dyn Fn(&str) -> bool| {
+        with_variables(command.clone(), env, variables).try_get_matches_from(args)
     };
-    let substitutes = substitutes(command, seen, env);
-    match with_defaults(command.clone(), &substitutes).try_get_matches_from(args) {
-        Ok(matches) => match substitutes.iter().find(|found| found.value.is_empty()) {
-            Some(empty) => Err(Refusal::Variable(empty.variable.to_owned(), None)),
-            None => Ok(matches),
-        },
-        Err(error) => Err(match substitutes.iter().find(|found| found.is_blamed_by(&error)) {
-            Some(found) => Refusal::Variable(found.variable.to_owned(), Some(error)),
-            None => Refusal::Arguments(error),
-        }),
+    let parsed = match with(&|_| true) {
+        Err(error) if !error.use_stderr() => {
+            // The help names the variables.
+            return command.clone().try_get_matches_from(args).map_err(Refusal::Arguments);
+        }
+        Err(error) => {
+            // A flag that was typed before a subcommand has a default behind it all the same, which may be what is wrong.
+            let Ok(seen) = look(command, args) else { return Err(Refusal::Arguments(error)) };
+            let substitutes = substitutes(command, &seen, env);
+            with(&|name| substitutes.iter().any(|found| found.variable == name)).map_err(|error| {
+                match substitutes.iter().find(|found| found.is_blamed_by(&error)) {
+                    Some(found) => Refusal::Variable(found.variable.to_owned(), Some(error)),
+                    None => Refusal::Arguments(error),
+                }
+            })?
+        }
+        Ok(matches) => matches,
+    };
+    let empty = substitutes(command, &parsed, env).into_iter().find(|found| found.value.is_empty());
+    match empty.map(|found| found.variable.to_owned()) {
+        Some(variable) => Err(Refusal::Variable(variable, None)),
+        None => Ok(parsed),
     }
 }
 
@@ -80,7 +113,7 @@ pub(crate) fn parse(
 struct Substitute<'a> {
     flag: &'a Arg,
     variable: &'a str,
-    value: &'a str,
+    value: &'a OsStr,
 }
 
 impl Substitute<'_> {
@@ -96,7 +129,7 @@ fn substitutes<'a>(command: &'a Command, seen: &'a ArgMatches, env: &'a Env) -> 
         let silent = command.get_arguments().filter(|flag| !is_typed(seen, flag.get_id().as_str()));
         silent.filter_map(|flag| {
             let variable = variable(flag)?;
-            Some(Substitute { flag, variable, value: env.get(variable)? })
+            Some(Substitute { flag, variable, value: env.raw(variable)? })
         })
     };
     chain(command, Some(seen)).into_iter().flat_map(of).collect()
@@ -106,24 +139,25 @@ fn variable(arg: &Arg) -> Option<&str> {
     arg.get_env().and_then(|name| name.to_str())
 }
 
-/// Makes the variables' values defaults. They satisfy `required`, and so does an empty one, which is refused later.
-fn with_defaults(command: Command, substitutes: &[Substitute<'_>]) -> Command {
+/// Makes the values of these variables defaults. They satisfy `required`, and so does an empty one, which is refused later.
+fn with_variables(command: Command, env: &Env, wanted: &dyn Fn(&str) -> bool) -> Command {
     let with = |arg: Arg| {
-        let found = substitutes.iter().find(|found| variable(&arg) == Some(found.variable));
+        let value = variable(&arg).filter(|name| wanted(name)).and_then(|name| env.raw(name));
+        let value = value.map(OsStr::to_owned);
         let arg = arg.env(Resettable::Reset);
-        match found {
+        match value {
             None => arg,
-            Some(found) if found.value.is_empty() => arg.required(false),
-            Some(found) => arg.required(false).default_value(found.value.to_owned()),
+            Some(value) if value.is_empty() => arg.required(false),
+            Some(value) => arg.required(false).default_value(Text::from(value)),
         }
     };
-    command.mut_args(with).mut_subcommands(|sub| with_defaults(sub, substitutes))
+    command.mut_args(with).mut_subcommands(|sub| with_variables(sub, env, wanted))
 }
 
 /// Whether stdout is a stream with these arguments, so that a failure ends it with `abort`. So it is for a command line
 /// that was not understood, if it may have been meant to print one.
-pub(crate) fn streams(component: &Component, command: &Command, seen: Option<&ArgMatches>) -> bool {
-    let chain = chain(command, seen);
+pub(crate) fn streams(component: &Component, command: &Command, seen: &ArgMatches) -> bool {
+    let chain = chain(command, Some(seen));
     let path = chain.iter().skip(1).map(|(command, _)| command.get_name()).collect::<Vec<_>>().join(" ");
     match component.commands.iter().find(|card| card.name == path) {
         Some(card) => {

@@ -1,6 +1,7 @@
 //! The environment, captured once, so that everything behind `main` can be tested without a process environment.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{IsTerminal, stderr, stdin, stdout};
 
@@ -27,6 +28,8 @@ pub struct Variable {
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     variables: BTreeMap<String, String>,
+    /// The values that are not UTF-8.
+    raw: BTreeMap<String, OsString>,
     /// Which of the standard streams are terminals.
     pub terminal: Terminal,
 }
@@ -45,23 +48,33 @@ pub struct Terminal {
 impl Env {
     /// The real environment; what is not UTF-8 in it is replaced character by character.
     pub fn capture() -> Env {
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let text = |os: OsString| os.to_string_lossy().into_owned();
         let (stdin, stdout, stderr) = (stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal());
-        Env {
-            variables: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
-            terminal: Terminal { stdin, stdout, stderr },
+        let (mut variables, mut raw) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in std::env::vars_os() {
+            let name = text(name);
+            if value.to_str().is_none() {
+                raw.insert(name.clone(), value.clone());
+            }
+            variables.insert(name, text(value));
         }
+        Env { variables, raw, terminal: Terminal { stdin, stdout, stderr } }
     }
 
     /// An environment of these pairs, without a terminal.
     pub fn of(pairs: &[(&str, &str)]) -> Env {
         let variables = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Env { variables, terminal: Terminal::default() }
+        Env { variables, raw: BTreeMap::new(), terminal: Terminal::default() }
     }
 
     /// The value of one variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
+    }
+
+    /// The value of one variable, byte for byte: it may be the path of a file.
+    pub(crate) fn raw(&self, name: &str) -> Option<&OsStr> {
+        self.raw.get(name).map(OsString::as_os_str).or_else(|| self.get(name).map(OsStr::new))
     }
 
     /// The value of a variable under the first of its names that is set, with that name.

@@ -39,57 +39,14 @@ pub fn main<A: Parser>(
     component: &'static Component,
     run: impl FnOnce(A, &Context) -> anyhow::Result<String>,
 ) -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
     let env = Env::capture();
     env.register_secrets(component.variables);
     let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
     let context = Context { component, env };
-    let own = A::command();
-    let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
-    // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
-    let command = Common::augment_args(own).about(about.clone()).long_about(about);
-    let command = quiet_about_values(command.name(component.name).version(component.version));
-    debug_assert!(
-        command_line::is_declared(component, &command),
-        "the declared commands are not those that exist"
-    );
-    let seen = command_line::look(&command, &args).ok();
-    if context.env.terminal.stdout || !command_line::streams(component, &command, seen.as_ref()) {
-        io::never_abort();
-    }
-    if seen.as_ref().is_some_and(|seen| command_line::is_typed(seen, "describe")) {
-        return print_card(component, command);
-    }
-    if let Some(text) = seen.as_ref().and_then(|seen| manual::asked(component, &command, seen)) {
-        return print(&text);
-    }
-    let parsed = command_line::parse(&command, &args, seen.as_ref(), &context.env);
-    let parsed = parsed.and_then(|matches| {
-        let common = Common::from_arg_matches(&matches).map_err(Refusal::Arguments)?;
-        A::from_arg_matches(&matches).map(|args| (common, args)).map_err(Refusal::Arguments)
-    });
-    let (common, args) = match parsed {
-        Ok(parsed) => parsed,
-        Err(Refusal::Arguments(error))
-            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
-        {
-            return match error.print() {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(io_class(&error), &error.to_string()),
-            };
-        }
-        Err(refusal) => {
-            let typed = seen.as_ref().and_then(|seen| command_line::typed(seen, "log_format"));
-            logs::set_format(logs::Format::named(typed.or(context.env.get("ETL_LOG_FORMAT"))));
-            return match refusal {
-                Refusal::Arguments(error) => fail(Class::Usage, &usage(component, &error)),
-                Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set but empty")),
-                Refusal::Variable(name, Some(error)) => {
-                    fail(Class::Config, &format!("{name}: {}", usage(component, &error)))
-                }
-            };
-        }
+    let (common, args) = match arguments::<A>(&context, &fail) {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
     };
     logs::init(common.log_format, common.log_level);
     if let Err(error) = signals::watch(termination_log.clone()) {
@@ -105,6 +62,60 @@ pub fn main<A: Parser>(
         Ok(Err(error)) => fail(class_of(&error), &chain(&error)),
         Err(payload) => fail(Class::Bug, &format!("a bug: {}{}", panic_text(&*payload), location())),
     }
+}
+
+/// What was typed, as the component's own arguments. Whatever is done in their place, such as printing help or refusing them,
+/// has been done if an exit code is returned.
+fn arguments<A: Parser>(
+    context: &Context,
+    fail: &dyn Fn(Class, &str) -> ExitCode,
+) -> Result<(Common, A), ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let component = context.component;
+    let own = A::command();
+    let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
+    // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
+    let command = Common::augment_args(own).about(about.clone()).long_about(about);
+    let command = quiet_about_values(command.name(component.name).version(component.version));
+    debug_assert!(
+        command_line::is_declared(component, &command),
+        "the declared commands are not those that exist"
+    );
+    let parsed = command_line::parse(&command, &args, &context.env);
+    let looked = if parsed.is_err() { command_line::look(&command, &args).ok() } else { None };
+    let seen = parsed.as_ref().ok().or(looked.as_ref());
+    // Help and the version are for people.
+    let streams = seen.is_some_and(|seen| command_line::streams(component, &command, seen));
+    if context.env.terminal.stdout || !streams {
+        io::never_abort();
+    }
+    if seen.is_some_and(|seen| command_line::is_typed(seen, "describe")) {
+        return Err(print_card(component, command));
+    }
+    if let Some(text) = seen.and_then(|seen| manual::asked(component, &command, seen)) {
+        return Err(print(&text));
+    }
+    let format = seen.and_then(|seen| command_line::typed(seen, "log_format"));
+    let format = format.or(context.env.get("ETL_LOG_FORMAT")).map(str::to_owned);
+    let parsed = parsed.and_then(|matches| {
+        let common = Common::from_arg_matches(&matches).map_err(Refusal::Arguments)?;
+        A::from_arg_matches(&matches).map(|args| (common, args)).map_err(Refusal::Arguments)
+    });
+    parsed.map_err(|refusal| {
+        logs::set_format(logs::Format::named(format.as_deref()));
+        match refusal {
+            // Help or the version.
+            Refusal::Arguments(error) if !error.use_stderr() => match error.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(io_class(&error), &error.to_string()),
+            },
+            Refusal::Arguments(error) => fail(Class::Usage, &usage(component, &error)),
+            Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set but empty")),
+            Refusal::Variable(name, Some(error)) => {
+                fail(Class::Config, &format!("{name}: {}", usage(component, &error)))
+            }
+        }
+    })
 }
 
 /// `--help` names the variables of flags but not their values, which may be secret.
@@ -159,13 +170,13 @@ fn usage(component: &Component, error: &clap::Error) -> String {
 
 fn print_card(component: &Component, mut command: Command) -> ExitCode {
     command.build();
-    print(&format!("{:#}\n", describe::card(component, &command)))
+    print(&crate::redact(&format!("{:#}\n", describe::card(component, &command))))
 }
 
 /// Prints a text about the component itself.
 fn print(text: &str) -> ExitCode {
     use std::io::Write;
-    match std::io::stdout().write_all(crate::redact(text).as_bytes()) {
+    match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(io_class(&error).code()),
     }

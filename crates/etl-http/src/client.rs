@@ -167,7 +167,11 @@ impl Client {
 
     fn ask_quota(&self, request: &Request) -> Result<(), Error> {
         let Some(ledger) = &self.quota else { return Ok(()) };
-        let Some(until) = ledger.take((self.pace.now)())? else { return Ok(()) };
+        let started = Instant::now();
+        let left = self.deadline.saturating_sub(self.spent.get());
+        let taken = ledger.take((self.pace.now)(), left);
+        self.spent.set(self.spent.get() + started.elapsed());
+        let Some(until) = taken? else { return Ok(()) };
         let (host, quota) = (request.base.host(), ledger.quota);
         let message = format!("{host}: the quota of {quota} is spent (--quota); retry_at {until}");
         Err(Error::passing(message, None, Some(until)))

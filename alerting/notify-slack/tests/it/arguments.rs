@@ -193,3 +193,34 @@ fn the_card_names_every_variable() {
     let channel = flags.iter().find(|flag| flag["name"] == "--channel").expect("the flag");
     assert_eq!(channel["variable"], "SLACK_CHANNEL");
 }
+
+#[test]
+fn what_follows_an_unknown_flag_still_says_whether_there_is_a_stream() {
+    for (args, prints) in [
+        (&["--nope", "--emit", "records"][..], true),
+        (&["surplus", "--emit=records"], true),
+        (&["--nope", "--dry-run"], false),
+        (&["--nope"], false),
+    ] {
+        let ran = notify(args).run();
+        ran.fails(2);
+        assert_eq!(ran.stdout.contains("\"kind\":\"abort\""), prints, "{args:?}: {}", ran.stdout);
+    }
+    let ran = notify(&["--nope", "--log-format", "json"]).run();
+    let line: serde_json::Value = serde_json::from_str(ran.stderr.trim_end()).expect("JSON");
+    assert_eq!(line["code"], 2);
+}
+
+#[test]
+fn a_variable_names_a_file_byte_for_byte() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(std::ffi::OsString::from_vec(b"c\xff.pem".to_vec()));
+    std::fs::write(&path, "not a certificate").expect("a file");
+    let ran = notify(&["--text", "x"])
+        .env("SLACK_WEBHOOK_URL", format!("https://127.0.0.1:9{PATH}"))
+        .env("SSL_CERT_FILE", &path)
+        .run();
+    ran.fails(78);
+    assert!(ran.last_error_line().ends_with("it contains no certificate"), "{}", ran.stderr);
+}

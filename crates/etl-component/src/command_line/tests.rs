@@ -73,6 +73,11 @@ fn what_is_recognised_says_whether_stdout_is_a_stream() {
         ("trial load --plan --db", false),
         ("trial load --emit", true),
         ("trial load --nope", true),
+        ("trial load --nope --plan", false),
+        ("trial load --nope=7 --db x -x surplus --emit none", false),
+        ("trial --nope schema list", false),
+        ("trial nope schema list", false),
+        ("trial -- load --plan", true),
         ("trial schema", false),
         ("trial schema list --nope", false),
         ("trial --count many schema show", false),
@@ -80,10 +85,11 @@ fn what_is_recognised_says_whether_stdout_is_a_stream() {
     ] {
         let (command, args) = (command(), arguments(line));
         let seen = look(&command, &args).unwrap();
-        assert_eq!(streams(&component, &command, Some(&seen)), expected, "{line}");
+        assert_eq!(streams(&component, &command, &seen), expected, "{line}");
     }
-    assert!(look(&command(), &arguments("trial load --help")).is_err());
-    assert!(streams(&component, &command(), None));
+    for help in ["trial load --help", "trial --nope --help", "trial help --nope"] {
+        assert!(look(&command(), &arguments(help)).is_err(), "{help}");
+    }
 }
 
 #[test]
@@ -91,6 +97,7 @@ fn what_was_typed_is_seen_in_either_place() {
     for (line, expected) in [
         ("trial load --count 7", Some("7")),
         ("trial --count many load --nope", Some("many")),
+        ("trial --nope load --count 7", Some("7")),
         ("trial schema list --count=7 surplus", Some("7")),
         ("trial load", None),
         ("trial load --count", None),
@@ -138,8 +145,7 @@ enum Limited {
 
 fn limits(line: &str, variables: &[(&str, &str)]) -> Result<Limits, Refusal> {
     let (command, args) = (<Limits as clap::CommandFactory>::command(), arguments(line));
-    let seen = look(&command, &args).ok();
-    let matches = parse(&command, &args, seen.as_ref(), &Env::of(variables))?;
+    let matches = parse(&command, &args, &Env::of(variables))?;
     clap::FromArgMatches::from_arg_matches(&matches).map_err(Refusal::Arguments)
 }
 
@@ -200,13 +206,10 @@ fn the_environment_that_clap_reads_itself_is_not_used() {
     let declared = Arg::new("crate").long("crate").env("CARGO_PKG_NAME").default_value("none");
     let command = Command::new("trial").arg(declared.hide_env_values(true));
     let args = arguments("trial");
-    let seen = look(&command, &args).unwrap();
-    let matches = parse(&command, &args, Some(&seen), &Env::of(&[])).unwrap();
+    let matches = parse(&command, &args, &Env::of(&[])).unwrap();
     assert_eq!(matches.get_one::<String>("crate").unwrap(), "none");
     let args = arguments("trial --help");
     assert!(look(&command, &args).is_err());
-    let Refusal::Arguments(help) = parse(&command, &args, None, &Env::of(&[])).unwrap_err() else {
-        panic!("help")
-    };
+    let Refusal::Arguments(help) = parse(&command, &args, &Env::of(&[])).unwrap_err() else { panic!("help") };
     assert!(help.to_string().contains("[env: CARGO_PKG_NAME] [default: none]"), "{help}");
 }
