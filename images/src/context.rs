@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use xtask::cargo;
 
-/// Where programs look for authorities to trust. The components have the same ones built in; the file is for programs that
-/// are added to the image, and for `sslrootcert`.
+/// Where programs look for authorities to trust. The components have the same ones built in; the file is for programs
+/// that are added to the image, and for `sslrootcert`.
 const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// First the hosts file, which the engine or the kubelet writes, then DNS; without this, glibc asks DNS first.

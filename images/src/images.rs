@@ -87,8 +87,8 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
     Ok((Component { name: STAND_IN.to_owned(), description }, context))
 }
 
-/// Builds the static binaries of these components, and always also the stand-in, so that every command here builds the same
-/// and shares dependencies. Returns their folder.
+/// Builds the static binaries of these components, and always also the stand-in, so that every command here builds
+/// the same and shares dependencies. Returns their folder.
 ///
 /// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
 /// these and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
@@ -99,8 +99,8 @@ fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
     let build = ["build", "--profile", "image", "--locked", "--bins"];
     let place = ["--target", TARGET, "--target-dir", folder];
     // With --target these flags do not apply to build scripts and macros, which cannot be static. Cargo forgets the
-    // profile's `strip` for a package that has an optimization level of its own in the profile. Packed, the relocations of a binary
-    // that can be loaded anywhere take a few kilobytes instead of 400.
+    // profile's `strip` for a package that has an optimization level of its own in the profile. Packed, the
+    // relocations of a binary that can be loaded anywhere take a few kilobytes instead of 400.
     let flags = "-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs";
     let flags = ("RUSTFLAGS", flags.to_owned());
     let packages = components.iter().map(|component| component.name.as_str()).chain([STAND_IN]);

@@ -12,8 +12,8 @@ const RELEASE: &str = "bookworm";
 
 const PACKAGES: &str = "postgresql,influxdb,influxdb-client";
 
-/// Run in the new root: puts the servers' programs into the PATH, and makes the folder for a volume where the public image
-/// has it.
+/// Run in the new root: puts the servers' programs into the PATH, and makes the folder for a volume where the public
+/// image has it.
 const FINISH: &str = "ln -s /usr/lib/postgresql/*/bin/initdb /usr/lib/postgresql/*/bin/postgres /usr/bin/ && \
                       install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data";
 

@@ -76,7 +76,8 @@ fn said(binary: &Path, args: &[&str]) -> anyhow::Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Writes a file under another name beside the old one and renames it: whoever reads or runs the old one is not disturbed.
+/// Writes a file under another name beside the old one and renames it: whoever reads or runs the old one is not
+/// disturbed.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let parent = path.parent().context("a file has a folder")?;
     let name = path.file_name().context("a file has a name")?.display();

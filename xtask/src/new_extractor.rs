@@ -1,7 +1,7 @@
 //! `cargo xtask new-extractor NAME`: an extractor that builds and passes, to be made one's own.
 //!
-//! What is written is a copy of `xtask/template/` with another name. The template is a member of the workspace, so that it
-//! is built, linted and tested like every other extractor.
+//! What is written is a copy of `xtask/template/` with another name. The template is a member of the workspace, so
+//! that it is built, linted and tested like every other extractor.
 
 use std::fs;
 use std::path::{Path, PathBuf};

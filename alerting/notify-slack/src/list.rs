@@ -16,8 +16,8 @@ impl List {
         List { text: String::new(), room, rest: 0 }
     }
 
-    /// Adds an entry. Once an entry does not fit, it and all later ones are only counted. The first entry is always taken:
-    /// if it is too long, it is shortened later.
+    /// Adds an entry. Once an entry does not fit, it and all later ones are only counted. The first entry is always
+    /// taken: if it is too long, it is shortened later.
     pub(crate) fn push(&mut self, entry: &str) {
         let entry = entry.trim_matches(['\n', '\r']);
         let needed = width(entry) + 1;

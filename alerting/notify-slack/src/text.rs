@@ -1,6 +1,7 @@
 //! Slack's mrkdwn as text: escaping, lengths, and cutting where nothing breaks.
 //!
-//! Lengths are UTF-16 code units. Slack does not say what it counts, but no other count it may mean gives a larger number.
+//! Lengths are UTF-16 code units. Slack does not say what it counts, but no other count it may mean gives a larger
+//! number.
 
 use std::borrow::Cow;
 

@@ -139,7 +139,8 @@ fn variable(arg: &Arg) -> Option<&str> {
     arg.get_env().and_then(|name| name.to_str())
 }
 
-/// Makes the values of these variables defaults. They satisfy `required`, and so does an empty one, which is refused later.
+/// Makes the values of these variables defaults. They satisfy `required`, and so does an empty one, which is refused
+/// later.
 fn with_variables(command: Command, env: &Env, wanted: &dyn Fn(&str) -> bool) -> Command {
     let with = |arg: Arg| {
         let value = variable(&arg).filter(|name| wanted(name)).and_then(|name| env.raw(name));

@@ -64,8 +64,8 @@ pub fn main<A: Parser>(
     }
 }
 
-/// What was typed, as the component's own arguments. Whatever is done in their place, such as printing help or refusing them,
-/// has been done if an exit code is returned.
+/// What was typed, as the component's own arguments. Whatever is done in their place, such as printing help or
+/// refusing them, has been done if an exit code is returned.
 fn arguments<A: Parser>(
     context: &Context,
     fail: &dyn Fn(Class, &str) -> ExitCode,

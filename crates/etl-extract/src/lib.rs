@@ -1,7 +1,7 @@
 //! What every extractor shares, so that a source is its arguments and one pure mapping.
 //!
-//! An extractor's `main.rs` names its schemas and hands [`run`] a closure, which asks the source and gives each record to a
-//! [`Stream`]:
+//! An extractor's `main.rs` names its schemas and hands [`run`] a closure, which asks the source and gives each
+//! record to a [`Stream`]:
 //!
 //! ```no_run
 //! # use etl_component::Context;

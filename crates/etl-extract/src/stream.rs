@@ -13,12 +13,12 @@ use crate::args::ExtractArgs;
 /// The digits of a segment's id, which is 128 bits like a random one.
 const ID_DIGITS: usize = 32;
 
-/// Writes what `extract` reads from the source as one sealed segment of `schema`, and returns the summary. `extract` returns
-/// what the records are of, such as `2 locations` (see [`counted`]).
+/// Writes what `extract` reads from the source as one sealed segment of `schema`, and returns the summary. `extract`
+/// returns what the records are of, such as `2 locations` (see [`counted`]).
 ///
-/// A live run writes `begin`, with a random id, before `extract` sends its first request, so that a loader which cannot load
-/// this says so at once. In a replay the id is derived from what is written: the same cassettes make the same stream, other
-/// cassettes or another mapping another one; the records wait for it in a spool.
+/// A live run writes `begin`, with a random id, before `extract` sends its first request, so that a loader which
+/// cannot load this says so at once. In a replay the id is derived from what is written: the same cassettes make the
+/// same stream, other cassettes or another mapping another one; the records wait for it in a spool.
 ///
 /// # Errors
 /// Those of `extract`; 74 if the output cannot be created, written or published, 141 if its reader went away. Nothing is

@@ -201,7 +201,8 @@ impl<'a> Object<'a> {
         Ok(finite.and(self.raw(key)).map(Number::Sent))
     }
 
-    /// A number of any size and precision, with its digits, whether it was sent as a number or as a text such as `"4.28"`.
+    /// A number of any size and precision, with its digits, whether it was sent as a number or as a text such as
+    /// `"4.28"`.
     ///
     /// # Errors
     /// If it is neither.

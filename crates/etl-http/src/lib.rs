@@ -4,10 +4,11 @@
 //! a redirect may lead, what is too large, and what may be printed. Secrets are marked on the [`Request`], so that no
 //! URL, error or cassette shows one.
 //!
-//! A source is asked through a [`Service`], which knows its key and its rules, page by page through [`Pages`]; its replies
-//! are read with [`json`].
+//! A source is asked through a [`Service`], which knows its key and its rules, page by page through [`Pages`]; its
+//! replies are read with [`json`].
 //!
-//! The client of an extractor ([`SourceArgs`]) can record every final reply into a directory and replay it without network or key.
+//! The client of an extractor ([`SourceArgs`]) can record every final reply into a directory and replay it without
+//! network or key.
 
 mod args;
 mod cassette;

@@ -72,8 +72,8 @@ impl Pages {
         Pages::new(first, Rule::Token { parameter, read: token })
     }
 
-    /// Pages that are asked for by the number of items before them, counted from `start` (usually 0). The last page is the
-    /// one without items: a page that is shorter than asked for may not be the last.
+    /// Pages that are asked for by the number of items before them, counted from `start` (usually 0). The last page
+    /// is the one without items: a page that is shorter than asked for may not be the last.
     pub fn by_offset(
         first: Request,
         parameter: &'static str,

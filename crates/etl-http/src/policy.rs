@@ -1,4 +1,5 @@
-//! The decision after each attempt: done, again and when, or given up with which class. Pure, so that a table can test it.
+//! The decision after each attempt: done, again and when, or given up with which class. Pure, so that a table can
+//! test it.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,8 +11,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// "At once" for a server that said 0 or a time in the past.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// A limit that asks for a wait of at least this costs no retry. A shorter one does: otherwise a server that says 0 would be
-/// asked forever.
+/// A limit that asks for a wait of at least this costs no retry. A shorter one does: otherwise a server that says 0
+/// would be asked forever.
 const FREE_WAIT: Duration = Duration::from_secs(1);
 
 /// What an API knows about a reply beyond its status.

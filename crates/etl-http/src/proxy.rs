@@ -1,7 +1,7 @@
 //! Proxies from the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, the lower-case names first.
 //!
-//! Left to itself, ureq uses whichever variable comes first for every scheme, and does not understand the suffixes, ports and
-//! networks in `NO_PROXY` that clusters use.
+//! Left to itself, ureq uses whichever variable comes first for every scheme, and does not understand the suffixes,
+//! ports and networks in `NO_PROXY` that clusters use.
 
 use std::net::IpAddr;
 

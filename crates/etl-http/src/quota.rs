@@ -80,8 +80,8 @@ impl Ledger {
         Ledger { path: fs::canonicalize(&path).unwrap_or(path), quota }
     }
 
-    /// Takes one request from the quota; if none is left, returns when the next window starts. Other runs are waited for, at
-    /// most for `patience`.
+    /// Takes one request from the quota; if none is left, returns when the next window starts. Other runs are waited
+    /// for, at most for `patience`.
     ///
     /// # Errors
     /// 78 if the file is not such a ledger, 74 if it cannot be read, locked or written, 75 if another run holds it too long.
@@ -107,8 +107,8 @@ impl Ledger {
         Ok(None)
     }
 
-    /// The lock is a file of its own: the ledger is replaced as a whole, so that it is never half written, and a lock on it
-    /// would stay with the older file.
+    /// The lock is a file of its own: the ledger is replaced as a whole, so that it is never half written, and a lock
+    /// on it would stay with the older file.
     fn lock(&self, patience: Duration) -> io::Result<Option<File>> {
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");

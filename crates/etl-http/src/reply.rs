@@ -9,7 +9,8 @@ use ureq::http::StatusCode;
 
 use crate::quote::quote;
 
-/// A whole reply: all of its body arrived, and is decompressed and within the limit (of an error's body, as much as came).
+/// A whole reply: all of its body arrived, and is decompressed and within the limit (of an error's body, as much as
+/// came).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.

@@ -79,8 +79,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads the key and prepares the client; sends nothing. A replay needs no key, and asks no quota. `user_agent` is like
-    /// `extract-openweather/0.1.0`.
+    /// Reads the key and prepares the client; sends nothing. A replay needs no key, and asks no quota. `user_agent`
+    /// is like `extract-openweather/0.1.0`.
     ///
     /// # Errors
     /// 78 if the key is missing, empty or not fit for its header, or if the CA file or a proxy variable cannot be used;
@@ -121,9 +121,9 @@ impl Service {
         self.dressed(Request::get(address, ""))
     }
 
-    /// A GET of a link that the reply to `from` had in a header or in its body: absolute or relative, and used as given. To
-    /// another origin it goes without the key. In a replay nothing is sent, and a recorded link may name another server
-    /// than `--base-url` does: every link then counts as the service's own.
+    /// A GET of a link that the reply to `from` had in a header or in its body: absolute or relative, and used as
+    /// given. To another origin it goes without the key. In a replay nothing is sent, and a recorded link may name
+    /// another server than `--base-url` does: every link then counts as the service's own.
     ///
     /// # Errors
     /// 76 if it is not a link, leads to plain HTTP that is not allowed, or would carry a secret to another origin.

@@ -108,8 +108,8 @@ impl<R: Read> Front<R> {
         }
     }
 
-    /// Starts a load: reads until 8 MiB are held or the load has ended, verified. `peek` sees every event as soon as it is
-    /// read: the moment to check a target that it names.
+    /// Starts a load: reads until 8 MiB are held or the load has ended, verified. `peek` sees every event as soon as
+    /// it is read: the moment to check a target that it names.
     ///
     /// # Errors
     /// Those of the reader, and those of `peek`.

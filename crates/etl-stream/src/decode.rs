@@ -66,8 +66,8 @@ impl Decoder {
         }
     }
 
-    /// The stream that an event opens, or that its record belongs to, for whoever only looks ahead: nothing is taken from the
-    /// event.
+    /// The stream that an event opens, or that its record belongs to, for whoever only looks ahead: nothing is taken
+    /// from the event.
     #[inline]
     pub fn look_ahead(&mut self, event: &Event<'_>) -> Option<StreamId> {
         match event {

@@ -163,12 +163,14 @@ impl Server {
         &self.address.folder
     }
 
-    /// A PEM file with the authority that signed its certificate (for [`TlsCert::SelfSigned`], an authority that did not).
+    /// A PEM file with the authority that signed its certificate (for [`TlsCert::SelfSigned`], an authority that did
+    /// not).
     pub fn ca(&self) -> PathBuf {
         self.address.folder.join("ca.pem")
     }
 
-    /// A certificate for clients with this common name, signed by the authority of [`Server::ca`], which the server trusts.
+    /// A certificate for clients with this common name, signed by the authority of [`Server::ca`], which the server
+    /// trusts.
     ///
     /// # Panics
     /// If another process started the server, or a certificate for this name exists already.

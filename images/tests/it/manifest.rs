@@ -67,7 +67,8 @@ impl Cluster {
         filled
     }
 
-    /// A container's environment. As for the kubelet, a reference to what does not exist is an error unless it is optional.
+    /// A container's environment. As for the kubelet, a reference to what does not exist is an error unless it is
+    /// optional.
     pub(crate) fn environment(&self, container: &Value) -> Vec<(String, String)> {
         let variables = container["env"].as_array().into_iter().flatten();
         variables

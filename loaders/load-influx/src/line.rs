@@ -1,9 +1,9 @@
 //! Records as line protocol (<https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>): bytes out, no
 //! sockets.
 //!
-//! The `influxdb-line-protocol` crate does the escaping: of names once, when the encoder is made; of a tag value or a string
-//! only if it has a character that needs it, because the crate goes through them one character at a time. A number is copied
-//! as the record has it: JSON's numbers are also line protocol's, and no digit is lost.
+//! The `influxdb-line-protocol` crate does the escaping: of names once, when the encoder is made; of a tag value or a
+//! string only if it has a character that needs it, because the crate goes through them one character at a time. A
+//! number is copied as the record has it: JSON's numbers are also line protocol's, and no digit is lost.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
@@ -180,8 +180,8 @@ fn fraction(time: &str) -> &str {
     &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()]
 }
 
-/// The nanoseconds of a time that was rounded to microseconds, from the digits it was written with. `None` if they are finer
-/// than a nanosecond, `Some(None)` if the time does not fit into 64 bits.
+/// The nanoseconds of a time that was rounded to microseconds, from the digits it was written with. `None` if they
+/// are finer than a nanosecond, `Some(None)` if the time does not fit into 64 bits.
 fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
     let Some((six, rest)) = fraction.split_at_checked(6) else { return Some(micros.checked_mul(1000)) };
     if rest.bytes().skip(3).any(|digit| digit != b'0') {

@@ -75,8 +75,8 @@ impl Sender {
         self.part(batch, 0..batch.points.len())
     }
 
-    /// Sends a part of a batch. If it is halved, both halves are sent, in order: otherwise a point of the first half would
-    /// replace the same one in the second.
+    /// Sends a part of a batch. If it is halved, both halves are sent, in order: otherwise a point of the first half
+    /// would replace the same one in the second.
     fn part(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Fault::new(Class::Transient, "another request has failed"));

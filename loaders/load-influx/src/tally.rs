@@ -84,8 +84,8 @@ impl Tally {
         self.too_large = Some(self.too_large.map_or(bytes, |limit| limit.min(bytes)));
     }
 
-    /// `refused 9 points, the other 3 sent were stored: line 3: reason; lines 4, 5: reason; and 6 more`, in the order of the
-    /// stream.
+    /// `refused 9 points, the other 3 sent were stored: line 3: reason; lines 4, 5: reason; and 6 more`, in the order
+    /// of the stream.
     pub(crate) fn refusals(&self) -> String {
         let mut groups: Vec<(Vec<u64>, &str)> = Vec::new();
         for (reason, lines) in &self.named {

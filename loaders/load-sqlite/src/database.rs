@@ -16,7 +16,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the file, or creates it, and reads its catalog: a file that is not a database, or that we may not read, fails now.
+    /// Opens the file, or creates it, and reads its catalog: a file that is not a database, or that we may not read,
+    /// fails now.
     pub(crate) fn open(path: &Path) -> Result<Database, Fault> {
         let name = name(path)?;
         let fault = |error| unopened(path, error);
@@ -60,7 +61,8 @@ impl Database {
         self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")
     }
 
-    /// With WAL, readers go on while a load runs; where the file system does not support it, SQLite keeps its usual journal.
+    /// With WAL, readers go on while a load runs; where the file system does not support it, SQLite keeps its usual
+    /// journal.
     fn write_ahead(&self) -> Result<(), Fault> {
         for times in 0.. {
             let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
@@ -128,7 +130,8 @@ fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
     fault(&cannot_open(path), error)
 }
 
-/// Waits a moment for another connection's lock, again and again for as long as it takes; a signal still ends the process.
+/// Waits a moment for another connection's lock, again and again for as long as it takes; a signal still ends the
+/// process.
 fn wait(times: i32) -> bool {
     static SAID: AtomicBool = AtomicBool::new(false);
     if times == 100 && !SAID.swap(true, Ordering::Relaxed) {

@@ -28,8 +28,8 @@ pub(crate) fn create(database: &Database) -> Result<(), Fault> {
     database.batch(CREATE)
 }
 
-/// Forgets what was loaded into a table that no longer exists: nothing of that is stored now. What this very transaction has
-/// claimed stays.
+/// Forgets what was loaded into a table that no longer exists: nothing of that is stored now. What this very
+/// transaction has claimed stays.
 pub(crate) fn forget(database: &Database, target: &str) -> Result<(), Fault> {
     let delete = "DELETE FROM etl_load WHERE target = ?1 AND digest IS NOT NULL";
     let rows = database.connection.execute(delete, [target]).map_err(|error| database.fault(error))?;
@@ -72,8 +72,8 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     }
 }
 
-/// Forgets loads older than `keep`, but never a pipeline's newest row with a state, nor a row that is not yet complete, which
-/// is that of this load.
+/// Forgets loads older than `keep`, but never a pipeline's newest row with a state, nor a row that is not yet
+/// complete, which is that of this load.
 pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result<(), Fault> {
     let Some(oldest) = jiff::SignedDuration::try_from(keep)
         .ok()

@@ -176,9 +176,9 @@ fn do_update(plan: &Plan, table: &str) -> String {
     format!("DO UPDATE SET {} WHERE {differs}", set.collect::<Vec<_>>().join(", "))
 }
 
-/// The condition that two rows of one key differ; `None` if every column belongs to the key. The stamp's columns do not
-/// count. A change of case is a change, even if the column compares without case. Rows are compared as row values, because a
-/// chain of a thousand ORs is deeper than SQLite allows.
+/// The condition that two rows of one key differ; `None` if every column belongs to the key. The stamp's columns do
+/// not count. A change of case is a change, even if the column compares without case. Rows are compared as row
+/// values, because a chain of a thousand ORs is deeper than SQLite allows.
 fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
     let others = columns.filter(|(column, _)| !plan.schema.key.contains(column));

@@ -18,8 +18,8 @@ impl<'a, S: Sink> Plans<'a, S> {
         Plans { settings, made: Vec::new() }
     }
 
-    /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one from the
-    /// stream.
+    /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
+    /// from the stream.
     ///
     /// # Errors
     /// Those of [`Sink::plan`].

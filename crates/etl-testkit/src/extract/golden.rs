@@ -18,8 +18,8 @@ use crate::run::{Ran, golden};
 const FETCHED_AT: &str = "2026-11-24T00:00:00Z";
 
 impl Extractor {
-    /// Runs these arguments for each recorded reply in a folder, which is named from that of the crate; `{url}` stands for
-    /// the address of the server. `of` is what the summary says the records are of.
+    /// Runs these arguments for each recorded reply in a folder, which is named from that of the crate; `{url}`
+    /// stands for the address of the server. `of` is what the summary says the records are of.
     ///
     /// The reply `NAME.json` (or `.csv`, `.xml`) becomes the records in `NAME.ndjson`, with the time of the fetch set to
     /// 2026-11-24; they fit their schema and have its fields in its order. Or it becomes the exit code and the message in

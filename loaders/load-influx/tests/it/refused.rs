@@ -89,7 +89,8 @@ fn a_partial_write_of_version_2_is_halved_until_it_is_found() {
         );
         Reply::json(422, &serde_json::json!({"code": "unprocessable entity", "message": message}).to_string())
     };
-    // Four points, of which the second is refused. The second half is sent again, too, because the first must not come last.
+    // Four points, of which the second is refused. The second half is sent again, too, because the first must not
+    // come last.
     let script = good()
         .then(partial(1))
         .then(partial(1))
