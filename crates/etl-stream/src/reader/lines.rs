@@ -7,7 +7,7 @@ use crate::digest::{Digest, Hasher};
 use crate::fault::{Class, Fault};
 
 /// How much is read at a time.
-pub(super) const BUFFER: usize = 256 * 1024;
+pub(super) const BUFFER: usize = 128 * 1024;
 
 /// Finds lines. What was consumed stays in the buffer until the next call, and its offsets stay valid until then.
 pub(super) struct Lines<R> {
