@@ -41,12 +41,16 @@ fn every_command_says_what_it_reads_and_prints() {
 
 #[test]
 fn what_is_for_people_has_no_abort() {
-    for args in [&["verify", "--nope"][..], &["schema", "shew"], &["--log-level", "warn", "schema", "show"]] {
+    for args in [
+        &["verify", "--nope"][..],
+        &["--nope", "verify"],
+        &["schema", "shew"],
+        &["--log-level", "warn", "schema", "show"],
+    ] {
         let ran = standpipe([]).args(args).run();
         assert_eq!(ran.fails(2).stdout, "", "{args:?}");
     }
-    for args in [&["through", "--nope"][..], &["unreject", "--max-line-bytes", "none"], &["--nope", "verify"]]
-    {
+    for args in [&["through", "--nope"][..], &["unreject", "--max-line-bytes", "none"], &["--nope"]] {
         aborted(&standpipe([]).args(args).run(), 2);
     }
 }
