@@ -11,7 +11,7 @@ fn abort(code: u64, message: &str) -> String {
     format!("{{\"_etl\":{{\"v\":1,\"kind\":\"abort\",\"code\":{code},\"message\":{message:?}}}}}\n")
 }
 
-/// Runs it on a stream; gives back the one text that was posted.
+/// Runs it on a stream; returns the one text that was posted.
 #[track_caller]
 fn told(args: &[&str], stream: impl AsRef<[u8]>, code: i32, message: &str) -> String {
     let slack = Slack::takes();
