@@ -143,6 +143,7 @@ mod tests {
             id: "a".into(),
             schema: Some(SchemaRef::Name("etl.receipt".into())),
             producer: Some("load-sqlite/0.1.0".into()),
+            ..Begin::default()
         };
         assert_eq!(
             told(Class::Data, "x", Some(&begin), 1),

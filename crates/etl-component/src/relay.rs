@@ -150,7 +150,7 @@ impl Relay {
         self.begun = true;
         let id = self.id.take().unwrap_or_else(random_id);
         let schema = self.schema.get_or_insert_default().clone();
-        self.writer.begin(&Begin { id, schema, producer: Some(self.producer.clone()) })
+        self.writer.begin(&Begin { id, schema, producer: Some(self.producer.clone()), ..Begin::default() })
     }
 }
 

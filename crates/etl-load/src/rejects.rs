@@ -74,7 +74,8 @@ impl Rejects {
     fn begin(&mut self) -> Result<(), Fault> {
         let Some(file) = self.file.as_mut().filter(|file| !file.is_open()) else { return Ok(()) };
         let schema = Some(SchemaRef::Name("etl.reject".to_owned()));
-        let begin = Begin { id: random_id(), schema, producer: Some(self.producer.clone()) };
+        let begin =
+            Begin { id: random_id(), schema, producer: Some(self.producer.clone()), ..Begin::default() };
         file.begin(&begin)
     }
 

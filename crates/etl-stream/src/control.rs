@@ -32,8 +32,20 @@ pub struct Begin {
     pub id: String,
     /// The schema of the segment's records.
     pub schema: Option<SchemaRef>,
+    /// How the records' values are written.
+    pub values: Values,
     /// Who wrote the segment, as `program/version`.
     pub producer: Option<String>,
+}
+
+/// How the values of a segment's records are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// As JSON: numbers are numbers.
+    #[default]
+    Json,
+    /// Every value is a string or null, as in CSV, and is read into its column as COPY reads CSV.
+    Text,
 }
 
 impl Begin {
@@ -129,6 +141,8 @@ struct Body {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schema: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    values: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     producer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
@@ -156,7 +170,8 @@ pub fn parse(line: &[u8]) -> Result<Control, String> {
     match body.kind.as_str() {
         "begin" => {
             let id = body.id.clone().filter(|id| !id.is_empty()).ok_or_else(|| missing("id"))?;
-            Ok(Control::Begin(Begin { id, schema: schema_ref(body.schema)?, producer: body.producer }))
+            let (schema, values) = (schema_ref(body.schema)?, values(body.values.as_deref())?);
+            Ok(Control::Begin(Begin { id, schema, values, producer: body.producer }))
         }
         "state" => {
             // serde reads a JSON null into an Option as absent, but null is a cursor like any other.
@@ -195,17 +210,23 @@ fn schema_ref(raw: Option<Box<RawValue>>) -> Result<Option<SchemaRef>, String> {
     }
 }
 
+fn values(word: Option<&str>) -> Result<Values, String> {
+    match word {
+        None => Ok(Values::Json),
+        Some("text") => Ok(Values::Text),
+        Some(other) => Err(format!("`values` is `{other}`; this reader knows `text`")),
+    }
+}
+
 /// Appends a `begin` line to `out`.
 pub fn write_begin(out: &mut Vec<u8>, begin: &Begin) {
     let schema = begin.schema.as_ref().map(|schema| match schema {
         SchemaRef::Name(name) => one_line(&serde_json::Value::from(name.as_str()).to_string()),
         SchemaRef::Inline(raw) => one_line(raw.get()),
     });
-    let producer = begin.producer.clone();
-    write(
-        out,
-        Body { kind: "begin".into(), id: Some(begin.id.clone()), schema, producer, ..Body::default() },
-    );
+    let values = (begin.values == Values::Text).then(|| "text".to_owned());
+    let (id, producer) = (Some(begin.id.clone()), begin.producer.clone());
+    write(out, Body { kind: "begin".into(), id, schema, values, producer, ..Body::default() });
 }
 
 /// Appends a `state` line to `out`.
@@ -251,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let inline = RawValue::from_string("{\n \"type\": \"object\"\n}".into()).unwrap();
-        let begin = Begin { id: "a".into(), schema: Some(SchemaRef::Inline(inline)), producer: None };
+        let begin = Begin { id: "a".into(), schema: Some(SchemaRef::Inline(inline)), ..Begin::default() };
         let mut out = Vec::new();
         write_begin(&mut out, &begin);
         assert_eq!(
@@ -263,6 +284,15 @@ mod tests {
         assert!(
             matches!(read.schema, Some(SchemaRef::Inline(raw)) if raw.get() == "{  \"type\": \"object\" }")
         );
+
+        out.clear();
+        write_begin(&mut out, &Begin { id: "a".into(), values: Values::Text, ..Begin::default() });
+        assert_eq!(
+            String::from_utf8(out.clone()).unwrap(),
+            "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\",\"values\":\"text\"}}\n"
+        );
+        let Control::Begin(read) = parse(&out).unwrap() else { panic!("not a begin") };
+        assert_eq!(read.values, Values::Text);
 
         out.clear();
         write_abort(&mut out, Class::Denied, "a \"quoted\"\nmessage");
@@ -306,6 +336,10 @@ mod tests {
         assert_eq!(
             error(r#"{"_etl":{"v":1,"kind":"begin","id":"x","schema":7}}"#),
             "`schema` is 7, neither a name nor a JSON Schema"
+        );
+        assert_eq!(
+            error(r#"{"_etl":{"v":1,"kind":"begin","id":"x","values":"csv"}}"#),
+            "`values` is `csv`; this reader knows `text`"
         );
         assert!(error(r#"{"_etl":{"v":1,"kind":"end"},"x":1}"#).contains("unknown field `x`"));
         assert!(error(r#"{"_etl":"#).starts_with("broken control line: EOF"));

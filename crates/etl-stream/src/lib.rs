@@ -17,7 +17,7 @@ pub mod json;
 pub mod reader;
 pub mod writer;
 
-pub use control::{Begin, SchemaRef};
+pub use control::{Begin, SchemaRef, Values};
 pub use decode::{Decoder, Message, StreamId};
 pub use digest::Digest;
 pub use fault::{Class, Fault, counted};

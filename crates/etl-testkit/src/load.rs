@@ -30,7 +30,7 @@ pub fn sealed_as(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
         name => Some(SchemaRef::Name(name.to_owned())),
     };
     let mut writer = Writer::new(Vec::new());
-    writer.begin(&Begin { id: id.to_owned(), schema, producer: None }).expect("memory");
+    writer.begin(&Begin { id: id.to_owned(), schema, ..Begin::default() }).expect("memory");
     for line in lines {
         match line.strip_prefix("state ") {
             Some(value) => writer.state(&raw(value)).expect("memory"),

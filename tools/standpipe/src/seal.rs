@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         id: args.id.clone().unwrap_or_else(random_id),
         schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
         producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
+        ..Begin::default()
     };
     let (process, stdout) = Process::start(&args.command, context.env.terminal)?;
     let copied = copy(
