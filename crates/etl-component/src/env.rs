@@ -9,6 +9,10 @@ use etl_stream::Fault;
 
 use crate::secret::Secret;
 
+/// The variables of Standpipe's own, each read by some component or other.
+pub(crate) const FAMILY: [&str; 5] =
+    ["ETL_DEADLINE", "ETL_LOAD_ID", "ETL_LOG_FORMAT", "ETL_LOG_LEVEL", "ETL_TERMINATION_LOG"];
+
 /// A variable a component reads, as `--describe` lists it.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -75,6 +79,12 @@ impl Env {
     /// The value of one variable, byte for byte: it may be the path of a file.
     pub(crate) fn raw(&self, name: &str) -> Option<&OsStr> {
         self.raw.get(name).map(OsString::as_os_str).or_else(|| self.get(name).map(OsStr::new))
+    }
+
+    /// The variables that are named like one of Standpipe's own, which no component reads.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
+        let ours = self.variables.keys().filter(|name| name.starts_with("ETL_"));
+        ours.map(String::as_str).filter(|name| !FAMILY.contains(name))
     }
 
     /// The value of a variable under the first of its names that is set, with that name.

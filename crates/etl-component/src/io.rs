@@ -60,6 +60,9 @@ pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
     } else {
         File::open(path).map_err(unreadable)?
     };
+    if file.is_terminal() {
+        log::info!("reading the stream from the terminal; a line with Ctrl-D alone ends it");
+    }
     let kind = file.metadata().map_err(unreadable)?.file_type();
     if kind.is_dir() {
         return Err(unreadable(io::Error::from(ErrorKind::IsADirectory)));
@@ -112,6 +115,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
+    folder: File,
     temporary: PathBuf,
     path: PathBuf,
 }
@@ -132,15 +136,15 @@ impl Output {
             Ok(found) if !found.is_file() => {
                 OpenOptions::new().write(true).open(path).map(Output::InPlace).map_err(failed)
             }
-            // Through a symbolic link, so that the link stays and the file it names is replaced.
-            Ok(found) => fs::canonicalize(path)
+            found => follow(path)
                 .and_then(|path| {
                     let new = NewFile::create(path)?;
-                    new.file.set_permissions(found.permissions())?;
+                    if let Ok(found) = found {
+                        new.file.set_permissions(found.permissions())?;
+                    }
                     Ok(Output::New(new))
                 })
                 .map_err(failed),
-            Err(_) => NewFile::create(path.to_owned()).map(Output::New).map_err(failed),
         }
     }
 
@@ -155,6 +159,20 @@ impl Output {
             Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
         })
     }
+}
+
+/// Where symbolic links lead, whether or not that exists, so that a link stays and the file it names is replaced.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    // As many as Linux follows (path_resolution(7)).
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
 }
 
 impl Write for Output {
@@ -187,16 +205,18 @@ impl NewFile {
         hidden.push(name);
         hidden.push(format!(".{}.tmp", args::random_id()));
         let temporary = path.with_file_name(hidden);
+        // Opened now, because nothing may fail once the file has its name.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new(".")))?;
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         temporaries().push(temporary.clone());
-        Ok(NewFile { file, temporary, path })
+        Ok(NewFile { file, folder, temporary, path })
     }
 
     fn publish(self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.temporary, &self.path)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        self.folder.sync_all()
     }
 }
 

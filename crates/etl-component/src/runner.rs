@@ -13,7 +13,7 @@ use log::LevelFilter;
 
 use crate::command_line::Refusal;
 use crate::component::{Component, Context};
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::manual::{self, ManualArgs};
 use crate::{command_line, describe, io, logs, signals};
 
@@ -49,6 +49,9 @@ pub fn main<A: Parser>(
         Err(code) => return code,
     };
     logs::init(common.log_format, common.log_level);
+    for name in context.env.unknown() {
+        log::warn!("{name} is set, but no component reads it (they read {})", env::FAMILY.join(", "));
+    }
     if let Err(error) = signals::watch(termination_log.clone()) {
         return fail(Class::Io, &format!("cannot watch for signals: {error}"));
     }

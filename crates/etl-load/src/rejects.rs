@@ -1,6 +1,6 @@
 //! Records that fail the checks, set aside.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -16,6 +16,8 @@ use crate::front::Cuts;
 
 /// How messages name the file.
 const NAME: &str = "the rejects";
+/// The schema of its records.
+const SCHEMA: &str = "etl.reject";
 
 /// A record of the schema `etl.reject`.
 #[derive(Serialize)]
@@ -45,21 +47,20 @@ impl Rejects {
     /// Opens the file, if there is to be one.
     ///
     /// # Errors
-    /// 74 if it cannot be written.
+    /// 2 if it exists and is not a stream of rejects, 74 if it cannot be written.
     pub(crate) fn create(settings: &Settings, producer: String) -> Result<Rejects, Fault> {
         let in_place = settings.cuts != Cuts::default();
         let mut rejects =
             Rejects { file: None, producer, in_place, log: None, limit: settings.max_rejects, count: 0 };
         let Some(path) = settings.rejects.as_deref() else { return Ok(rejects) };
+        let whole = existing(path)?;
         if !in_place {
             rejects.file = Some(Writer::named(NAME, Output::create(path)?));
             rejects.begin()?;
             return Ok(rejects);
         }
-        let failed = |error| {
-            Fault::new(Class::Io, format!("cannot write the rejects {}", path.display())).because(error)
-        };
-        let (file, whole) = open_log(path).map_err(failed)?;
+        let failed = |error| cannot_write(path, error);
+        let (file, whole) = open_log(path, whole).map_err(failed)?;
         if whole.is_some() {
             rejects.log = Some(file.try_clone().map_err(failed)?);
         }
@@ -73,7 +74,7 @@ impl Rejects {
 
     fn begin(&mut self) -> Result<(), Fault> {
         let Some(file) = self.file.as_mut().filter(|file| !file.is_open()) else { return Ok(()) };
-        let schema = Some(SchemaRef::Name("etl.reject".to_owned()));
+        let schema = Some(SchemaRef::Name(SCHEMA.to_owned()));
         let begin =
             Begin { id: random_id(), schema, producer: Some(self.producer.clone()), ..Begin::default() };
         file.begin(&begin)
@@ -143,25 +144,62 @@ impl Rejects {
 /// Opens the file that rejects are added to, and says how long it is; what is not a regular file has no length. A
 /// segment that was begun but not ended is removed: its load was not committed, so the next run reads the same records
 /// again.
-fn open_log(path: &Path) -> io::Result<(File, Option<u64>)> {
+fn open_log(path: &Path, whole: Option<Whole>) -> io::Result<(File, Option<u64>)> {
     let file = OpenOptions::new().append(true).create(true).open(path)?;
     if !file.metadata()?.is_file() {
         return Ok((file, None));
     }
-    let (mut length, mut whole, mut line) = (0, 0, Vec::new());
-    let mut lines = BufReader::new(File::open(path)?);
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        length += line.len() as u64;
-        if line.ends_with(b"\n")
-            && control::is_control(&line)
-            && matches!(control::parse(&line), Ok(Control::End(_)))
-        {
-            whole = length;
-        }
-        line.clear();
-    }
+    let Whole { whole, length } = whole.unwrap_or_default();
     if whole < length {
         file.set_len(whole)?;
     }
     Ok((file, Some(whole)))
+}
+
+/// How long a file of rejects is, and how long the segments are that it has whole.
+#[derive(Default)]
+struct Whole {
+    whole: u64,
+    length: u64,
+}
+
+/// Reads a file that is to be replaced or added to, if it exists and is regular.
+///
+/// # Errors
+/// 2 if it has something that is not a stream of rejects: it was named by mistake, and nothing of it may be lost.
+fn existing(path: &Path) -> Result<Option<Whole>, Fault> {
+    let failed = |error| cannot_write(path, error);
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => (),
+        _ => return Ok(None),
+    }
+    let mut lines = BufReader::new(File::open(path).map_err(failed)?);
+    let (mut size, mut line, mut inside) = (Whole::default(), Vec::new(), false);
+    while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        size.length += line.len() as u64;
+        let cut = !line.ends_with(b"\n");
+        match control::parse(&line) {
+            Ok(Control::End(_)) if inside && !cut => (inside, size.whole) = (false, size.length),
+            Ok(Control::Begin(begin)) if begin.schema.as_ref().is_some_and(is_reject) => inside = true,
+            _ if inside => (),
+            // The run that wrote it was killed.
+            _ if cut && (control::is_control(&line) || control::PREFIX.starts_with(&line)) => (),
+            _ => {
+                return Err(Fault::usage(format!(
+                    "--rejects {}: the file exists and is not a stream of rejects; name another one, or remove it",
+                    path.display()
+                )));
+            }
+        }
+        line.clear();
+    }
+    Ok(Some(size))
+}
+
+fn is_reject(schema: &SchemaRef) -> bool {
+    matches!(schema, SchemaRef::Name(name) if name == SCHEMA)
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Fault {
+    Fault::new(Class::Io, format!("cannot write the rejects {}", path.display())).because(error)
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use etl_stream::json::Kind;
+use etl_stream::json::{self, Kind};
 use regex::Regex;
 
 use crate::number::Exact;
@@ -145,6 +145,7 @@ impl Rules {
             at_most(text, max)?;
         }
         if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+            let pattern = json::shorten(pattern.as_str(), 80);
             return Err(format!("does not match the pattern {pattern}"));
         }
         self.allows(|literal| matches!(literal, Literal::Text(allowed) if allowed == text))

@@ -1,5 +1,7 @@
 //! The environment, the arguments, and people who mean harm.
 
+use etl_testkit::run::Cmd;
+
 use crate::support::{SqliteFolder, plain, refused, sealed_as};
 
 #[test]
@@ -146,4 +148,51 @@ fn the_card_names_what_there_is() {
     ] {
         assert!(flags.contains(&flag), "{flag} is not among {flags:?}");
     }
+}
+
+#[test]
+fn a_variable_that_is_misspelled_is_told() {
+    let place = SqliteFolder::new();
+    let loader = place.loader("--schema events.json").stdin("{\"n\":1}\n");
+    let ran = loader.env("ETL_LOADID", "monday").env("ETL_LOG_LEVEL", "warn").run();
+    ran.ok();
+    assert!(
+        ran.stderr.contains(
+            "warning: ETL_LOADID is set, but no component reads it (they read ETL_DEADLINE, ETL_LOAD_ID, \
+             ETL_LOG_FORMAT, ETL_LOG_LEVEL, ETL_TERMINATION_LOG)\n"
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("ETL_LOG_LEVEL is set"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_message_shows_what_would_not_be_seen() {
+    let place = SqliteFolder::new();
+    let ran = place.load("--schema events.json", "{\"n\":1,\"\u{202e}txt.\u{200b}exe\":2}\n");
+    refused(&ran, 3, "field \"\\u{202e}txt.\\u{200b}exe\"");
+    place.write(
+        "long.json",
+        format!(r#"{{"properties":{{"v":{{"type":"string","pattern":"^{}$"}}}}}}"#, "ab".repeat(99)),
+    );
+    let ran = place.load("--schema long.json --table t", "{\"v\":\"x\"}\n");
+    refused(&ran, 3, &format!("\"x\" does not match the pattern ^{}a…", "ab".repeat(39)));
+}
+
+#[test]
+fn a_stream_that_somebody_types_is_asked_for() {
+    let place = SqliteFolder::new();
+    let typed = "{\"n\":1}\n{\"n\":2}\n\u{4}";
+    let loader = etl_testkit::run::workspace_binary("load-sqlite");
+    let command = format!("{} --db t.db --schema events.json", loader.display());
+    let ran =
+        Cmd::new("script").args(["-qec", &command, "/dev/null"]).in_folder(place.path("")).stdin(typed).run();
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("reading the stream from the terminal; a line with Ctrl-D alone ends it"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(place.rows("SELECT n FROM events"), ["1", "2"]);
 }

@@ -177,3 +177,24 @@ fn a_killed_load_leaves_a_database_that_others_read() {
     assert_eq!(place.rows("PRAGMA journal_mode"), [r#""wal""#]);
     place.assert_sound();
 }
+
+#[test]
+fn an_output_behind_links_is_written_where_they_lead() {
+    let place = before();
+    std::fs::create_dir(place.path("there")).expect("a folder");
+    std::os::unix::fs::symlink("there/second", place.path("first")).expect("a link");
+    std::os::unix::fs::symlink("receipts", place.path("there/second")).expect("a link");
+    for id in ["a", "b"] {
+        // The first finds a link that dangles, the second one that leads to a file.
+        place.load(&format!("{EVENTS} --emit receipt --output first"), many(id, 3)).ok();
+        assert_eq!(printed(&place.read("there/receipts"))[1]["load_id"], id);
+        for link in ["first", "there/second"] {
+            let found = std::fs::symlink_metadata(place.path(link)).expect("a link");
+            assert!(found.is_symlink(), "{link}");
+        }
+    }
+    std::os::unix::fs::symlink("round", place.path("round")).expect("a link");
+    let ran = place.load(&format!("{EVENTS} --output round"), many("c", 3));
+    refused(&ran, 74, "cannot write the output round: too many symbolic links");
+    assert_eq!(place.count("SELECT count(*) FROM events"), 6);
+}

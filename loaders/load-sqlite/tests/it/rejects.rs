@@ -91,3 +91,41 @@ fn a_load_that_was_done_before_keeps_the_rejects_it_wrote() {
     place.load(args, sealed("new", &[r#"{"n":5}"#])).ok();
     assert_eq!(printed(&place.read("rejects.ndjson")).len(), 2);
 }
+
+#[test]
+fn a_file_that_is_not_a_stream_of_rejects_is_left_alone() {
+    let place = SqliteFolder::new();
+    let half =
+        "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\",\"schema\":\"etl.reject\"}}\n{\"line\":1,\"fi";
+    for (content, theirs) in [
+        ("my notes\n", true),
+        ("{\"n\":1}\n", true),
+        ("\n", true),
+        ("{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\",\"schema\":\"events\"}}\n", true),
+        ("no newline", true),
+        ("", false),
+        // What a run leaves that was killed.
+        ("{\"_etl\":{\"v\":1,\"ki", false),
+        ("{\"_e", false),
+        (half, false),
+    ] {
+        for more in ["", " --commit-every 2"] {
+            place.write("rejects.ndjson", content);
+            let ran = place.load(&format!("{ARGS} --max-rejects 9{more}"), "{\"n\":\"a\"}\n");
+            if theirs {
+                refused(&ran, 2, "--rejects rejects.ndjson: the file exists and is not a stream of rejects");
+                assert_eq!(place.read("rejects.ndjson"), content, "{content:?}{more}");
+            } else {
+                ran.ok();
+                assert_eq!(printed(&place.read("rejects.ndjson")).len(), 3, "{content:?}{more}");
+            }
+        }
+    }
+    // Notes after a whole segment are as much somebody's.
+    place.load(&format!("{ARGS} --max-rejects 9"), "{\"n\":\"a\"}\n").ok();
+    let noted = place.read("rejects.ndjson") + "to do: ask them\n";
+    place.write("rejects.ndjson", &noted);
+    let ran = place.load(&format!("{ARGS} --max-rejects 9 --commit-every 2"), "{\"n\":\"a\"}\n");
+    refused(&ran, 2, "is not a stream of rejects");
+    assert_eq!(place.read("rejects.ndjson"), noted);
+}
