@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etl_stream::Seal;
+use etl_stream::{Class, Fault, Seal};
 
 /// Parses a duration: `500ms`, `20s`, `5m`, `1h`, `90d`; a bare number means seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -45,12 +45,14 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 }
 
 /// 128 random bits from the system, as 32 hexadecimal digits: the id of a segment or a load.
-pub fn random_id() -> String {
+///
+/// # Errors
+/// 74 if the system has none, because of its age or of what a sandbox allows.
+pub fn random_id() -> Result<String, Fault> {
     let mut random = [0_u8; 16];
-    // For 16 bytes this fails only on a kernel that lacks the call, and such a kernel is a broken invariant.
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .expect("the system provides random bytes");
-    format!("{:032x}", u128::from_be_bytes(random))
+        .map_err(|error| Fault::new(Class::Io, "the system has no random bytes").because(error))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }
 
 #[cfg(test)]
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn ids_differ() {
-        assert_ne!(random_id(), random_id());
-        assert_eq!(random_id().len(), 32);
+        assert_ne!(random_id().unwrap(), random_id().unwrap());
+        assert_eq!(random_id().unwrap().len(), 32);
     }
 }

@@ -126,9 +126,7 @@ impl Output {
     /// # Errors
     /// 74 if it cannot be created.
     pub fn create(path: &Path) -> Result<Output, Fault> {
-        let failed = |error: io::Error| {
-            Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
-        };
+        let failed = |error| not_written(path, error);
         if path == Path::new("-") {
             return Ok(Output::InPlace(stdout().map_err(failed)?));
         }
@@ -148,17 +146,29 @@ impl Output {
         }
     }
 
+    /// Sees to it that what was written survives a failure of the machine. After that, publishing is only a matter of
+    /// the name.
+    ///
+    /// # Errors
+    /// 74 if that fails.
+    pub fn sync(&self) -> Result<(), Fault> {
+        let Output::New(new) = self else { return Ok(()) };
+        new.file.sync_all().map_err(|error| not_written(&new.path, error))
+    }
+
     /// Makes a complete output visible: a file is synced and renamed to its name.
     ///
     /// # Errors
     /// 74 if that fails; the file is then removed.
     pub fn publish(self) -> Result<(), Fault> {
+        self.sync()?;
         let Output::New(new) = self else { return Ok(()) };
-        let path = new.path.clone();
-        new.publish().map_err(|error| {
-            Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
-        })
+        new.rename().map_err(|error| not_written(&new.path, error))
     }
+}
+
+fn not_written(path: &Path, error: io::Error) -> Fault {
+    Fault::new(Class::Io, format!("cannot write the output {}", path.display())).because(error)
 }
 
 /// Where symbolic links lead, whether or not that exists, so that a link stays and the file it names is replaced.
@@ -203,7 +213,7 @@ impl NewFile {
         let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
         let mut hidden = OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.tmp", args::random_id()));
+        hidden.push(format!(".{}.tmp", args::random_id().map_err(io::Error::other)?));
         let temporary = path.with_file_name(hidden);
         // Opened now, because nothing may fail once the file has its name.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -213,8 +223,7 @@ impl NewFile {
         Ok(NewFile { file, folder, temporary, path })
     }
 
-    fn publish(self) -> io::Result<()> {
-        self.file.sync_all()?;
+    fn rename(&self) -> io::Result<()> {
         fs::rename(&self.temporary, &self.path)?;
         self.folder.sync_all()
     }

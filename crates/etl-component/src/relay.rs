@@ -148,7 +148,7 @@ impl Relay {
 
     fn open(&mut self) -> Result<(), Fault> {
         self.begun = true;
-        let id = self.id.take().unwrap_or_else(random_id);
+        let id = self.id.take().map_or_else(random_id, Ok)?;
         let schema = self.schema.get_or_insert_default().clone();
         self.writer.begin(&Begin { id, schema, producer: Some(self.producer.clone()), ..Begin::default() })
     }

@@ -260,7 +260,8 @@ fn settle() -> Option<Phase> {
 /// Writing the `abort` may block, if its reader does not read; the process does not wait for that.
 fn abort_briefly(class: Class, message: String) {
     let (done, wait) = mpsc::channel();
-    thread::spawn(move || {
+    // Without a thread there is no abort: the reader sees a cut stream.
+    let _ = thread::Builder::new().spawn(move || {
         io::abort(class, &message);
         let _ = done.send(());
     });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use etl_component::{Context, Fault, OutputArgs, Relay, io};
+use etl_component::{Class, Context, Fault, OutputArgs, Relay, io};
 use etl_stream::{Line, SchemaRef, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -75,8 +75,6 @@ pub(crate) struct Emit {
     relay: Option<Relay>,
     /// Records that may be new rows wait for the commit.
     news: News,
-    /// Why nothing more can be printed.
-    lost: Option<Fault>,
 }
 
 impl Emit {
@@ -100,7 +98,7 @@ impl Emit {
                 None
             }
         };
-        Ok(Emit { kind, relay, news: News::default(), lost: None })
+        Ok(Emit { kind, relay, news: News::default() })
     }
 
     /// Starts an attempt at a load. The new rows of an earlier one are forgotten; records that it passed on cannot be
@@ -115,13 +113,8 @@ impl Emit {
     /// A segment opens, or the plain stream begins. Everything that is passed on becomes one segment.
     ///
     /// # Errors
-    /// 2 if a later segment has another schema: a segment has one. 141 or 74 if an earlier load of the run could not
-    /// print its records: those of this one would be lost.
+    /// 2 if a later segment has another schema: a segment has one.
     pub(crate) fn segment(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
-        let passes = matches!(self.kind, EmitKind::Records | EmitKind::New);
-        if let Some(fault) = self.lost.take_if(|_| passes) {
-            return Err(fault);
-        }
         match (self.kind, &mut self.relay) {
             (EmitKind::Records, Some(relay)) => relay.begin(schema),
             (EmitKind::New, Some(relay)) => relay.expect(schema),
@@ -169,11 +162,14 @@ impl Emit {
         }
     }
 
-    /// A load is committed: prints the receipts, or the `end` of the records. What fails from here on is only a
-    /// warning, because the data is safe; nothing more is printed after it.
-    pub(crate) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) {
+    /// A load is committed: prints the receipts, or the `end` of the records.
+    ///
+    /// # Errors
+    /// 74 if records cannot be printed: whatever reads them would take older ones, or none, for all. Receipts that
+    /// cannot be printed are a warning, because the data is safe; nothing more is printed after it.
+    pub(crate) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
         let printed = self.print(receipts, state);
-        self.warn(printed);
+        self.judge(printed)
     }
 
     fn print(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
@@ -189,17 +185,22 @@ impl Emit {
     }
 
     /// Ends the output: a file appears under its name.
-    pub(crate) fn close(mut self) {
+    ///
+    /// # Errors
+    /// As [`Emit::committed`].
+    pub(crate) fn close(mut self) -> Result<(), Fault> {
         let published = self.relay.take().map_or(Ok(()), Relay::close);
-        self.warn(published);
+        self.judge(published)
     }
 
-    fn warn(&mut self, printed: Result<(), Fault>) {
-        if let Err(fault) = printed {
-            self.relay = None;
-            let error = anyhow::Error::from(fault);
-            log::warn!("the load is committed, but what it prints is not complete: {error:#}");
-            self.lost = error.downcast().ok();
+    fn judge(&mut self, printed: Result<(), Fault>) -> Result<(), Fault> {
+        let Err(fault) = printed else { return Ok(()) };
+        self.relay = None;
+        let what = "the load is committed, but what it prints is not complete";
+        if self.kind == EmitKind::Receipt {
+            log::warn!("{what}: {:#}", anyhow::Error::from(fault));
+            return Ok(());
         }
+        Err(Fault::new(Class::Io, what).because(fault))
     }
 }

@@ -63,7 +63,7 @@ impl<S: Sink> Load<'_, S> {
         // The load's own failure comes first.
         let sentence = done?;
         kept?;
-        self.outputs.emit.close();
+        self.outputs.emit.close()?;
         Ok(format!("{}: {sentence}", self.sink.name()))
     }
 

@@ -76,7 +76,7 @@ impl Rejects {
         let Some(file) = self.file.as_mut().filter(|file| !file.is_open()) else { return Ok(()) };
         let schema = Some(SchemaRef::Name(SCHEMA.to_owned()));
         let begin =
-            Begin { id: random_id(), schema, producer: Some(self.producer.clone()), ..Begin::default() };
+            Begin { id: random_id()?, schema, producer: Some(self.producer.clone()), ..Begin::default() };
         file.begin(&begin)
     }
 

@@ -36,6 +36,8 @@ impl StateOut {
         let mut file = Output::create(path)?;
         let failed = |error| Fault::new(Class::Io, "cannot write the state").because(error);
         file.write_all(format!("{state}\n").as_bytes()).map_err(failed)?;
+        // Only the name is left to be written once the load is committed.
+        file.sync()?;
         self.file = Some(file);
         Ok(())
     }

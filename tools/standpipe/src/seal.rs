@@ -41,7 +41,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let mut writer = args.output.open()?;
     let begin = Begin {
-        id: args.id.clone().unwrap_or_else(random_id),
+        id: args.id.clone().map_or_else(random_id, Ok)?,
         schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
         producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
         ..Begin::default()

@@ -180,7 +180,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         let (is_own, load_id) = match (&self.settings.load_id, own) {
             (Some(id), _) => (false, id.clone()),
             (None, Some(id)) => (true, id.clone()),
-            (None, None) => (false, random_id()),
+            (None, None) => (false, random_id()?),
         };
         let Table { plan, load_id: known, several, .. } = &mut self.tables[table];
         *several |= known.replace(load_id.clone()).is_some();

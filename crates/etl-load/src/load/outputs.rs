@@ -119,12 +119,12 @@ impl Outputs {
     /// The data is safe: publishes the state, and prints.
     ///
     /// # Errors
-    /// 74 if the state file does not get its name.
+    /// 74 if the state file does not get its name, or if records cannot be printed.
     pub(super) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
         // First what the next run depends on: printing may have to wait for a slow reader.
-        self.state_out.publish()?;
-        self.emit.committed(receipts, state);
-        Ok(())
+        let published = self.state_out.publish();
+        let printed = self.emit.committed(receipts, state);
+        published.and(printed)
     }
 
     /// The run is over. Its rejects are needed most when it failed; but a run that failed without any must not replace

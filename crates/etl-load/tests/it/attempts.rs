@@ -103,13 +103,33 @@ fn what_is_new_is_what_the_last_attempt_brought() {
 fn what_fails_after_the_commit_is_not_tried_again() {
     let place = FakeFolder::new();
     place.world.borrow_mut().folder = Some(place.path("state").into());
-    let args = format!("{ARGS} --state-out %/state");
+    let args = format!("{ARGS} --state-out %/state --emit new");
     let (code, said) = failure(place.load::<true, false>(&args, &sealed_as("", "a", &[LINES[0], "state 1"])));
     assert_eq!(code, 74);
     assert!(said.starts_with("the load is committed, but its state file is not written: "), "{said}");
     let world = place.world.borrow();
     assert_eq!((world.attempts, world.retries), (1, 0));
     assert_eq!(world.rows["public.events"], [LINES[0]]);
+}
+
+#[test]
+fn records_that_cannot_be_published_are_74() {
+    for (kind, published) in [("records", 74), ("new", 74), ("receipt", 0)] {
+        let place = FakeFolder::new();
+        place.world.borrow_mut().folder = Some(place.path("out").into());
+        let done =
+            place.load::<true, false>(&format!("{ARGS} --emit {kind}"), &sealed_as("", "a", &[LINES[0]]));
+        if published == 0 {
+            done.expect("a warning");
+        } else {
+            let (code, said) = failure(done);
+            assert_eq!(code, published, "{kind}");
+            let expected =
+                "the load is committed, but what it prints is not complete: cannot write the output ";
+            assert!(said.starts_with(expected), "{said}");
+        }
+        assert_eq!(place.world.borrow().rows["public.events"], [LINES[0]], "{kind}");
+    }
 }
 
 #[test]

@@ -173,21 +173,20 @@ fn a_load_that_fails_prints_only_its_failure() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_a_warning_but_no_load_follows() {
+fn new_records_that_nobody_gets_are_74_and_no_load_follows() {
     let place = SqliteFolder::new();
     let gone = || std::io::pipe().expect("a pipe").1;
     let args = "--schema events.json --seal off --emit";
     let ran = place.loader(&format!("{args} new")).stdin("{\"n\":0}\n").stdout_to(gone()).run();
-    ran.ok();
-    assert!(
-        ran.stderr.contains("warning: the load is committed, but what it prints is not complete"),
-        "{}",
-        ran.stderr
+    ran.fails(74);
+    assert_eq!(
+        ran.last_error_line(),
+        "the load is committed, but what it prints is not complete: the reader of the output went away"
     );
-    // The first load could not know, and what is new in the second one would never be reported.
+    // What is new in the second load would never be reported.
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#, r#"{"n":4}"#]);
     let ran = place.loader(&format!("{args} new --commit-every 2")).stdin(&stream).stdout_to(gone()).run();
-    ran.fails(141);
+    ran.fails(74);
     assert_eq!(place.rows("SELECT n FROM events"), ["0", "1", "2"]);
     // Receipts are only receipts.
     let ran =

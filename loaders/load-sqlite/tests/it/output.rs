@@ -198,3 +198,36 @@ fn an_output_behind_links_is_written_where_they_lead() {
     refused(&ran, 74, "cannot write the output round: too many symbolic links");
     assert_eq!(place.count("SELECT count(*) FROM events"), 6);
 }
+
+#[test]
+fn records_that_cannot_be_published_after_the_commit_are_74() {
+    // A folder takes the place of the file while the load runs, so that the rename fails.
+    for kind in ["records", "new", "receipt"] {
+        let place = before();
+        let args = format!("{EVENTS} --emit {kind} --output out.ndjson");
+        let mut running = place.loader(&args).waiting(&many("a", 3)[..200]);
+        std::fs::create_dir(place.path("out.ndjson")).expect("a folder");
+        running.write(&many("a", 3)[200..]);
+        let ran = running.finish();
+        let said = "the load is committed, but what it prints is not complete: cannot write the output out.ndjson: \
+                    Is a directory";
+        assert!(ran.stderr.contains(said), "{kind}: {}", ran.stderr);
+        assert_eq!(ran.code, if kind == "receipt" { 0 } else { 74 }, "{kind}");
+        assert_eq!(place.count("SELECT count(*) FROM events"), 3, "{kind}");
+        // The loader's note says what a rerun does: records are passed on again, new ones are new only once.
+        std::fs::remove_dir(place.path("out.ndjson")).expect("an empty folder");
+        place.load(&args, many("a", 3)).ok();
+        let again = printed(&place.read("out.ndjson")).len();
+        assert_eq!(
+            again,
+            if kind == "records" {
+                5
+            } else if kind == "new" {
+                2
+            } else {
+                3
+            },
+            "{kind}"
+        );
+    }
+}
