@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Read;
 
 use etl_component::Fault;
+use etl_stream::json::Scanner;
 use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
 use serde_json::value::RawValue;
@@ -124,7 +125,12 @@ impl<R: Read> Front<R> {
         let (mut next, mut owned) = (Position { line_end: 1, ..Position::default() }, 0);
         while self.held.len() + self.marks.len() * MARK + owned < HELD && !self.is_full()? {
             let at = self.held.len();
-            let Some(event) = self.reader.next()? else {
+            let event = match self.reader.next() {
+                Ok(event) => event,
+                Err(fault) if fault.is_cut() => return Err(self.first_bad().unwrap_or(fault)),
+                Err(fault) => return Err(fault),
+            };
+            let Some(event) = event else {
                 self.ended = true;
                 self.digest = Some(self.reader.digest());
                 break;
@@ -160,6 +166,21 @@ impl<R: Read> Front<R> {
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with the first held line that is not a record. Running again does not cure that, as it may cure a
+    /// stream that was cut.
+    fn first_bad(&mut self) -> Option<Fault> {
+        self.rewind();
+        let mut scanner = Scanner::new();
+        while self.given < self.held.len() {
+            if let Ok(Some(Event::Record(line))) = self.next()
+                && let Err(fault) = line.scan(&mut scanner)
+            {
+                return Some(fault);
+            }
+        }
+        None
     }
 
     /// Whether the load ends before the next event.

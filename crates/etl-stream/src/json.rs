@@ -239,6 +239,23 @@ fn keys<'a>(text: &'a str, spans: &'a [Span]) -> impl ExactSizeIterator<Item = (
     })
 }
 
+/// Whether a text that may have been cut is a whole object; false if it can still become one.
+///
+/// # Errors
+/// What the scanner finds wrong with it, if no object can begin like this.
+pub fn is_whole_object(text: &[u8]) -> Result<bool, Error> {
+    let begins = text.trim_ascii_start().first().is_none_or(|&first| first == b'{');
+    let is_text = std::str::from_utf8(text).err().is_none_or(|error| error.error_len().is_none());
+    match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
+        Ok(_) if begins && is_text => Ok(true),
+        Err(error) if error.is_eof() && begins && is_text => Ok(false),
+        _ => match Scanner::new().scan(text) {
+            Err(error) if error.offset >= text.len() && begins && is_text => Ok(false),
+            scanned => scanned.map(|_| true),
+        },
+    }
+}
+
 /// Why a line is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {

@@ -19,7 +19,7 @@ use self::lines::Lines;
 use crate::control::{self, Abort, Begin, Control, End};
 use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault, counted};
-use crate::json::{Record, Scanner};
+use crate::json::{self, Record, Scanner};
 
 /// What is required of the seal (`--seal`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,9 +200,15 @@ impl<R: Read> Reader<R> {
         loop {
             let found = self.lines.next();
             self.totals.lines = self.lines.number();
-            let Some((from, to)) = found? else {
-                self.finish()?;
-                return Ok(None);
+            let (from, to) = match found? {
+                Some(line) => line,
+                None => match self.unended()? {
+                    Some(line) => line,
+                    None => {
+                        self.finish()?;
+                        return Ok(None);
+                    }
+                },
             };
             self.totals.bytes = self.lines.position();
             let line = self.lines.text(from, to).trim_ascii_end();
@@ -344,6 +350,30 @@ impl<R: Read> Reader<R> {
         self.totals.segments += 1;
         self.digests.push(digest);
         Ok(Event::End(Segment { id: open.id, records: open.records, bytes, digest }))
+    }
+
+    /// The last line, if it lacks its newline and counts all the same: a whole object of a plain stream that comes from
+    /// a file, or whose end is taken for complete.
+    #[cold]
+    fn unended(&mut self) -> Result<Option<(usize, usize)>, Fault> {
+        let Some((from, to)) = self.lines.rest() else { return Ok(None) };
+        self.totals.lines = self.lines.number();
+        let (offset, bytes) = (self.lines.offset(from), self.lines.text(from, to));
+        let is_whole = json::is_whole_object(bytes).map_err(|error| {
+            let at = place(self.totals.lines, offset + error.offset as u64);
+            Fault::cut(Class::Data, format!("{at}: {}", error.message))
+        })?;
+        let Options { seal, origin, .. } = self.options;
+        let is_plain = self.kind == Kind::Plain || self.kind == Kind::Undecided && seal != Seal::Required;
+        if is_whole
+            && is_plain
+            && !control::is_control(bytes)
+            && (origin == Origin::File || seal == Seal::Off)
+        {
+            return Ok(Some((from, to)));
+        }
+        let why = "the input ends in the middle of a line: it was cut (a stream ends with a newline)";
+        Err(Fault::cut(origin.cut(), format!("{}: {why}", place(self.totals.lines, offset))))
     }
 
     fn finish(&mut self) -> Result<(), Fault> {

@@ -244,3 +244,22 @@ fn agrees_with_serde_json_on_mutated_lines() {
         compare(&mut scanner, &line);
     }
 }
+
+#[test]
+fn every_beginning_of_a_record_can_still_become_one() {
+    let record = r#" {"a":-1.5e+10,"b":[true,false,null,{"c":"\u00e9\n ü"}],"d":{},"e":0}"#.as_bytes();
+    for end in 0..record.len() {
+        assert_eq!(
+            is_whole_object(&record[..end]),
+            Ok(false),
+            "{:?}",
+            String::from_utf8_lossy(&record[..end])
+        );
+    }
+    assert_eq!(is_whole_object(record), Ok(true));
+    for text in
+        ["[", "1", "\"a", "nul", "{]", "{\"a\":1}}", "{\"a\" 1", "{\"a\":1,}", "{\"a\":01", "{\"a\":+"]
+    {
+        assert!(is_whole_object(text.as_bytes()).is_err(), "{text}");
+    }
+}

@@ -62,9 +62,19 @@ impl<R: Read> Lines<R> {
                 self.check_length(self.end - self.start, self.start)?;
             }
             if !self.fill()? {
-                return if self.start == self.end { Ok(None) } else { Err(self.cut_line()) };
+                return Ok(None);
             }
         }
+    }
+
+    /// What follows the last newline, once the source has ended: consumes it as a line.
+    pub(super) fn rest(&mut self) -> Option<(usize, usize)> {
+        let (from, to) = (self.start, self.end);
+        (from < to).then(|| {
+            self.number += 1;
+            self.start = to;
+            (self.skip_bom(from, to), to)
+        })
     }
 
     /// The bytes between two offsets in the buffer.
@@ -176,11 +186,5 @@ impl<R: Read> Lines<R> {
     fn hash_up_to(&mut self, to: usize) {
         self.hasher.update(&self.buf[self.hashed..to]);
         self.hashed = to;
-    }
-
-    fn cut_line(&self) -> Fault {
-        let at = place(self.number + 1, self.offset(self.start));
-        let why = "the input ends in the middle of a line: it was cut (a stream ends with a newline)";
-        Fault::cut(self.options.origin.cut(), format!("{at}: {why}"))
     }
 }

@@ -147,9 +147,54 @@ fn a_plain_stream_that_ends_in_a_line_was_cut() {
     let place = place();
     let ran = place.load(ARGS, "{\"id\":1}\n{\"id\":2}");
     refused(&ran, 75, "line 2 (byte 9): the input ends in the middle of a line");
-    place.write("cut", "{\"id\":1}\n{\"id\":2}");
+    place.write("cut", "{\"id\":1}\n{\"id\":2");
     refused(&place.loader(ARGS).args(["--input", "cut"]).run(), 3, "line 2 (byte 9)");
     assert_eq!(place.rows("SELECT id FROM wide"), ["0"]);
+    // A file that was written so, or an end that is taken for complete.
+    place.write("whole", "{\"id\":1}\n{\"id\":2}");
+    place.loader(ARGS).args(["--input", "whole"]).run().ok();
+    place.load(&format!("{ARGS} --seal off"), "\u{feff}{\"id\":3}").ok();
+    assert_eq!(place.rows("SELECT id FROM wide"), ["0", "1", "2", "3"]);
+    // A seal is complete only with its newline, wherever it comes from.
+    place.write("sealed", sealed("s", &[r#"{"id":4}"#]).trim_ascii_end());
+    refused(
+        &place.loader(ARGS).args(["--input", "sealed"]).run(),
+        3,
+        "line 3 (byte 50): the input ends in the middle of a line",
+    );
+    assert_eq!(place.count("SELECT count(*) FROM wide"), 4);
+}
+
+#[test]
+fn a_bad_line_before_a_cut_is_bad_data() {
+    let place = place();
+    for (input, code, said) in [
+        (&b"<html>\n<body>x"[..], 3, "line 1 (byte 0): "),
+        (b"{\n \"id\": 1\n}", 3, "line 1 (byte 1): "),
+        (b"id,v\n1,x", 3, "line 1 (byte 0): "),
+        (b"{\0\"\0i\0d\0\"\0:\x001\0}\0\n\0", 3, "line 1 (byte 1): "),
+        (b"\xff\xfe{\0\"\0i\0d\0\"\0:\x001\0}\0\n\0", 3, "line 1 (byte 0): "),
+        (b"{\"id\":1,\"text\":\"\xff\"}\n{\"id\":2", 3, "line 1 (byte 16): "),
+        (b"{\"id\":1}\n{\"id\":tru}\n{\"id\":2", 3, "line 2 (byte 15): "),
+        // A line that nothing can complete.
+        (b"[{\"id\":1,\"text\":\"x\"}]", 3, "line 1 (byte 0): "),
+        (b"\x1f\x8b\x08\x00", 3, "line 1 (byte 1): "),
+        (b"{\"id\":1}\n{\"id\":1}}", 3, "line 2 (byte 17): "),
+        (b"{\"id\":1}\n{\"id\":01", 3, "line 2 (byte 15): "),
+        (b"{\"id\":1}\nid", 3, "line 2 (byte 9): "),
+        (b"{\"id\":1,\"text\":\"\xff", 3, "line 1 (byte 16): "),
+        // What may have been cut.
+        (b"{\"id\":1}\n{\"id\":tr", 75, "line 2 (byte 9): the input ends in the middle"),
+        (b"{\"id\":1,\"text\":\"\xc3", 75, "line 1 (byte 0): the input ends in the middle"),
+        (b"{\"id\":1,\"text\":\"\\u00", 75, "line 1 (byte 0): the input ends in the middle"),
+        (b"{\"id\":-", 75, "line 1 (byte 0): the input ends in the middle"),
+        (b"{\"id\":1}\n  ", 75, "line 2 (byte 9): the input ends in the middle"),
+        // It fails the schema only, and the next run may bring another.
+        (b"{\"id\":\"x\"}\n{\"id\":2", 75, "line 2 (byte 11): the input ends in the middle"),
+    ] {
+        refused(&place.load(ARGS, input), code, said);
+        assert_eq!(place.rows("SELECT id FROM wide"), ["0"]);
+    }
 }
 
 #[test]

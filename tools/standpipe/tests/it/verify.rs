@@ -147,3 +147,14 @@ fn rejects_give_their_originals_back() {
     assert_eq!(standpipe(["unreject", "r", "--output", "o"]).in_folder(&folder).run().fails(3).stdout, "");
     assert_eq!(fs::read_to_string(folder.path().join("o")).expect("there"), "older");
 }
+
+#[test]
+fn a_line_that_nothing_can_complete_is_bad_data() {
+    for command in [&["verify", "-"][..], &["through", "--", "cat"], &["seal", "--", "cat"]] {
+        for input in [&b"[{\"id\":1}]"[..], b"\x1f\x8b\x08\x00", b"id"] {
+            let ran = standpipe([]).args(command).stdin(input).run();
+            ran.fails(3);
+            assert!(ran.last_error_line().contains("line 1 (byte "), "{command:?}: {}", ran.stderr);
+        }
+    }
+}
