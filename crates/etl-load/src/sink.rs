@@ -129,11 +129,12 @@ pub trait Sink {
     /// The statements that would make the table fit, and how each column is stored (`--plan`).
     fn explain(&self, plan: &Plan<Self::Details>) -> String;
 
-    /// The newest state of a pipeline, as it was stored; `None` where states are not stored.
+    /// The newest state of each pipeline, as it was stored, with the pipeline's name before it, in the order of the names;
+    /// none where states are not stored.
     ///
     /// # Errors
     /// Those of the database.
-    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault>;
+    fn states(&mut self, target: Target) -> Result<Vec<(String, String)>, Fault>;
 
     /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
     /// target that appears late.

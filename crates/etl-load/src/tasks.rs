@@ -22,9 +22,13 @@ pub(crate) fn run<S: Sink>(
         (Task::PrintState, Some(pipeline)) => {
             let target = Target::resolve(settings, None, S::table_of)?;
             let table = target.table.clone();
-            match sink.state(target, pipeline)? {
-                Some(state) => (state + "\n", format!("the state of {pipeline} in {table}")),
-                None => (String::new(), format!("{table} has no state of {pipeline}")),
+            let mut states = sink.states(target)?;
+            match states.iter().position(|(name, _)| name == pipeline) {
+                Some(at) => (states.swap_remove(at).1 + "\n", format!("the state of {pipeline} in {table}")),
+                None if settings.input.allow_empty => {
+                    (String::new(), format!("{table} has no state of {pipeline}"))
+                }
+                None => return Err(no_state(&table, pipeline, &states).into()),
             }
         }
         _ => {
@@ -35,6 +39,22 @@ pub(crate) fn run<S: Sink>(
     output.write_all(text.as_bytes()).map_err(io_fault)?;
     output.publish()?;
     Ok(summary)
+}
+
+/// How many pipelines a message names.
+const NAMED: usize = 20;
+
+/// A name that was mistyped looks like a first run, after which everything is extracted again.
+fn no_state(table: &str, pipeline: &str, states: &[(String, String)]) -> Fault {
+    let names: Vec<&str> = states.iter().take(NAMED).map(|(name, _)| name.as_str()).collect();
+    let more = states.len() - names.len();
+    let known = match (names.as_slice(), more) {
+        ([], _) => "it has no state of any pipeline".to_owned(),
+        (names, 0) => format!("it has states of {}", names.join(", ")),
+        (names, more) => format!("it has states of {} and {more} more", names.join(", ")),
+    };
+    let what = format!("{table} has no state of {pipeline}; {known}");
+    Fault::config(format!("{what} (--allow-empty prints nothing then, as before a first load)"))
 }
 
 /// The plan that follows from the flags, and from the beginning of the input if they name no schema.

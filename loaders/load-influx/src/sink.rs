@@ -124,8 +124,8 @@ impl Sink for Influx {
     }
 
     /// A point carries no state, and there is no ledger.
-    fn state(&mut self, _: Target, _: &str) -> Result<Option<String>, Fault> {
-        Ok(None)
+    fn states(&mut self, _: Target) -> Result<Vec<(String, String)>, Fault> {
+        Ok(Vec::new())
     }
 
     /// The server creates a measurement when its first point comes.

@@ -99,13 +99,12 @@ pub(crate) fn prune(table: &Name, keep: Duration) -> String {
     )
 }
 
-/// The newest state of a pipeline in a table.
-pub(crate) fn state(table: &Name, pipeline: &str) -> String {
+/// The newest state of each pipeline in a table.
+pub(crate) fn states(table: &Name) -> String {
     format!(
-        "SELECT state FROM {} WHERE target = {} AND pipeline = {} AND state IS NOT NULL
-         ORDER BY loaded_at DESC LIMIT 1",
+        "SELECT DISTINCT ON (pipeline) pipeline, state FROM {} WHERE target = {} AND pipeline IS NOT NULL
+         AND state IS NOT NULL ORDER BY pipeline, loaded_at DESC",
         table.sibling(TABLE).sql(),
-        quote_literal(&table.table),
-        quote_literal(pipeline)
+        quote_literal(&table.table)
     )
 }

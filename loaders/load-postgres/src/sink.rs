@@ -144,14 +144,14 @@ impl Sink for Postgres<'_> {
         plan::explain(plan)
     }
 
-    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault> {
+    fn states(&mut self, target: Target) -> Result<Vec<(String, String)>, Fault> {
         let found = catalog::inspect(&self.link.session, &Name::parse(&target.table)?)?;
         if found.ledger.is_none() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let what = format!("the ledger of {}", found.name.text());
-        let rows = self.link.session.rows(&what, &ledger::state(&found.name, pipeline))?;
-        Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+        let rows = self.link.session.rows(&what, &ledger::states(&found.name))?;
+        Ok(rows.iter().filter_map(|row| Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))).collect())
     }
 
     fn prepare(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {

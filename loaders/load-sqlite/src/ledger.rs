@@ -88,16 +88,20 @@ pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result
     deleted.map(|_| ()).map_err(|error| database.fault(error))
 }
 
-/// The newest state of a pipeline in a table.
-pub(crate) fn state(database: &Database, target: &str, pipeline: &str) -> Result<Option<String>, Fault> {
+/// The newest state of each pipeline in a table.
+pub(crate) fn states(database: &Database, target: &str) -> Result<Vec<(String, String)>, Fault> {
     let fault = |error| database.fault(error);
     let exists = "SELECT count(*) FROM sqlite_master WHERE name = 'etl_load'";
     if database.connection.query_row(exists, [], |row| row.get::<_, i64>(0)).map_err(fault)? == 0 {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let newest = "SELECT state FROM etl_load WHERE target = ?1 AND pipeline = ?2 AND state IS NOT NULL
-                  ORDER BY loaded_at DESC, rowid DESC LIMIT 1";
-    database.connection.query_row(newest, [target, pipeline], |row| row.get(0)).optional().map_err(fault)
+    let newest = "SELECT pipeline, state FROM (
+                    SELECT pipeline, state, row_number() OVER (PARTITION BY pipeline ORDER BY loaded_at DESC, rowid DESC) AS age
+                    FROM etl_load WHERE target = ?1 AND pipeline IS NOT NULL AND state IS NOT NULL)
+                  WHERE age = 1 ORDER BY pipeline";
+    let mut statement = database.connection.prepare(newest).map_err(fault)?;
+    let rows = statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?))).map_err(fault)?;
+    rows.collect::<Result<_, _>>().map_err(fault)
 }
 
 /// All instants in the ledger have the same length, so that their texts sort as the instants do.

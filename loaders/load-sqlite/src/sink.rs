@@ -57,10 +57,10 @@ impl Sink for Sqlite<'_> {
         plan::explain(plan)
     }
 
-    fn state(&mut self, target: Target, pipeline: &str) -> Result<Option<String>, Fault> {
+    fn states(&mut self, target: Target) -> Result<Vec<(String, String)>, Fault> {
         let found = crate::catalog::inspect(self.database, &target.table)?;
         let name = found.map_or(target.table, |table| table.name);
-        ledger::state(self.database, &name, pipeline)
+        ledger::states(self.database, &name)
     }
 
     /// Tables are created in the load's own transaction.

@@ -161,6 +161,11 @@ fn old_loads_are_forgotten_but_not_the_newest_state() {
     assert_eq!(place.rows("SELECT load_id FROM etl_load ORDER BY 1"), ["b", "d", "e"]);
     let ran = place.load("--print-state --pipeline p --schema events.json", "");
     assert_eq!(ran.ok().stdout, "{\"cursor\":2}\n");
-    assert_eq!(place.load("--print-state --pipeline q --table events", "").ok().stdout, "");
-    assert_eq!(place.load("--print-state --pipeline q --table none", "").ok().stdout, "");
+    for (table, known) in [("events", "it has states of p"), ("none", "it has no state of any pipeline")] {
+        let print =
+            |more: &str| place.load(&format!("--print-state --pipeline q --table {table} {more}"), "");
+        assert_eq!(print("--allow-empty").ok().stdout, "");
+        let ran = print("");
+        assert_eq!((ran.fails(78).stdout.as_str(), ran.stderr.contains(known)), ("", true), "{}", ran.stderr);
+    }
 }

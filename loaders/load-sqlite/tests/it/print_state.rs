@@ -45,21 +45,38 @@ fn the_newest_state_as_it_was_stored() {
 }
 
 #[test]
-fn nothing_where_there_is_none() {
+fn where_there_is_none_it_is_an_error_that_names_what_there_is() {
     let place = SqliteFolder::new();
     let print = |args: &str| {
-        let ran = place.loader(&format!("--print-state {args}")).run();
-        assert_eq!((ran.ok().stdout.as_str(), ran.stderr.lines().count()), ("", 1));
-        ran.stderr
+        let allowed = place.loader(&format!("--print-state --allow-empty {args}")).run();
+        assert_eq!((allowed.ok().stdout.as_str(), allowed.stderr.lines().count()), ("", 1));
+        let ran = place.loader(&format!("--print-state --output state.json {args}")).run();
+        assert_eq!((ran.fails(78).stdout.as_str(), ran.stderr.lines().count()), ("", 1));
+        let said = ran.last_error_line().to_owned();
+        assert!(said.starts_with(allowed.stderr.trim_end()), "{said}\n{}", allowed.stderr);
+        said
     };
-    assert_eq!(print("--table events --pipeline p"), "events has no state of p\n");
-    assert!(!place.path("t.db").exists());
+    let how = "(--allow-empty prints nothing then, as before a first load)";
+    let none = format!("events has no state of p; it has no state of any pipeline {how}");
+    assert_eq!(print("--table events --pipeline p"), none);
+    assert!(!place.path("t.db").exists() && place.others().is_empty());
     place.sql("CREATE TABLE events (n)");
-    print("--table events --pipeline p");
+    assert_eq!(print("--table events --pipeline p"), none);
     load(&place, "--pipeline p --table other", "a", &["1"]);
-    print("--table events --pipeline p");
-    print("--table other --pipeline q");
-    print("--table other --pipeline P");
+    assert_eq!(print("--table events --pipeline p"), none);
+    let known =
+        |name: &str, known: &str| format!("other has no state of {name}; it has states of {known} {how}");
+    assert_eq!(print("--table other --pipeline q"), known("q", "p"));
+    for n in 0..21 {
+        load(&place, &format!("--pipeline q{n:02} --table other"), &format!("b{n}"), &["1"]);
+    }
+    // A load of a pipeline without a state is not one to resume from.
+    load(&place, "--pipeline stateless --table other", "c", &[]);
+    let names: Vec<String> = (0..19).map(|n| format!("q{n:02}")).collect();
+    assert_eq!(
+        print("--table other --pipeline P"),
+        known("P", &format!("p, {} and 2 more", names.join(", ")))
+    );
     assert_eq!(
         place.rows("SELECT name FROM sqlite_master WHERE type = 'table'"),
         [r#""events""#, r#""etl_load""#, r#""other""#]
