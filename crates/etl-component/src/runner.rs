@@ -62,7 +62,7 @@ pub fn main<A: Parser>(
             logs::summary(&summary);
             ExitCode::SUCCESS
         }
-        Ok(Err(error)) => fail(class_of(&error), &chain(&error)),
+        Ok(Err(error)) => fail_of(&error, termination_log.as_deref()),
         Err(payload) => fail(Class::Bug, &format!("a bug: {}{}", panic_text(&*payload), location())),
     }
 }
@@ -152,10 +152,23 @@ fn chain(error: &Error) -> String {
     })
 }
 
+/// Fails with an error. What a producer said of its own failure is passed on as it said it, so that whoever reads the
+/// last stage of a pipe reads the first cause, once.
+fn fail_of(error: &Error, termination_log: Option<&str>) -> ExitCode {
+    let message = chain(error);
+    let said = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.of_producer());
+    fail_saying(class_of(error), said.unwrap_or(&message), &message, termination_log)
+}
+
 fn fail(class: Class, message: &str, termination_log: Option<&str>) -> ExitCode {
+    fail_saying(class, message, message, termination_log)
+}
+
+/// Fails with one message for the next stage and one for people.
+fn fail_saying(class: Class, abort: &str, message: &str, termination_log: Option<&str>) -> ExitCode {
     signals::yield_to_signal();
     if class != Class::Closed {
-        io::abort(class, &crate::redact(message));
+        io::abort(class, &crate::redact(abort));
         logs::failure(class, message, termination_log);
     }
     ExitCode::from(class.code())

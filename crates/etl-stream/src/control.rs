@@ -107,8 +107,8 @@ pub struct End {
 /// Says that the producer failed, and how.
 #[derive(Debug)]
 pub struct Abort {
-    /// The exit code of the producer.
-    pub code: u64,
+    /// The exit code of the producer, as it is written: `77`, or whatever stands there.
+    pub code: String,
     /// Its error message.
     pub message: String,
 }
@@ -117,10 +117,15 @@ impl Abort {
     /// The class the reader fails with; a code outside the table is bad data. The producer's 141 stays 141, but as a
     /// failure that is reported: only a component whose own reader went away is silent.
     pub fn class(&self) -> Class {
-        match Class::from_code(self.code) {
+        match self.known() {
             Some(Class::Closed) => Class::Signal(13),
             class => class.unwrap_or(Class::Data),
         }
+    }
+
+    /// The class of its code, if it is one of the table.
+    pub fn known(&self) -> Option<Class> {
+        self.code.parse().ok().and_then(Class::from_code)
     }
 }
 
@@ -147,7 +152,7 @@ struct Body {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    code: Option<u64>,
+    code: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +192,8 @@ pub fn parse(line: &[u8]) -> Result<Control, String> {
             sha256: body.sha256,
         })),
         "abort" => Ok(Control::Abort(Abort {
-            code: body.code.ok_or_else(|| missing("code"))?,
+            // Whatever stands there, the message is worth more than its fault.
+            code: body.code.map_or_else(|| "no code".to_owned(), |code| code.get().to_owned()),
             message: body.message.unwrap_or_default(),
         })),
         other => Err(format!("control line of unknown kind `{other}`")),
@@ -243,7 +249,8 @@ pub fn write_end(out: &mut Vec<u8>, end: End) {
 
 /// Appends an `abort` line to `out`.
 pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str) {
-    let (code, message) = (Some(class.code().into()), Some(message.to_owned()));
+    let code = RawValue::from_string(class.code().to_string()).ok();
+    let message = Some(message.to_owned());
     write(out, Body { kind: "abort".into(), code, message, ..Body::default() });
 }
 
@@ -348,13 +355,27 @@ mod tests {
     #[test]
     fn an_abort_with_a_code_of_no_class_is_bad_data() {
         for (code, class) in [
-            (0, Class::Data),
-            (1, Class::Data),
-            (300, Class::Data),
-            (143, Class::Signal(15)),
-            (141, Class::Signal(13)),
+            ("0", Class::Data),
+            ("1", Class::Data),
+            ("300", Class::Data),
+            ("-1", Class::Data),
+            ("77.5", Class::Data),
+            ("99999999999999999999", Class::Data),
+            ("\"77\"", Class::Data),
+            ("null", Class::Data),
+            ("{\"a\":[]}", Class::Data),
+            ("143", Class::Signal(15)),
+            ("141", Class::Signal(13)),
         ] {
-            assert_eq!(Abort { code, message: String::new() }.class(), class);
+            let line =
+                format!("{{\"_etl\":{{\"v\":1,\"kind\":\"abort\",\"code\":{code},\"message\":\"no\"}}}}");
+            let Control::Abort(abort) = parse(line.as_bytes()).unwrap() else { panic!("not an abort") };
+            assert_eq!((abort.class(), abort.message.as_str()), (class, "no"), "{code}");
         }
+        let Control::Abort(abort) = parse(br#"{"_etl":{"v":1,"kind":"abort","message":"no"}}"#).unwrap()
+        else {
+            panic!("not an abort")
+        };
+        assert_eq!((abort.class(), abort.code.as_str()), (Class::Data, "no code"));
     }
 }

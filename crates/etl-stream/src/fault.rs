@@ -111,7 +111,12 @@ enum Kind {
     Cut,
     /// The reader of the output went away.
     Closed,
+    /// The producer said with an `abort` that it failed.
+    Aborted,
 }
+
+/// What the message of an `abort` is introduced with.
+const ABORTED: &str = "the producer failed: ";
 
 impl Fault {
     /// A failure of this class, described by `message`.
@@ -122,6 +127,11 @@ impl Fault {
     /// An input that ended too early. The class says whether it is worth another run; see [`crate::Origin::cut`].
     pub(crate) fn cut(class: Class, message: impl Into<String>) -> Fault {
         Fault { kind: Kind::Cut, ..Fault::new(class, message) }
+    }
+
+    /// The producer's own failure, as its `abort` says it.
+    pub(crate) fn aborted(class: Class, said: &str) -> Fault {
+        Fault { kind: Kind::Aborted, ..Fault::new(class, format!("{ABORTED}{said}")) }
     }
 
     /// The reader of the output went away (exit code 141).
@@ -172,6 +182,12 @@ impl Fault {
         self.kind == Kind::Closed
     }
 
+    /// What the producer said of its failure, if that is what this is: the first cause, which goes down a pipe as it
+    /// is, however many stages pass it on.
+    pub fn of_producer(&self) -> Option<&str> {
+        if self.kind == Kind::Aborted { self.message.strip_prefix(ABORTED) } else { None }
+    }
+
     /// The class, which decides the exit code.
     pub fn class(&self) -> Class {
         self.class
@@ -218,6 +234,11 @@ mod tests {
         assert_eq!(fault.source().map(ToString::to_string).as_deref(), Some("cut"));
         assert!(Fault::closed().within("stdout").is_closed());
         assert!(!Fault::new(Class::Closed, "an abort of 141").is_closed());
+        let fault = Fault::aborted(Class::Denied, "no key").adding(" (2 points were sent)");
+        assert_eq!(fault.message(), "the producer failed: no key (2 points were sent)");
+        assert_eq!(fault.of_producer(), Some("no key (2 points were sent)"));
+        assert_eq!(fault.within("the output of `x`").of_producer(), None);
+        assert_eq!(Fault::data("the producer failed: x").of_producer(), None);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum Seal {
     Required,
     /// The end of the input is the end of the stream; control lines are refused.
     Off,
+    /// As `Auto`, for the output of a program that is about to be sealed: where no `begin` is seen, `state` lines may
+    /// stand among the records.
+    Bare,
 }
 
 /// Where the stream comes from, which decides whether another run is worth it when the stream was cut.
@@ -278,7 +281,7 @@ impl<R: Read> Reader<R> {
                         "the input is not sealed: if its producer dies, what came before looks complete \
                          (`standpipe seal -- COMMAND` seals it, `--seal off` silences this)",
                     ),
-                    Seal::Off => (),
+                    Seal::Off | Seal::Bare => (),
                 }
                 self.kind = Kind::Plain;
             }
@@ -296,10 +299,13 @@ impl<R: Read> Reader<R> {
         if self.options.seal == Seal::Off {
             return Err(self.bad(from, "a control line in a stream that is read with --seal off"));
         }
-        if self.kind == Kind::Plain {
-            return Err(self.bad(from, "a control line inside a plain stream"));
+        if let (Control::State(_), Seal::Bare, Kind::Undecided) = (&control, self.options.seal, self.kind) {
+            self.kind = Kind::Plain;
         }
+        let bare = self.options.seal == Seal::Bare && self.kind == Kind::Plain;
         match control {
+            Control::State(value) if bare => Ok(Event::State(value)),
+            _ if self.kind == Kind::Plain => Err(self.bad(from, "a control line inside a plain stream")),
             Control::Begin(begin) => self.begin(from, begin),
             Control::State(value) if self.open.is_some() => Ok(Event::State(value)),
             Control::State(_) => Err(self.bad(from, "a `state` outside a segment")),
@@ -409,9 +415,9 @@ fn place(line: u64, offset: u64) -> String {
 }
 
 fn aborted(abort: &Abort) -> Fault {
-    let odd = match Class::from_code(abort.code) {
+    let odd = match abort.known() {
         Some(_) => String::new(),
         None => format!(" (it ended with {}, which is not an exit code of a component)", abort.code),
     };
-    Fault::new(abort.class(), format!("the producer failed: {}{odd}", abort.message))
+    Fault::aborted(abort.class(), &format!("{}{odd}", abort.message))
 }
