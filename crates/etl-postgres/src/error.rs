@@ -5,7 +5,7 @@ use std::{fmt, io};
 use etl_component::{Class, Fault};
 
 use crate::broken::{self, Broken};
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use crate::{sqlstate, wording};
 
 /// A failure of the server, or on the way to it. Its predicates say what can be done about it; the message for the user
@@ -68,6 +68,7 @@ impl Error {
     /// Whether the connection is gone, so that nobody knows what the server did last.
     pub fn is_lost(&self) -> bool {
         match &self.cause {
+            Cause::Statement(error) if of_bouncer(error).is_some() => false,
             Cause::Statement(error) => match error.code() {
                 Some(code) => sqlstate::is_lost(code.code()),
                 None => error.is_closed() || broken::is_io(error),
@@ -81,6 +82,7 @@ impl Error {
     /// was cancelled.
     pub fn is_transient(&self) -> bool {
         match &self.cause {
+            Cause::Statement(error) if of_bouncer(error).is_some() => false,
             Cause::Statement(error) => match error.code() {
                 Some(code) => sqlstate::is_transient(code.code()),
                 None => Broken::of(error).is_away(),
@@ -121,7 +123,8 @@ impl Error {
             Cause::Statement(error) => match error.as_db_error() {
                 Some(refused) => {
                     let (said, hint) = (wording::sentence(refused), wording::usage(refused));
-                    Fault::new(sqlstate::class(refused.code().code()), format!("{what}: {said}{hint}"))
+                    let class = of_bouncer(error).unwrap_or_else(|| sqlstate::class(refused.code().code()));
+                    Fault::new(class, format!("{what}: {said}{hint}"))
                 }
                 None => {
                     let class = Broken::of(error).class();
@@ -155,6 +158,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// What pgbouncer refuses for good.
+fn of_bouncer(error: &postgres::Error) -> Option<Class> {
+    error.as_db_error().and_then(refusal::of_bouncer)
+}
 
 /// The number in `COPY weather, line 3, column temp`, in the server's language, which comes after the context of the
 /// table's triggers.

@@ -112,9 +112,8 @@ fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
     } else {
         ""
     };
-    let bouncer = BOUNCER.iter().find(|(part, _)| code.code() == "08P01" && message.contains(part));
-    let verdict = match (bouncer, code.code()) {
-        (Some(&(_, class)), _) => Verdict::Final(class),
+    let verdict = match (of_bouncer(refused), code.code()) {
+        (Some(class), _) => Verdict::Final(class),
         _ if *code == SqlState::CANNOT_CONNECT_NOW => Verdict::Away,
         // An invalid value in PGOPTIONS or PGTZ: no data have been sent yet.
         (None, code) if sqlstate::is_data(code) => Verdict::Final(Class::Config),
@@ -138,9 +137,17 @@ fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
     (format!("{name}: {}{hint}", wording::chain(error)), verdict)
 }
 
+/// What a refusal of pgbouncer's own means that is not temporary; `None` for any other answer.
+pub(crate) fn of_bouncer(refused: &DbError) -> Option<Class> {
+    let meaning =
+        BOUNCER.iter().find(|(part, _)| refused.code().code() == "08P01" && refused.message().contains(part));
+    meaning.map(|&(_, class)| class)
+}
+
 /// Messages of pgbouncer, which uses the code 08P01 for everything that it refuses itself. Its other refusals may be
 /// temporary.
-const BOUNCER: [(&str, Class); 10] = [
+const BOUNCER: [(&str, Class); 11] = [
+    ("statement pooling mode", Class::Config),
     ("unsupported startup parameter", Class::Config),
     ("no such database", Class::Config),
     ("does not exist", Class::Config),

@@ -26,7 +26,8 @@ pub(crate) fn is_data(code: &str) -> bool {
 /// Whether it may succeed at another time. A statement that somebody or a timeout cancelled counts, too, and a lock
 /// that could not be obtained.
 pub(crate) fn is_transient(code: &str) -> bool {
-    matches!(category(code), "40" | "53" | "57" | "08" | "58") || matches!(code, "55006" | "55P03")
+    matches!(category(code), "40" | "53" | "57" | "08" | "58")
+        || matches!(code, "55006" | "55P03" | "25P03" | "25P04")
 }
 
 /// Whether the transaction was rolled back for a reason that may be gone at the next attempt: a deadlock, a conflict
@@ -35,9 +36,9 @@ pub(crate) fn is_rolled_back(code: &str) -> bool {
     matches!(category(code), "40" | "53")
 }
 
-/// Whether the server ended the connection.
+/// Whether the server ended the connection, also because a timeout of idle sessions or of whole transactions ran out.
 pub(crate) fn is_lost(code: &str) -> bool {
-    matches!(code.get(..3), Some("57P" | "08P" | "080"))
+    matches!(code.get(..3), Some("57P" | "08P" | "080")) || matches!(code, "25P03" | "25P04")
 }
 
 /// The first two characters.
@@ -60,6 +61,8 @@ mod tests {
             ("3D000", Class::Config),
             ("3F000", Class::Config),
             ("25006", Class::Config),
+            ("25P03", Class::Transient),
+            ("25P04", Class::Transient),
             ("54011", Class::Config),
             ("0A000", Class::Config),
             ("23505", Class::Data),

@@ -53,6 +53,9 @@ pub(crate) struct Table {
     /// Whether it has rules ON UPDATE and ON DELETE.
     pub(crate) rules: [bool; 2],
     pub(crate) partitioned: bool,
+    /// Whether tables inherit from it, other than partitions, and whether one of them is on another server.
+    pub(crate) children: bool,
+    pub(crate) foreign_children: bool,
 }
 
 /// A column of a table.
@@ -118,6 +121,8 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault
                 delete_veto: is("delete_veto"),
                 rules: ["update_rules", "delete_rules"].map(is),
                 partitioned: facts.get("relkind") == Some("p"),
+                children: is("children"),
+                foreign_children: is("foreign_children"),
             })
         }
     };
@@ -172,6 +177,7 @@ fn facts_sql(name: &Name) -> String {
            {on_update}, {on_insert}, {on_delete}, {on_row_insert}, {on_row_update}, {on_row_delete},
            c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
              WHERE f.relkind = 'f') AS \"foreign\",
+           h.children, h.\"foreign\" AS foreign_children,
            {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
            has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
              AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
@@ -182,7 +188,12 @@ fn facts_sql(name: &Name) -> String {
          FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
            LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN pg_namespace s ON s.nspname = coalesce(n.nspname, t.schema)
-           LEFT JOIN pg_class l ON l.relnamespace = s.oid AND l.relname = '{}'",
+           LEFT JOIN pg_class l ON l.relnamespace = s.oid AND l.relname = '{}'
+           LEFT JOIN LATERAL (
+             WITH RECURSIVE heirs(oid) AS (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+               UNION SELECT inhrelid FROM pg_inherits JOIN heirs ON inhparent = heirs.oid)
+             SELECT count(*) > 0 AS children, coalesce(bool_or(f.relkind = 'f'), false) AS \"foreign\"
+             FROM heirs JOIN pg_class f ON f.oid = heirs.oid) h ON c.relkind = 'r' AND c.relhassubclass",
         ledger::TABLE
     )
 }

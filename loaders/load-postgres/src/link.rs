@@ -158,6 +158,13 @@ impl Link {
         }
     }
 
+    /// Finds out whether a transaction can be had: a pool may refuse them, and its reason can be lost when it closes the
+    /// connection under a longer request.
+    fn probe(&self) -> Result<(), Error> {
+        self.session.batch("the connection", "BEGIN")?;
+        self.session.batch("the connection", "ROLLBACK")
+    }
+
     /// Connects again and asks whether the load id is in the ledger.
     fn ask(&mut self, claim: &str) -> Result<bool, Error> {
         self.reopen()?;
@@ -195,7 +202,7 @@ impl Link {
                     Err(_) => remedy = Remedy::Reconnect,
                 }
             }
-            match self.reopen() {
+            match self.reopen().and_then(|()| self.probe()) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_transient() => unreachable = Some(error.to_string()),
                 Err(error) => return Err(error.into()),

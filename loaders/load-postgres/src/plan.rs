@@ -69,6 +69,12 @@ impl Details {
         self.ledger && self.table.is_some() && self.missing.is_empty()
     }
 
+    /// The table's own rows, for SQL: those of its partitions, but not those of tables that only inherit from it.
+    pub(crate) fn own_rows(&self) -> String {
+        let partitioned = self.table.as_ref().is_some_and(|table| table.partitioned);
+        format!("{}{}", if partitioned { "" } else { "ONLY " }, self.name.sql())
+    }
+
     /// Whether rows go through a temporary table: to keep one row per key, or for what COPY does not do.
     pub(crate) fn is_staged(&self, mode: Mode, schema: &Schema) -> bool {
         let keyed = mode != Mode::Append && !schema.key.is_empty();
@@ -243,6 +249,11 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
             return refuse(&format!(
                 "has column {name}, GENERATED ALWAYS AS IDENTITY, which no UPDATE can set"
             ));
+        }
+        (Mode::Replace, _) if table.foreign_children => {
+            return refuse(
+                "has children on another server, which cannot commit together with the ledger; replace a table of its own",
+            );
         }
         (Mode::Replace, _) if on_delete => {
             return refuse("has rules ON DELETE; rows that they keep would remain");

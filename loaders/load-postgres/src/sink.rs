@@ -16,14 +16,17 @@ use crate::stage::Stage;
 use crate::target::{self, MergeError, what};
 use crate::{catalog, create, ledger};
 
-/// How a load's transaction begins. A load takes as long as its input. If the client has vanished, its session must not
+/// How a load's transaction begins. A load takes as long as its input: no timeout of the server's ends it, not even that
+/// of whole transactions, which came with PostgreSQL 17. If the client has vanished, its session must not
 /// hold locks for hours or go on working (chapter 20.3.2; the check came with PostgreSQL 14 and does not work
 /// everywhere). Waits are logged but not limited. What is reported as committed is on disk.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
     SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3;
-    SELECT CASE WHEN current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'
+    SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN set_config('transaction_timeout', '0', true) END,
+      CASE WHEN current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'
         THEN set_config('client_connection_check_interval', '2s', true) END,
       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
 
@@ -206,8 +209,11 @@ impl Sink for Postgres<'_> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
         // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
-        let (only, lock) = if replaces { ("", "SHARE ROW EXCLUSIVE") } else { ("ONLY ", "ROW EXCLUSIVE") };
-        let lock = format!("LOCK TABLE {only}{} IN {lock} MODE", name.sql());
+        let lock = if replaces {
+            format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
+        } else {
+            format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
+        };
         self.link.run(Session::batch, &what, &lock)?;
         let now =
             catalog::inspect(&self.link.session, name).map_err(|fault| self.link.examined(fault))?.table;
@@ -225,7 +231,10 @@ impl Sink for Postgres<'_> {
         let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
         let mut sql = String::new();
         if replaces {
-            sql += &format!("DELETE FROM {};", name.sql());
+            if now.as_ref().is_some_and(|table| table.children) {
+                log::warn!("{what}: the tables that inherit from it keep their rows");
+            }
+            sql += &format!("DELETE FROM {};", plan.details.own_rows());
         }
         if let Some(stage) = &stage {
             sql += &stage.create(plan);
@@ -234,7 +243,7 @@ impl Sink for Postgres<'_> {
             self.link.run(Session::batch, &what, &sql)?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
-            let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", name.sql());
+            let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());
             if self.link.run(Session::number, &what, &left)? > 0 {
                 let message = format!("{what}: a trigger on the table keeps rows from being deleted");
                 return Err(Fault::data(message));

@@ -156,7 +156,7 @@ impl Merge<'_> {
         let sql = format!(
             "SELECT count(*) FROM {} s WHERE EXISTS (SELECT FROM {} old WHERE {})",
             self.source,
-            self.plan.details.name.sql(),
+            self.plan.details.own_rows(),
             same_key(self.plan)
         );
         complete(self.plan, distinct, self.session.number(&what(self.plan), &sql)?)

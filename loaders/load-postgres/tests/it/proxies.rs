@@ -64,3 +64,13 @@ fn options_that_pgbouncer_refuses_are_configuration() {
     refused(&ran, 78, "unsupported startup parameter: options");
     assert!(ran.last_error_line().contains("PGOPTIONS"), "{}", ran.last_error_line());
 }
+
+#[test]
+fn statement_mode_is_configuration_and_said_at_once() {
+    let bouncer = Bouncer::start(Server::shared(), "statement");
+    let place = place(&bouncer);
+    let ran = place.load("--schema events.json", events("a", [1]));
+    refused(&ran, 78, "transaction blocks not allowed in statement pooling mode");
+    assert!(ran.stderr.matches("trying again").count() <= 1, "{}", ran.stderr);
+    assert_eq!(place.count("SELECT count(*) FROM events"), 0);
+}

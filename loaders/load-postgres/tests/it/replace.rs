@@ -1,6 +1,7 @@
 //! Whoever looks sees a replacement either whole or not at all.
 
 use etl_testkit::load::{counts, many, refused, sealed};
+use etl_testkit::postgres::Server;
 
 use crate::support::{PostgresFolder, ROWS, events, items};
 
@@ -135,4 +136,45 @@ fn a_replayed_replacement_does_not_undo_a_newer_one() {
     assert_eq!(place.rows(ROWS), ["1", "2"]);
     assert_eq!(counts(&place.load(args, &a)), [0; 6]);
     assert_eq!(place.rows(ROWS), ["1", "2"]);
+}
+
+#[test]
+fn tables_that_inherit_keep_their_rows() {
+    let place = PostgresFolder::new().with_tables();
+    place.sql("CREATE TABLE child () INHERITS (events); CREATE TABLE grandchild () INHERITS (child)");
+    place.sql("INSERT INTO child VALUES (7, 'child'); INSERT INTO grandchild VALUES (8, 'grandchild')");
+    for (id, n) in [("a", 1), ("b", 2)] {
+        let ran = place.load("--schema events.json --mode replace", events(id, [n, n + 10]));
+        assert_eq!(counts(&ran), [2, 2, 0, 0, 0, 0]);
+        let said = ".events: the tables that inherit from it keep their rows";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        let own = place.rows("SELECT n FROM ONLY events ORDER BY n");
+        assert_eq!(own, [n.to_string(), (n + 10).to_string()]);
+        assert_eq!(place.rows("SELECT n, text FROM child ORDER BY n"), ["7|child", "8|grandchild"]);
+    }
+    // The other modes count the table's own rows, too: a child's row with the key is none of them.
+    place.sql("CREATE TABLE more () INHERITS (items); INSERT INTO more VALUES (1, 'child')");
+    place.sql(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+         CREATE TRIGGER keep BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let ran = place.load("--schema items.json --mode upsert", items("c", &[(1, "own")]));
+    refused(&ran, 3, "only 0 of 1 rows are in the table");
+    place.sql("DROP TRIGGER keep ON items");
+    assert_eq!(counts(&place.load("--schema items.json --mode upsert", items("d", &[(1, "own")])))[1], 1);
+    assert_eq!(place.rows("SELECT name FROM items ORDER BY 1"), ["child", "own"]);
+}
+
+#[test]
+fn children_on_another_server_are_not_replaced() {
+    let place = PostgresFolder::of(Server::shared().database()).with_tables();
+    place.sql(
+        "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+         CREATE FOREIGN TABLE far (n bigint NOT NULL, text text) SERVER files OPTIONS (filename '/dev/null');
+         ALTER FOREIGN TABLE far INHERIT events",
+    );
+    let ran = place.load("--schema events.json --mode replace", events("a", [1]));
+    refused(&ran, 78, "has children on another server, which cannot commit together with the ledger");
+    // A record of another mode never reaches them.
+    assert_eq!(counts(&place.load("--schema events.json --mode append", events("b", [1])))[1], 1);
 }
