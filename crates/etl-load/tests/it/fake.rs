@@ -105,8 +105,8 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         String::new()
     }
 
-    fn state(&mut self, _: Target, _: &str) -> Result<Option<String>, Fault> {
-        Ok(None)
+    fn states(&mut self, _: Target) -> Result<Vec<(String, String)>, Fault> {
+        Ok(Vec::new())
     }
 
     fn prepare(&mut self, plan: &mut Plan<()>) -> Result<(), Fault> {
