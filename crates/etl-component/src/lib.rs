@@ -7,6 +7,7 @@
 pub mod args;
 mod command_line;
 mod component;
+pub mod cuts;
 mod describe;
 pub mod env;
 pub mod io;

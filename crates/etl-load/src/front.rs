@@ -5,19 +5,16 @@
 //! held and then what follows, as the reader would have. What is held is raw lines: they are decoded afterwards, each
 //! time they are returned.
 
-mod cuts;
-
 use std::fs::File;
 use std::io::Read;
 
 use etl_component::Fault;
+pub use etl_component::cuts::Cuts;
+use etl_component::cuts::Cutter;
 use etl_stream::json::Scanner;
 use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
 use serde_json::value::RawValue;
-
-pub use self::cuts::Cuts;
-use self::cuts::Cutter;
 
 /// How much is held back, in bytes of records.
 pub const HELD: usize = 8 << 20;

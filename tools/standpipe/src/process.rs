@@ -1,10 +1,11 @@
 //! A program that is run: started, waited for, ended, and its exit status as a fault.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,26 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_pro
 const GRACE: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(5);
 
+/// The flags that say which program is run.
+#[derive(clap::Args)]
+pub(crate) struct Program {
+    /// What exit code 1 of the program means: 3 (its data is bad), 70 (a bug) or 75 (run it again)
+    #[arg(long, value_name = "CODE", default_value = "75", value_parser = exit_1)]
+    exit_1_is: Class,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn exit_1(code: &str) -> Result<Class, String> {
+    match code {
+        "3" => Ok(Class::Data),
+        "70" => Ok(Class::Bug),
+        "75" => Ok(Class::Transient),
+        _ => Err("expected 3, 70 or 75".to_owned()),
+    }
+}
+
 /// A running program. The signals that end this process reach it too.
 #[derive(Clone)]
 pub(crate) struct Process {
@@ -23,13 +44,17 @@ pub(crate) struct Process {
     pid: Pid,
     /// Whether it leads a process group of its own.
     leader: bool,
+    exit_1: Class,
     child: Arc<Mutex<Handle>>,
+    last_words: Arc<Mutex<LastLine>>,
 }
 
 struct Handle {
     child: Child,
     /// `None` once it has ended: after that it is reaped, and its pid may belong to another process.
     running: Option<ChildGuard>,
+    /// Reports once all of its stderr has been passed on.
+    silent: Option<Receiver<()>>,
 }
 
 impl Process {
@@ -38,8 +63,8 @@ impl Process {
     ///
     /// # Errors
     /// 78 if it cannot be started.
-    pub(crate) fn start(command: &[OsString], terminal: Terminal) -> Result<(Process, ChildStdout), Fault> {
-        let (process, _, stdout) = Process::spawn(command, Stdio::inherit(), !terminal.stdin)?;
+    pub(crate) fn start(program: &Program, terminal: Terminal) -> Result<(Process, ChildStdout), Fault> {
+        let (process, _, stdout) = Process::spawn(program, Stdio::inherit(), !terminal.stdin)?;
         Ok((process, stdout))
     }
 
@@ -48,21 +73,21 @@ impl Process {
     ///
     /// # Errors
     /// 78 if it cannot be started.
-    pub(crate) fn start_fed(command: &[OsString]) -> Result<(Process, ChildStdin, ChildStdout), Fault> {
-        let (process, stdin, stdout) = Process::spawn(command, Stdio::piped(), true)?;
+    pub(crate) fn start_fed(program: &Program) -> Result<(Process, ChildStdin, ChildStdout), Fault> {
+        let (process, stdin, stdout) = Process::spawn(program, Stdio::piped(), true)?;
         Ok((process, stdin.ok_or_else(no_pipe)?, stdout))
     }
 
     fn spawn(
-        command: &[OsString],
+        run: &Program,
         stdin: Stdio,
         leader: bool,
     ) -> Result<(Process, Option<ChildStdin>, ChildStdout), Fault> {
         let (program, args) =
-            command.split_first().ok_or_else(|| Fault::usage("a program is missing after --"))?;
+            run.command.split_first().ok_or_else(|| Fault::usage("a program is missing after --"))?;
         let name = program.to_string_lossy().into_owned();
         let mut command = Command::new(program);
-        command.args(args).stdin(stdin).stdout(Stdio::piped());
+        command.args(args).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         if leader {
             command.process_group(0);
         }
@@ -70,8 +95,10 @@ impl Process {
             .map_err(|error| Fault::config(format!("`{name}` cannot be started")).because(error))?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_pipe)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().ok_or_else(no_pipe)?);
-        let child = Arc::new(Mutex::new(Handle { child, running: Some(guard) }));
-        Ok((Process { name, pid, leader, child }, stdin, stdout))
+        let last_words = Arc::new(Mutex::new(LastLine::default()));
+        let silent = pass_on(child.stderr.take().ok_or_else(no_pipe)?, Arc::clone(&last_words))?;
+        let child = Arc::new(Mutex::new(Handle { child, running: Some(guard), silent: Some(silent) }));
+        Ok((Process { name, pid, leader, exit_1: run.exit_1_is, child, last_words }, stdin, stdout))
     }
 
     /// Concludes the run of a program whose output was read with this result: waits for it if all is well, and
@@ -112,11 +139,15 @@ impl Process {
             return Ok(());
         }
         let class = match u64::try_from(code).ok().and_then(Class::from_code) {
+            None if code == 1 => self.exit_1,
             // Its reader never went away: the pipe that broke was inside the program, and 141 would hide that.
             None | Some(Class::Closed) => Class::Transient,
             Some(class) => class,
         };
-        Err(Fault::new(class, format!("`{name}` failed with exit code {code}")))
+        // Where its stderr is not kept, the message is all that is left of it.
+        let said = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).text();
+        let said = said.map(|line| format!(": {line}")).unwrap_or_default();
+        Err(Fault::new(class, format!("`{name}` failed with exit code {code}{said}")))
     }
 
     fn wait(&self) -> Result<ExitStatus, Fault> {
@@ -129,6 +160,9 @@ impl Process {
         if let Some(running) = running {
             running.ended();
         }
+        // What it has started may keep its stderr open for as long as it likes.
+        let silent = self.handle().silent.take();
+        silent.map(|silent| silent.recv_timeout(GRACE));
         self.handle().child.wait().map_err(lost)
     }
 
@@ -172,8 +206,77 @@ impl Process {
     }
 
     fn handle(&self) -> MutexGuard<'_, Handle> {
-        self.child.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last line of a text that is not blank, or of a longer one its beginning.
+#[derive(Default)]
+struct LastLine {
+    /// The line at hand, and the last one before it that is not blank.
+    line: Vec<u8>,
+    before: Vec<u8>,
+}
+
+impl LastLine {
+    /// The longest line that is kept, in bytes.
+    const LONGEST: usize = 300;
+
+    fn push(&mut self, text: &[u8]) {
+        for (n, part) in text.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
+            if n > 0 && !self.line.trim_ascii().is_empty() {
+                std::mem::swap(&mut self.line, &mut self.before);
+            }
+            if n > 0 {
+                self.line.clear();
+            }
+            // One byte more shows that it was longer.
+            let room = (Self::LONGEST + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        let line = [&self.line, &self.before]
+            .map(|line| line.trim_ascii())
+            .into_iter()
+            .find(|line| !line.is_empty())?;
+        let text = String::from_utf8_lossy(&line[..line.len().min(Self::LONGEST)]).into_owned();
+        // A character that was cut in two says nothing.
+        Some(if line.len() > Self::LONGEST {
+            format!("{}…", text.trim_end_matches('\u{fffd}'))
+        } else {
+            text
+        })
+    }
+}
+
+/// Passes a program's stderr on as it comes, in a thread of its own, and reports its end.
+fn pass_on(mut stderr: ChildStderr, last: Arc<Mutex<LastLine>>) -> Result<Receiver<()>, Fault> {
+    let (tell, told) = mpsc::channel();
+    let relay = move || {
+        let mut buf = [0; 8192];
+        loop {
+            match stderr.read(&mut buf) {
+                Ok(0) => break,
+                Ok(n) => {
+                    last.lock().unwrap_or_else(PoisonError::into_inner).push(&buf[..n]);
+                    // A stderr that nobody reads is no reason to stop a program.
+                    let _ = io::stderr().write_all(&buf[..n]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(_) => break,
+            }
+        }
+        let _ = tell.send(());
+    };
+    thread::Builder::new().name("stderr".to_owned()).spawn(relay).map_err(no_thread)?;
+    Ok(told)
+}
+
+/// The fault of a thread that cannot be started.
+pub(crate) fn no_thread(error: io::Error) -> Fault {
+    Fault::new(Class::Io, "cannot start a thread").because(error)
 }
 
 fn no_pipe() -> Fault {
@@ -182,4 +285,30 @@ fn no_pipe() -> Fault {
 
 fn lost(error: io::Error) -> Fault {
     Fault::new(Class::Io, "waiting for the program failed").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_that_is_not_blank() {
+        let long = "é".repeat(200);
+        let cut = format!("{}…", "é".repeat(150));
+        for (text, last) in [
+            ("", None),
+            ("\n \r\n", None),
+            ("one", Some("one")),
+            ("one\ntwo\n\n  \n", Some("two")),
+            ("one\r\ntwo ", Some("two")),
+            ("10%\r20%\r", Some("20%")),
+            (long.as_str(), Some(cut.as_str())),
+        ] {
+            for chunk in [1, 2, 1000] {
+                let mut kept = LastLine::default();
+                text.as_bytes().chunks(chunk).for_each(|chunk| kept.push(chunk));
+                assert_eq!(kept.text().as_deref(), last, "{text:?}");
+            }
+        }
+    }
 }

@@ -5,9 +5,9 @@ use etl_schema::Schema;
 use etl_stream::reader::Options;
 use etl_stream::{Origin, SchemaRef, Seal};
 
-/// How the output of a program is read: sealed or not, and possibly empty.
-pub(crate) fn output_of_program(max_line_bytes: usize) -> Options {
-    Options { seal: Seal::Auto, max_line_bytes, allow_empty: true, origin: Origin::Pipe, warn: |_| () }
+/// How the output of a program is read: sealed or not, as `seal` says, and possibly empty.
+pub(crate) fn output_of_program(max_line_bytes: usize, seal: Seal) -> Options {
+    Options { seal, max_line_bytes, allow_empty: true, origin: Origin::Pipe, warn: |_| () }
 }
 
 /// The schema of `--schema` for a `begin` line: a path is embedded whole, a name must be known.

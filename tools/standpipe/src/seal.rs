@@ -1,18 +1,20 @@
 //! `standpipe seal -- CMD`: the seal for a program that knows nothing about it.
 //!
-//! A plain output becomes one segment. One that is already sealed is verified and passed on under its own ids; line
+//! A plain output becomes one segment, or several (`--every`, `--interval`), with the `state` lines that stand among its
+//! records. One that is already sealed is verified and passed on under its own ids; line
 //! ends, blank lines and the digest over them are normalised on the way. The last `end` is held back until the program
 //! has exited with 0; in its place, an `abort` says how the program failed.
 
-use std::ffi::OsString;
-use std::io::Read;
+use std::process::ChildStdout;
+use std::time::{Duration, Instant};
 
 use clap::builder::NonEmptyStringValueParser;
-use etl_component::{Context, Fault, Output, OutputArgs, random_id};
+use etl_component::cuts::{Cuts, Cutter};
+use etl_component::{Context, Fault, Output, OutputArgs, duration, random_id};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Event, Reader, SchemaRef, Writer, counted};
+use etl_stream::{Begin, Event, Reader, Seal, Writer, counted};
 
-use crate::process::Process;
+use crate::process::{Process, Program};
 use crate::records;
 
 /// Flags of `seal`.
@@ -21,9 +23,15 @@ pub(crate) struct Args {
     /// The schema of the records: a name, or a path (with `/` in it or `.json` at its end), whose file is embedded
     #[arg(long, value_name = "NAME|PATH")]
     schema: Option<String>,
-    /// The id of the segment; random by default
+    /// The id of the segment; random by default. Of several it is the beginning, …
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     id: Option<String>,
+    /// Close the segment after this many records and open the next one, for a program that never ends
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+    /// Close the segment this long after its first line and open the next one, also while the program is silent
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    interval: Option<Duration>,
     /// The program that the stream says has written it, as program/version
     #[arg(long, value_name = "NAME")]
     producer: Option<String>,
@@ -32,65 +40,117 @@ pub(crate) struct Args {
     max_line_bytes: usize,
     #[command(flatten)]
     output: OutputArgs,
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
+    #[command(flatten)]
+    program: Program,
 }
+
+/// How long a segment that is full waits for a `state` line of the records in it.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Runs `standpipe seal`.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let mut writer = args.output.open()?;
-    let begin = Begin {
-        id: args.id.clone().map_or_else(random_id, Ok)?,
-        schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
-        producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
-        ..Begin::default()
+    let mut segments = Segments {
+        cuts: Cuts { every: args.every, interval: args.interval },
+        begin: Begin {
+            id: args.id.clone().map_or_else(random_id, Ok)?,
+            schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
+            producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
+            ..Begin::default()
+        },
+        opened: 0,
     };
-    let (process, stdout) = Process::start(&args.command, context.env.terminal)?;
-    let copied = copy(
-        &process,
-        Reader::new(stdout, records::output_of_program(args.max_line_bytes)),
-        &mut writer,
-        &begin,
-    );
+    let (process, stdout) = Process::start(&args.program, context.env.terminal)?;
+    let reader = Reader::new(stdout, records::output_of_program(args.max_line_bytes, Seal::Bare));
+    let copied = copy(&process, reader, &mut writer, &mut segments);
     let copied = process.conclude(copied)?;
-    if !writer.is_open() {
-        writer.begin(&begin)?;
+    if segments.opened == 0 {
+        segments.open(&mut writer)?;
     }
-    writer.end()?;
+    if writer.is_open() {
+        writer.end()?;
+    }
     etl_component::io::publish(writer)?;
     Ok(copied)
+}
+
+/// The segments of an output, one after the other.
+struct Segments {
+    cuts: Cuts,
+    /// That of each, but for its id, which is numbered where there may be several.
+    begin: Begin,
+    opened: u64,
+}
+
+impl Segments {
+    /// Opens the next segment, if none is open.
+    fn open(&mut self, writer: &mut Writer<Output>) -> Result<(), Fault> {
+        if writer.is_open() {
+            return Ok(());
+        }
+        self.opened += 1;
+        let mut begin = self.begin.clone();
+        if self.cuts != Cuts::default() {
+            begin.id = format!("{}-{}", begin.id, self.opened);
+        }
+        writer.begin(&begin)
+    }
+
+    /// Passes on the `begin` of an output that is already sealed, which takes nothing from the flags.
+    fn pass_on(&mut self, writer: &mut Writer<Output>, theirs: &Begin) -> Result<(), Fault> {
+        if writer.is_open() {
+            writer.end()?;
+        } else if self.begin.schema.is_some() {
+            log::warn!("--schema is ignored: the output is already sealed and has its own");
+        }
+        if self.opened == 0 && self.cuts != Cuts::default() {
+            log::warn!(
+                "--every and --interval are ignored: the output is already sealed, and its segments stay as they are"
+            );
+        }
+        self.opened += 1;
+        writer.begin(theirs)
+    }
 }
 
 /// Copies a whole output without its last `end`, and returns a summary.
 fn copy(
     process: &Process,
-    mut reader: Reader<impl Read>,
+    mut reader: Reader<ChildStdout>,
     writer: &mut Writer<Output>,
-    begin: &Begin,
+    segments: &mut Segments,
 ) -> Result<String, Fault> {
+    let blame = |fault| process.blame(fault);
     let mut scanner = Scanner::new();
-    while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
+    let mut cutter = Cutter::new(segments.cuts, reader.source())?;
+    loop {
+        // A `state` that follows at once is that of the records before it, and stays with them.
+        let full = cutter.is_full(&mut reader).map_err(blame)?;
+        let cut = full && !cutter.waits_for_line(&mut reader, Instant::now(), LINGER).map_err(blame)?;
+        let event = if cut { None } else { reader.next().map_err(blame)? };
+        if cut || full && matches!(event, Some(Event::Record(_))) {
+            writer.end()?;
+            cutter.start();
+        }
+        let Some(event) = event else { if cut { continue } else { break } };
+        cutter.count(&event);
         match event {
             Event::Begin(theirs) => {
-                if writer.is_open() {
-                    writer.end()?;
-                } else {
-                    warn_of_ignored(begin.schema.as_ref());
-                }
-                writer.begin(&theirs)?;
+                segments.pass_on(writer, &theirs)?;
+                cutter = Cutter::default();
             }
             Event::Record(line) => {
-                if !writer.is_open() {
-                    if line.number == 1 && line.offset > 0 {
-                        log::warn!("the output starts with a byte order mark, which is left out");
-                    }
-                    writer.begin(begin)?;
+                if segments.opened == 0 && line.number == 1 && line.offset > 0 {
+                    log::warn!("the output starts with a byte order mark, which is left out");
                 }
-                line.scan(&mut scanner).map_err(|fault| process.blame(fault))?;
+                segments.open(writer)?;
+                line.scan(&mut scanner).map_err(blame)?;
                 writer.line(line.bytes)?;
             }
-            Event::State(value) => writer.state(&value)?,
+            Event::State(value) => {
+                segments.open(writer)?;
+                writer.state(&value)?;
+            }
             // Written when the next segment begins, or when the program has exited with 0.
             Event::End(_) => (),
         }
@@ -104,11 +164,10 @@ fn copy(
         lines => format!(", {} left out", counted(lines, "blank line", "blank lines")),
     };
     let kind = if totals.segments > 0 { "verified" } else { "sealed" };
-    Ok(format!("{kind} {}{blank}", counted(totals.records, "record", "records")))
-}
-
-fn warn_of_ignored(schema: Option<&SchemaRef>) {
-    if schema.is_some() {
-        log::warn!("--schema is ignored: the output is already sealed and has its own");
-    }
+    let cut = if totals.segments == 0 && segments.opened > 1 {
+        format!(" in {} segments", segments.opened)
+    } else {
+        String::new()
+    };
+    Ok(format!("{kind} {}{cut}{blank}", counted(totals.records, "record", "records")))
 }

@@ -14,10 +14,10 @@ use std::thread;
 use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
-use etl_stream::{Digest, Event, Reader, SchemaRef, counted};
+use etl_stream::{Digest, Event, Reader, SchemaRef, Seal, counted};
 use serde_json::value::RawValue;
 
-use crate::process::Process;
+use crate::process::{self, Process, Program};
 use crate::records;
 
 /// Flags of `through`.
@@ -33,9 +33,8 @@ pub(crate) struct Args {
     input: InputArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
+    #[command(flatten)]
+    program: Program,
 }
 
 /// What the input was, once it has ended, verified.
@@ -55,7 +54,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         Some(flag) => Some(records::schema_ref(flag)?),
     };
     let input = args.input.open()?;
-    let (process, stdin, stdout) = Process::start_fed(&args.command)?;
+    let (process, stdin, stdout) = Process::start_fed(&args.program)?;
     let fed = feed_in_background(input, stdin, process.clone(), args.schema.is_none())?;
     let printed = process.conclude(hold(&process, stdout, args.input.max_line_bytes, &mut relay));
     let (input, printed) = settle(&fed, printed)?;
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         ))
         .into());
     }
-    relay.identify(derived_id(input.digest, &args.command));
+    relay.identify(derived_id(input.digest, &args.program.command));
     relay.expect(schema.or(input.schema).as_ref())?;
     input.state.into_iter().for_each(|state| relay.state(state));
     relay.end()?;
@@ -94,10 +93,7 @@ fn feed_in_background(
             process.kill();
         }
     };
-    thread::Builder::new()
-        .name("feeder".to_owned())
-        .spawn(feeder)
-        .map_err(|error| Fault::new(Class::Io, "cannot start a thread").because(error))?;
+    thread::Builder::new().name("feeder".to_owned()).spawn(feeder).map_err(process::no_thread)?;
     Ok(told)
 }
 
@@ -158,7 +154,7 @@ fn hold(
     max_line_bytes: usize,
     relay: &mut Relay,
 ) -> Result<u64, Fault> {
-    let mut reader = Reader::new(stdout, records::output_of_program(max_line_bytes));
+    let mut reader = Reader::new(stdout, records::output_of_program(max_line_bytes, Seal::Auto));
     let mut scanner = Scanner::new();
     while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
         if let Event::Record(line) = event {

@@ -1,29 +1,28 @@
-//! Where an endless input is cut into loads.
+//! Where an endless input is cut: into loads by a loader, into segments by what seals it.
 
-use std::fs::File;
 use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use etl_component::{Class, Fault};
-use etl_stream::{Event, Reader};
+use etl_stream::{Class, Event, Fault, Reader};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// What cuts an input into loads; what is not set does not cut.
+/// What cuts an input into parts; what is not set does not cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cuts {
     /// After this many records.
     pub every: Option<u64>,
-    /// This long after the first event of the load.
+    /// This long after the first event of the part.
     pub interval: Option<Duration>,
 }
 
-/// Follows a load as it is read, and says when it is full.
+/// Follows a part as it is read, and says when it is full.
 #[derive(Default)]
-pub(super) struct Cutter {
+pub struct Cutter {
     cuts: Cuts,
     /// What the reader reads from, to wait for it.
-    input: Option<File>,
+    input: Option<OwnedFd>,
     records: u64,
     since: Option<Instant>,
     in_segment: bool,
@@ -34,19 +33,19 @@ impl Cutter {
     ///
     /// # Errors
     /// 74 if the input cannot be waited for.
-    pub(super) fn new(cuts: Cuts, input: &File) -> Result<Cutter, Fault> {
-        let input = input.try_clone().map_err(cannot_wait)?;
+    pub fn new(cuts: Cuts, input: &impl AsFd) -> Result<Cutter, Fault> {
+        let input = input.as_fd().try_clone_to_owned().map_err(cannot_wait)?;
         Ok(Cutter { cuts, input: Some(input), ..Cutter::default() })
     }
 
-    /// The next load begins.
-    pub(super) fn start(&mut self) {
+    /// The next part begins.
+    pub fn start(&mut self) {
         (self.records, self.since, self.in_segment) = (0, None, false);
     }
 
-    /// Takes note of an event of the load.
+    /// Takes note of an event of the part.
     #[inline]
-    pub(super) fn count(&mut self, event: &Event<'_>) {
+    pub fn count(&mut self, event: &Event<'_>) {
         match event {
             Event::Begin(_) => self.in_segment = true,
             Event::Record(_) => self.records += 1,
@@ -58,13 +57,13 @@ impl Cutter {
         }
     }
 
-    /// Whether the load ends before the next event, which is waited for no longer than the interval lasts.
+    /// Whether the part ends before the next event, which is waited for no longer than the interval lasts.
     ///
     /// # Errors
     /// 74 if the input cannot be read or waited for.
     #[inline]
-    pub(super) fn is_full(&self, reader: &mut Reader<impl Read>) -> Result<bool, Fault> {
-        // A sealed segment is never split, and an empty load is not a load.
+    pub fn is_full(&self, reader: &mut Reader<impl Read>) -> Result<bool, Fault> {
+        // A sealed segment is never split, and an empty part is not a part.
         let (false, Some(since)) = (self.in_segment, self.since) else { return Ok(false) };
         if self.cuts.every.is_some_and(|every| self.records >= every) {
             return Ok(true);
@@ -77,7 +76,10 @@ impl Cutter {
 
     /// Waits until the next line has arrived, or the end of the input; false if neither has within `interval` of
     /// `since`. A line that has only begun does not count, because its rest may never come.
-    fn waits_for_line(
+    ///
+    /// # Errors
+    /// 74 if the input cannot be read or waited for.
+    pub fn waits_for_line(
         &self,
         reader: &mut Reader<impl Read>,
         since: Instant,
