@@ -16,6 +16,7 @@ struct Receipt {
     unchanged: Option<u64>,
     superseded: Option<u64>,
     rejected: Option<u64>,
+    rows_before: Option<u64>,
     dropped_fields: Option<u64>,
     seconds: Option<f64>,
     already_loaded: Option<bool>,
@@ -39,6 +40,9 @@ pub(crate) fn receipt(line: &str) -> Option<String> {
         if let Some(count) = count.filter(|&count| count > 0 || name == "inserted") {
             text += &format!(", {count} {name}");
         }
+    }
+    if let Some(before) = receipt.rows_before {
+        text += &format!(", in place of {}", counted(before, "row", "rows"));
     }
     if let Some(seconds) = receipt.seconds {
         text += &format!(" in {seconds:.2} s");
@@ -82,6 +86,10 @@ mod tests {
             (
                 r#""inserted":1,"superseded":1,"rejected":1,"dropped_fields":2"#,
                 "Loaded *a&lt;b*: 3 records, 1 inserted, 1 superseded\n2 unknown fields dropped\n:warning: 1 record rejected",
+            ),
+            (
+                r#""inserted":3,"rows_before":1000,"rows_after":3,"seconds":0.1234"#,
+                "Loaded *a&lt;b*: 3 records, 3 inserted, in place of 1000 rows in 0.12 s",
             ),
             (
                 r#""inserted":0,"already_loaded":true,"load_id":null"#,

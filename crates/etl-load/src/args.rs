@@ -137,6 +137,12 @@ pub struct LoadArgs {
     /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// Refuse a load of fewer records than this; rejected ones do not count
+    #[arg(long, value_name = "N")]
+    min_records: Option<u64>,
+    /// Refuse a replacement after which the table has lost more than this share of its rows, such as 20%
+    #[arg(long, value_name = "P%", value_parser = percent)]
+    max_shrink: Option<f64>,
     /// What to do if the load id was used before, with different content
     #[arg(long, value_enum, default_value = "refuse")]
     if_loaded: IfLoaded,
@@ -180,6 +186,10 @@ pub struct Settings {
     pub mode: Option<Mode>,
     /// `--load-id` or `ETL_LOAD_ID`.
     pub load_id: Option<String>,
+    /// `--min-records`.
+    pub min_records: Option<u64>,
+    /// `--max-shrink`, in percent.
+    pub max_shrink: Option<f64>,
     /// `--if-loaded`.
     pub if_loaded: IfLoaded,
     /// `--pipeline`.
@@ -227,9 +237,18 @@ impl Settings {
                 let what = "--mode replace replaces a table with a whole input; --commit-every and --commit-interval cut it into parts";
                 return Err(Fault::usage(what));
             }
+            if args.min_records.is_some() {
+                let what = "--min-records counts the records of a whole input; --commit-every and --commit-interval cut it into parts";
+                return Err(Fault::usage(what));
+            }
+        }
+        if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) {
+            return Err(Fault::usage("--max-shrink guards a replacement: it needs --mode replace"));
         }
         Ok(Settings {
             mode: args.mode,
+            min_records: args.min_records,
+            max_shrink: args.max_shrink,
             if_loaded: args.if_loaded,
             ledger_keep: args.ledger_keep,
             create: args.create,
@@ -268,6 +287,8 @@ impl Settings {
             schema: args.schema,
             mode: None,
             load_id,
+            min_records: None,
+            max_shrink: None,
             if_loaded: IfLoaded::Refuse,
             pipeline: args.pipeline,
             state_out: args.state_out,
@@ -318,6 +339,14 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A share such as `20%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
+    number
+        .filter(|share| (0.0..=100.0).contains(share))
+        .ok_or("give a share from 0% to 100%, such as 20%".to_owned())
 }
 
 /// What identifies a file: device and inode, or the name that it will have. Devices and pipes can be shared.

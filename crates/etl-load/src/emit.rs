@@ -31,6 +31,11 @@ pub(crate) struct Receipt {
     pub(crate) superseded: u64,
     /// Records set aside.
     pub(crate) rejected: u64,
+    /// In mode replace: how many rows the table had before, and has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_after: Option<u64>,
     /// Fields that the schema does not know and that were dropped.
     pub(crate) dropped_fields: u64,
     /// The digest of the load.
@@ -64,6 +69,9 @@ impl Receipt {
         ];
         for (count, name) in others.into_iter().filter(|(count, _)| **count > 0) {
             text += &format!(", {count} {name}");
+        }
+        if let Some(before) = self.rows_before {
+            text += &format!(", in place of {}", counted(before, "row", "rows"));
         }
         text + &format!(" in {seconds:.2} s")
     }

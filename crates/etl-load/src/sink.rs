@@ -39,6 +39,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Records that another one with the same key superseded.
     pub superseded: u64,
+    /// How many rows the table had before they were replaced; `None` in other modes.
+    pub replaced: Option<u64>,
 }
 
 /// A load that is in the ledger.
@@ -48,6 +50,23 @@ pub struct Loaded {
     pub digest: String,
     /// The state it ended with.
     pub state: Option<String>,
+    /// Its place in the order of loads; 0 if the ledger does not know it.
+    pub order: i64,
+}
+
+/// The newest load of a table.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// Its place in the order of loads.
+    pub order: i64,
+    /// How many rows of the ledger it has: one for each segment, or one for its load id.
+    pub rows: u64,
+    /// The id of one of them.
+    pub load_id: String,
+    /// When it was committed.
+    pub loaded_at: String,
+    /// Whether it replaced all rows of the table.
+    pub replaced: bool,
 }
 
 /// What completes a row of the ledger.
@@ -55,6 +74,8 @@ pub struct Loaded {
 pub struct Entry<'a> {
     /// The table.
     pub target: &'a str,
+    /// How the records were combined with existing rows.
+    pub mode: Mode,
     /// The load id, or that of the segment.
     pub load_id: &'a str,
     /// The digest of the load or of the segment.
@@ -156,6 +177,12 @@ pub trait Sink {
     /// Those of the database.
     fn claim(&mut self, plan: &Arc<Plan<Self::Details>>, load_id: &str) -> Result<Option<Loaded>, Fault>;
 
+    /// The newest load of a table, of those whose order the ledger knows; `None` without a ledger.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn newest(&mut self, plan: &Plan<Self::Details>) -> Result<Option<Newest>, Fault>;
+
     /// Makes the table ready for records.
     ///
     /// # Errors
@@ -176,7 +203,9 @@ pub trait Sink {
     /// Those of the database.
     fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
 
-    /// Forgets old loads of the tables and completes the ledger's rows: the last statements before the commit.
+    /// Completes the ledger's rows, with the next place in the order of loads, and forgets old loads of the tables: the
+    /// last statements before the commit. The rows are those that were claimed, and in a replacement also those of
+    /// earlier loads that are put in again.
     ///
     /// # Errors
     /// Those of the database.

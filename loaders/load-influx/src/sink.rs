@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Counts, Entry, Loaded, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
@@ -142,6 +142,10 @@ impl Sink for Influx {
 
     /// Without a ledger every load is new: a point that is sent again replaces the earlier one.
     fn claim(&mut self, _: &Arc<Plan>, _: &str) -> Result<Option<Loaded>, Fault> {
+        Ok(None)
+    }
+
+    fn newest(&mut self, _: &Plan) -> Result<Option<Newest>, Fault> {
         Ok(None)
     }
 

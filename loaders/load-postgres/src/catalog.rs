@@ -18,6 +18,9 @@ pub(crate) struct Inspected {
     pub(crate) table: Option<Table>,
     /// Whether this role may read and write the schema's ledger; `None` if there is no ledger.
     pub(crate) ledger: Option<bool>,
+    /// Whether the ledger has all columns of this version, and whether this role may add them.
+    pub(crate) ledger_fits: bool,
+    pub(crate) owns_ledger: bool,
     /// Whether this role may create tables in the schema; `None` if there is no such schema.
     pub(crate) may_create: Option<bool>,
     /// Whether this role may create temporary tables.
@@ -130,6 +133,8 @@ pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault
         name,
         table,
         ledger: facts.get("ledger").map(|may| may == "t"),
+        ledger_fits: is("ledger_fits"),
+        owns_ledger: is("owns_ledger"),
         may_create: facts.get("may_create").map(|may| may == "t"),
         may_stage: is("may_stage"),
         bytes_only: facts.get("encoding") == Some("SQL_ASCII"),
@@ -172,6 +177,8 @@ fn facts_sql(name: &Name) -> String {
     };
     let on_row_insert = trigger(4, "insert_veto");
     let (on_row_update, on_row_delete) = (trigger(16, "update_veto"), trigger(8, "delete_veto"));
+    let added = ledger::ADDED.map(|column| quote_literal(column.split(' ').next().unwrap_or_default()));
+    let (added, count) = (added.join(", "), ledger::ADDED.len());
     format!(
         "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
            {on_update}, {on_insert}, {on_delete}, {on_row_insert}, {on_row_update}, {on_row_delete},
@@ -181,6 +188,8 @@ fn facts_sql(name: &Name) -> String {
            {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
            has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
              AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
+           (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = l.oid AND NOT a.attisdropped AND a.attname IN ({added}))
+             = {count} AS ledger_fits, pg_has_role(l.relowner, 'USAGE') AS owns_ledger,
            has_schema_privilege(s.oid, 'CREATE') AS may_create,
            has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
            getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database,

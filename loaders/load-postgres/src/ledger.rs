@@ -4,17 +4,26 @@
 use std::time::Duration;
 
 use etl_component::Fault;
-use etl_load::{Entry, Loaded};
+use etl_load::{Entry, Loaded, Mode, Newest};
 use etl_postgres::TextRow;
 use etl_postgres::names::{Name, quote_literal, quote_nullable};
 
 /// The ledger's name. No target can have it.
 pub(crate) const TABLE: &str = "etl_load";
 
-/// The statements that create it. The index serves to find the newest states and to forget old loads. It does not begin
+/// The columns that ledgers of earlier versions lack.
+pub(crate) const ADDED: [&str; 3] = ["seq bigint", "attempt text", "mode text"];
+
+/// How they are added.
+pub(crate) fn added() -> String {
+    ADDED.map(|column| format!("ADD COLUMN IF NOT EXISTS {column}")).join(", ")
+}
+
+/// The statements that create it, or add what an earlier version did not know. The index serves to find the newest states and to forget old loads. It does not begin
 /// with the target: otherwise the planner could use it to look up a single load while the table has no statistics.
 pub(crate) fn ddl(table: &Name) -> String {
     let (ledger, index) = (table.sibling(TABLE).sql(), "etl_load_loaded_at");
+    let added = added();
     format!(
         "CREATE TABLE IF NOT EXISTS {ledger} (
     target text NOT NULL,
@@ -26,13 +35,18 @@ pub(crate) fn ddl(table: &Name) -> String {
     loaded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (target, load_id)
 );
+ALTER TABLE {ledger} {added};
 CREATE INDEX IF NOT EXISTS {index} ON {ledger} (loaded_at);
+CREATE INDEX IF NOT EXISTS etl_load_seq ON {ledger} (seq);
 COMMENT ON TABLE {ledger} IS 'Loads that are committed, each with its data. To load one again, delete its row.';
 COMMENT ON COLUMN {ledger}.target IS 'The table loaded into, in this schema.';
 COMMENT ON COLUMN {ledger}.load_id IS 'The load id, or the id of a sealed segment.';
 COMMENT ON COLUMN {ledger}.digest IS 'SHA-256 of what was loaded.';
 COMMENT ON COLUMN {ledger}.records IS 'How many records it had.';
 COMMENT ON COLUMN {ledger}.state IS 'The last state, from which the next extraction of the pipeline goes on.';
+COMMENT ON COLUMN {ledger}.seq IS 'The place of the load in the order of loads.';
+COMMENT ON COLUMN {ledger}.attempt IS 'Names the attempt that committed it.';
+COMMENT ON COLUMN {ledger}.mode IS 'How its records were combined with existing rows.';
 "
     )
 }
@@ -57,21 +71,66 @@ pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
         (table.sibling(TABLE).sql(), quote_literal(&table.table), quote_literal(load_id));
     Ok(format!(
         "INSERT INTO {ledger} (target, load_id) VALUES ({target}, {id}) ON CONFLICT DO NOTHING;
-         SELECT digest, state FROM {ledger} WHERE target = {target} AND load_id = {id}"
+         SELECT digest, state, seq FROM {ledger} WHERE target = {target} AND load_id = {id}"
     ))
 }
 
 /// The answer to [`claim`]: `None` if the id is ours, because every committed row has been completed.
 pub(crate) fn loaded(rows: &[TextRow]) -> Option<Loaded> {
     let row = rows.first()?;
-    Some(Loaded { digest: row.get("digest")?.to_owned(), state: row.get("state").map(str::to_owned) })
+    let order = row.get("seq").and_then(|seq| seq.parse().ok()).unwrap_or_default();
+    let (digest, state) = (row.get("digest")?.to_owned(), row.get("state").map(str::to_owned));
+    Some(Loaded { digest, state, order })
 }
 
-/// Completes the row of a load.
-pub(crate) fn complete(table: &Name, entry: &Entry<'_>) -> String {
-    let Entry { load_id, digest, records, pipeline, state, .. } = entry;
+/// Asks for the newest load of a table.
+pub(crate) fn newest(table: &Name) -> String {
+    let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
     format!(
-        "UPDATE {} SET digest = {}, records = {records}, pipeline = {}, state = {}, loaded_at = clock_timestamp()
+        "SELECT seq, count(*) OVER (), load_id, loaded_at, mode FROM {ledger}
+         WHERE target = {target} AND seq = (SELECT max(seq) FROM {ledger} WHERE target = {target})
+         ORDER BY load_id LIMIT 1"
+    )
+}
+
+/// The answer to [`newest`].
+pub(crate) fn read_newest(rows: &[TextRow]) -> Option<Newest> {
+    let row = rows.first()?;
+    Some(Newest {
+        order: row.get(0)?.parse().ok()?,
+        rows: row.get(1)?.parse().ok()?,
+        load_id: row.get(2)?.to_owned(),
+        loaded_at: row.get(3)?.to_owned(),
+        replaced: row.get(4) == Some(Mode::Replace.to_string().as_str()),
+    })
+}
+
+/// Asks for the next place in the order of loads, after all those that the ledgers of these tables have.
+pub(crate) fn next<'t>(tables: impl Iterator<Item = &'t Name>) -> String {
+    let mut ledgers: Vec<String> = tables.map(|table| table.sibling(TABLE).sql()).collect();
+    ledgers.sort();
+    ledgers.dedup();
+    let newest = ledgers.iter().map(|ledger| format!("(SELECT max(seq) FROM {ledger})"));
+    format!("SELECT greatest(0, {}) + 1", newest.collect::<Vec<_>>().join(", "))
+}
+
+/// Finds out whether an attempt whose connection was lost has committed: inserting its row waits for the lost session to
+/// end, and so does the lock on one that an earlier load had left.
+///
+/// # Errors
+/// Those of [`claim`].
+pub(crate) fn settle(table: &Name, load_id: &str) -> Result<String, Fault> {
+    let (claim, ledger) = (claim(table, load_id)?, table.sibling(TABLE).sql());
+    let (target, id) = (quote_literal(&table.table), quote_literal(load_id));
+    Ok(format!("{claim}; SELECT attempt FROM {ledger} WHERE target = {target} AND load_id = {id} FOR UPDATE"))
+}
+
+/// Completes the row of a load, which has this place in the order.
+pub(crate) fn complete(table: &Name, entry: &Entry<'_>, order: i64, attempt: &str) -> String {
+    let Entry { load_id, mode, digest, records, pipeline, state, .. } = entry;
+    format!(
+        "UPDATE {} SET digest = {}, records = {records}, pipeline = {}, state = {}, loaded_at = clock_timestamp(),
+           seq = {order}, attempt = '{attempt}', mode = '{mode}'
          WHERE target = {} AND load_id = {}",
         table.sibling(TABLE).sql(),
         quote_literal(digest),
@@ -82,16 +141,17 @@ pub(crate) fn complete(table: &Name, entry: &Entry<'_>) -> String {
     )
 }
 
-/// Forgets loads older than `keep`, but never a pipeline's newest row that has a state. Rows that another load is
+/// Forgets loads older than `keep`, but never a pipeline's newest row that has a state, nor those of this load, which has
+/// this place in the order. Rows that another load is
 /// forgetting at the same time are left to that load.
-pub(crate) fn prune(table: &Name, keep: Duration) -> String {
+pub(crate) fn prune(table: &Name, keep: Duration, order: i64) -> String {
     let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
     // PostgreSQL's timestamps do not go back further than this.
     let seconds = keep.as_secs_f64().min(1e11);
     format!(
         "DELETE FROM {ledger} WHERE ctid = ANY (ARRAY(
            SELECT old.ctid FROM {ledger} old WHERE target = {target}
-             AND loaded_at < now() - interval '1 s' * {seconds} AND digest IS NOT NULL
+             AND loaded_at < now() - interval '1 s' * {seconds} AND digest IS NOT NULL AND seq IS DISTINCT FROM {order}
              AND NOT (state IS NOT NULL AND NOT EXISTS (SELECT FROM {ledger} newer WHERE newer.target = old.target
                AND newer.pipeline IS NOT DISTINCT FROM old.pipeline AND newer.state IS NOT NULL
                AND newer.loaded_at > old.loaded_at))

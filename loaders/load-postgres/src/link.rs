@@ -23,6 +23,14 @@ enum Remedy {
     RollBack,
 }
 
+/// A row of the ledger that a transaction has completed.
+pub(crate) struct Completed {
+    pub(crate) table: Name,
+    pub(crate) load_id: String,
+    /// Which attempt did: another one may have completed the same row before or after.
+    pub(crate) attempt: String,
+}
+
 /// A session that can be opened again.
 pub(crate) struct Link {
     settings: Settings,
@@ -116,23 +124,26 @@ impl Link {
     }
 
     /// Asks the ledger what became of a COMMIT during which the connection broke. Inserting the same row waits for the
-    /// lost session to end. `claimed` is the table and load id of a row that the transaction claimed.
+    /// lost session to end. `completed` is a row that the transaction completed.
     ///
     /// # Errors
     /// 75 if nothing was committed, or if that cannot be found out.
-    pub(crate) fn settle(&mut self, lost: &Error, claimed: Option<&(Name, String)>) -> Result<(), Fault> {
+    pub(crate) fn settle(&mut self, lost: &Error, completed: Option<&Completed>) -> Result<(), Fault> {
         let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
-        let Some((table, load_id)) = claimed else {
+        let Some(Completed { table, load_id, attempt }) = completed else {
             self.remedy = Some(Remedy::Reconnect);
             return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
         };
         log::warn!("{}; asking the ledger what became of it", lost.about("COMMIT").message());
-        let claim = ledger::claim(table, load_id)?;
+        let settle = ledger::settle(table, load_id)?;
         let started = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
             let left = SETTLE_FOR.saturating_sub(started.elapsed()).as_millis().max(1000);
-            match self.ask(&format!("BEGIN; SET LOCAL statement_timeout = {left}; {claim}")) {
+            let settle = format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {left}; {settle}"
+            );
+            match self.ask(&settle, attempt) {
                 Ok(true) => {
                     log::info!("it was committed");
                     return Ok(());
@@ -165,11 +176,12 @@ impl Link {
         self.session.batch("the connection", "ROLLBACK")
     }
 
-    /// Connects again and asks whether the load id is in the ledger.
-    fn ask(&mut self, claim: &str) -> Result<bool, Error> {
+    /// Connects again and asks whether it was this attempt that completed the row.
+    fn ask(&mut self, settle: &str, attempt: &str) -> Result<bool, Error> {
         self.reopen()?;
-        let rows = self.session.rows("the ledger", claim)?;
-        let committed = ledger::loaded(&rows).is_some();
+        let results = self.session.results("the ledger", settle)?;
+        let row = results.last().and_then(|rows| rows.first());
+        let committed = row.and_then(|row| row.get(0)) == Some(attempt);
         self.session.batch("the ledger", "ROLLBACK")?;
         Ok(committed)
     }

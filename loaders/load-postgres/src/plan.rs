@@ -31,7 +31,7 @@ pub(crate) struct Details {
     pub(crate) table: Option<Table>,
     /// The columns that must be added first.
     missing: Vec<usize>,
-    /// Whether the ledger exists.
+    /// Whether the ledger exists, with all columns of this version.
     pub(crate) ledger: bool,
     /// How each stored column is sent, once all of them exist.
     pub(crate) fields: Vec<Field>,
@@ -143,7 +143,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     if found.bytes_only {
         counts_characters(&name, &stored, &fields)?;
     }
-    let ledger = found.ledger.is_some();
+    let ledger = found.ledger.is_some() && found.ledger_fits;
     let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
@@ -298,6 +298,11 @@ fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
             let ledger = name.sibling(ledger::TABLE);
             let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {role}", ledger.sql());
             return denied(&format!("read and write the ledger {}", ledger.text()), grant);
+        }
+        Some(true) if !found.ledger_fits && !found.owns_ledger => {
+            let (ledger, added) = (name.sibling(ledger::TABLE), ledger::added());
+            let alter = format!("ALTER TABLE {} {added}", ledger.sql());
+            return denied(&format!("add columns to the ledger {}", ledger.text()), alter);
         }
         _ => (),
     }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use etl_component::{Class, Fault};
-use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
+use etl_component::{Class, Fault, random_id};
+use etl_load::{Counts, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_postgres::{Error, Name, Session};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
 use crate::feed::{Destination, Feed};
-use crate::link::Link;
+use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
 use crate::stage::Stage;
@@ -44,8 +44,8 @@ pub(crate) struct Postgres<'s> {
     /// The COPY under way. It is taken out while a row is added to it.
     feed: Option<Box<Feed>>,
     stamp: Stamp,
-    /// The first ledger row that this transaction claimed: its table and load id.
-    claimed: Option<(Name, String)>,
+    /// A row of the ledger that this transaction completes: by it, a lost COMMIT is settled.
+    completed: Option<Completed>,
 }
 
 /// A table that is open for records, in the load's transaction.
@@ -57,6 +57,8 @@ struct Table {
     fed: u64,
     /// How many of them the server says it took.
     there: u64,
+    /// How many rows were deleted, in mode replace.
+    replaced: Option<u64>,
 }
 
 impl<'s> Postgres<'s> {
@@ -76,7 +78,7 @@ impl<'s> Postgres<'s> {
             tables: Vec::new(),
             feed: None,
             stamp: Stamp::default(),
-            claimed: None,
+            completed: None,
         })
     }
 
@@ -111,7 +113,7 @@ impl<'s> Postgres<'s> {
         self.feed = None;
         self.targets.clear();
         self.tables.clear();
-        self.claimed = None;
+        self.completed = None;
         self.in_transaction = false;
     }
 }
@@ -198,11 +200,13 @@ impl Sink for Postgres<'_> {
             let now = results.iter().nth_back(1).and_then(|rows| rows.first()?.get(0)?.parse().ok());
             self.stamp.loaded_at = now.ok_or_else(|| Error::unexpected(&what))?;
         }
-        let loaded = results.last().and_then(|rows| ledger::loaded(rows));
-        if loaded.is_none() && self.claimed.is_none() {
-            self.claimed = Some((name.clone(), load_id.to_owned()));
-        }
-        Ok(loaded)
+        Ok(results.last().and_then(|rows| ledger::loaded(rows)))
+    }
+
+    fn newest(&mut self, plan: &TablePlan) -> Result<Option<Newest>, Fault> {
+        self.end_copy()?;
+        let rows = self.link.run(Session::rows, "the ledger", &ledger::newest(&plan.details.name))?;
+        Ok(ledger::read_newest(&rows))
     }
 
     fn open(&mut self, plan: &Arc<TablePlan>) -> Result<(), Fault> {
@@ -229,18 +233,16 @@ impl Sink for Postgres<'_> {
             None => (name.table.as_str(), target::copy(&name.sql(), columns)),
         };
         let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
-        let mut sql = String::new();
+        let mut replaced = None;
         if replaces {
             if now.as_ref().is_some_and(|table| table.children) {
                 log::warn!("{what}: the tables that inherit from it keep their rows");
             }
-            sql += &format!("DELETE FROM {};", plan.details.own_rows());
+            let delete = format!("DELETE FROM {}", plan.details.own_rows());
+            replaced = Some(self.link.run(Session::count, &what, &delete)?);
         }
         if let Some(stage) = &stage {
-            sql += &stage.create(plan);
-        }
-        if !sql.is_empty() {
-            self.link.run(Session::batch, &what, &sql)?;
+            self.link.run(Session::batch, &what, &stage.create(plan))?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());
@@ -252,7 +254,7 @@ impl Sink for Postgres<'_> {
         let numbered = stage.as_ref().is_some_and(Stage::numbered);
         let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
         let plan = Arc::clone(plan);
-        self.tables.push(Table { plan, destination, stage, encoder, fed: 0, there: 0 });
+        self.tables.push(Table { plan, destination, stage, encoder, fed: 0, there: 0, replaced });
         Ok(())
     }
 
@@ -280,7 +282,7 @@ impl Sink for Postgres<'_> {
     fn finish(&mut self, number: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         self.end_copy()?;
         let table = &self.tables[number];
-        let plan = Arc::clone(&table.plan);
+        let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
         let merged = match &table.stage {
             Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, new),
             None => target::complete(&plan, table.fed, table.there).map(|()| {
@@ -290,7 +292,7 @@ impl Sink for Postgres<'_> {
                 Counts { inserted: table.fed, ..Counts::default() }
             }),
         };
-        merged.map_err(|failure| match failure {
+        merged.map(|counts| Counts { replaced, ..counts }).map_err(|failure| match failure {
             MergeError::Changed(fault) => fault,
             MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
@@ -301,15 +303,14 @@ impl Sink for Postgres<'_> {
         if !self.in_transaction {
             return Ok(());
         }
-        let keep = self.settings.ledger_keep;
-        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep));
-        let prune = prune.collect::<Vec<_>>().join(";");
-        self.link.run(Session::batch, "the ledger", &prune)?;
+        let next = ledger::next(self.targets.iter().map(|plan| &plan.details.name));
+        let order = self.link.run(Session::number, "the ledger", &next)?;
+        let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id());
         // A stream may have any number of segments.
         for entries in entries.chunks(ENTRIES) {
             let complete = entries.iter().filter_map(|entry| {
                 let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
-                Some(ledger::complete(&plan.details.name, entry))
+                Some(ledger::complete(&plan.details.name, entry, order, &attempt))
             });
             let complete = complete.collect::<Vec<_>>().join(";");
             let completed = self.link.run(Session::counts, "the ledger", &complete)?;
@@ -318,13 +319,20 @@ impl Sink for Postgres<'_> {
                 return Err(Fault::config(why));
             }
         }
+        let keep = self.settings.ledger_keep;
+        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep, order));
+        self.link.run(Session::batch, "the ledger", &prune.collect::<Vec<_>>().join(";"))?;
+        self.completed = entries.first().and_then(|Entry { target, load_id, .. }| {
+            let plan = self.targets.iter().find(|plan| plan.name == *target)?;
+            Some(Completed { table: plan.details.name.clone(), load_id: (*load_id).to_owned(), attempt })
+        });
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
         if self.in_transaction {
             match self.link.session.batch("COMMIT", "COMMIT") {
-                Err(error) if error.is_lost() => self.link.settle(&error, self.claimed.as_ref()),
+                Err(error) if error.is_lost() => self.link.settle(&error, self.completed.as_ref()),
                 committed => committed.map_err(|error| self.link.failed("COMMIT", &error)),
             }?;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etl_component::Fault;
-use etl_load::{Entry, Loaded};
+use etl_load::{Entry, Loaded, Mode, Newest};
 use etl_stream::counted;
 use rusqlite::{OptionalExtension, params};
 
@@ -20,12 +20,27 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS etl_load (
   pipeline TEXT, -- --pipeline
   state TEXT_JSON, -- the last state, from which the next extraction goes on
   loaded_at TEXT_TIMESTAMPTZ NOT NULL,
+  seq INTEGER, -- the place of the load in the order of loads
+  attempt TEXT, -- names the attempt that committed it
+  mode TEXT, -- --mode
   PRIMARY KEY (target, load_id)
 )";
 
-/// Creates the ledger if this is the first load.
+/// The columns that ledgers of earlier versions lack.
+const ADDED: [&str; 3] = ["seq INTEGER", "attempt TEXT", "mode TEXT"];
+
+/// Creates the ledger if this is the first load, or adds the columns that an earlier version did not know.
 pub(crate) fn create(database: &Database) -> Result<(), Fault> {
-    database.batch(CREATE)
+    database.batch(CREATE)?;
+    let known = "SELECT count(*) FROM pragma_table_info('etl_load') WHERE name = ?1";
+    for column in ADDED {
+        let name = column.split(' ').next();
+        let known = database.connection.query_row(known, [name], |row| row.get::<_, bool>(0));
+        if !known.map_err(|error| database.fault(error))? {
+            database.batch(&format!("ALTER TABLE etl_load ADD COLUMN {column}"))?;
+        }
+    }
+    database.batch("CREATE INDEX IF NOT EXISTS etl_load_seq ON etl_load (seq)")
 }
 
 /// Forgets what was loaded into a table that no longer exists: nothing of that is stored now. What this very
@@ -46,25 +61,55 @@ pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<
     let fault = |error| database.fault(error);
     let insert =
         "INSERT INTO etl_load (target, load_id, loaded_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    let new = database.connection.execute(insert, params![target, load_id, now()]).map_err(fault)?;
+    let mut insert = database.connection.prepare(insert).map_err(fault)?;
+    let new = insert.execute(params![target, load_id, now()]).map_err(fault)?;
     if new == 1 {
         return Ok(None);
     }
-    let select = "SELECT digest, state FROM etl_load WHERE target = ?1 AND load_id = ?2";
+    let select = "SELECT digest, state, ifnull(seq, 0) FROM etl_load WHERE target = ?1 AND load_id = ?2";
     let found = database.connection.query_row(select, params![target, load_id], |row| {
-        Ok(Loaded { digest: row.get::<_, Option<String>>(0)?.unwrap_or_default(), state: row.get(1)? })
+        let digest = row.get::<_, Option<String>>(0)?.unwrap_or_default();
+        Ok(Loaded { digest, state: row.get(1)?, order: row.get(2)? })
     });
     found.optional().map_err(fault)
 }
 
+/// The newest load of a table.
+pub(crate) fn newest(database: &Database, target: &str) -> Result<Option<Newest>, Fault> {
+    let select = "SELECT seq, count(*) OVER (), load_id, loaded_at, mode FROM etl_load
+                  WHERE target = ?1 AND seq = (SELECT max(seq) FROM etl_load WHERE target = ?1)
+                  ORDER BY load_id LIMIT 1";
+    let newest = database.connection.query_row(select, [target], |row| {
+        let replaced = row.get::<_, Option<String>>(4)? == Some(Mode::Replace.to_string());
+        let (order, load_id, loaded_at) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let rows = row.get::<_, i64>(1)?.unsigned_abs();
+        Ok(Newest { order, rows, load_id, loaded_at, replaced })
+    });
+    newest.optional().map_err(|error| database.fault(error))
+}
+
+/// The next place in the order of loads.
+pub(crate) fn next(database: &Database) -> Result<i64, Fault> {
+    let next = "SELECT ifnull(max(seq), 0) + 1 FROM etl_load";
+    database.connection.query_row(next, [], |row| row.get(0)).map_err(|error| database.fault(error))
+}
+
 /// Completes a row, last thing before the commit.
-pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fault> {
-    let update = "UPDATE etl_load SET digest = ?3, records = ?4, pipeline = ?5, state = ?6, loaded_at = ?7
-                  WHERE target = ?1 AND load_id = ?2";
-    let Entry { target, load_id, digest, records, pipeline, state } = entry;
+pub(crate) fn complete(
+    database: &Database,
+    entry: &Entry<'_>,
+    order: i64,
+    attempt: &str,
+) -> Result<(), Fault> {
+    let update =
+        "UPDATE etl_load SET digest = ?3, records = ?4, pipeline = ?5, state = ?6, loaded_at = ?7, seq = ?8,
+                  attempt = ?9, mode = ?10 WHERE target = ?1 AND load_id = ?2";
+    let Entry { target, mode, load_id, digest, records, pipeline, state } = entry;
     let records = i64::try_from(*records).unwrap_or(i64::MAX);
-    let values = params![target, load_id, digest, records, pipeline, state, now()];
-    match database.connection.execute(update, values).map_err(|error| database.fault(error))? {
+    let values =
+        params![target, load_id, digest, records, pipeline, state, now(), order, attempt, mode.to_string()];
+    let mut update = database.connection.prepare(update).map_err(|error| database.fault(error))?;
+    match update.execute(values).map_err(|error| database.fault(error))? {
         1 => Ok(()),
         _ => Err(Fault::config(
             "the ledger does not have the row of this load: a trigger on it keeps the row out",
@@ -72,19 +117,19 @@ pub(crate) fn complete(database: &Database, entry: &Entry<'_>) -> Result<(), Fau
     }
 }
 
-/// Forgets loads older than `keep`, but never a pipeline's newest row with a state, nor a row that is not yet
-/// complete, which is that of this load.
-pub(crate) fn prune(database: &Database, target: &str, keep: Duration) -> Result<(), Fault> {
+/// Forgets loads older than `keep`, but never a pipeline's newest row with a state, nor those of this load, which has
+/// this place in the order.
+pub(crate) fn prune(database: &Database, target: &str, keep: Duration, order: i64) -> Result<(), Fault> {
     let Some(oldest) = jiff::SignedDuration::try_from(keep)
         .ok()
         .and_then(|keep| jiff::Timestamp::now().checked_sub(keep).ok())
     else {
         return Ok(());
     };
-    let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND digest IS NOT NULL AND NOT (state IS NOT NULL AND loaded_at = (
+    let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND seq IS NOT ?3 AND NOT (state IS NOT NULL AND loaded_at = (
                     SELECT max(newer.loaded_at) FROM etl_load newer WHERE newer.target = etl_load.target
                     AND newer.pipeline IS etl_load.pipeline AND newer.state IS NOT NULL))";
-    let deleted = database.connection.execute(delete, params![target, instant(oldest)]);
+    let deleted = database.connection.execute(delete, params![target, instant(oldest), order]);
     deleted.map(|_| ()).map_err(|error| database.fault(error))
 }
 

@@ -61,7 +61,7 @@ impl Stage {
             )));
         }
         database.batch(&format!("DROP TABLE {}", self.name))?;
-        Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged })
+        Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged, replaced: None })
     }
 }
 

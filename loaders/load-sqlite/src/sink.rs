@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use etl_component::Fault;
-use etl_load::{Counts, Entry, Loaded, Mode, PlanError, Refused, Settings, Sink, Target};
+use etl_component::{Fault, random_id};
+use etl_load::{Counts, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Value, format_uuid, quote_ident, time};
 use etl_stream::Line;
 use rusqlite::Statement;
@@ -79,12 +79,16 @@ impl Sink for Sqlite<'_> {
     fn claim(&mut self, plan: &Arc<Plan>, load_id: &str) -> Result<Option<Loaded>, Fault> {
         if !self.claimed.contains(&plan.name) {
             self.claimed.push(plan.name.clone());
-        }
-        if plan.details.create {
-            ledger::forget(self.database, &plan.name)?;
+            if plan.details.create {
+                ledger::forget(self.database, &plan.name)?;
+            }
         }
         load_id.clone_into(&mut self.load_id);
         ledger::claim(self.database, &plan.name, load_id)
+    }
+
+    fn newest(&mut self, plan: &Plan) -> Result<Option<Newest>, Fault> {
+        ledger::newest(self.database, &plan.name)
     }
 
     fn open(&mut self, plan: &Arc<Plan>) -> Result<(), Fault> {
@@ -112,22 +116,25 @@ impl Sink for Sqlite<'_> {
 
     fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         let table = &self.tables[table];
-        match &table.stage {
-            Some(stage) => stage.merge(self.database, &table.plan, table.fed, new),
+        let counts = match &table.stage {
+            Some(stage) => stage.merge(self.database, &table.plan, table.fed, new)?,
             None => {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
                 }
-                Ok(Counts { inserted: table.fed, ..Counts::default() })
+                Counts { inserted: table.fed, ..Counts::default() }
             }
-        }
+        };
+        Ok(Counts { replaced: table.replaced, ..counts })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
-        for table in &self.claimed {
-            ledger::prune(self.database, table, self.settings.ledger_keep)?;
+        let (order, attempt) = (ledger::next(self.database)?, random_id());
+        for entry in entries {
+            ledger::complete(self.database, entry, order, &attempt)?;
         }
-        entries.iter().try_for_each(|entry| ledger::complete(self.database, entry))
+        let mut tables = self.claimed.iter();
+        tables.try_for_each(|table| ledger::prune(self.database, table, self.settings.ledger_keep, order))
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
@@ -146,6 +153,8 @@ struct Table<'c> {
     plan: Arc<Plan>,
     insert: Statement<'c>,
     stage: Option<Stage>,
+    /// How many rows were deleted, in mode replace.
+    replaced: Option<u64>,
     news: bool,
     stamp: bool,
     fed: u64,
@@ -160,9 +169,11 @@ impl<'c> Table<'c> {
         if *create {
             log::info!("table {} is created in {} when this load is committed", plan.name, database.name);
         }
+        let mut replaced = None;
         if plan.mode == Mode::Replace {
             let table = quote_ident(&plan.name);
-            database.batch(&format!("DELETE FROM {table}"))?;
+            let deleted = database.connection.execute(&format!("DELETE FROM {table}"), []);
+            replaced = Some(deleted.map_err(|error| database.fault(error))? as u64);
             let left = format!("SELECT EXISTS (SELECT 1 FROM {table})");
             let left = database.connection.query_row(&left, [], |row| row.get::<_, bool>(0));
             if left.map_err(|error| database::fault(&format!("table {}", plan.name), error))? {
@@ -193,7 +204,7 @@ impl<'c> Table<'c> {
             .prepare(&format!("{into} ({columns}) VALUES ({placeholders})"))
             .map_err(|error| database.fault(error))?;
         let stamp = stored.columns.len() > plan.schema.columns.len();
-        Ok(Table { plan: Arc::clone(plan), insert, stage, news, stamp, fed: 0, text: Vec::new() })
+        Ok(Table { plan: Arc::clone(plan), insert, stage, replaced, news, stamp, fed: 0, text: Vec::new() })
     }
 
     /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.

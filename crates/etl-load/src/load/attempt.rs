@@ -24,6 +24,8 @@ pub(super) struct Claim {
     pub(super) load_id: String,
     /// For a segment with a row of its own: its digest and number of records, once it has ended.
     pub(super) segment: Option<(Digest, u64)>,
+    /// For a segment that was loaded before and is part of a replacement: its place in the order of loads then.
+    pub(super) before: Option<i64>,
 }
 
 /// A target of the load.
@@ -151,7 +153,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         read(front);
         let receipts = match self.before.take() {
             Some(before) => self.compare(&before, digest)?,
-            None => self.commit(digest)?,
+            None => self.commit(digest, front.totals().records)?,
         };
         Ok((receipts, self.states.value()))
     }
@@ -187,11 +189,17 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         match self.sink.claim(plan, &load_id)? {
             None => {
                 self.tables[table].fresh = true;
-                self.claims.push(Claim { table, load_id, segment: None });
+                self.claims.push(Claim { table, load_id, segment: None, before: None });
                 self.ready(table)?;
             }
-            Some(loaded) if is_own => self.skipped = Some(loaded),
+            Some(loaded) if is_own => {
+                if self.tables[table].replaces() {
+                    self.claims.push(Claim { table, load_id, segment: None, before: Some(loaded.order) });
+                }
+                self.skipped = Some(loaded);
+            }
             Some(loaded) => {
+                self.warn_of_later(table, &load_id, &loaded)?;
                 // Whoever else waits for the database need not wait for the rest of this stream.
                 self.sink.rollback()?;
                 self.before = Some(loaded);
@@ -330,6 +338,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         let replaces = open.any(|route| self.tables[route.table].replaces());
         self.routes.iter_mut().flatten().for_each(|route| route.open = false);
         self.segment = None;
+        if self.settings.load_id.is_none() {
+            let own = self.claims.iter_mut().rev().take_while(|claim| claim.load_id == segment.id);
+            own.for_each(|claim| claim.segment = Some((segment.digest, segment.records)));
+        }
         if let Some(loaded) = self.skipped.take() {
             if loaded.digest != segment.digest.to_string() {
                 return Err(Fault::data(format!(
@@ -344,11 +356,6 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             if !replaces {
                 log::info!("segment {} was loaded before; skipped", segment.id);
             }
-            return Ok(());
-        }
-        if self.settings.load_id.is_none() {
-            let own = self.claims.iter_mut().rev().take_while(|claim| claim.load_id == segment.id);
-            own.for_each(|claim| claim.segment = Some((segment.digest, segment.records)));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::attempt::{Attempt, Claim, Table};
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
-use crate::sink::{Counts, Entry, Loaded, Sink};
+use crate::sink::{Counts, Entry, Loaded, Plan, Sink};
 
 impl<S: Sink> Attempt<'_, '_, S> {
     /// The load id was used before: the same bytes are a success, others are refused unless they may be skipped.
@@ -25,46 +25,26 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.withdraw(&before.digest)
     }
 
-    /// Finishes the tables, completes the ledger and commits.
-    pub(super) fn commit(&mut self, digest: Digest) -> Result<Vec<Receipt>, Fault> {
+    /// Finishes the tables, completes the ledger and commits. `read` is the number of records of the input.
+    pub(super) fn commit(&mut self, digest: Digest, read: u64) -> Result<Vec<Receipt>, Fault> {
         let digest = digest.to_string();
         let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
         if !news {
             self.outputs.rejects.discard();
         }
         if self.tables.iter().any(Table::replaces) && !self.replace()? {
-            // Every segment was loaded before: the tables may be newer than that, so they stay as they are.
+            // The newest load of every table comes again: what changed them since, if anything, is meant to stay.
             self.sink.rollback()?;
             return self.withdraw(&digest);
         }
+        self.check_records(read)?;
         let counts = self.merge()?;
+        self.check_shrinkage(&counts)?;
         let state = self.states.value();
         self.complete(&digest, state.as_deref())?;
         self.outputs.prepare(state.as_deref())?;
         signals::critical(|| self.sink.commit())?;
         Ok(self.receipts(&digest, &counts))
-    }
-
-    /// Makes sure that every table that is to be replaced will be, if any segment for one of them is new; false if none
-    /// is.
-    fn replace(&mut self) -> Result<bool, Fault> {
-        let replaced = |(index, table): (usize, &Table<S::Details>)| table.replaces().then_some(index);
-        let replaced: Vec<usize> = self.tables.iter().enumerate().filter_map(replaced).collect();
-        let news = replaced.iter().any(|&index| self.tables[index].fresh);
-        for index in replaced {
-            self.tables[index].fresh = news;
-            if !news {
-                continue;
-            }
-            // A segment without a record is part of the whole, too, and leaves nothing in its table.
-            self.ready(index)?;
-            let table = &self.tables[index];
-            if table.records == table.rejected {
-                let name = &table.plan.name;
-                log::warn!("{name}: there are no records to replace its rows with, so the load empties it");
-            }
-        }
-        Ok(news)
     }
 
     /// Lets the sink put the records of all tables in place.
@@ -96,8 +76,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let entries: Vec<Entry<'_>> = rows
             .iter()
             .map(|(claim, digest, records)| {
-                let target = &tables[claim.table].plan.name;
-                Entry { target, load_id: &claim.load_id, digest, records: *records, pipeline, state }
+                let Plan { name: target, mode, .. } = &*tables[claim.table].plan;
+                Entry {
+                    target,
+                    mode: *mode,
+                    load_id: &claim.load_id,
+                    digest,
+                    records: *records,
+                    pipeline,
+                    state,
+                }
             })
             .collect();
         self.sink.complete(&entries)
@@ -125,6 +113,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
                 rejected: table.rejected,
+                rows_before: counts.replaced,
+                rows_after: counts.replaced.map(|_| counts.inserted),
                 dropped_fields: table.checker.dropped,
                 sha256: digest.to_owned(),
                 seconds: self.started.elapsed().as_secs_f64(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
-use etl_load::{Counts, Entry, LoadArgs, Loaded, Plan, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Violation};
 use etl_stream::Line;
 use serde_json::Value;
@@ -127,7 +127,11 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         let key = (plan.name.clone(), load_id.to_owned());
         let found = self.world.borrow().ledger.get(&key).cloned();
         self.claimed.push(key);
-        Ok(found.map(|(digest, _, state)| Loaded { digest, state }))
+        Ok(found.map(|(digest, _, state)| Loaded { digest, state, order: 0 }))
+    }
+
+    fn newest(&mut self, _: &Plan<()>) -> Result<Option<Newest>, Fault> {
+        Ok(None)
     }
 
     fn open(&mut self, plan: &Arc<Plan<()>>) -> Result<(), Fault> {

@@ -59,7 +59,7 @@ impl Merge<'_> {
             self.check_changed(updated)?;
         }
         let unchanged = distinct.saturating_sub(inserted + updated);
-        Ok(Counts { inserted, updated, unchanged, superseded: 0 })
+        Ok(Counts { inserted, updated, unchanged, ..Counts::default() })
     }
 
     /// A partitioned table does not return xmax. So the rows whose keys are new are inserted first and their keys kept,

@@ -5,6 +5,7 @@ mod commit;
 mod emit;
 mod errors;
 mod exact;
+mod guards;
 mod kinds;
 mod limits;
 mod memory;

@@ -85,13 +85,6 @@ fn a_replacement_that_fails_leaves_the_rows() {
     assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
     assert_eq!(counts(&place.load(&format!("{args} --seal off"), "{\"n\":1}\n"))[1], 1);
     assert_eq!(place.rows("SELECT * FROM events"), ["1|NULL"]);
-    let ran = place.load(args, sealed("none", &[]));
-    assert!(
-        ran.ok()
-            .stderr
-            .contains(".events: there are no records to replace its rows with, so the load empties it")
-    );
-    assert_eq!(place.count("SELECT count(*) FROM events"), 0);
 }
 
 #[test]
@@ -124,18 +117,6 @@ fn a_replacement_that_would_leave_rows_is_refused() {
     assert_eq!(place.rows("SELECT * FROM events"), ["7|old"]);
     assert_eq!(counts(&place.load(args, events("a", [1])))[1], 1);
     assert_eq!(place.rows(ROWS), ["1"]);
-}
-
-#[test]
-fn a_replayed_replacement_does_not_undo_a_newer_one() {
-    let place = PostgresFolder::new().with_tables();
-    let args = "--schema events.json --mode replace";
-    let (a, b) = (events("a", [1]), events("b", [2]));
-    place.load(args, &a).ok();
-    place.load(args, [&*a, &b].concat()).ok();
-    assert_eq!(place.rows(ROWS), ["1", "2"]);
-    assert_eq!(counts(&place.load(args, &a)), [0; 6]);
-    assert_eq!(place.rows(ROWS), ["1", "2"]);
 }
 
 #[test]

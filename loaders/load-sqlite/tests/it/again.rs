@@ -56,7 +56,7 @@ fn a_replacement_leaves_nothing_where_its_stream_has_nothing() {
     let place = SqliteFolder::new();
     let line = r#"{"line":1,"reason":"odd","original":"{}"}"#;
     let empty = sealed_as("etl.reject", "empty", &[]);
-    place.load("--mode replace", &empty).ok();
+    place.load("--mode replace --allow-empty", &empty).ok();
     place.load("--mode append", sealed_as("etl.reject", "between", &[line])).ok();
     assert_eq!(place.count("SELECT count(*) FROM etl_reject"), 1);
     // The segment without records was loaded before; the stream as a whole was not.
@@ -65,6 +65,10 @@ fn a_replacement_leaves_nothing_where_its_stream_has_nothing() {
          \"rejected\":0,\"dropped_fields\":0,\"sha256\":\"{}\",\"seconds\":0.5,\"already_loaded\":false}}",
         "0".repeat(64)
     );
-    place.load("--mode replace", [sealed_as("etl.receipt", "new", &[&receipt]), empty].concat()).ok();
+    let both = [sealed_as("etl.receipt", "new", &[&receipt]), empty].concat();
+    // Each table is judged alone.
+    let said = "table etl_reject: there are no records to replace its rows with, so they stay";
+    refused(&place.load("--mode replace", &both), 3, said);
+    place.load("--mode replace --allow-empty", &both).ok();
     assert_eq!(place.rows("SELECT count(*), (SELECT count(*) FROM etl_receipt) FROM etl_reject"), ["0|1"]);
 }

@@ -7,6 +7,7 @@ mod emit;
 mod environment;
 mod evolve;
 mod exact;
+mod guards;
 mod input;
 mod interval;
 mod memory;

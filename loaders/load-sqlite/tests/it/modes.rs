@@ -78,8 +78,11 @@ fn replace_takes_the_place_of_all_rows() {
         );
         assert_eq!(place.rows("SELECT n FROM events"), ["1", "1"]);
     }
-    // The replacement may be empty.
-    assert_eq!(counts(&place.load(sealed_args, sealed("none", &[]))), [0; 6]);
+    // The replacement may be empty, if that is said.
+    refused(&place.load(sealed_args, sealed("none", &[])), 3, "(--allow-empty empties the table)");
+    assert_eq!(place.rows(ROWS), ["7|NULL"]);
+    let allowed = format!("{sealed_args} --allow-empty");
+    assert_eq!(counts(&place.load(&allowed, sealed("none", &[]))), [0; 6]);
     assert_eq!(place.rows(ROWS), [""; 0]);
 }
 

@@ -1,0 +1,120 @@
+//! What keeps a table from being emptied, or set back, by accident.
+
+use etl_component::Fault;
+use etl_stream::counted;
+
+use super::attempt::{Attempt, Table};
+use crate::sink::{Counts, Loaded, Sink};
+
+impl<S: Sink> Attempt<'_, '_, S> {
+    /// Makes sure that every table that is to be replaced will be; false if the newest load of each comes again, so that
+    /// nothing is to be done.
+    ///
+    /// # Errors
+    /// 3 if there are no records to replace the rows of a table with; otherwise those of the sink.
+    pub(super) fn replace(&mut self) -> Result<bool, Fault> {
+        let replaced = |(index, table): (usize, &Table<S::Details>)| table.replaces().then_some(index);
+        let replaced: Vec<usize> = self.tables.iter().enumerate().filter_map(replaced).collect();
+        let mut news = replaced.iter().any(|&index| self.tables[index].fresh);
+        for &index in &replaced {
+            news = news || !self.is_newest(index)?;
+        }
+        for index in replaced {
+            self.tables[index].fresh = news;
+            if news {
+                // A segment without a record is part of the whole, too.
+                self.ready(index)?;
+                self.check_empty(index)?;
+            }
+        }
+        Ok(news)
+    }
+
+    /// Whether the segments at hand, all loaded before, are the newest load of a table.
+    fn is_newest(&mut self, table: usize) -> Result<bool, Fault> {
+        let Some(newest) = self.sink.newest(&self.tables[table].plan)? else { return Ok(false) };
+        let mut own = self.claims.iter().filter(|claim| claim.table == table);
+        let rows = own.clone().count() as u64;
+        Ok(newest.replaced && newest.rows == rows && own.all(|claim| claim.before == Some(newest.order)))
+    }
+
+    /// A table must not lose all its rows to a stream that has none, unless that is allowed.
+    fn check_empty(&self, table: usize) -> Result<(), Fault> {
+        let Table { plan, records, rejected, .. } = &self.tables[table];
+        if records > rejected {
+            return Ok(());
+        }
+        let none = match records {
+            0 => "there are no records".to_owned(),
+            _ => format!(
+                "{}, so there are none",
+                counted(*rejected, "record was rejected", "records were rejected")
+            ),
+        };
+        let name = &plan.name;
+        if self.settings.input.allow_empty {
+            log::warn!("table {name}: {none} to replace its rows with; the load empties it");
+            return Ok(());
+        }
+        Err(Fault::data(format!(
+            "table {name}: {none} to replace its rows with, so they stay (--allow-empty empties the table)"
+        )))
+    }
+
+    /// `--min-records`: `read` is the number of records of the input.
+    pub(super) fn check_records(&self, read: u64) -> Result<(), Fault> {
+        let Some(least) = self.settings.min_records else { return Ok(()) };
+        let rejected: u64 = self.tables.iter().map(|table| table.rejected).sum();
+        let left = read.saturating_sub(rejected);
+        if left >= least || !(self.tables.is_empty() || self.tables.iter().any(|table| table.fresh)) {
+            return Ok(());
+        }
+        let besides = if rejected > 0 { format!(" besides {rejected} rejected") } else { String::new() };
+        Err(Fault::data(format!(
+            "the load has {}{besides}, fewer than --min-records {least}",
+            counted(left, "record", "records")
+        )))
+    }
+
+    /// `--max-shrink`
+    pub(super) fn check_shrinkage(&self, counts: &[Counts]) -> Result<(), Fault> {
+        let Some(most) = self.settings.max_shrink else { return Ok(()) };
+        for (table, Counts { replaced, inserted, .. }) in self.tables.iter().zip(counts) {
+            let before = replaced.unwrap_or_default();
+            let lost = before.saturating_sub(*inserted) as f64 * 100.0;
+            if lost > most * before as f64 {
+                return Err(Fault::data(format!(
+                    "table {}: {} would take the place of {before}, {:.1}% fewer; --max-shrink allows {most}%",
+                    table.plan.name,
+                    counted(*inserted, "row", "rows"),
+                    lost / before as f64
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A replacement is left out because of its load id: says so if the table is that of a later load.
+    pub(super) fn warn_of_later(
+        &mut self,
+        table: usize,
+        load_id: &str,
+        loaded: &Loaded,
+    ) -> Result<(), Fault> {
+        let table = &self.tables[table];
+        if !table.replaces() {
+            return Ok(());
+        }
+        let later = self.sink.newest(&table.plan)?.filter(|newest| newest.order > loaded.order);
+        if let Some(newest) = later {
+            log::warn!(
+                "table {}: load id {load_id} was committed before, and load {} came after it ({}), so its rows stay \
+                 (another --load-id loads this one again)",
+                table.plan.name,
+                newest.load_id,
+                newest.loaded_at
+            );
+        }
+        Ok(())
+    }
+}
