@@ -66,7 +66,10 @@ fn read(
         }
         match reader.next()? {
             Some(Event::Begin(begin)) => {
-                relay.as_mut().map_or(Ok(()), |relay| relay.begin(begin.schema.as_ref()))?;
+                if let Some(relay) = &mut relay {
+                    relay.values(begin.values)?;
+                    relay.begin(begin.schema.as_ref())?;
+                }
                 gather.begin(&begin);
                 *begun = Some(begin);
             }

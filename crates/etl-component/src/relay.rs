@@ -1,7 +1,7 @@
 //! Passing a stream on.
 
 use etl_stream::writer::to_line;
-use etl_stream::{Begin, Fault, SchemaRef, Segment, Writer};
+use etl_stream::{Begin, Fault, SchemaRef, Segment, Values, Writer};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -22,6 +22,8 @@ pub struct Relay {
     what: &'static str,
     /// The schema of the segment at hand, once it is known.
     schema: Option<Option<SchemaRef>>,
+    /// How its values are written, once that is known.
+    values: Option<Values>,
     /// Whether its `begin` has been written.
     begun: bool,
     id: Option<String>,
@@ -35,8 +37,8 @@ pub struct Relay {
 impl Relay {
     /// A relay whose segments open at once. In messages, `what` names what passes records on, such as `--emit records`.
     pub fn new(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
-        let (schema, begun, id, state, held) = (None, false, None, None, None);
-        Relay { writer, producer, what, schema, begun, id, state, held, line: Vec::new() }
+        let (schema, values, begun, id, state, held) = (None, None, false, None, None, None);
+        Relay { writer, producer, what, schema, values, begun, id, state, held, line: Vec::new() }
     }
 
     /// A relay whose segments open only at their end, under the id that [`Relay::identify`] gives them.
@@ -65,6 +67,18 @@ impl Relay {
                 Ok(())
             }
         }
+    }
+
+    /// Says how the values of the segment at hand are written, before it opens; if nothing does, as JSON.
+    ///
+    /// # Errors
+    /// 2 if they are already written in another way: a segment has one.
+    pub fn values(&mut self, values: Values) -> Result<(), Fault> {
+        if *self.values.get_or_insert(values) == values {
+            return Ok(());
+        }
+        let what = self.what;
+        Err(Fault::usage(format!("{what} cannot pass on segments with and without `\"values\": \"text\"`")))
     }
 
     /// Opens a segment, which its reader sees at once. While one is open, further segments of the same schema go into
@@ -134,7 +148,7 @@ impl Relay {
         if let Some(state) = self.state.take() {
             self.writer.state(&state)?;
         }
-        (self.schema, self.begun) = (None, false);
+        (self.schema, self.values, self.begun) = (None, None, false);
         self.writer.end()
     }
 
@@ -150,7 +164,8 @@ impl Relay {
         self.begun = true;
         let id = self.id.take().map_or_else(random_id, Ok)?;
         let schema = self.schema.get_or_insert_default().clone();
-        self.writer.begin(&Begin { id, schema, producer: Some(self.producer.clone()), ..Begin::default() })
+        let (values, producer) = (self.values.unwrap_or_default(), Some(self.producer.clone()));
+        self.writer.begin(&Begin { id, schema, values, producer })
     }
 }
 
@@ -217,6 +232,30 @@ mod tests {
         });
         let fault = fault.unwrap_err();
         assert_eq!(fault.message(), "--emit records cannot pass on segments of different schemas");
+    }
+
+    #[test]
+    fn one_segment_has_one_way_to_write_values() {
+        for make in [Relay::new as Maker, Relay::held] {
+            let text = written(make, |relay| {
+                relay.identify("one".to_owned());
+                relay.values(Values::Text)?;
+                relay.values(Values::Text)?;
+                let fault = relay.values(Values::Json).unwrap_err();
+                assert_eq!(
+                    fault.message(),
+                    "--emit records cannot pass on segments with and without `\"values\": \"text\"`"
+                );
+                relay.end()?;
+                relay.identify("two".to_owned());
+                relay.end().map(drop)
+            });
+            let text = text.unwrap();
+            assert!(text.starts_with(
+                r#"{"_etl":{"v":1,"kind":"begin","id":"one","values":"text","producer":"test/1"}}"#
+            ));
+            assert!(text.contains(r#"{"_etl":{"v":1,"kind":"begin","id":"two","producer":"test/1"}}"#));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
 
+mod integers;
 mod process;
 mod records;
 mod schema;

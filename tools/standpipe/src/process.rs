@@ -123,6 +123,11 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// How messages name it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The fault of what was wrong with the program's output.
     pub(crate) fn blame(&self, fault: Fault) -> Fault {
         fault.within(format!("the output of `{}`", self.name))

@@ -14,9 +14,10 @@ use std::thread;
 use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
-use etl_stream::{Digest, Event, Reader, SchemaRef, Seal, counted};
+use etl_stream::{Digest, Event, Reader, SchemaRef, Seal, Values, counted};
 use serde_json::value::RawValue;
 
+use crate::integers::Integers;
 use crate::process::{self, Process, Program};
 use crate::records;
 
@@ -42,8 +43,10 @@ struct Input {
     /// Its segment ids, or its bytes if it is plain.
     digest: Digest,
     schema: Option<SchemaRef>,
+    values: Values,
     state: Option<Box<RawValue>>,
     records: u64,
+    integers: Integers,
 }
 
 /// Runs `standpipe through`.
@@ -58,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let fed = feed_in_background(input, stdin, process.clone(), args.schema.is_none())?;
     let printed = process.conclude(hold(&process, stdout, args.input.max_line_bytes, &mut relay));
     let (input, printed) = settle(&fed, printed)?;
-    let (from, to) = (input.records, printed);
+    let (from, (to, printed)) = (input.records, printed);
     if args.same_count && from != to {
         return Err(Fault::data(format!(
             "{} went in and {to} came out (--same-count)",
@@ -66,7 +69,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         ))
         .into());
     }
+    if let Some((count, first)) = input.integers.rounded(&printed) {
+        let integers = counted(count, "integer", "integers");
+        let name = process.name();
+        log::warn!(
+            "{integers} beyond 2^53 went in that no double holds, the first of them {first}, and none came out: `{name}` rounds \
+             integers (as texts they keep their digits)"
+        );
+    }
     relay.identify(derived_id(input.digest, &args.program.command));
+    relay.values(input.values)?;
     relay.expect(schema.or(input.schema).as_ref())?;
     input.state.into_iter().for_each(|state| relay.state(state));
     relay.end()?;
@@ -100,13 +112,19 @@ fn feed_in_background(
 /// Reads the input to its end, even if the program wants no more of it.
 fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: bool) -> Result<Input, Fault> {
     let (mut ids, mut scanner, mut wanted) = (Hasher::default(), Scanner::new(), true);
-    let (mut schema, mut state) = (None, None);
+    let (mut schema, mut values, mut state) = (None, None, None);
+    let mut integers = Integers::default();
     while let Some(event) = reader.next()? {
         let mut written = Ok(());
         match event {
             Event::Begin(begin) => {
                 absorb(&mut ids, begin.id.as_bytes());
                 let segment = begin.id;
+                if *values.get_or_insert(begin.values) != begin.values {
+                    return Err(Fault::data(format!(
+                        "segment {segment} has other `values` than the segments before it, and the output is one segment"
+                    )));
+                }
                 if *schema.get_or_insert_with(|| begin.schema.clone()) != begin.schema && keep_schema {
                     return Err(Fault::data(format!(
                         "segment {segment} has a different schema from the segments before it; say with --schema which one \
@@ -116,6 +134,7 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
             }
             Event::Record(line) => {
                 line.scan(&mut scanner)?;
+                integers.count(line.bytes);
                 if wanted {
                     written = stdin.write_all(line.bytes).and_then(|()| stdin.write_all(b"\n"));
                 }
@@ -134,7 +153,8 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
     let plain = reader.totals().segments == 0;
     let digest = if plain { reader.digest() } else { ids.finish() };
     let schema = schema.flatten().filter(|_| keep_schema);
-    Ok(Input { digest, schema, state, records: reader.totals().records })
+    let (values, records) = (values.unwrap_or_default(), reader.totals().records);
+    Ok(Input { digest, schema, values, state, records, integers })
 }
 
 /// Whether the program has closed its stdin, as `head -n1` does.
@@ -146,27 +166,29 @@ fn is_gone(written: io::Result<()>) -> Result<bool, Fault> {
     }
 }
 
-/// Holds the records that the program prints and counts them; if they are sealed, they are verified, and the control
+/// Holds the records that the program prints and counts them, and their integers; if they are sealed, they are verified, and the control
 /// lines are dropped.
 fn hold(
     process: &Process,
     stdout: ChildStdout,
     max_line_bytes: usize,
     relay: &mut Relay,
-) -> Result<u64, Fault> {
+) -> Result<(u64, Integers), Fault> {
+    let mut integers = Integers::default();
     let mut reader = Reader::new(stdout, records::output_of_program(max_line_bytes, Seal::Auto));
     let mut scanner = Scanner::new();
     while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
         if let Event::Record(line) = event {
             line.scan(&mut scanner).map_err(|fault| process.blame(fault))?;
+            integers.count(line.bytes);
             relay.record(line.bytes)?;
         }
     }
-    Ok(reader.totals().records)
+    Ok((reader.totals().records, integers))
 }
 
 /// The results of both sides, or the first cause of a failure.
-fn settle(fed: &Receiver<Result<Input, Fault>>, printed: Result<u64, Fault>) -> Result<(Input, u64), Fault> {
+fn settle<T>(fed: &Receiver<Result<Input, Fault>>, printed: Result<T, Fault>) -> Result<(Input, T), Fault> {
     let bug = |_| Fault::new(Class::Bug, "the thread that feeds the program has panicked");
     match printed {
         Ok(printed) => Ok((fed.recv().map_err(bug)??, printed)),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use etl_testkit::run::{Ran, temp_dir};
+use etl_testkit::run::{Cmd, Ran, temp_dir, workspace_binary};
 
 use crate::support::{aborted, end, segment, standpipe};
 
@@ -186,4 +186,66 @@ fn a_program_that_seals_is_verified_and_unwrapped() {
         &through(&input, &["--", "printf", "%s\n", "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"i\"}}"]),
         75,
     );
+}
+
+/// Reads every number as a double and prints it as an integer, as jq 1.6 does.
+const ROUNDS: &str = "import json, sys\nfor line in sys.stdin: print(json.dumps({k: int(float(v)) for k, v in json.loads(line).items()}))";
+
+#[test]
+fn integers_that_a_filter_rounds_are_told() {
+    let ids = |ids: &[&str]| ids.iter().map(|id| format!("{{\"id\":{id}}}\n")).collect::<String>();
+    let input = ids(&["1", "50000000014435121", "50000000014435122", "50000000014435123"]);
+    let ran = through(&segment("a", "", 4, &input), &["--same-count", "--", "python3", "-c", ROUNDS]);
+    assert_eq!(ran.ok().stdout.matches("50000000014435120").count(), 3, "{}", ran.stdout);
+    assert_eq!(
+        ran.stderr,
+        "warning: 3 integers beyond 2^53 went in that no double holds, the first of them 50000000014435121, and none came out: \
+         `python3` rounds integers (as texts they keep their digits)\n4 records in, 4 out\n"
+    );
+    let one = ids(&["9007199254740993"]);
+    let ran = through(&segment("a", "", 1, &one), &["--", "python3", "-c", ROUNDS]);
+    assert!(ran.ok().stderr.starts_with("warning: 1 integer beyond 2^53 went in "), "{}", ran.stderr);
+    // What keeps its digits, or is left out, is not rounded.
+    for command in
+        [&["cat"][..], &["sed", "-n", "2p"], &["sed", "s/5.*1/7/"], &["sed", "s/[0-9]*}/\"&/; s/}/\"}/"]]
+    {
+        let ran = through(&segment("a", "", 4, &input), &[&["--"], command].concat());
+        assert!(!ran.ok().stderr.contains("warning"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn values_that_are_texts_stay_texts() {
+    let input = segment("a", ",\"values\":\"text\"", 1, "{\"id\":\"007\"}\n");
+    for schema in [&[][..], &["--schema", "etl.reject"]] {
+        let ran = through(&input, &[schema, &["--", "cat"]].concat());
+        assert!(ran.ok().lines()[0].contains(",\"values\":\"text\","), "{}", ran.stdout);
+    }
+    let mixed = input + &segment("b", "", 0, "");
+    let ran = through(&mixed, &["--schema", "none", "--", "cat"]);
+    aborted(&ran, 3);
+    assert_eq!(
+        ran.last_error_line(),
+        "segment b has other `values` than the segments before it, and the output is one segment"
+    );
+}
+
+#[test]
+fn a_cause_is_said_once_however_many_pass_it_on() {
+    let stages =
+        "standpipe seal -- sh -c 'echo no key >&2; exit 77' | standpipe through cat | standpipe seal cat |
+                  standpipe through -- sh -c cat | standpipe verify";
+    let folder = workspace_binary("standpipe").parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let ran = Cmd::new("sh").args(["-c", stages]).env("PATH", path).run();
+    let cause = "`sh` failed with exit code 77: no key";
+    assert_eq!(ran.fails(77).last_error_line(), format!("the producer failed: {cause}"));
+    for line in ran.stderr.lines().filter(|line| line.contains("error: ")) {
+        assert!(
+            line.matches("the producer failed: ").count() <= 1 && line.ends_with(cause),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(ran.stderr.matches(cause).count(), 5, "{}", ran.stderr);
 }
