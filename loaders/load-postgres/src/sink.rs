@@ -305,7 +305,7 @@ impl Sink for Postgres<'_> {
         }
         let next = ledger::next(self.targets.iter().map(|plan| &plan.details.name));
         let order = self.link.run(Session::number, "the ledger", &next)?;
-        let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id());
+        let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id()?);
         // A stream may have any number of segments.
         for entries in entries.chunks(ENTRIES) {
             let complete = entries.iter().filter_map(|entry| {

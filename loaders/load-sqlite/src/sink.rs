@@ -129,7 +129,7 @@ impl Sink for Sqlite<'_> {
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
-        let (order, attempt) = (ledger::next(self.database)?, random_id());
+        let (order, attempt) = (ledger::next(self.database)?, random_id()?);
         for entry in entries {
             ledger::complete(self.database, entry, order, &attempt)?;
         }
