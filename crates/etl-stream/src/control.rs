@@ -20,6 +20,9 @@ pub const PREFIX: &[u8] = br#"{"_etl":"#;
 /// The version of the wire this crate speaks.
 pub const VERSION: u64 = 1;
 
+/// What to do about a stream that was changed between its producer and its reader.
+pub(crate) const CHANGED: &str = " (a filter in between needs `standpipe through -- COMMAND`)";
+
 /// Whether this line is a control line.
 pub fn is_control(line: &[u8]) -> bool {
     line.starts_with(PREFIX)
@@ -166,7 +169,7 @@ struct Body {
 /// Parses a line for which [`is_control`] holds. The error is a sentence without the line's number.
 pub fn parse(line: &[u8]) -> Result<Control, String> {
     let envelope: Envelope =
-        serde_json::from_slice(line).map_err(|error| format!("broken control line: {error}"))?;
+        serde_json::from_slice(line).map_err(|error| format!("broken control line: {error}{CHANGED}"))?;
     let body = envelope.body;
     if body.v != VERSION {
         return Err(format!("control line of version {}; this reader knows {VERSION}", body.v));

@@ -16,7 +16,7 @@ use std::io::Read;
 use serde_json::value::RawValue;
 
 use self::lines::Lines;
-use crate::control::{self, Abort, Begin, Control, End};
+use crate::control::{self, Abort, Begin, CHANGED, Control, End};
 use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault, counted};
 use crate::json::{self, Record, Scanner};
@@ -279,7 +279,8 @@ impl<R: Read> Reader<R> {
                     }
                     Seal::Auto => (self.options.warn)(
                         "the input is not sealed: if its producer dies, what came before looks complete \
-                         (`standpipe seal -- COMMAND` seals it, `--seal off` silences this)",
+                         (`standpipe seal -- COMMAND` seals it, a filter keeps the seal under `standpipe through -- COMMAND`, \
+                         `--seal off` silences this)",
                     ),
                     Seal::Off | Seal::Bare => (),
                 }
@@ -305,7 +306,7 @@ impl<R: Read> Reader<R> {
         let bare = self.options.seal == Seal::Bare && self.kind == Kind::Plain;
         match control {
             Control::State(value) if bare => Ok(Event::State(value)),
-            _ if self.kind == Kind::Plain => Err(self.bad(from, "a control line inside a plain stream")),
+            _ if self.kind == Kind::Plain => Err(self.changed(from, "a control line inside a plain stream")),
             Control::Begin(begin) => self.begin(from, begin),
             Control::State(value) if self.open.is_some() => Ok(Event::State(value)),
             Control::State(_) => Err(self.bad(from, "a `state` outside a segment")),
@@ -330,7 +331,7 @@ impl<R: Read> Reader<R> {
 
     fn end(&mut self, from: usize, end: End) -> Result<Event<'_>, Fault> {
         let Some(open) = self.open.take() else {
-            return Err(self.bad(from, "an `end` without `begin`"));
+            return Err(self.changed(from, "an `end` without `begin`"));
         };
         // A byte order mark can only stand before the first line, so `from` is where the line really starts.
         let (bytes, digest) = self.lines.digest_before(from);
@@ -351,7 +352,7 @@ impl<R: Read> Reader<R> {
             differs.then(|| format!("segment {} has the digest {digest}, but its end says {said}", open.id))
         };
         if let Some(wrong) = wrong {
-            return Err(self.bad(from, wrong));
+            return Err(self.changed(from, &wrong));
         }
         self.totals.segments += 1;
         self.digests.push(digest);
@@ -402,6 +403,11 @@ impl<R: Read> Reader<R> {
         }
         self.totals.sealed = self.kind != Kind::Plain;
         Ok(())
+    }
+
+    /// What a filter that knows nothing of the seal makes of a stream: records changed or left out, or control lines.
+    fn changed(&self, from: usize, reason: &str) -> Fault {
+        self.bad(from, format!("{reason}{CHANGED}"))
     }
 
     fn bad(&self, from: usize, reason: impl Into<String>) -> Fault {

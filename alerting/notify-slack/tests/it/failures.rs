@@ -93,7 +93,7 @@ fn a_cut_stream_is_75_from_a_pipe_and_3_from_a_file() {
 #[test]
 fn bad_data_is_told() {
     let whole = String::from_utf8(sealed("a", &[RECORD])).expect("UTF-8");
-    let message = "line 3 (byte 67): segment a has 1 record, but its end says 2";
+    let message = "line 3 (byte 67): segment a has 1 record, but its end says 2 (a filter in between needs `standpipe through -- COMMAND`)";
     let stream = whole.replace("\"records\":1", "\"records\":2");
     let at = whole.lines().take(2).map(|line| line.len() + 1).sum::<usize>();
     told(&[], stream, 3, &message.replace("67", &at.to_string()));

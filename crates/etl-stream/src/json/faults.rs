@@ -3,6 +3,10 @@
 use super::Error;
 use super::cursor::Cursor;
 
+/// jq without -c, and the like.
+const PRETTY: &str =
+    "is it pretty-printed? one object per line (`jq -c`; within a pipe under `standpipe through`)";
+
 impl Cursor<'_> {
     #[cold]
     #[inline(never)]
@@ -25,7 +29,7 @@ impl Cursor<'_> {
     #[inline(never)]
     pub(super) fn no_key(self) -> Box<Error> {
         if self.at_end() {
-            return self.fail("the line ends inside an object: is it pretty-printed? one object per line");
+            return self.fail(format!("the line ends inside an object: {PRETTY}"));
         }
         let found = self.found();
         self.fail(format!("expected a key in double quotes, found {found}"))
@@ -64,8 +68,7 @@ impl Cursor<'_> {
             return Cursor { rest: start, len: self.len }.fail(format!("{word} is not a JSON number"));
         }
         if self.at_end() {
-            return self
-                .fail("the line ends where a value is expected: is it pretty-printed? one object per line");
+            return self.fail(format!("the line ends where a value is expected: {PRETTY}"));
         }
         let found = self.found();
         self.fail(format!("expected a value, found {found}"))
@@ -88,7 +91,7 @@ impl Cursor<'_> {
             _ if self.at_end() => self.fail("a blank line is not a record"),
             b'[' => self.fail("the line is an array; a record is an object, one per line"),
             b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                self.fail("the line is not an object: is it pretty-printed? one object per line")
+                self.fail(format!("the line is not an object: {PRETTY}"))
             }
             0xef if self.rest.starts_with(b"\xef\xbb\xbf") => {
                 self.fail("a byte order mark before the object")

@@ -1,5 +1,11 @@
 use super::*;
 
+macro_rules! pretty {
+    () => {
+        "is it pretty-printed? one object per line (`jq -c`; within a pipe under `standpipe through`)"
+    };
+}
+
 fn refusal(line: impl AsRef<[u8]>) -> (usize, String) {
     match Scanner::new().scan(line.as_ref()) {
         Ok(record) => panic!("accepted {:?}", record.text()),
@@ -34,17 +40,17 @@ fn fields_come_as_they_stand() {
 fn refused_lines_say_why() {
     let cases: &[(&str, usize, &str)] = &[
         ("", 0, "a blank line is not a record"),
-        ("{", 1, "the line ends inside an object: is it pretty-printed? one object per line"),
-        (r#"{"a":1,"#, 7, "the line ends inside an object: is it pretty-printed? one object per line"),
-        (r#"{"a":"#, 5, "the line ends where a value is expected: is it pretty-printed? one object per line"),
+        ("{", 1, concat!("the line ends inside an object", ": ", pretty!())),
+        (r#"{"a":1,"#, 7, concat!("the line ends inside an object", ": ", pretty!())),
+        (r#"{"a":"#, 5, concat!("the line ends where a value is expected", ": ", pretty!())),
         (r#"{"a":1"#, 6, "the line ends inside an object"),
         (r#"{"a":[1"#, 7, "the line ends inside an array"),
         (r#"{"a":"b"#, 7, "the line ends inside a string"),
         (r#"{"a":1}{"a":2}"#, 7, "two objects on a line"),
         (r#"{"a":1} x"#, 8, "text after the object: `x`"),
         ("[1]", 0, "the line is an array; a record is an object, one per line"),
-        (r#""a": 1,"#, 0, "the line is not an object: is it pretty-printed? one object per line"),
-        ("12", 0, "the line is not an object: is it pretty-printed? one object per line"),
+        (r#""a": 1,"#, 0, concat!("the line is not an object", ": ", pretty!())),
+        ("12", 0, concat!("the line is not an object", ": ", pretty!())),
         ("}", 0, "expected an object, found `}`"),
         ("{,}", 1, "expected a key in double quotes, found `,`"),
         ("{'a':1}", 1, "expected a key in double quotes, found `'`"),

@@ -126,16 +126,32 @@ fn what_does_not_belong_is_refused_with_its_line() {
     let cases: Vec<(String, Options, &str)> = vec![
         ("{}\n".into(), required, "line 1 (byte 0): a record outside a verified segment (--seal required)"),
         (begin("a"), off, "line 1 (byte 0): a control line in a stream that is read with --seal off"),
-        (format!("{{}}\n{}", begin("a")), file(), "line 2 (byte 3): a control line inside a plain stream"),
+        (
+            format!("{{}}\n{}", begin("a")),
+            file(),
+            "line 2 (byte 3): a control line inside a plain stream (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
         (
             format!("{}{}{{}}\n", begin("a"), end("a", 0)),
             file(),
             "line 3 (byte 92): a record outside a segment of a sealed stream",
         ),
         (begin("a") + &begin("b"), file(), "line 2 (byte 41): a `begin` inside segment a (begun on line 1)"),
-        (end("a", 0), file(), "line 1 (byte 0): an `end` without `begin`"),
-        (begin("a") + &end("b", 0), file(), "line 2 (byte 41): the end of segment b, but segment a is open"),
-        (begin("a") + &end("a", 1), file(), "line 2 (byte 41): segment a has 0 records, but its end says 1"),
+        (
+            end("a", 0),
+            file(),
+            "line 1 (byte 0): an `end` without `begin` (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
+        (
+            begin("a") + &end("b", 0),
+            file(),
+            "line 2 (byte 41): the end of segment b, but segment a is open (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
+        (
+            begin("a") + &end("a", 1),
+            file(),
+            "line 2 (byte 41): segment a has 0 records, but its end says 1 (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
         ([begin("a"), end("a", 0), begin("a")].concat(), file(), "line 3 (byte 92): segment a appears twice"),
         (
             "\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n".into(),

@@ -302,8 +302,14 @@ fn states_of_a_bare_program_stand_where_it_printed_them() {
     }
     // A plain stream is still one that has no segments.
     for (bad, what) in [
-        ("{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\"}}\n", "a control line inside a plain stream"),
-        (&end("x", 1, "")[..], "a control line inside a plain stream"),
+        (
+            "{\"_etl\":{\"v\":1,\"kind\":\"begin\",\"id\":\"a\"}}\n",
+            "a control line inside a plain stream (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
+        (
+            &end("x", 1, "")[..],
+            "a control line inside a plain stream (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
         ("{\"_etl\":{\"v\":1,\"kind\":\"state\"}}\n", "a `state` without `value`"),
     ] {
         fs::write(folder.path().join("s"), format!("{STATE}{bad}")).expect("written");

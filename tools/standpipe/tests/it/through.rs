@@ -249,3 +249,29 @@ fn a_cause_is_said_once_however_many_pass_it_on() {
     }
     assert_eq!(ran.stderr.matches(cause).count(), 5, "{}", ran.stderr);
 }
+
+#[test]
+fn a_filter_without_it_is_told_of_it() {
+    let body = "{\"n\":1}\n{\"n\": 2}\n{\"n\":3}\n";
+    let stream = segment("a", "", 3, body);
+    let hint = "(a filter in between needs `standpipe through -- COMMAND`)";
+    for (filter, said) in [
+        ("jq .", "line 1 (byte 1): the line ends inside an object: is it pretty-printed? one object per line (`jq -c`; within a pipe under `standpipe through`)".to_owned()),
+        ("jq -c .", format!("line 5 (byte 65): segment a has 24 bytes, but its end says 25 {hint}")),
+        ("jq -c 'select(.n < 3)'", format!("line 4 (byte 57): segment a has 2 records, but its end says 3 {hint}")),
+        ("jq -c 'select(._etl.kind != \"begin\")'", format!("line 4 (byte 24): a control line inside a plain stream {hint}")),
+        ("jq -c '.n = 1'", format!("line 1 (byte 0): broken control line: unknown field `n`, expected `_etl` at line 1 column 43 {hint}")),
+    ] {
+        let filtered = Cmd::new("sh").args(["-c", filter]).stdin(&stream).run();
+        let ran = standpipe(["verify"]).stdin(&filtered.ok().stdout).run();
+        assert_eq!(ran.fails(3).last_error_line(), said, "{filter}");
+    }
+    // Nothing of the seal is left of this one: it is what it seems to be, and the warning says it.
+    let filtered = Cmd::new("sh").args(["-c", "jq -c 'select(.n > 1)'"]).stdin(&stream).run();
+    let ran = standpipe(["verify"]).stdin(&filtered.ok().stdout).run();
+    assert!(
+        ran.ok().stderr.contains("a filter keeps the seal under `standpipe through -- COMMAND`"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -89,10 +89,14 @@ fn what_is_wrong_is_said_on_both_outputs() {
         (
             format!("{begun}{}", end("a", 2, "{}\n")),
             3,
-            "line 3 (byte 44): segment a has 1 record, but its end says 2",
+            "line 3 (byte 44): segment a has 1 record, but its end says 2 (a filter in between needs `standpipe through -- COMMAND`)",
         ),
         (begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"), 3, "line 2 (byte 49): the key `a` comes twice"),
-        (end("a", 0, ""), 3, "line 1 (byte 0): an `end` without `begin`"),
+        (
+            end("a", 0, ""),
+            3,
+            "line 1 (byte 0): an `end` without `begin` (a filter in between needs `standpipe through -- COMMAND`)",
+        ),
         (format!("{begun}{begun}"), 3, "line 3 (byte 44): a `begin` inside segment a (begun on line 1)"),
         (segment("a", "", 0, "") + &segment("a", "", 0, ""), 3, "segment a appears twice"),
         (
