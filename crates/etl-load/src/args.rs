@@ -155,7 +155,7 @@ pub struct LoadArgs {
     /// Commit a load this long after its first record, at the end of a segment, and start the next one
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     commit_interval: Option<Duration>,
-    /// Print the newest state of --pipeline, and load nothing
+    /// Print the newest state of --pipeline, and load nothing; 78 if it has none, unless --allow-empty
     #[arg(long, requires = "pipeline", conflicts_with = "plan")]
     print_state: bool,
 }

@@ -106,6 +106,11 @@ fn the_examples_of_the_contract_run_as_written() {
 }
 
 #[test]
+fn the_examples_of_standpipe_run_as_written() {
+    assert_eq!(run_examples("docs/standpipe.md"), 7);
+}
+
+#[test]
 fn the_examples_of_postgres_run_as_written() {
     assert_eq!(run_examples("docs/postgres.md"), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use etl_testkit::run::{Cmd, temp_dir};
+use etl_testkit::run::{Cmd, temp_dir, workspace_binary};
 
 use crate::support::{BEGIN, aborted, end, seal, segment, standpipe};
 
@@ -441,4 +441,53 @@ fn what_a_program_said_last_is_in_the_message() {
     aborted(&ran, 3);
     assert_eq!(ran.last_error_line(), "`sh` failed with exit code 3: gone");
     assert_eq!(seal("echo all is well >&2").run().ok().stderr, "all is well\nsealed 0 records\n");
+}
+
+#[test]
+fn a_loader_keeps_the_state_of_what_it_has_committed() {
+    let folder = temp_dir();
+    let program = "import json, sys\nlast = json.loads(sys.argv[1] or '0')\n\
+                   for id in (last + 1, last + 2): print(json.dumps({'id': id}))\n\
+                   print(json.dumps({'_etl': {'v': 1, 'kind': 'state', 'value': last + 2}}))\n\
+                   if sys.argv[2] == 'fail': raise ValueError('no more')\n";
+    fs::write(folder.path().join("program.py"), program).expect("written");
+    let schema =
+        r#"{"type":"object","x-key":["id"],"required":["id"],"properties":{"id":{"type":"integer"}}}"#;
+    fs::write(folder.path().join("id.json"), schema).expect("written");
+    let load = |args: &str| {
+        let args = format!("--db t.db --table t --pipeline p {args}");
+        Cmd::new(workspace_binary("load-sqlite")).args(args.split(' ')).in_folder(&folder)
+    };
+    let mut state = load("--print-state --allow-empty").run().ok().stdout.clone();
+    assert_eq!(state, "");
+    for (end, code, next) in [("well", 0, "2\n"), ("fail", 75, "2\n"), ("well", 0, "4\n")] {
+        let command = ["seal", "--schema", "id.json", "python3", "program.py", state.as_str(), end];
+        let (_, loaded) = standpipe(command).in_folder(&folder).pipe(load("--seal required"));
+        assert_eq!(loaded.code, code, "{}", loaded.stderr);
+        if code != 0 {
+            let said = "the producer failed: `python3` failed with exit code 1: ValueError: no more";
+            assert_eq!(loaded.last_error_line(), said);
+        }
+        state = load("--print-state").run().ok().stdout.clone();
+        assert_eq!(state, next, "{end}");
+    }
+}
+
+#[test]
+fn a_loader_commits_each_segment_of_an_endless_program() {
+    let folder = temp_dir();
+    let schema = r#"{"type":"object","properties":{"n":{"type":"integer"}}}"#;
+    fs::write(folder.path().join("n.json"), schema).expect("written");
+    let print = "for n in 1 2 3 4 5; do echo \"{\\\"n\\\":$n}\"; done; exit 75";
+    let sealed = cut("--schema n.json --every 2", print).in_folder(&folder);
+    let load = "--db t.db --table t --commit-every 1 --emit none";
+    let loader = Cmd::new(workspace_binary("load-sqlite")).args(load.split(' ')).in_folder(&folder);
+    let (_, loaded) = sealed.pipe(loader);
+    assert_eq!(loaded.code, 75, "{}", loaded.stderr);
+    let plan = Cmd::new("python3").in_folder(&folder).args([
+        "-c",
+        "import sqlite3\ndb = sqlite3.connect('t.db')\nprint([n for n, in db.execute('SELECT n FROM t ORDER BY n')])\n\
+         print([id for id, in db.execute('SELECT load_id FROM etl_load ORDER BY 1')])",
+    ]);
+    assert_eq!(plan.run().ok().stdout, "[1, 2, 3, 4]\n['x-1', 'x-2']\n");
 }
