@@ -1,5 +1,6 @@
 //! `standpipe` as its users run it.
 
+mod bare;
 mod card;
 mod limits;
 mod manual;
