@@ -66,10 +66,7 @@ fn read(
         }
         match reader.next()? {
             Some(Event::Begin(begin)) => {
-                if let Some(relay) = &mut relay {
-                    relay.values(begin.values)?;
-                    relay.begin(begin.schema.as_ref())?;
-                }
+                relay.as_mut().map_or(Ok(()), |relay| relay.begin(begin.schema.as_ref(), begin.values))?;
                 gather.begin(&begin);
                 *begun = Some(begin);
             }

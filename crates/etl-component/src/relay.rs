@@ -20,10 +20,8 @@ pub struct Relay {
     producer: String,
     /// What passes records on, for messages.
     what: &'static str,
-    /// The schema of the segment at hand, once it is known.
-    schema: Option<Option<SchemaRef>>,
-    /// How its values are written, once that is known.
-    values: Option<Values>,
+    /// The schema of the segment at hand, and how its values are written, once they are known.
+    schema: Option<(Option<SchemaRef>, Values)>,
     /// Whether its `begin` has been written.
     begun: bool,
     id: Option<String>,
@@ -37,8 +35,8 @@ pub struct Relay {
 impl Relay {
     /// A relay whose segments open at once. In messages, `what` names what passes records on, such as `--emit records`.
     pub fn new(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
-        let (schema, values, begun, id, state, held) = (None, None, false, None, None, None);
-        Relay { writer, producer, what, schema, values, begun, id, state, held, line: Vec::new() }
+        let (schema, begun, id, state, held) = (None, false, None, None, None);
+        Relay { writer, producer, what, schema, begun, id, state, held, line: Vec::new() }
     }
 
     /// A relay whose segments open only at their end, under the id that [`Relay::identify`] gives them.
@@ -51,34 +49,25 @@ impl Relay {
         self.id = Some(id);
     }
 
-    /// Says which schema the segment at hand has, without opening it.
+    /// Says which schema the segment at hand has and how its values are written, without opening it.
     ///
     /// # Errors
-    /// 2 if it already has another one: a segment has one schema.
-    pub fn expect(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
+    /// 2 if it already has others: a segment has one schema, and values of one kind.
+    pub fn expect(&mut self, schema: Option<&SchemaRef>, values: Values) -> Result<(), Fault> {
+        let what = self.what;
         match &self.schema {
-            Some(known) if known.as_ref() == schema => Ok(()),
-            Some(_) => {
-                let what = self.what;
+            Some((known, _)) if known.as_ref() != schema => {
                 Err(Fault::usage(format!("{what} cannot pass on segments of different schemas")))
             }
+            Some((_, known)) if *known != values => Err(Fault::usage(format!(
+                "{what} cannot pass on segments of JSON values and of texts (`values`) as one"
+            ))),
+            Some(_) => Ok(()),
             None => {
-                self.schema = Some(schema.cloned());
+                self.schema = Some((schema.cloned(), values));
                 Ok(())
             }
         }
-    }
-
-    /// Says how the values of the segment at hand are written, before it opens; if nothing does, as JSON.
-    ///
-    /// # Errors
-    /// 2 if they are already written in another way: a segment has one.
-    pub fn values(&mut self, values: Values) -> Result<(), Fault> {
-        if *self.values.get_or_insert(values) == values {
-            return Ok(());
-        }
-        let what = self.what;
-        Err(Fault::usage(format!("{what} cannot pass on segments with and without `\"values\": \"text\"`")))
     }
 
     /// Opens a segment, which its reader sees at once. While one is open, further segments of the same schema go into
@@ -86,8 +75,8 @@ impl Relay {
     ///
     /// # Errors
     /// 2 for another schema: a segment has one. 141 or 74 if it cannot be written.
-    pub fn begin(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
-        self.expect(schema)?;
+    pub fn begin(&mut self, schema: Option<&SchemaRef>, values: Values) -> Result<(), Fault> {
+        self.expect(schema, values)?;
         if self.begun || self.held.is_some() { Ok(()) } else { self.open() }
     }
 
@@ -148,7 +137,7 @@ impl Relay {
         if let Some(state) = self.state.take() {
             self.writer.state(&state)?;
         }
-        (self.schema, self.values, self.begun) = (None, None, false);
+        (self.schema, self.begun) = (None, false);
         self.writer.end()
     }
 
@@ -163,9 +152,8 @@ impl Relay {
     fn open(&mut self) -> Result<(), Fault> {
         self.begun = true;
         let id = self.id.take().map_or_else(random_id, Ok)?;
-        let schema = self.schema.get_or_insert_default().clone();
-        let (values, producer) = (self.values.unwrap_or_default(), Some(self.producer.clone()));
-        self.writer.begin(&Begin { id, schema, values, producer })
+        let (schema, values) = self.schema.get_or_insert_default().clone();
+        self.writer.begin(&Begin { id, schema, values, producer: Some(self.producer.clone()) })
     }
 }
 
@@ -192,7 +180,7 @@ mod tests {
         for make in [Relay::new as Maker, Relay::held] {
             let text = written(make, |relay| {
                 relay.identify("one".to_owned());
-                relay.expect(Some(&SchemaRef::Name("x.y".to_owned())))?;
+                relay.expect(Some(&SchemaRef::Name("x.y".to_owned())), Values::Json)?;
                 for n in 0..2 {
                     relay.serialize(&serde_json::json!({ "n": n }))?;
                     relay.state(RawValue::from_string(n.to_string()).unwrap());
@@ -226,36 +214,12 @@ mod tests {
     #[test]
     fn one_segment_has_one_schema() {
         let fault = written(Relay::new, |relay| {
-            relay.begin(None)?;
-            relay.begin(None)?;
-            relay.begin(Some(&SchemaRef::Name("x.y".to_owned())))
+            relay.begin(None, Values::Json)?;
+            relay.begin(None, Values::Json)?;
+            relay.begin(Some(&SchemaRef::Name("x.y".to_owned())), Values::Json)
         });
         let fault = fault.unwrap_err();
         assert_eq!(fault.message(), "--emit records cannot pass on segments of different schemas");
-    }
-
-    #[test]
-    fn one_segment_has_one_way_to_write_values() {
-        for make in [Relay::new as Maker, Relay::held] {
-            let text = written(make, |relay| {
-                relay.identify("one".to_owned());
-                relay.values(Values::Text)?;
-                relay.values(Values::Text)?;
-                let fault = relay.values(Values::Json).unwrap_err();
-                assert_eq!(
-                    fault.message(),
-                    "--emit records cannot pass on segments with and without `\"values\": \"text\"`"
-                );
-                relay.end()?;
-                relay.identify("two".to_owned());
-                relay.end().map(drop)
-            });
-            let text = text.unwrap();
-            assert!(text.starts_with(
-                r#"{"_etl":{"v":1,"kind":"begin","id":"one","values":"text","producer":"test/1"}}"#
-            ));
-            assert!(text.contains(r#"{"_etl":{"v":1,"kind":"begin","id":"two","producer":"test/1"}}"#));
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use etl_component::{Class, Context, Fault, Relay};
 use etl_stream::digest::Hasher;
 use etl_stream::writer::to_line;
-use etl_stream::{SchemaRef, counted};
+use etl_stream::{SchemaRef, Values, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -41,7 +41,7 @@ pub fn run(
         is_broken: false,
     };
     stream.take_in(schema.as_bytes());
-    stream.relay.begin(Some(&SchemaRef::Name(schema.to_owned())))?;
+    stream.relay.begin(Some(&SchemaRef::Name(schema.to_owned())), Values::Json)?;
     let of = extract(&mut stream)?;
     Ok(format!("{schema}: {} of {of}", counted(stream.end()?, "record", "records")))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use etl_component::{Class, Context, Fault, OutputArgs, Relay, io};
-use etl_stream::{Line, SchemaRef, counted};
+use etl_stream::{Line, SchemaRef, Values, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -122,10 +122,10 @@ impl Emit {
     ///
     /// # Errors
     /// 2 if a later segment has another schema: a segment has one.
-    pub(crate) fn segment(&mut self, schema: Option<&SchemaRef>) -> Result<(), Fault> {
+    pub(crate) fn segment(&mut self, schema: Option<&SchemaRef>, values: Values) -> Result<(), Fault> {
         match (self.kind, &mut self.relay) {
-            (EmitKind::Records, Some(relay)) => relay.begin(schema),
-            (EmitKind::New, Some(relay)) => relay.expect(schema),
+            (EmitKind::Records, Some(relay)) => relay.begin(schema, values),
+            (EmitKind::New, Some(relay)) => relay.expect(schema, values),
             _ => Ok(()),
         }
     }
@@ -183,7 +183,7 @@ impl Emit {
     fn print(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
         let Some(relay) = &mut self.relay else { return Ok(()) };
         if self.kind == EmitKind::Receipt {
-            relay.begin(Some(&SchemaRef::Name("etl.receipt".to_owned())))?;
+            relay.begin(Some(&SchemaRef::Name("etl.receipt".to_owned())), Values::Json)?;
             receipts.iter().try_for_each(|receipt| relay.serialize(receipt))?;
         } else {
             self.news.drain(|line| relay.record(line))?;

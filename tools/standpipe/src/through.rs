@@ -78,8 +78,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         );
     }
     relay.identify(derived_id(input.digest, &args.program.command));
-    relay.values(input.values)?;
-    relay.expect(schema.or(input.schema).as_ref())?;
+
+    relay.expect(schema.or(input.schema).as_ref(), input.values)?;
     input.state.into_iter().for_each(|state| relay.state(state));
     relay.end()?;
     relay.close()?;
@@ -112,7 +112,7 @@ fn feed_in_background(
 /// Reads the input to its end, even if the program wants no more of it.
 fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: bool) -> Result<Input, Fault> {
     let (mut ids, mut scanner, mut wanted) = (Hasher::default(), Scanner::new(), true);
-    let (mut schema, mut values, mut state) = (None, None, None);
+    let (mut of, mut state) = (None, None);
     let mut integers = Integers::default();
     while let Some(event) = reader.next()? {
         let mut written = Ok(());
@@ -120,14 +120,10 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
             Event::Begin(begin) => {
                 absorb(&mut ids, begin.id.as_bytes());
                 let segment = begin.id;
-                if *values.get_or_insert(begin.values) != begin.values {
+                let this = (begin.schema, begin.values);
+                if *of.get_or_insert_with(|| this.clone()) != this && keep_schema {
                     return Err(Fault::data(format!(
-                        "segment {segment} has other `values` than the segments before it, and the output is one segment"
-                    )));
-                }
-                if *schema.get_or_insert_with(|| begin.schema.clone()) != begin.schema && keep_schema {
-                    return Err(Fault::data(format!(
-                        "segment {segment} has a different schema from the segments before it; say with --schema which one \
+                        "segment {segment} has a different schema from the segments before it, or other `values`; say with --schema which one \
                          the output has"
                     )));
                 }
@@ -152,9 +148,9 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
     }
     let plain = reader.totals().segments == 0;
     let digest = if plain { reader.digest() } else { ids.finish() };
-    let schema = schema.flatten().filter(|_| keep_schema);
-    let (values, records) = (values.unwrap_or_default(), reader.totals().records);
-    Ok(Input { digest, schema, values, state, records, integers })
+    // With --schema it says what the program prints, which is JSON.
+    let (schema, values) = of.filter(|_| keep_schema).unwrap_or_default();
+    Ok(Input { digest, schema, values, state, records: reader.totals().records, integers })
 }
 
 /// Whether the program has closed its stdin, as `head -n1` does.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use etl_component::{Fault, random_id};
 use etl_schema::Checker;
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Digest, Line, Message, Segment, StreamId};
+use etl_stream::{Begin, Decoder, Digest, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
 
 use super::outputs::Outputs;
@@ -160,7 +160,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
 
     /// A segment opens.
     fn begin(&mut self, begin: &Begin, stream: StreamId) -> Result<(), Fault> {
-        self.outputs.emit.segment(begin.schema.as_ref())?;
+        self.outputs.emit.segment(begin.schema.as_ref(), begin.values)?;
         self.segment = Some(begin.id.clone());
         if self.before.is_none() {
             self.open(stream)?;
@@ -276,7 +276,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             _ if self.before.is_some() => return self.loaded_before(line),
             // The first record of a plain input.
             _ => {
-                self.outputs.emit.segment(None)?;
+                self.outputs.emit.segment(None, Values::Json)?;
                 self.open(stream)?
             }
         };

@@ -54,6 +54,17 @@ fn the_same_input_and_command_give_the_same_id() {
 }
 
 #[test]
+fn values_that_are_texts_stay_texts_unless_the_schema_is_said() {
+    let input = segment("a", ",\"values\":\"text\"", 1, "{\"n\":\"007\"}\n");
+    let kept = through(&input, &["--", "cat"]);
+    assert!(kept.ok().stdout.contains(",\"values\":\"text\",\"producer\""), "{}", kept.stdout);
+    let said = through(&input, &["--schema", "etl.reject", "--", "cat"]);
+    assert!(!said.ok().stdout.contains("\"values\""), "{}", said.stdout);
+    let mixed = input + &segment("b", "", 0, "");
+    assert!(through(&mixed, &["--", "cat"]).fails(3).stderr.contains("segment b has a different schema"));
+}
+
+#[test]
 fn the_schema_can_be_changed() {
     let input = segment("a", ",\"schema\":\"one\"", 1, "{}\n");
     let mixed = input.clone() + &segment("b", ",\"schema\":\"two\"", 1, "{}\n");
