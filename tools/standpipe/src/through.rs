@@ -148,8 +148,8 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
     }
     let plain = reader.totals().segments == 0;
     let digest = if plain { reader.digest() } else { ids.finish() };
-    // With --schema it says what the program prints, which is JSON.
-    let (schema, values) = of.filter(|_| keep_schema).unwrap_or_default();
+    let (schema, values) = of.unwrap_or_default();
+    let schema = schema.filter(|_| keep_schema);
     Ok(Input { digest, schema, values, state, records: reader.totals().records, integers })
 }
 
