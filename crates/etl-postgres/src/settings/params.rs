@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use etl_component::{Fault, Secret};
 
+use super::words;
+
 /// Key words with their values, as they were written.
 pub(super) type Pairs = Vec<(&'static str, String)>;
 
@@ -33,7 +35,7 @@ impl Given {
     /// encoded properly spills into other parts of the URL. Nor is a value that may be a URL in the wrong place.
     pub(super) fn refuse(&self, why: &str) -> Fault {
         let Given { word, text, origin } = self;
-        let is = if *word == "sslpassword" || text.contains('@') || text.contains("://") {
+        let is = if words::is_secret(word) || text.contains('@') || text.contains("://") {
             String::new()
         } else {
             format!(" is {text:?}")
@@ -63,7 +65,7 @@ impl Params {
         if text.contains('\0') {
             return Err(Given { text: String::new(), ..given }.refuse("it contains a null character"));
         }
-        if word == "sslpassword" {
+        if words::is_secret(word) {
             Secret::new(text);
         }
         if word == "password" {

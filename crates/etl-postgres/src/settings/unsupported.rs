@@ -6,7 +6,7 @@ use super::params::Params;
 
 /// Key words that cannot be honoured, each with the values that ask for what is done anyway, and why any other value is
 /// refused.
-const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
+const UNSUPPORTED: [(&str, &[&str], &str); 21] = [
     ("replication", &["false", "off", "no", "0"], "replication connections are not supported"),
     ("gssencmode", &["disable", "prefer"], "GSSAPI is not supported; use disable or prefer"),
     ("krbsrvname", &["postgres"], "GSSAPI is not supported"),
@@ -20,6 +20,14 @@ const UNSUPPORTED: [(&str, &[&str], &str); 13] = [
     ("gssdelegation", &["0"], "GSSAPI is not supported; use 0"),
     ("min_protocol_version", &["3.0"], "the protocol is always 3.0"),
     ("max_protocol_version", &["3.0", "3.2", "latest"], "the protocol is always 3.0"),
+    ("scram_client_key", &[], "SCRAM keys are not supported; use the password"),
+    ("scram_server_key", &[], "SCRAM keys are not supported; use the password"),
+    ("oauth_issuer", &[], "OAuth is not supported; use a password or a certificate"),
+    ("oauth_client_id", &[], "OAuth is not supported; use a password or a certificate"),
+    ("oauth_client_secret", &[], "OAuth is not supported; use a password or a certificate"),
+    ("oauth_scope", &[], "OAuth is not supported; use a password or a certificate"),
+    ("sslkeylogfile", &[], "the keys of TLS are never written to a file"),
+    ("servicefile", &[], "name the service file in PGSERVICEFILE"),
 ];
 
 /// Refuses settings that cannot be honoured.

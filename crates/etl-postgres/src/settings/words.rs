@@ -3,7 +3,7 @@
 use etl_component::Variable;
 
 /// Key words (chapter 34.1.2) with their variables (34.15): those of libpq 15, then newer ones.
-const WORDS: [(&str, Option<&str>); 43] = [
+const WORDS: [(&str, Option<&str>); 51] = [
     ("service", Some("PGSERVICE")),
     ("host", Some("PGHOST")),
     ("hostaddr", Some("PGHOSTADDR")),
@@ -47,6 +47,14 @@ const WORDS: [(&str, Option<&str>); 43] = [
     ("sslnegotiation", Some("PGSSLNEGOTIATION")),
     ("min_protocol_version", Some("PGMINPROTOCOLVERSION")),
     ("max_protocol_version", Some("PGMAXPROTOCOLVERSION")),
+    ("scram_client_key", None),
+    ("scram_server_key", None),
+    ("oauth_issuer", None),
+    ("oauth_client_id", None),
+    ("oauth_client_secret", None),
+    ("oauth_scope", None),
+    ("sslkeylogfile", None),
+    ("servicefile", None),
 ];
 
 /// Variables that set parameters of the session.
@@ -129,6 +137,11 @@ pub const VARIABLES: [Variable; 44] = [
     text("PGMAXPROTOCOLVERSION", "3.0 or newer; never more than 3.0 is used"),
     text("HOME", "folder of .pgpass, .pg_service.conf and .postgresql"),
 ];
+
+/// Whether the values of a key word are secrets, beside the password, which is kept apart.
+pub(super) fn is_secret(word: &str) -> bool {
+    ["sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"].contains(&word)
+}
 
 /// The key word itself, if it is one.
 pub(super) fn find(word: &str) -> Option<&'static str> {
