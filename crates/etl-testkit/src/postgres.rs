@@ -35,6 +35,9 @@ pub const USER: &str = "postgres";
 /// The superuser's password, which a connection over TCP needs and one over the socket does not.
 pub const PASSWORD: &str = "superuser's p%ss/word";
 
+/// The folder with the programs of the PostgreSQL to test, which may be built without TLS.
+const BIN: &str = "ETL_TEST_PG_BIN";
+
 /// Where the runner's server is, for the tests it starts.
 const FOLDER: &str = "ETL_TEST_PG_FOLDER";
 const PORT: &str = "ETL_TEST_PG_PORT";
@@ -70,7 +73,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { certificate: Some(TlsCert::Valid), settings: String::new(), hba: String::new() }
+        let certificate = env::var_os(BIN).is_none().then_some(TlsCert::Valid);
+        Options { certificate, settings: String::new(), hba: String::new() }
     }
 }
 

@@ -110,9 +110,14 @@ pub(super) fn write(path: &Path, text: &str) {
         .unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
 }
 
-/// Where the servers' programs are looked for: in `PATH`, then where Debian puts daemons and its newest PostgreSQL.
+/// Where the servers' programs are looked for: in the folder of the PostgreSQL to test, if one is named, in `PATH`, and
+/// then where Debian puts daemons and its newest PostgreSQL.
 pub fn search_path() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = std::env::var_os(super::BIN).unwrap_or_default();
+    if !path.is_empty() {
+        path.push(":");
+    }
+    path.push(std::env::var_os("PATH").unwrap_or_default());
     path.push(":/usr/sbin");
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |name: OsString| name.to_str().and_then(|name| name.parse::<u32>().ok());
