@@ -38,9 +38,8 @@ pub(crate) struct Inspected {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
-    /// The columns of each unique index that ON CONFLICT can use, each with the index's equality operator, which may
-    /// not be in the search path.
-    pub(crate) unique: Vec<Vec<(String, String)>>,
+    /// The unique indexes of plain columns that are checked at once and for every row.
+    pub(crate) unique: Vec<Unique>,
     /// The columns of the primary key.
     pub(crate) primary: Vec<String>,
     /// Whether this role may INSERT, SELECT, UPDATE and DELETE.
@@ -59,6 +58,24 @@ pub(crate) struct Table {
     /// Whether tables inherit from it, other than partitions, and whether one of them is on another server.
     pub(crate) children: bool,
     pub(crate) foreign_children: bool,
+}
+
+/// A unique index.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unique {
+    pub(crate) columns: Vec<KeyColumn>,
+    /// WITHOUT OVERLAPS (PostgreSQL 18): ranges that overlap exclude each other, and ON CONFLICT (…) cannot name it.
+    pub(crate) overlaps: bool,
+}
+
+/// A column of a unique index.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeyColumn {
+    pub(crate) name: String,
+    /// The index's equality operator, which may not be in the search path.
+    pub(crate) equal: String,
+    /// Whether values that are equal are also the same, which 1.0 and 1.00 are not, nor two spellings of a citext.
+    pub(crate) exact: bool,
 }
 
 /// A column of a table.
@@ -227,16 +244,24 @@ fn columns_sql(name: &Name) -> String {
     )
 }
 
-/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row.
+/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row. Whether equal values are
+/// the same is what the server asks before it deduplicates a B-tree (chapter 67.3, `equalimage`). What it answers is
+/// not so for `bpchar`, which ignores trailing blanks, and, before PostgreSQL 17, for `interval`.
 fn unique_sql(name: &Name) -> String {
     let class = regclass(name);
     format!(
-        "SELECT i.indexrelid, i.indisprimary, a.attname,
+        "SELECT i.indexrelid, i.indisprimary, i.indisexclusion AS overlaps, a.attname,
            (SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
             FROM pg_opclass c JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
                 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
               JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
-            WHERE c.oid = i.indclass[k.position - 1]) AS equal
+            WHERE c.oid = i.indclass[k.position - 1]) AS equal,
+           EXISTS (SELECT FROM pg_opclass c JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 4
+                AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
+              WHERE c.oid = i.indclass[k.position - 1] AND NOT i.indisexclusion
+                AND c.opcintype NOT IN ('bpchar'::regtype, 'interval'::regtype))
+             AND NOT EXISTS (SELECT FROM pg_collation o
+               WHERE o.oid = i.indcollation[k.position - 1] AND NOT o.collisdeterministic) AS exact
          FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, position)
            JOIN pg_attribute a ON a.attnum = k.attnum
          WHERE i.indrelid = {class} AND a.attrelid = i.indrelid AND k.position <= i.indnkeyatts AND i.indisunique
@@ -290,27 +315,43 @@ fn read_columns(session: &Session, what: &str, rows: &[TextRow]) -> Result<Vec<C
 }
 
 /// The columns of the primary key, and those of each unique index, including the primary key's.
-fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Vec<(String, String)>>) {
+fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Unique>) {
     let (mut primary, mut unique) = (Vec::new(), Vec::new());
     for index in rows.chunk_by(|a, b| a.get("indexrelid") == b.get("indexrelid")) {
         let column = |row: &TextRow| {
-            Some((row.get("attname")?.to_owned(), row.get("equal").unwrap_or("=").to_owned()))
+            let equal = row.get("equal").unwrap_or("=").to_owned();
+            Some(KeyColumn {
+                name: row.get("attname")?.to_owned(),
+                equal,
+                exact: row.get("exact") == Some("t"),
+            })
         };
-        let columns: Vec<(String, String)> = index.iter().filter_map(column).collect();
-        if index.iter().any(|row| row.get("indisprimary") == Some("t")) {
-            primary = columns.iter().map(|(name, _)| name.clone()).collect();
+        let columns: Vec<KeyColumn> = index.iter().filter_map(column).collect();
+        let is = |fact: &str| index.iter().any(|row| row.get(fact) == Some("t"));
+        if is("indisprimary") {
+            primary = columns.iter().map(|column| column.name.clone()).collect();
         }
-        unique.push(columns);
+        unique.push(Unique { columns, overlaps: is("overlaps") });
     }
     (primary, unique)
 }
 
 impl Table {
-    /// The unique index on exactly these columns.
-    pub(crate) fn key(&self, names: &[&str]) -> Option<&Vec<(String, String)>> {
-        let all =
-            |index: &&Vec<(String, String)>| index.iter().all(|(name, _)| names.contains(&name.as_str()));
-        self.unique.iter().filter(|index| index.len() == names.len()).find(all)
+    /// The columns of a unique index on exactly these columns that ON CONFLICT can name.
+    pub(crate) fn key(&self, names: &[&str]) -> Option<&[KeyColumn]> {
+        self.index(names, false).map(|index| index.columns.as_slice())
+    }
+
+    /// Whether the only key on exactly these columns is WITHOUT OVERLAPS.
+    pub(crate) fn overlaps(&self, names: &[&str]) -> bool {
+        self.index(names, false).is_none() && self.index(names, true).is_some()
+    }
+
+    fn index(&self, names: &[&str], overlaps: bool) -> Option<&Unique> {
+        let all = |index: &Unique| index.columns.iter().all(|column| names.contains(&column.name.as_str()));
+        self.unique
+            .iter()
+            .find(|index| index.overlaps == overlaps && index.columns.len() == names.len() && all(index))
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {

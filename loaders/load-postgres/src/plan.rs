@@ -125,7 +125,11 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     if loads && found.table.is_none() && !settings.create {
         return Err(Fault::config(format!("table {} does not exist (--create creates it)", name.text())));
     }
-    let mode = target.mode_for(&name.text(), &schema)?;
+    let key: Vec<&str> = schema.key_names().collect();
+    let mode = match (target.mode, &found.table) {
+        (None, Some(table)) if table.overlaps(&key) => Mode::Append,
+        _ => target.mode_for(&name.text(), &schema)?,
+    };
     let stored = stamp::stored(&schema, settings.stamp)?;
     if stored.columns.len() > MAX_COLUMNS {
         let (name, count) = (&schema.name, stored.columns.len());
@@ -263,7 +267,12 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
         }
         _ => (),
     }
-    if matches!(mode, Mode::Upsert | Mode::Ignore) && table.key(&key).is_none() {
+    let overlaps = table.overlaps(&key);
+    if overlaps && mode == Mode::Upsert {
+        let why = "which ON CONFLICT cannot name; append and ignore can load it";
+        return refuse(&format!("has the key ({}) WITHOUT OVERLAPS, {why}", key.join(", ")));
+    }
+    if matches!(mode, Mode::Upsert | Mode::Ignore) && !overlaps && table.key(&key).is_none() {
         let (name, key) = (name.text(), key.join(", "));
         return Err(Fault::config(format!(
             "table {name} has no unique index on ({key}), the key of schema {}, that ON CONFLICT can use (not one that is \

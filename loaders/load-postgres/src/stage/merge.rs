@@ -52,7 +52,8 @@ impl Merge<'_> {
             None => self.count(&insert)?,
             Some(new) => self.tell(&insert, new)?,
         };
-        if is(|table| table.insert_veto) {
+        // A row that another one overlaps has no row with its own key.
+        if is(|table| table.insert_veto) && !conflict_target(self.plan).is_empty() {
             self.check_present(distinct)?;
         }
         if vetoed {
@@ -79,9 +80,10 @@ impl Merge<'_> {
         let inserted = self.session.count(
             &what,
             &format!(
-                "WITH done AS ({} ON CONFLICT ({keys}) DO NOTHING RETURNING {keys})
+                "WITH done AS ({} ON CONFLICT{} DO NOTHING RETURNING {keys})
                  INSERT INTO {fresh} SELECT * FROM done",
-                insert(plan, self.source)
+                insert(plan, self.source),
+                conflict_target(plan)
             ),
         )?;
         if let Some(new) = new {
@@ -210,26 +212,43 @@ fn same_key(plan: &TablePlan) -> String {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
     let same = names.iter().zip(key_exprs(plan)).map(|(name, key)| {
-        let own = index.and_then(|index| index.iter().find(|(column, _)| column == name));
-        let equal = own.map_or("=", |(_, equal)| equal);
+        let own = index.and_then(|index| index.iter().find(|column| column.name == *name));
+        let equal = own.map_or("=", |column| &column.equal);
         format!("old.{} {equal} {key}", quote_ident(name))
     });
     same.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The key as ON CONFLICT names it, after a space; nothing for a key WITHOUT OVERLAPS, which it cannot name.
+fn conflict_target(plan: &TablePlan) -> String {
+    let names: Vec<&str> = plan.schema.key_names().collect();
+    if plan.details.table.as_ref().is_some_and(|table| table.overlaps(&names)) {
+        return String::new();
+    }
+    format!(" ({})", names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", "))
+}
+
+/// Whether the row of a key that is there already must be told how the record spells that key: equal values may differ,
+/// and the row ends with the last record's however the records are cut into loads.
+fn is_respelled(plan: &TablePlan, index: usize) -> bool {
+    let names: Vec<&str> = plan.schema.key_names().collect();
+    let name = &plan.details.fields[index].column.name;
+    let key = plan.details.table.as_ref().and_then(|table| table.key(&names));
+    key.is_some_and(|key| key.iter().any(|column| column.name == *name && !column.exact))
 }
 
 /// A row that would not change is not written. Rows are compared by their bytes: values that are equal may still
 /// differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an equality operator (chapter 9.24.6).
 /// Building the two rows takes time, so values of a few bytes are compared first.
 fn on_conflict(plan: &TablePlan) -> String {
-    let keys: Vec<String> = plan.schema.key_names().map(quote_ident).collect();
-    let keys = keys.join(", ");
+    let target = conflict_target(plan);
     // The stamp's columns, which come last, do not make a row count as changed.
     let own = plan.schema.columns.len();
     let others = plan.details.fields.iter().enumerate();
-    let others = others.filter(|(index, _)| !plan.schema.key.contains(index));
+    let others = others.filter(|(index, _)| !plan.schema.key.contains(index) || is_respelled(plan, *index));
     let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| *index < own);
     if plan.mode == Mode::Ignore || compared.is_empty() {
-        return format!("ON CONFLICT ({keys}) DO NOTHING");
+        return format!("ON CONFLICT{target} DO NOTHING");
     }
     let set = compared.iter().chain(&stamps).map(|(_, field)| quoted(field));
     let set = set.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
@@ -253,7 +272,7 @@ fn on_conflict(plan: &TablePlan) -> String {
         }
         _ => differs,
     };
-    format!("ON CONFLICT ({keys}) DO UPDATE SET {set} WHERE {differs}")
+    format!("ON CONFLICT{target} DO UPDATE SET {set} WHERE {differs}")
 }
 
 #[cfg(test)]
