@@ -121,7 +121,8 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
                 absorb(&mut ids, begin.id.as_bytes());
                 let segment = begin.id;
                 let this = (begin.schema, begin.values);
-                if *of.get_or_insert_with(|| this.clone()) != this && keep_schema {
+                let known = of.get_or_insert_with(|| this.clone());
+                if known.1 != this.1 || known.0 != this.0 && keep_schema {
                     return Err(Fault::data(format!(
                         "segment {segment} has a different schema from the segments before it, or other `values`; say with --schema which one \
                          the output has"
