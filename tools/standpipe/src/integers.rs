@@ -16,10 +16,11 @@ pub(crate) struct Integers {
 impl Integers {
     /// Counts those of a record, which must be valid JSON.
     pub(crate) fn count(&mut self, record: &[u8]) {
-        // Of as many digits in a row, one is at every such step.
+        // Of as many digits in a row, one is at every such step, and seven before or eight after it another one.
+        let is_digit = |at: usize| record.get(at).is_some_and(u8::is_ascii_digit);
         let mut at = DIGITS - 1;
-        while let Some(byte) = record.get(at) {
-            if !byte.is_ascii_digit() {
+        while at < record.len() {
+            if !is_digit(at) || !is_digit(at - 7) && !is_digit(at + 8) {
                 at += DIGITS;
                 continue;
             }
