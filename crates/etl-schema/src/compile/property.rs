@@ -3,57 +3,69 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::keywords::Keywords;
+use super::keywords::{Faults, Keywords, nearest};
 use crate::rules::{Bound, Element, Kinds, Literal, Rules};
 use crate::schema::{Column, Influx, InfluxType, Role};
 use crate::types::Type;
 
-pub(super) fn compile(name: &str, required: bool, document: &Value) -> Result<Column, String> {
-    let mut keywords = Keywords::new(document)?;
-    let description = keywords.owned("description")?;
-    let unit = keywords.owned("x-unit")?;
-    let influx = influx(&mut keywords)?;
-    let Element { ty, nullable, rules } = element(keywords, None)?;
+/// Compiles a property, or says all that is wrong with it.
+pub(super) fn compile(name: &str, required: bool, document: &Value) -> Result<Column, Vec<String>> {
+    let mut keywords = Keywords::new(document).map_err(|what| vec![what])?;
+    let mut faults = Faults::default();
+    let description = faults.note(keywords.owned("description"));
+    let unit = faults.note(keywords.owned("x-unit"));
+    let influx = faults.note(influx(&mut keywords));
+    let Element { ty, nullable, rules } = element(keywords, None, faults)?;
     Ok(Column { name: name.to_owned(), ty, nullable, required, description, unit, influx, rules })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.
-fn element(mut keywords: Keywords<'_>, prescribed: Option<Type>) -> Result<Element, String> {
-    keywords.text("title")?;
-    keywords.text("description")?;
-    let (kinds, nullable) = declared(&mut keywords)?;
-    let stored = stored(&mut keywords, prescribed)?;
-    let format = format(&mut keywords)?;
-    if format.is_some() && kinds != Kinds::STRING {
-        return Err("format and contentEncoding: only for type string".into());
-    }
+fn element(
+    mut keywords: Keywords<'_>,
+    prescribed: Option<Type>,
+    mut faults: Faults,
+) -> Result<Element, Vec<String>> {
+    faults.note(keywords.text("title"));
+    faults.note(keywords.text("description"));
+    let (kinds, nullable) = faults.note(declared(&mut keywords).map(Some)).unwrap_or((Kinds::NONE, true));
+    let stored = faults.note(stored(&mut keywords, prescribed));
+    let format = faults.note(format(&mut keywords));
     let mut rules = Rules {
         kinds: if kinds == Kinds::NONE { Kinds::ANY } else { kinds },
-        literals: literals(&mut keywords)?,
-        minimum: bound(&mut keywords, "minimum")?,
-        maximum: bound(&mut keywords, "maximum")?,
-        max_length: max_length(&mut keywords)?,
-        pattern: pattern(&mut keywords)?,
+        literals: faults.note(literals(&mut keywords)),
+        minimum: faults.note(bound(&mut keywords, "minimum")),
+        maximum: faults.note(bound(&mut keywords, "maximum")),
+        max_length: faults.note(max_length(&mut keywords)),
+        pattern: faults.note(pattern(&mut keywords)),
         format: None,
-        items: items(&mut keywords, kinds, stored.as_ref())?,
+        items: items(&mut keywords, kinds, stored.as_ref(), &mut faults),
     };
-    keywords.finish()?;
-
+    faults.0.extend(keywords.left_over());
+    if !faults.0.is_empty() {
+        // What follows would only be a consequence.
+        return Err(faults.0);
+    }
+    let refuse = |what: String| Err(vec![what]);
+    if format.is_some() && kinds != Kinds::STRING {
+        return refuse("format and contentEncoding: only for type string".into());
+    }
     let natural = natural(kinds, format.as_ref(), &rules);
     let ty = match (stored, natural) {
         (None, None) => {
-            return Err("no single type: give one, or x-postgres {\"type\": \"jsonb\"} for any JSON".into());
+            return refuse(
+                "no single type: give one, or x-postgres {\"type\": \"jsonb\"} for any JSON".into(),
+            );
         }
         (None, Some(natural)) => natural,
         (Some(stored), natural) if lossless(kinds, format.as_ref(), natural.as_ref(), &stored) => stored,
         (Some(stored), _) => {
-            return Err(format!("x-postgres.type: {} contradicts type or format", stored.postgres()));
+            return refuse(format!("x-postgres.type: {} contradicts type or format", stored.postgres()));
         }
     };
     if let Type::Text { .. } = ty {
         rules.format = format;
     }
-    fits(&ty, &rules)?;
+    fits(&ty, &rules).map_err(|what| vec![what])?;
     Ok(Element { ty, nullable, rules })
 }
 
@@ -103,7 +115,11 @@ fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
         Some("date") => Some(Type::Date),
         Some("date-time") => Some(Type::TimestampTz),
         Some("uuid") => Some(Type::Uuid),
-        Some(other) => return Err(format!("format: {other:?} is not supported")),
+        Some(other) => {
+            let meant = nearest(other, ["date", "date-time", "uuid"]);
+            let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+            return Err(format!("format: {other:?} is not supported{meant}"));
+        }
     };
     match (keywords.text("contentEncoding")?, &format) {
         (None, _) => Ok(format),
@@ -117,17 +133,28 @@ fn items(
     keywords: &mut Keywords<'_>,
     kinds: Kinds,
     stored: Option<&Type>,
-) -> Result<Option<Box<Element>>, String> {
-    let Some(document) = keywords.take("items") else { return Ok(None) };
+    faults: &mut Faults,
+) -> Option<Box<Element>> {
+    let document = keywords.take("items")?;
     if !kinds.includes(Kinds::ARRAY) {
-        return Err("items: only for type array".into());
+        // A type that is wrong itself has been noted.
+        if faults.0.is_empty() {
+            faults.0.push("items: only for type array".into());
+        }
+        return None;
     }
     let prescribed = match stored {
         Some(Type::Array(element)) => Some((**element).clone()),
         _ => None,
     };
-    let items = Keywords::new(document).and_then(|items| element(items, prescribed));
-    Ok(Some(Box::new(items.map_err(|what| format!("items: {what}"))?)))
+    let items = Keywords::new(document).map_err(|what| vec![what]);
+    match items.and_then(|items| element(items, prescribed, Faults::default())) {
+        Ok(items) => Some(Box::new(items)),
+        Err(wrong) => {
+            faults.within("items", wrong);
+            None
+        }
+    }
 }
 
 /// The logical type without `x-postgres`.
@@ -214,7 +241,7 @@ fn literal(value: &Value) -> Result<Literal, String> {
     })
 }
 
-fn bound(keywords: &mut Keywords<'_>, keyword: &str) -> Result<Option<Bound>, String> {
+fn bound(keywords: &mut Keywords<'_>, keyword: &'static str) -> Result<Option<Bound>, String> {
     match keywords.take(keyword) {
         None => Ok(None),
         Some(Value::Number(number)) => {

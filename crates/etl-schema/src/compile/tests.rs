@@ -172,7 +172,7 @@ fn what_is_not_understood_is_refused() {
         (json!({"properties": {}}), "it has no properties"),
         (
             json!({"properties": {"a": {"type": "string"}}, "$defs": {}}),
-            "the keyword \"$defs\" is not understood",
+            "the keyword \"$defs\" is not supported: write what it refers to in its place",
         ),
         (
             json!({"properties": {"a": {"type": "string"}}, "x-foo": 1}),
@@ -244,10 +244,22 @@ fn properties_that_are_not_understood_are_refused() {
         ),
         (json!({"type": "null"}), "type: a column cannot hold only null"),
         (json!({"type": "text"}), "type: \"text\" is not a JSON Schema type"),
-        (json!({"type": "string", "minLength": 1}), "the keyword \"minLength\" is not understood"),
-        (json!({"$ref": "other.json"}), "the keyword \"$ref\" is not understood"),
-        (json!({"type": "object", "properties": {}}), "the keyword \"properties\" is not understood"),
-        (json!({"type": "string", "x-units": "m"}), "the keyword \"x-units\" is not understood"),
+        (
+            json!({"type": "string", "minLength": 1}),
+            "the keyword \"minLength\" is not supported: leave it out, or let the table check it",
+        ),
+        (
+            json!({"$ref": "other.json"}),
+            "the keyword \"$ref\" is not supported: write what it refers to in its place",
+        ),
+        (
+            json!({"type": "object", "properties": {}}),
+            "the keyword \"properties\" is not supported: a nested object is one column of JSON: leave out what it says of its members, or let the producer write them as fields of the record",
+        ),
+        (
+            json!({"type": "string", "x-units": "m"}),
+            "the keyword \"x-units\" is not understood: did you mean x-unit?",
+        ),
         (json!({"type": "string", "format": "email"}), "format: \"email\" is not supported"),
         (json!({"type": "integer", "format": "date"}), "format and contentEncoding: only for type string"),
         (
@@ -290,6 +302,37 @@ fn properties_that_are_not_understood_are_refused() {
             "{property} {message}"
         );
     }
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let document = json!({
+        "x-keys": ["id"], "required": ["id", "b"],
+        "properties": {
+            "id": {"type": "strin", "minlenght": 1},
+            "union": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+            "list": {"type": "array", "items": {"type": "object", "properties": {}}},
+            "at": {"type": "string", "format": "datetime"},
+        }
+    });
+    let union = "the keyword \"anyOf\" is not supported: a column has one type: give that type, with \"null\" if it may \
+                 be null, or x-postgres {\"type\": \"jsonb\"} without type for any JSON";
+    let nested = "the keyword \"properties\" is not supported: a nested object is one column of JSON: leave out what it \
+                  says of its members, or let the producer write them as fields of the record";
+    let faults = [
+        "property \"id\": type: \"strin\" is not a JSON Schema type",
+        "property \"id\": the keyword \"minlenght\" is not understood: did you mean minLength?",
+        &format!("property \"union\": {union}"),
+        &format!("property \"list\": items: {nested}"),
+        "property \"at\": format: \"datetime\" is not supported: did you mean date-time?",
+        "required: property \"b\" does not exist",
+        "the keyword \"x-keys\" is not understood: did you mean x-key?",
+    ];
+    assert_eq!(refusal(document), format!("7 faults: {}", faults.join("; ")));
+    let many: serde_json::Map<_, _> = (0..60).map(|n| (format!("p{n}"), json!({}))).collect();
+    let message = refusal(json!({ "properties": many }));
+    assert!(message.starts_with("60 faults: property \"p0\": no single type"), "{message}");
+    assert!(message.ends_with("; and 10 more"), "{message}");
 }
 
 #[test]
