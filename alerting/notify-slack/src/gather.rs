@@ -79,7 +79,7 @@ impl<'a> Gather<'a> {
     /// every record.
     pub(crate) fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
         let at = |message: &str| format!("{}: {message}", line.place());
-        let record = line.scan(&mut self.scanner)?;
+        let record = etl_component::scan(line, &mut self.scanner)?;
         self.records += 1;
         if !self.tells {
             return Ok(());

@@ -39,6 +39,8 @@ const MARK: usize = 2 * size_of::<(usize, Mark)>();
 struct Position {
     number: u64,
     offset: u64,
+    /// The record's number in its segment; 0 in a plain stream.
+    record: u64,
     /// The length of the line end: 1, or 2 for `\r\n`.
     line_end: u64,
 }
@@ -46,14 +48,19 @@ struct Position {
 impl Position {
     /// The position of the line that directly follows one of this length.
     fn after(self, length: usize) -> Position {
-        Position { number: self.number + 1, offset: self.offset + length as u64 + self.line_end, ..self }
+        Position {
+            number: self.number + 1,
+            offset: self.offset + length as u64 + self.line_end,
+            record: if self.record == 0 { 0 } else { self.record + 1 },
+            ..self
+        }
     }
 
     /// The position of a line where `next` was expected: line ends rarely change.
     fn learn(line: Line<'_>, next: Position) -> Position {
         let gap = line.offset.saturating_sub(next.offset).saturating_add(next.line_end);
         let line_end = if line.number == next.number { gap } else { next.line_end };
-        Position { number: line.number, offset: line.offset, line_end }
+        Position { number: line.number, offset: line.offset, record: line.record, line_end }
     }
 }
 
@@ -136,6 +143,7 @@ impl<R: Read> Front<R> {
             peek(&event)?;
             match event {
                 Event::Record(line) => {
+                    // A segment's first record follows a control line, so that its number is learned, too.
                     if (line.number, line.offset) != (next.number, next.offset) {
                         next = Position::learn(line, next);
                         self.marks.push((at, Mark::Position(next)));
@@ -217,10 +225,10 @@ impl<R: Read> Front<R> {
         if self.given < self.held.len() {
             let rest = &self.held[self.given..];
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let Position { number, offset, .. } = self.position;
+            let Position { number, offset, record, .. } = self.position;
             self.given += length + 1;
             self.position = self.position.after(length);
-            return Ok(Some(Event::Record(Line { number, offset, bytes: &rest[..length] })));
+            return Ok(Some(Event::Record(Line { number, offset, record, bytes: &rest[..length] })));
         }
         if self.is_full()? {
             return Ok(None);

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use etl_component::io::publish;
-use etl_component::{Class, Fault, Output, random_id};
-use etl_schema::Violation;
+use etl_component::{Class, Fault, Output, excerpt, random_id};
+use etl_schema::{Schema, Violation};
 use etl_stream::control::{self, Control};
 use etl_stream::{Begin, Line, SchemaRef, Writer};
 use serde::Serialize;
@@ -89,7 +89,12 @@ impl Rejects {
     ///
     /// # Errors
     /// 3 if there are more than allowed.
-    pub(crate) fn add(&mut self, line: Line<'_>, violation: &Violation) -> Result<(), Fault> {
+    pub(crate) fn add(
+        &mut self,
+        line: Line<'_>,
+        violation: &Violation,
+        schema: &Schema,
+    ) -> Result<(), Fault> {
         self.count += 1;
         self.begin()?;
         if let Some(file) = &mut self.file {
@@ -106,7 +111,8 @@ impl Rejects {
             0 => String::new(),
             limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
         };
-        Err(Fault::data(format!("{at}: {violation}{over}")))
+        let record = excerpt(line, schema.key_names());
+        Err(Fault::data(format!("{at}: {violation}{over}{record}")))
     }
 
     /// How many there are.

@@ -39,6 +39,37 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
+/// The fields that the schema does not know and that were dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Dropped {
+    /// How many.
+    pub fields: u64,
+    /// In how many records.
+    pub records: u64,
+    /// The names of the first of them.
+    pub names: Vec<String>,
+}
+
+impl Dropped {
+    /// How many names are kept.
+    const NAMED: usize = 20;
+
+    fn name(&mut self, name: &str) {
+        if self.names.len() <= Self::NAMED && !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.names.iter().take(Self::NAMED).map(|name| json::shorten(name, 80));
+        let shown: Vec<String> = shown.map(|name| format!("{name:?}")).collect();
+        let more = if self.names.len() > Self::NAMED { " and more" } else { "" };
+        write!(f, "{}{more}", shown.join(", "))
+    }
+}
+
 /// Stands for a column or a field that does not exist.
 const NONE: u32 = u32::MAX;
 /// Stands for the column of a key that has not been looked up yet.
@@ -48,8 +79,8 @@ const UNKNOWN: u32 = u32::MAX - 1;
 pub struct Checker {
     schema: Arc<Schema>,
     unknown: UnknownFields,
-    /// How many unknown fields have been dropped so far.
-    pub dropped: u64,
+    /// What has been dropped so far.
+    pub dropped: Dropped,
     columns: HashMap<String, u32>,
     slots: Vec<Slot>,
     numbering: Option<Numbering>,
@@ -89,7 +120,7 @@ impl Checker {
             slots: slots.collect(),
             schema,
             unknown,
-            dropped: 0,
+            dropped: Dropped::default(),
             columns,
             numbering: None,
             column_of_key: Vec::new(),
@@ -121,7 +152,8 @@ impl Checker {
                 slot.cell = read_slowly(&schema.columns[column], record, i, scratch)?;
             }
         }
-        self.dropped += self.layout.dropped;
+        self.dropped.fields += self.layout.dropped;
+        self.dropped.records += u64::from(self.layout.dropped > 0);
         Ok(Row {
             record: *record,
             schema: &self.schema,
@@ -174,10 +206,16 @@ impl Checker {
         let name = field.name();
         let column = match self.columns.get(&*name) {
             Some(&column) => column,
-            None if self.unknown == UnknownFields::Drop => NONE,
+            None if self.unknown == UnknownFields::Drop => {
+                self.dropped.name(&name);
+                NONE
+            }
             None => {
                 let field = json::shorten(&name, 80).into_owned();
-                let reason = format!("the schema {} has no such field", self.schema.name);
+                let reason = format!(
+                    "the schema {} has no such field (--unknown-fields drop of a loader leaves it out)",
+                    self.schema.name
+                );
                 return Err(Violation { field, reason });
             }
         };

@@ -22,7 +22,7 @@ mod types;
 mod value;
 
 pub use cell::Scratch;
-pub use check::{Checker, Row, UnknownFields, Violation};
+pub use check::{Checker, Dropped, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, column_comment, ddl, quote_ident, quote_table};
 pub use encoding::{format_uuid, parse_uuid};
 pub use read::array_elements;

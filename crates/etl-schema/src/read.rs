@@ -23,8 +23,14 @@ fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
 
 #[cold]
 #[inline(never)]
-fn wrong_type(ty: &Type, value: json::Value<'_>) -> Refused {
-    format!("expected {}, found {}", ty.noun(), json::shorten(value.raw, 80)).into()
+fn wrong_type(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Refused {
+    // A string that is stored as a number is told from a number.
+    let expected = match ty {
+        Type::Decimal { .. } if rules.kinds == Kinds::STRING => "a text of digits",
+        _ => ty.noun(),
+    };
+    let what = if matches!(value.kind, Kind::Number) { "the number " } else { "" };
+    format!("expected {expected}, found {what}{}", json::shorten(value.raw, 80)).into()
 }
 
 /// Checks a value and reads it. The value begins at `at` in the text that the cell refers to.
@@ -43,7 +49,7 @@ pub(crate) fn read(
         // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
         _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
-            Err(wrong_type(ty, value))
+            Err(wrong_type(ty, rules, value))
         }
         (Kind::Number, Type::Double | Type::Float | Type::Decimal { .. }) => {
             read_number(ty, rules, value, raw)
@@ -60,7 +66,7 @@ pub(crate) fn read(
         (Kind::Array, Type::Array(_)) => read_array(ty, rules, value, scratch).map(|()| Cell::Array(raw)),
         (Kind::Array, Type::Json) => read_array(ty, rules, value, scratch).map(|()| Cell::Json(raw)),
         (_, Type::Json) => Ok(Cell::Json(raw)),
-        _ => Err(wrong_type(ty, value)),
+        _ => Err(wrong_type(ty, rules, value)),
     }
 }
 
@@ -164,7 +170,7 @@ fn read_text(
             }
             _ => Err("is not a decimal number"),
         },
-        _ => return Err(wrong_type(ty, value)),
+        _ => return Err(wrong_type(ty, rules, value)),
     };
     let cell = typed.map_err(|what| refuse(value, what))?;
     rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))

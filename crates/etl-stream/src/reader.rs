@@ -89,6 +89,8 @@ pub struct Line<'a> {
     pub number: u64,
     /// The position of its first byte in the stream, from 0.
     pub offset: u64,
+    /// Its number among the records of its segment, from 1, which is how its producer counts; 0 in a plain stream.
+    pub record: u64,
     /// Its text, without the line end. All that is known of it is that it is not a control line.
     pub bytes: &'a [u8],
 }
@@ -101,14 +103,17 @@ impl<'a> Line<'a> {
     #[inline]
     pub fn scan(self, scanner: &'a mut Scanner) -> Result<Record<'a>, Fault> {
         scanner.scan(self.bytes).map_err(|error| {
-            let at = place(self.number, self.offset + error.offset as u64);
+            let at = Line { offset: self.offset + error.offset as u64, ..self }.place();
             Fault::data(format!("{at}: {}", error.message))
         })
     }
 
-    /// How messages name it: by its number, and the position of its first byte.
+    /// How messages name it: by its number, also as its producer counts, and by the position of its first byte.
     pub fn place(self) -> String {
-        place(self.number, self.offset)
+        match self.record {
+            0 => place(self.number, self.offset),
+            record => format!("line {} (record {record}, byte {})", self.number, self.offset),
+        }
     }
 }
 
@@ -220,11 +225,11 @@ impl<R: Read> Reader<R> {
             } else if control::is_control(line) {
                 return self.control(from, to).map(Some);
             } else {
-                self.record(from)?;
+                let record = self.record(from)?;
                 let (number, offset) = (self.totals.lines, self.lines.offset(from));
                 // Trailing white space is not part of a record: this is what makes `\r\n` the same as `\n`.
                 let bytes = self.lines.text(from, to).trim_ascii_end();
-                return Ok(Some(Event::Record(Line { number, offset, bytes })));
+                return Ok(Some(Event::Record(Line { number, offset, record, bytes })));
             }
         }
     }
@@ -266,9 +271,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    fn record(&mut self, from: usize) -> Result<(), Fault> {
+    /// Counts a record: its number in its segment, or 0 in a plain stream.
+    fn record(&mut self, from: usize) -> Result<u64, Fault> {
+        let mut number = 0;
         match (self.kind, &mut self.open) {
-            (_, Some(open)) => open.records += 1,
+            (_, Some(open)) => {
+                open.records += 1;
+                number = open.records;
+            }
             (Kind::Sealed, None) => {
                 return Err(self.bad(from, "a record outside a segment of a sealed stream"));
             }
@@ -289,29 +299,26 @@ impl<R: Read> Reader<R> {
             (Kind::Plain, None) => (),
         }
         self.totals.records += 1;
-        Ok(())
+        Ok(number)
     }
 
     fn control(&mut self, from: usize, to: usize) -> Result<Event<'_>, Fault> {
         let control = control::parse(self.lines.text(from, to)).map_err(|reason| self.bad(from, reason))?;
-        if let (Control::Abort(abort), true) = (&control, self.options.seal != Seal::Off) {
-            return Err(aborted(abort));
-        }
-        if self.options.seal == Seal::Off {
-            return Err(self.bad(from, "a control line in a stream that is read with --seal off"));
-        }
         if let (Control::State(_), Seal::Bare, Kind::Undecided) = (&control, self.options.seal, self.kind) {
             self.kind = Kind::Plain;
         }
         let bare = self.options.seal == Seal::Bare && self.kind == Kind::Plain;
         match control {
+            _ if self.options.seal == Seal::Off => {
+                Err(self.bad(from, "a control line in a stream that is read with --seal off"))
+            }
+            Control::Abort(abort) => Err(aborted(&abort)),
             Control::State(value) if bare => Ok(Event::State(value)),
             _ if self.kind == Kind::Plain => Err(self.changed(from, "a control line inside a plain stream")),
             Control::Begin(begin) => self.begin(from, begin),
             Control::State(value) if self.open.is_some() => Ok(Event::State(value)),
             Control::State(_) => Err(self.bad(from, "a `state` outside a segment")),
             Control::End(end) => self.end(from, end),
-            Control::Abort(abort) => Err(aborted(&abort)),
         }
     }
 

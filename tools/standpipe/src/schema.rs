@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use etl_component::{Fault, InputArgs};
+use etl_component::{Fault, InputArgs, excerpt};
 use etl_schema::{Checker, Dialect, Schema, UnknownFields};
 use etl_stream::json::Scanner;
 use etl_stream::writer::io_fault;
@@ -170,8 +170,12 @@ fn check_records(schema: Schema, input: &InputArgs) -> anyhow::Result<String> {
 
 /// What is wrong with a line and where, if anything is.
 fn wrong(scanner: &mut Scanner, checker: &mut Checker, line: Line<'_>) -> Option<String> {
-    match line.scan(scanner) {
+    match etl_component::scan(line, scanner) {
         Err(fault) => Some(fault.to_string()),
-        Ok(record) => checker.check(&record).err().map(|violation| format!("{}: {violation}", line.place())),
+        Ok(record) => {
+            let violation = checker.check(&record).err()?;
+            let key = checker.schema().key_names();
+            Some(format!("{}: {violation}{}", line.place(), excerpt(line, key)))
+        }
     }
 }

@@ -144,7 +144,7 @@ fn copy(
                     log::warn!("the output starts with a byte order mark, which is left out");
                 }
                 segments.open(writer)?;
-                line.scan(&mut scanner).map_err(blame)?;
+                etl_component::scan(line, &mut scanner).map_err(blame)?;
                 writer.line(line.bytes)?;
             }
             Event::State(value) => {

@@ -38,7 +38,7 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
                 return Err(Fault::data(format!("segment {} is not of schema {SCHEMA}", begin.id)).into());
             }
             Event::Record(line) => {
-                let record = line.scan(&mut scanner)?;
+                let record = etl_component::scan(line, &mut scanner)?;
                 let original = record.get("original").map(|field| field.value);
                 line_out.clear();
                 if let Some(text) = original.filter(|value| matches!(value.kind, Kind::String { .. })) {

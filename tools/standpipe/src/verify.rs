@@ -83,7 +83,7 @@ fn read(
         match event {
             Event::Begin(begin) => open = Some(begin),
             Event::Record(line) => {
-                line.scan(&mut scanner)?;
+                etl_component::scan(line, &mut scanner)?;
             }
             Event::State(value) => {
                 states += 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use etl_component::{Fault, random_id};
-use etl_schema::Checker;
+use etl_schema::{Checker, Dropped};
 use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Digest, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
@@ -60,7 +60,8 @@ impl<D> Table<D> {
 
     /// Nothing that was read is new.
     pub(super) fn withdraw(&mut self) {
-        (self.fresh, self.records, self.rejected, self.checker.dropped) = (false, 0, 0, 0);
+        (self.fresh, self.records, self.rejected) = (false, 0, 0);
+        self.checker.dropped = Dropped::default();
     }
 }
 
@@ -284,8 +285,8 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             return self.loaded_before(line);
         }
         let number = self.ready(table)?;
-        let Table { checker, records, rejected, .. } = &mut self.tables[table];
-        let record = line.scan(self.scanner)?;
+        let Table { checker, records, rejected, plan, .. } = &mut self.tables[table];
+        let record = etl_component::scan(line, self.scanner)?;
         *records += 1;
         let stored = match checker.check(&record) {
             Ok(row) => self.sink.record(number, &row, line),
@@ -295,7 +296,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Ok(()) => self.outputs.taken(line),
             Err(Refused::Record(violation)) => {
                 *rejected += 1;
-                self.outputs.refused(line, &violation)
+                self.outputs.refused(line, &violation, &plan.schema)
             }
             // This attempt has done nothing with the record; the next one may.
             Err(Refused::Load(fault)) => Err(fault),
@@ -310,10 +311,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         // What is passed on has one schema, and so one table.
         let fits = match self.tables.first_mut() {
             Some(Table { checker, .. }) => {
-                let record = line.scan(self.scanner)?;
-                let dropped = checker.dropped;
+                let record = etl_component::scan(line, self.scanner)?;
+                let counts = (checker.dropped.fields, checker.dropped.records);
                 let fits = checker.check(&record).is_ok();
-                checker.dropped = dropped;
+                (checker.dropped.fields, checker.dropped.records) = counts;
                 fits
             }
             None => true,

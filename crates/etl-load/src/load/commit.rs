@@ -1,7 +1,7 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
 use etl_component::{Fault, signals};
-use etl_stream::Digest;
+use etl_stream::{Digest, counted};
 use serde_json::value::RawValue;
 
 use super::attempt::{Attempt, Claim, Table};
@@ -44,6 +44,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.complete(&digest, state.as_deref())?;
         self.outputs.prepare(state.as_deref())?;
         signals::critical(|| self.sink.commit())?;
+        for Table { plan, checker, .. } in
+            self.tables.iter().filter(|table| table.checker.dropped.records > 0)
+        {
+            let records = counted(checker.dropped.records, "record", "records");
+            log::info!(
+                "{}: dropped from {records} what the schema does not know: {}",
+                plan.name,
+                checker.dropped
+            );
+        }
         Ok(self.receipts(&digest, &counts))
     }
 
@@ -115,7 +125,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 rejected: table.rejected,
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),
-                dropped_fields: table.checker.dropped,
+                dropped_fields: table.checker.dropped.fields,
                 sha256: digest.to_owned(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 already_loaded: !table.fresh,

@@ -1,7 +1,7 @@
 //! What a load writes besides its tables: what it prints, the state file, the rejects, the line on the terminal.
 
 use etl_component::{Context, Fault};
-use etl_schema::Violation;
+use etl_schema::{Schema, Violation};
 use etl_stream::Line;
 use etl_stream::reader::Totals;
 use serde_json::value::RawValue;
@@ -80,8 +80,13 @@ impl Outputs {
     ///
     /// # Errors
     /// 3 if there are more than allowed, 74 if it cannot be written.
-    pub(super) fn refused(&mut self, line: Line<'_>, violation: &Violation) -> Result<(), Fault> {
-        if self.is_first_time(line) { self.rejects.add(line, violation) } else { Ok(()) }
+    pub(super) fn refused(
+        &mut self,
+        line: Line<'_>,
+        violation: &Violation,
+        schema: &Schema,
+    ) -> Result<(), Fault> {
+        if self.is_first_time(line) { self.rejects.add(line, violation, schema) } else { Ok(()) }
     }
 
     #[inline]

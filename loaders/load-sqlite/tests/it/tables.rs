@@ -249,11 +249,19 @@ fn unknown_fields_are_dropped_and_counted_if_asked() {
     refused(
         &place.load("--schema events.json --seal off", &stream),
         3,
-        r#"field "a": the schema events has no such field"#,
+        r#"field "a": the schema events has no such field (--unknown-fields drop of a loader leaves it out); record: {"n":1,"a":1,"b":{"deep":[1]}}"#,
     );
     let ran = place.load("--schema events.json --seal off --unknown-fields drop", &stream);
+    let said = r#"events: dropped from 2 records what the schema does not know: "a", "b""#;
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert_eq!((counts(&ran), &receipts(&ran)[0]["dropped_fields"]), ([3, 3, 0, 0, 0, 0], &3.into()));
     assert_eq!(place.rows("SELECT n FROM events"), ["1", "2", "3"]);
     place.write("open.json", r#"{"additionalProperties":true,"properties":{"n":{"type":"integer"}}}"#);
     assert_eq!(receipts(&place.load("--schema open.json --seal off", &stream))[0]["dropped_fields"], 3);
+    let many: String = (0..25).map(|n| format!(",\"f{n}\":0")).collect();
+    let stream = plain(&[&format!("{{\"n\":4{many}}}")]);
+    let ran = place.load("--schema events.json --seal off --unknown-fields drop", &stream);
+    let said = r#"events: dropped from 1 record what the schema does not know: "f0", "#;
+    assert!(ran.stderr.contains(said) && ran.stderr.contains(r#", "f19" and more"#), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("f20"), "{}", ran.stderr);
 }

@@ -41,7 +41,7 @@ fn texts() {
             (r#""aaab""#, r#""aaab" is longer than 3 characters"#),
             (r#""c""#, r#""c" does not match the pattern ^[äab[0-9]]*$"#),
             (r#""٣""#, r#""٣" does not match the pattern ^[äab[0-9]]*$"#),
-            ("12", "expected a string, found 12"),
+            ("12", "expected a string, found the number 12"),
             ("null", "null, but the schema does not allow null here"),
         ],
     );
@@ -189,7 +189,7 @@ fn bounds_and_enums_are_exact() {
         &[
             ("true", "Boolean(true)"),
             ("false", "false is not one of the allowed values"),
-            ("1", "expected true or false, found 1"),
+            ("1", "expected true or false, found the number 1"),
         ],
     );
 }
@@ -209,7 +209,7 @@ fn times() {
         &[
             (r#""1970-01-01T00:00:01Z""#, "TimestampTz(1000000)"),
             (r#""1970-01-01T00:00:01""#, r#""1970-01-01T00:00:01" has no zone, such as Z or +02:00"#),
-            ("1700000000", "expected a date and time with a zone (RFC 3339), found 1700000000"),
+            ("1700000000", "expected a date and time with a zone (RFC 3339), found the number 1700000000"),
         ],
     );
     all(
@@ -268,7 +268,7 @@ fn uuids_bytes_and_json() {
         &[
             ("{}", r#"Json("{}")"#),
             ("4.0", r#"Json("4.0")"#),
-            ("4.5", "expected JSON of the declared type, found 4.5"),
+            ("4.5", "expected JSON of the declared type, found the number 4.5"),
             ("null", "null, but the schema does not allow null here"),
         ],
     );
