@@ -6,6 +6,8 @@ use etl_stream::{Class, Fault, Seal};
 
 /// Parses a duration: `500ms`, `20s`, `5m`, `1h`, `90d`; a bare number means seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || format!("`{text}` is not a duration; write 500ms, 20s, 5m, 1h, 90d or a number of seconds");
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
     let (number, unit) = text.split_at(digits);
     let scale = match unit {
@@ -14,11 +16,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
-        _ => return Err(format!("`{unit}` is not a unit; write 500ms, 20s, 5m, 1h or a number of seconds")),
+        _ => return Err(wrong()),
     };
-    let number: f64 =
-        number.parse().map_err(|_| "write 500ms, 20s, 5m, 1h or a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| wrong())
 }
 
 /// Parses the value of `--seal`.

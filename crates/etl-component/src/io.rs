@@ -21,16 +21,16 @@ use crate::args;
 #[derive(clap::Args, Clone, Debug)]
 pub struct InputArgs {
     /// Where to read the stream from; `-` is stdin
-    #[arg(long, value_name = "PATH", default_value = "-", global = true)]
+    #[arg(long, value_name = "PATH", default_value = "-", global = true, help_heading = "Input")]
     pub input: PathBuf,
     /// What is required of the seal: `auto` accepts plain NDJSON too, `required` does not, `off` takes the end of the input for the end of the stream and refuses control lines
-    #[arg(long, value_name = "auto|required|off", default_value = "auto", value_parser = args::seal, global = true)]
+    #[arg(long, value_name = "auto|required|off", default_value = "auto", value_parser = args::seal, global = true, help_heading = "Input")]
     pub seal: Seal,
     /// The longest line accepted, in bytes
-    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = args::bytes, global = true)]
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = args::bytes, global = true, help_heading = "Input")]
     pub max_line_bytes: usize,
     /// Accept an input without a single line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Input")]
     pub allow_empty: bool,
 }
 
@@ -75,7 +75,7 @@ pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
 #[derive(clap::Args, Clone, Debug)]
 pub struct OutputArgs {
     /// Where to write the stream; `-` is stdout. A file appears under its name only once it is complete
-    #[arg(long, value_name = "PATH", default_value = "-", global = true)]
+    #[arg(long, value_name = "PATH", default_value = "-", global = true, help_heading = "Output")]
     pub output: PathBuf,
 }
 

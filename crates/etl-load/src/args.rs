@@ -89,34 +89,34 @@ pub struct StreamArgs {
     #[command(flatten)]
     output: OutputArgs,
     /// The table to load into; default: that of the schema
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, value_name = "TABLE", help_heading = "Table")]
     table: Option<String>,
     /// The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream, otherwise the table's own columns
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Table")]
     schema: Option<String>,
     /// Names the logical run: the first load with this id that commits wins [env: ETL_LOAD_ID]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = "Load")]
     load_id: Option<String>,
     /// Name of the pipeline under which the state is kept
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Load")]
     pipeline: Option<String>,
     /// A file to replace with the last state after the commit
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     state_out: Option<PathBuf>,
     /// What to do with a field the schema does not know
-    #[arg(long, value_enum, default_value = "error")]
+    #[arg(long, value_enum, default_value = "error", help_heading = "Load")]
     unknown_fields: Unknown,
     /// A file for records that fail the checks, with --max-rejects; `standpipe unreject` reads it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     rejects: Option<PathBuf>,
     /// How many records may fail the checks before the load fails
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Load")]
     max_rejects: u64,
     /// What to print on stdout
-    #[arg(long, value_enum, default_value = "receipt")]
+    #[arg(long, value_enum, default_value = "receipt", help_heading = "Output")]
     emit: EmitKind,
     /// Print the DDL and how each column is stored, and touch nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Load")]
     plan: bool,
 }
 
@@ -126,37 +126,37 @@ pub struct LoadArgs {
     #[command(flatten)]
     stream: StreamArgs,
     /// Create the table if it is missing
-    #[arg(long)]
+    #[arg(long, help_heading = "Table")]
     create: bool,
     /// What may be changed about an existing table
-    #[arg(long, value_enum, default_value = "none")]
+    #[arg(long, value_enum, default_value = "none", help_heading = "Table")]
     evolve: Evolve,
     /// Add the columns _etl_load_id and _etl_loaded_at to every row
-    #[arg(long)]
+    #[arg(long, help_heading = "Table")]
     stamp: bool,
     /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = "Load")]
     mode: Option<Mode>,
     /// Refuse a load of fewer records than this; rejected ones do not count
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Load")]
     min_records: Option<u64>,
     /// Refuse a replacement after which the table has lost more than this share of its rows, such as 20%
-    #[arg(long, value_name = "P%", value_parser = percent)]
+    #[arg(long, value_name = "P%", value_parser = percent, help_heading = "Load")]
     max_shrink: Option<f64>,
     /// What to do if the load id was used before, with different content
-    #[arg(long, value_enum, default_value = "refuse")]
+    #[arg(long, value_enum, default_value = "refuse", help_heading = "Load")]
     if_loaded: IfLoaded,
     /// How long the ledger remembers a load
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = duration, help_heading = "Load")]
     ledger_keep: Duration,
     /// Commit a load after this many records, at the end of a segment, and start the next one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Load")]
     commit_every: Option<u64>,
     /// Commit a load this long after its first record, at the end of a segment, and start the next one
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Load")]
     commit_interval: Option<Duration>,
     /// Print the newest state of --pipeline, and load nothing; 78 if it has none, unless --allow-empty
-    #[arg(long, requires = "pipeline", conflicts_with = "plan")]
+    #[arg(long, requires = "pipeline", conflicts_with = "plan", help_heading = "Load")]
     print_state: bool,
 }
 

@@ -139,8 +139,8 @@ fn a_variable_of_a_flag_that_is_wrong_is_named_unless_the_flag_is_typed() {
         (
             "ETL_DEADLINE",
             "soon",
-            "ETL_DEADLINE: invalid value 'soon' for '--deadline <DURATION>': `soon` is not a unit; write 500ms, 20s, \
-             5m, 1h or a number of seconds (notify-slack --help says more)",
+            "ETL_DEADLINE: invalid value 'soon' for '--deadline <DURATION>': `soon` is not a duration; write 500ms, \
+             20s, 5m, 1h, 90d or a number of seconds (notify-slack --help says more)",
         ),
         (
             "ETL_LOG_FORMAT",
