@@ -5,6 +5,7 @@
 
 mod install;
 mod new_extractor;
+mod servers;
 mod test;
 
 use std::process::{Command, ExitCode};

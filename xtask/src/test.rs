@@ -7,6 +7,11 @@ use anyhow::{Context, bail};
 
 use xtask::cargo;
 
+use crate::servers::SERVERS;
+
+/// The tests of load-postgres that run with each version of the server: tables, modes and the ledger.
+const OF_EACH_SERVER: [&str; 5] = ["columns::", "modes::", "once::", "replace::", "tables::"];
+
 /// Builds every binary, which tests run, and then runs every test; arguments go to `cargo test`.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     cargo::run(&["build", "--workspace", "--bins"])?;
@@ -26,6 +31,26 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
         let mut containers = Command::new(binaries.join("images"));
         containers.args(["containers", "--if-possible"]);
         failures.step("containers", containers, &mut out)?;
+        for server in &SERVERS {
+            let Some(programs) = server.programs() else {
+                eprintln!("SKIPPED: {}: pip cannot install its package here", server.name);
+                continue;
+            };
+            eprintln!("load-postgres with {}", server.name);
+            let mut tests = Command::new(binaries.join("test-bed"));
+            tests.args([
+                env!("CARGO"),
+                "test",
+                "--no-fail-fast",
+                "-p",
+                "load-postgres",
+                "--test",
+                "it",
+                "--",
+            ]);
+            tests.args(OF_EACH_SERVER).env("ETL_TEST_PG_BIN", programs);
+            failures.step(server.name, tests, &mut out)?;
+        }
     }
     match failures.said.as_slice() {
         [] => Ok(()),

@@ -37,3 +37,22 @@ fn password(pairs: &[(&str, &str)]) -> Option<String> {
     assert_eq!(passwords.len(), 1);
     passwords.remove(0)
 }
+
+#[test]
+fn settings_of_newer_clients_are_refused_by_what_they_are() {
+    let words = [
+        ("scram_client_key", "SCRAM keys are not supported"),
+        ("scram_server_key", "SCRAM keys are not supported"),
+        ("oauth_issuer", "OAuth is not supported"),
+        ("oauth_client_id", "OAuth is not supported"),
+        ("oauth_client_secret", "OAuth is not supported"),
+        ("oauth_scope", "OAuth is not supported"),
+        ("sslkeylogfile", "never written to a file"),
+        ("servicefile", "PGSERVICEFILE"),
+        ("min_protocol_version", "the protocol is always 3.0"),
+    ];
+    for (word, why) in words {
+        let said = refused(&[("DATABASE_URL", &format!("host=h {word}=somevalue"))]);
+        assert!(said.starts_with(&format!("{word} in DATABASE_URL: ")) && said.contains(why), "{said}");
+    }
+}

@@ -84,6 +84,20 @@ impl PostgresFolder {
         self.space.count(sql)
     }
 
+    /// Whether the server was built with these: of an extension its name, `icu` for collations of ICU. A test that skips
+    /// what is missing says so.
+    pub(crate) fn offers(&self, what: &str) -> bool {
+        let sql = match what {
+            "icu" => "SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'".to_owned(),
+            _ => format!("SELECT count(*) FROM pg_available_extensions WHERE name = '{what}'"),
+        };
+        let offers = self.count(&sql) > 0;
+        if !offers {
+            eprintln!("skipped: this PostgreSQL was built without {what}");
+        }
+        offers
+    }
+
     /// Creates `events` and `items`, as `--create` does.
     pub(crate) fn with_tables(self) -> PostgresFolder {
         self.sql("CREATE TABLE events (n bigint NOT NULL, text text)");

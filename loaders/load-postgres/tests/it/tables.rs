@@ -21,7 +21,7 @@ fn a_table_is_created_with_types_units_and_key() {
                    WHERE attrelid = 'openweather_current'::regclass AND attname = 'temp'";
     assert!(place.rows(comment)[0].ends_with("[°C]"), "{:?}", place.rows(comment));
     assert_eq!(
-        place.rows("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'openweather_current'::regclass"),
+        place.rows("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'openweather_current'::regclass AND contype = 'p'"),
         ["PRIMARY KEY (location, observed_at)"]
     );
 }

