@@ -5,6 +5,7 @@ use std::fmt::Write;
 use etl_stream::json::{Record, Scanner};
 use etl_stream::{Fault, Line};
 
+use crate::logs::visible;
 use crate::secret::redact;
 
 /// How much of a record is shown, in characters.
@@ -39,7 +40,7 @@ pub fn excerpt<'k>(line: Line<'_>, key: impl IntoIterator<Item = &'k str>) -> St
 fn cut(text: &[u8], shown: usize) -> String {
     // A secret that begins within what is shown is seen whole, unless it is longer than any that is in use.
     let text = &text[..text.len().min(16 << 10)];
-    let text = redact(&String::from_utf8_lossy(text));
+    let text = visible(&redact(&String::from_utf8_lossy(text)));
     let mut characters = text.chars();
     let mut start: String = characters.by_ref().take(shown).collect();
     if characters.next().is_some() {

@@ -79,7 +79,7 @@ fn line(level: Level, class: Option<Class>, message: &str) -> String {
 
 /// The text on one line, without anything that a terminal would obey, or that shows as nothing or turns the order of
 /// what follows: messages quote what others wrote.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

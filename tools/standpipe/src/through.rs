@@ -120,11 +120,15 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
             Event::Begin(begin) => {
                 absorb(&mut ids, begin.id.as_bytes());
                 let segment = begin.id;
-                let this = (begin.schema, begin.values);
-                let known = of.get_or_insert_with(|| this.clone());
-                if known.1 != this.1 || known.0 != this.0 && keep_schema {
+                let (schema, values) = of.get_or_insert_with(|| (begin.schema.clone(), begin.values));
+                if *values != begin.values {
                     return Err(Fault::data(format!(
-                        "segment {segment} has a different schema from the segments before it, or other `values`; say with --schema which one \
+                        "segment {segment} has other `values` than the segments before it, and the output is one segment"
+                    )));
+                }
+                if *schema != begin.schema && keep_schema {
+                    return Err(Fault::data(format!(
+                        "segment {segment} has a different schema from the segments before it; say with --schema which one \
                          the output has"
                     )));
                 }

@@ -28,12 +28,18 @@ fn what_is_counted_is_what_is_wanted() {
 #[test]
 fn a_name_that_is_nowhere_fails_and_is_told() {
     for (args, message) in [
-        (["--when", "tempp > 30"], "line 2 (byte BEGIN): --when: undefined value: `tempp` is undefined"),
+        (
+            ["--when", "tempp > 30"],
+            "line 2 (record 1, byte BEGIN): --when: undefined value: `tempp` is undefined",
+        ),
         (
             ["--template", "{{ record.tempp }}"],
-            "line 2 (byte BEGIN): --template: undefined value: `record.tempp` is undefined",
+            "line 2 (record 1, byte BEGIN): --template: undefined value: `record.tempp` is undefined",
         ),
-        (["--when", "gust > 10"], "line 2 (byte BEGIN): --when: undefined value: `gust` is undefined"),
+        (
+            ["--when", "gust > 10"],
+            "line 2 (record 1, byte BEGIN): --when: undefined value: `gust` is undefined",
+        ),
     ] {
         let slack = Slack::takes();
         let stream = sealed("a", &LINES);

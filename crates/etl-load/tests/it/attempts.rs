@@ -79,7 +79,10 @@ fn a_record_that_was_failed_on_and_is_then_refused_is_set_aside() {
     let place = failing(&[Some(At::Record(2))]);
     place.world.borrow_mut().refuses = Some((LINES[2], 2));
     let (code, said) = failure(place.load::<true, false>(ARGS, &sealed_as("", "a", &[LINES[0], LINES[2]])));
-    assert_eq!((code, said.as_str()), (3, r#"line 3 (record 2, byte 49): field "n": not here; record: { "n":3 }"#));
+    assert_eq!(
+        (code, said.as_str()),
+        (3, r#"line 3 (record 2, byte 49): field "n": not here; record: { "n":3 }"#)
+    );
     assert_eq!(place.world.borrow().rows.len(), 0);
 }
 

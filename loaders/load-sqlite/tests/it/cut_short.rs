@@ -89,7 +89,10 @@ fn a_record_that_fails_takes_only_its_own_load_with_it() {
     let ran = place.load(&format!("{EVENTS} --seal off"), plain(&lines));
     ran.fails(3);
     // Lines are counted in the input, not in the load.
-    assert_eq!(ran.last_error_line(), r#"line 4 (byte 24): field "n": expected an integer, found "x""#);
+    assert_eq!(
+        ran.last_error_line(),
+        r#"line 4 (byte 24): field "n": expected an integer, found "x"; record: {"n":"x"}"#
+    );
     assert_eq!(place.rows(ROWS), ["0", "1"]);
     // Records that were passed on by then are taken back by an `abort`; those of the loads before are not.
     let place = SqliteFolder::new();

@@ -85,7 +85,7 @@ fn a_load_that_fails_leaves_the_table_as_it_was() {
     let place = place();
     let good = r#"{"id":3,"since":"2026-01-03"}"#;
     let bad = sealed("a", &[good, r#"{"id":4,"since":"soon"}"#]);
-    refused(&place.load(ARGS, &bad), 3, r#"line 3 (byte 71): field "since""#);
+    refused(&place.load(ARGS, &bad), 3, r#"line 3 (record 2, byte 71): field "since""#);
     let ran = place
         .load(&format!("{ARGS} --mode append"), sealed("a", &[good, r#"{"id":1,"since":"2026-01-01"}"#]));
     refused(&ran, 3, "UNIQUE constraint failed: items.id");

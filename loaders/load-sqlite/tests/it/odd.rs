@@ -33,7 +33,7 @@ fn a_constraints_own_conflict_clause_loses_no_row() {
         ));
         let stream = sealed("s", &[r#"{"k":2,"v":"b"}"#, r#"{"k":1,"v":"new"}"#]);
         let ran = place.load("--schema t.json --table t --mode append", &stream);
-        refused(&ran, 3, "line 3 (byte 57): table t: UNIQUE constraint failed: t.k");
+        refused(&ran, 3, "line 3 (record 2, byte 57): table t: UNIQUE constraint failed: t.k");
         assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"old""#]);
         assert_eq!(
             counts(&place.load("--schema t.json --table t --mode upsert", &stream)),

@@ -31,7 +31,7 @@ fn each_load_may_set_so_many_aside_and_has_a_segment_for_them() {
     ran.fails(3);
     assert_eq!(
         ran.last_error_line(),
-        r#"line 8 (byte 62): field "n": expected an integer, found "d" (rejected record 2, --max-rejects 1)"#
+        r#"line 8 (byte 62): field "n": expected an integer, found "d" (rejected record 2, --max-rejects 1); record: {"n":"d"}"#
     );
     let mut printed = loads(&ran.stdout);
     printed.pop();

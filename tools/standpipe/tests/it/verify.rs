@@ -91,7 +91,7 @@ fn what_is_wrong_is_said_on_both_outputs() {
             3,
             "line 3 (byte 44): segment a has 1 record, but its end says 2 (a filter in between needs `standpipe through -- COMMAND`)",
         ),
-        (begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"), 3, "line 2 (byte 49): the key `a` comes twice"),
+        (begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"), 3, "line 2 (record 1, byte 49): the key `a` comes twice; record: {\"a\":1,\"a\":2}"),
         (
             end("a", 0, ""),
             3,
@@ -140,10 +140,10 @@ fn rejects_give_their_originals_back() {
     refused(
         &segment("a", ",\"schema\":\"etl.reject\"", 1, "{\"original\":7}\n"),
         3,
-        "line 2 (byte 63): field \"original\"",
+        "line 2 (record 1, byte 63): field \"original\"",
     );
     let two = segment("a", ",\"schema\":\"etl.reject\"", 1, "{\"original\":\"a\\nb\"}\n");
-    refused(&two, 3, "line 2 (byte 63): field \"original\"");
+    refused(&two, 3, "line 2 (record 1, byte 63): field \"original\"");
     refused(&rejects[..rejects.len() - 1], 75, "line 4 ");
     standpipe(["unreject", "r", "--output", "o"]).in_folder(&folder).run().ok();
     fs::write(folder.path().join("r"), &rejects[..rejects.len() - 1]).expect("written");
