@@ -1,0 +1,239 @@
+//! The unpacked bytes of a file, in a reused buffer.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
+
+use etl_component::{Class, Fault};
+use etl_stream::digest::Hasher;
+use etl_stream::{Digest, Origin};
+
+use crate::files::Source;
+
+/// How much is read at a time.
+const BUFFER: usize = 128 << 10;
+/// As windows of zstd go, in powers of two: 16 MiB.
+const WINDOW_LOG: u32 = 24;
+
+/// Reads a file.
+pub(crate) struct Input {
+    source: Box<dyn Read>,
+    /// What messages call the file.
+    pub(crate) name: String,
+    /// Where it comes from, which says what it means if it is cut short.
+    pub(crate) origin: Origin,
+    packed: Option<&'static str>,
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    hasher: Hasher,
+    /// How many line breaks have been consumed.
+    lines: u64,
+    longest: usize,
+}
+
+impl Input {
+    /// Opens a file, and unpacks it by what it starts with.
+    ///
+    /// # Errors
+    /// 66 if it is missing or unreadable; 3 if it is of a kind that is not read.
+    pub(crate) fn open(source: &Source, longest: usize) -> Result<Input, Fault> {
+        let (mut file, origin) = etl_component::io::open(&source.path)?;
+        let name = source.shown();
+        let head = head(&mut file).map_err(|error| unread(&name, error))?;
+        let (packed, unpacked) = unpack(&name, head, file)?;
+        let (buf, hasher) = (vec![0; BUFFER], Hasher::default());
+        let mut input = Input {
+            source: unpacked,
+            name,
+            origin,
+            packed,
+            buf,
+            start: 0,
+            end: 0,
+            hasher,
+            lines: 0,
+            longest,
+        };
+        while input.rest().len() < 4 && input.fill()? {}
+        input.refuse_wide()?;
+        if input.rest().starts_with(b"\xEF\xBB\xBF") {
+            input.consume(3);
+        }
+        Ok(input)
+    }
+
+    /// What was read and not yet consumed.
+    #[inline]
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.buf[self.start..self.end]
+    }
+
+    /// Consumes bytes.
+    #[inline]
+    pub(crate) fn consume(&mut self, length: usize) {
+        self.start += length;
+    }
+
+    /// Counts lines that were consumed.
+    #[inline]
+    pub(crate) fn pass_lines(&mut self, lines: u64) {
+        self.lines += lines;
+    }
+
+    /// The number of the line that the rest starts in, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.lines + 1
+    }
+
+    /// Reads more behind the rest; false at the end.
+    ///
+    /// # Errors
+    /// 74 if the file cannot be read, 3 if it cannot be unpacked or its row is too long, 75 if a pipe was cut short.
+    pub(crate) fn fill(&mut self) -> Result<bool, Fault> {
+        if self.end - self.start > self.longest {
+            return Err(self.too_long());
+        }
+        if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buf.len() {
+            let size = (self.buf.len() * 2).min(self.longest.saturating_add(BUFFER));
+            self.buf.resize(size, 0);
+        }
+        loop {
+            match self.source.read(&mut self.buf[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => {
+                    self.hasher.update(&self.buf[self.end..self.end + read]);
+                    self.end += read;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// The digest of all unpacked bytes, once the end was reached.
+    pub(crate) fn digest(&mut self) -> Digest {
+        self.hasher.finish()
+    }
+
+    /// Reads everything, and returns the digest of all unpacked bytes.
+    ///
+    /// # Errors
+    /// As [`Input::fill`].
+    pub(crate) fn digest_all(mut self) -> Result<Digest, Fault> {
+        self.start = self.end;
+        while self.fill()? {
+            self.start = self.end;
+        }
+        Ok(self.digest())
+    }
+
+    /// Bad data in the line that begins the rest, or so many lines after it.
+    pub(crate) fn bad(&self, after: u64, what: impl AsRef<str>) -> Fault {
+        Fault::data(format!("{}: line {}: {}", self.name, self.line() + after, what.as_ref()))
+    }
+
+    /// Bad data at a byte of the rest.
+    pub(crate) fn bad_at(&self, offset: usize, what: impl AsRef<str>) -> Fault {
+        let before = &self.rest()[..offset.min(self.rest().len())];
+        self.bad(memchr::memchr_iter(b'\n', before).count() as u64, what)
+    }
+
+    /// A file that ends too early.
+    pub(crate) fn cut(&self, what: &str) -> Fault {
+        let after = memchr::memchr_iter(b'\n', self.rest()).count() as u64;
+        Fault::new(self.origin.cut(), format!("{}: line {}: {what}", self.name, self.line() + after))
+    }
+
+    /// A row that is longer than allowed.
+    pub(crate) fn too_long(&self) -> Fault {
+        self.bad(0, format!("longer than {} bytes (--max-line-bytes)", self.longest))
+    }
+
+    /// The longest row allowed.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    fn failed(&self, error: io::Error) -> Fault {
+        let name = &self.name;
+        match self.packed {
+            // What the system says has a number; the rest is what the decoder says.
+            Some(packed) if error.raw_os_error().is_none() => {
+                let (class, what) = match error.kind() {
+                    ErrorKind::UnexpectedEof => (self.origin.cut(), "cut short"),
+                    _ => (Class::Data, "broken"),
+                };
+                Fault::new(class, format!("{name}: the {packed} file is {what}")).because(error)
+            }
+            _ => unread(name, error),
+        }
+    }
+
+    /// Refuses texts of two bytes a character.
+    fn refuse_wide(&self) -> Result<(), Fault> {
+        match self.rest() {
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..] => {
+                Err(Fault::data(format!(
+                    "{}: UTF-16, which is not read; `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it",
+                    self.name
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unread(name: &str, error: io::Error) -> Fault {
+    Fault::new(Class::Io, format!("{name}: reading the file failed")).because(error)
+}
+
+/// The first bytes.
+fn head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(18);
+    file.take(18).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Unpacks a file that begins with `head`.
+fn unpack(name: &str, head: Vec<u8>, file: File) -> Result<(Option<&'static str>, Box<dyn Read>), Fault> {
+    let start = head.clone();
+    let whole = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
+    let other = |kind: &str| {
+        Err(Fault::data(format!("{name}: {kind}, which is not read; unpack or convert it first")))
+    };
+    match start.as_slice() {
+        [0x1F, 0x8B, ..] => Ok((Some("gzip"), Box::new(flate2::bufread::MultiGzDecoder::new(whole)))),
+        [0x28, 0xB5, 0x2F, 0xFD, frame @ ..] => {
+            refuse_window(name, frame)?;
+            let broken = |error| Fault::data(format!("{name}: zstd")).because(error);
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(whole).map_err(broken)?;
+            decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
+            Ok((Some("zstd"), Box::new(decoder)))
+        }
+        [b'P', b'K', 3, 4, ..] => other("a zip archive or a spreadsheet"),
+        [b'B', b'Z', b'h', b'0'..=b'9', b'1', b'A', b'Y', ..] => other("bzip2"),
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => other("xz"),
+        [b'P', b'A', b'R', b'1', ..] => other("Parquet"),
+        _ => Ok((None, Box::new(whole))),
+    }
+}
+
+/// Refuses a window over 16 MiB, which the frame's header asks for (RFC 8878, 3.1.1.1).
+fn refuse_window(name: &str, frame: &[u8]) -> Result<(), Fault> {
+    // A frame of a single segment has no window, and is smaller than one.
+    let &[descriptor, window, ..] = frame else { return Ok(()) };
+    let (exponent, mantissa) = (u64::from(window >> 3), u64::from(window & 7));
+    let size = (1_u64 << (exponent + 10)) / 8 * (8 + mantissa);
+    if descriptor & 0x20 != 0 || size <= 1 << WINDOW_LOG {
+        return Ok(());
+    }
+    Err(Fault::data(format!(
+        "{name}: zstd with a window of {} MiB; at most 16 MiB are read (pack it without --long and --ultra)",
+        size >> 20
+    )))
+}
