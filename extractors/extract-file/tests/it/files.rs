@@ -23,7 +23,7 @@ fn the_files_of_a_folder_and_of_a_pattern_come_sorted_and_keep_their_ids() {
     let here = folder();
     let all = run(&here, &["in"]);
     assert_eq!(records(&all), [r#"{"n":"1"}"#, r#"{"n":"2"}"#]);
-    assert_eq!(all.last_error_line(), "2 records of 2 files");
+    assert_eq!(all.stderr, "2 records of 2 files\n");
     let ids = begins(&all, "id");
     let moved = folder();
     std::fs::rename(moved.path("in"), moved.path("elsewhere")).unwrap();
@@ -41,8 +41,8 @@ fn the_files_of_a_folder_and_of_a_pattern_come_sorted_and_keep_their_ids() {
 fn what_is_missing_is_named() {
     let here = folder();
     for (path, message) in [
-        ("no.csv", "error: cannot read the input no.csv: No such file or directory (os error 2)"),
-        ("in/*.tsv", "error: no file in in/*.tsv (--allow-empty accepts that)"),
+        ("no.csv", "cannot read the input no.csv: No such file or directory (os error 2)"),
+        ("in/*.tsv", "no file in in/*.tsv (--allow-empty accepts that)"),
     ] {
         assert_eq!(run(&here, &[path]).fails(66).last_error_line(), message);
     }

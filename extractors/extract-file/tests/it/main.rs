@@ -38,6 +38,6 @@ pub(crate) fn begins(ran: &Ran, field: &str) -> Vec<Value> {
 pub(crate) fn refused(bytes: impl AsRef<[u8]>, args: &[&str], code: i32, message: &str) {
     let ran = of(bytes, args);
     ran.fails(code);
-    assert_eq!(ran.last_error_line(), format!("error: {message}"));
+    assert_eq!(ran.last_error_line(), message);
     assert!(!ran.stdout.contains("\"kind\":\"end\""), "{}", ran.stdout);
 }

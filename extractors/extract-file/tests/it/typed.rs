@@ -61,6 +61,6 @@ fn a_value_of_another_type_is_named_with_its_line() {
              give it a zone of its own",
         ),
     ] {
-        assert_eq!(typed(csv, args).fails(3).last_error_line(), format!("error: {message}"));
+        assert_eq!(typed(csv, args).fails(3).last_error_line(), message);
     }
 }
