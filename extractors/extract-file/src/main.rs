@@ -52,7 +52,7 @@ fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
         let id = match (&cli.id, digest) {
             (Some(id), _) => id.clone(),
             (None, Some(digest)) => derived_id(source, &cli.shape(typed.as_ref()), digest),
-            (None, None) => random_id(),
+            (None, None) => random_id()?,
         };
         if let Some(other) = ids.insert(id.clone(), source) {
             return Err(Fault::usage(format!(
