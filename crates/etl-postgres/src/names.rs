@@ -1,7 +1,7 @@
 //! Names and literals in SQL.
 
 use etl_component::Fault;
-use etl_schema::quote_ident;
+use etl_schema::{name_parts, quote_ident};
 
 /// A table's name.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,13 +13,13 @@ pub struct Name {
 }
 
 impl Name {
-    /// Reads `[schema.]table`, as written: no case is folded.
+    /// Reads `[schema.]table`, as written: no case is folded. A part in double quotes, as in SQL, may have dots.
     ///
     /// # Errors
     /// 78 if it cannot be a table's name.
     pub fn parse(text: &str) -> Result<Name, Fault> {
         let wrong = |what: &str| Err(Fault::config(format!("table {text:?}: {what}")));
-        let parts: Vec<&str> = text.split('.').collect();
+        let mut parts = name_parts(text);
         if parts.len() > 2 {
             return wrong("a table is named TABLE or SCHEMA.TABLE");
         }
@@ -32,15 +32,19 @@ impl Name {
                 _ => (),
             }
         }
-        let table = parts[parts.len() - 1].to_owned();
-        Ok(Name { schema: (parts.len() > 1).then(|| parts[0].to_owned()), table })
+        let table = parts.pop().unwrap_or_default();
+        Ok(Name { schema: parts.pop(), table })
     }
 
-    /// The name for messages and receipts.
+    /// The name for messages and receipts, as [`Name::parse`] reads it.
     pub fn text(&self) -> String {
+        let part = |part: &str| match part.contains('.') || part.starts_with('"') {
+            true => quote_ident(part),
+            false => part.to_owned(),
+        };
         match &self.schema {
-            Some(schema) => format!("{schema}.{}", self.table),
-            None => self.table.clone(),
+            Some(schema) => format!("{}.{}", part(schema), part(&self.table)),
+            None => part(&self.table),
         }
     }
 
@@ -78,6 +82,16 @@ mod tests {
         let name = Name::parse("etl.We\"ather").unwrap();
         assert_eq!((name.text().as_str(), name.sql().as_str()), ("etl.We\"ather", "\"etl\".\"We\"\"ather\""));
         assert_eq!(Name::parse("weather").unwrap().sql(), "\"weather\"");
+        for (text, sql) in [
+            ("a.\"b.c\"", "\"a\".\"b.c\""),
+            ("\"b.c\"", "\"b.c\""),
+            ("\"a.b\".\"c\"\".d\"", "\"a.b\".\"c\"\".d\""),
+            ("\"a", "\"\"\"a\""),
+        ] {
+            let name = Name::parse(text).unwrap();
+            assert_eq!(name.sql(), sql);
+            assert_eq!(Name::parse(&name.text()).unwrap(), name, "{text}");
+        }
         for wrong in ["", "a.", ".a", "a.b.c", "a\nb", &"x".repeat(64)] {
             assert_eq!(Name::parse(wrong).unwrap_err().class().code(), 78, "{wrong}");
         }

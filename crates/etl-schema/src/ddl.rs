@@ -18,16 +18,63 @@ pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The parts of a name of PostgreSQL, which dots separate. A part that begins with a quote ends with the next one that is not doubled, and a quote
+/// within a part is a character like any other.
+pub fn name_parts(text: &str) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), text);
+    loop {
+        let (part, after) = match quoted(rest) {
+            Some((part, after)) => (part, after),
+            None => {
+                let end = rest.find('.').unwrap_or(rest.len());
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(next) => rest = next,
+            None => return parts,
+        }
+    }
+}
+
+/// A quoted part at the beginning of a text, and what comes after it: a dot or nothing.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let inside = text.strip_prefix('"')?;
+    let mut from = 0;
+    loop {
+        let end = from + inside[from..].find('"')?;
+        let after = &inside[end + 1..];
+        if !after.starts_with('"') {
+            let ends = after.is_empty() || after.starts_with('.');
+            return ends.then(|| (inside[..end].replace("\"\"", "\""), after));
+        }
+        from = end + 2;
+    }
+}
+
 /// A table's name, quoted. In PostgreSQL it may be qualified by a schema, `etl.weather`.
 pub fn quote_table(table: &str, dialect: Dialect) -> String {
     match dialect {
-        Dialect::Postgres => table.split('.').map(quote_ident).collect::<Vec<_>>().join("."),
+        Dialect::Postgres => {
+            name_parts(table).iter().map(|part| quote_ident(part)).collect::<Vec<_>>().join(".")
+        }
         Dialect::Sqlite => quote_ident(table),
     }
 }
 
-/// The statements that create the table of a schema unless it exists, each followed by `;` and a newline.
+/// The statements that create the table of a schema unless it exists, with its comments, each followed by `;` and a
+/// newline.
 pub fn ddl(schema: &Schema, dialect: Dialect, table: &str) -> String {
+    let mut sql = create_table(schema, dialect, table);
+    if dialect == Dialect::Postgres {
+        sql.extend(comments(schema, &quote_table(table, dialect)));
+    }
+    sql
+}
+
+/// The statement that creates the table. SQLite keeps the comments within it; PostgreSQL has [`comments`].
+pub fn create_table(schema: &Schema, dialect: Dialect, table: &str) -> String {
     let mut sql = String::new();
     if let (Dialect::Sqlite, Some(text)) = (dialect, &schema.description) {
         let _ = writeln!(sql, "-- {}", one_line(text));
@@ -54,17 +101,14 @@ pub fn ddl(schema: &Schema, dialect: Dialect, table: &str) -> String {
         let _ = writeln!(sql, "    PRIMARY KEY ({})", key.join(", "));
     }
     sql.push_str(");\n");
-    if dialect == Dialect::Postgres {
-        comments(schema, &quoted, &mut sql);
-    }
     sql
 }
 
-fn comments(schema: &Schema, table: &str, sql: &mut String) {
-    if let Some(text) = &schema.description {
-        let _ = writeln!(sql, "COMMENT ON TABLE {table} IS {};", quote_literal(text));
-    }
-    sql.extend(schema.columns.iter().filter_map(|column| column_comment(column, table)));
+/// The statements that set the comments of a PostgreSQL table and its columns. `table` is quoted already.
+pub fn comments(schema: &Schema, table: &str) -> Vec<String> {
+    let own = schema.description.as_ref();
+    let own = own.map(|text| format!("COMMENT ON TABLE {table} IS {};\n", quote_literal(text)));
+    own.into_iter().chain(schema.columns.iter().filter_map(|column| column_comment(column, table))).collect()
 }
 
 /// The statement that sets the comment of a column of a PostgreSQL table to its description and unit. `table` is

@@ -98,11 +98,35 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     let statements = plan::statements(&plan);
     if !statements.is_empty() {
         run(&statements)?;
+        comment(session, &what, &plan::comments(&plan))?;
     }
     run("COMMIT")?;
     let created = plan.details.table.is_none();
     if !statements.is_empty() {
         log::info!("{what} {}", if created { "created" } else { "has new columns" });
+    }
+    Ok(())
+}
+
+/// Sets comments. One that the server refuses, because the database's encoding lacks a character of it, is left out.
+fn comment(session: &Session, what: &str, comments: &[String]) -> Result<(), Error> {
+    let all_or_nothing = |comments: &[String]| {
+        session.batch(what, "SAVEPOINT comments")?;
+        match session.batch(what, &comments.concat()) {
+            Err(error) if error.is_data() => {
+                session.batch(what, "ROLLBACK TO SAVEPOINT comments")?;
+                Ok(Some(error))
+            }
+            done => done.map(|()| None),
+        }
+    };
+    if all_or_nothing(comments)?.is_none() {
+        return Ok(());
+    }
+    for comment in comments {
+        if let Some(error) = all_or_nothing(std::slice::from_ref(comment))? {
+            log::warn!("a comment is left out: {error}");
+        }
     }
     Ok(())
 }

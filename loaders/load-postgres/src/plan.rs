@@ -7,7 +7,7 @@ use etl_component::{Class, Fault};
 use etl_load::args::Task;
 use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Kind, Name, Session};
-use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, ddl, quote_ident};
+use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, create_table, quote_ident};
 
 use crate::catalog::{self, Column, Inspected, Table};
 use crate::encode::Encoder;
@@ -348,16 +348,27 @@ fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
 pub(crate) fn statements(plan: &TablePlan) -> String {
     let Details { name, stored, table, missing, .. } = &plan.details;
     if table.is_none() {
-        return ddl(stored, Dialect::Postgres, &name.text());
+        return create_table(stored, Dialect::Postgres, &name.text());
     }
     let table = name.sql();
     missing.iter().fold(String::new(), |mut sql, &column| {
         let column = &stored.columns[column];
         let (name, ty) = (quote_ident(&column.name), column.ty.postgres());
         let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {ty};");
-        sql.extend(column_comment(column, &table));
         sql
     })
+}
+
+/// The statements that set the comments of what those create.
+pub(crate) fn comments(plan: &TablePlan) -> Vec<String> {
+    let Details { name, stored, table, missing, .. } = &plan.details;
+    let sql = name.sql();
+    match table {
+        None => etl_schema::comments(stored, &sql),
+        Some(_) => {
+            missing.iter().filter_map(|&column| column_comment(&stored.columns[column], &sql)).collect()
+        }
+    }
 }
 
 /// The text of `--plan`.
@@ -374,6 +385,7 @@ pub(crate) fn explain(plan: &TablePlan) -> String {
     }
     text += "\n";
     text += &statements(plan);
+    text.extend(comments(plan));
     if !ledger {
         text += "-- the ledger would be created\n";
         text += &ledger::ddl(name);

@@ -2,6 +2,8 @@
 
 use etl_testkit::load::{counts, refused, sealed, sealed_as};
 
+use etl_testkit::postgres::Server;
+
 use crate::support::{PostgresFolder, events};
 
 #[test]
@@ -227,4 +229,40 @@ fn segments_of_different_schemas_go_to_their_tables_together() {
         place.rows("SELECT target, load_id, records FROM etl_load ORDER BY load_id"),
         ["openweather_current|1|1", "openweather_air_pollution|2|1", "openweather_current|3|2"]
     );
+}
+
+#[test]
+fn a_comment_that_the_databases_encoding_lacks_is_left_out() {
+    let place = PostgresFolder::of(Server::shared().database());
+    let name = format!("{}_latin1", place.space.database());
+    place.sql(&format!("CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"));
+    let document = |column: &str| {
+        format!(
+            r#"{{"description":"Plain","properties":{{"n":{{"type":"integer","description":"a → b"}},
+               "{column}":{{"type":"integer","description":"é"}}}}}}"#
+        )
+    };
+    place.write("c.json", document("m"));
+    place.write("names.json", document("→"));
+    let load = |args: &str, line: &str| {
+        place.loader(args).env("PGDATABASE", &name).stdin(sealed("a", &[line])).run()
+    };
+    let ran = load("--create --schema c.json --table public.t", r#"{"n":1,"m":2}"#);
+    assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(ran.stderr.matches("a comment is left out").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("has no equivalent in encoding \"LATIN1\""), "{}", ran.stderr);
+    let ran = load("--create --schema names.json --table public.u", r#"{"n":1,"→":2}"#);
+    refused(&ran, 78, "has no equivalent in encoding \"LATIN1\"");
+    place.sql(&format!("DROP DATABASE {name}"));
+}
+
+#[test]
+fn a_quoted_part_of_a_name_may_have_dots() {
+    let place = PostgresFolder::new();
+    let args = format!("--create --schema events.json --table {}.\"b.c\"", place.space.schema());
+    let ran = place.load(&args, events("a", [1]));
+    assert_eq!(counts(&ran)[1], 1);
+    assert_eq!(counts(&place.load("--schema events.json --table \"b.c\"", events("b", [2])))[1], 1);
+    assert_eq!(place.rows("SELECT n FROM \"b.c\" ORDER BY n"), ["1", "2"]);
+    assert_eq!(place.rows("SELECT DISTINCT target FROM etl_load"), ["b.c"]);
 }
