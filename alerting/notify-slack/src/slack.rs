@@ -55,7 +55,7 @@ impl Slack {
         let transport = if channel.is_some() {
             let base = base_url(&destination.api_url, allow_http)
                 .map_err(|fault| Fault::config("--api-url").because(fault))?;
-            Transport::Api(base, token(&context.env)?)
+            Transport::Api(base, context.env.required_header_secret(&BOT_TOKEN)?)
         } else {
             Transport::Webhook(webhook(&context.env, allow_http)?)
         };
@@ -79,6 +79,7 @@ impl Slack {
                     Transport::Webhook(_) => (reply::of_webhook, reply::last_of_webhook),
                     Transport::Api(..) => (reply::of_api, reply::last_of_api),
                 };
+                let _under_way = signals::sending(1, "message");
                 let answer = client.send(&transport.request(payload(true)).classify(judge))?;
                 if let Some(refusal) = reply::refused_payload(&answer) {
                     log::warn!("{}: {refusal}; posting the message as plain text", answer.host);
@@ -116,21 +117,9 @@ impl Transport {
 /// The webhook's address.
 fn webhook(env: &Env, allow_http: bool) -> Result<BaseUrl, Fault> {
     let url = env.required_secret(&WEBHOOK).map_err(|fault| match env.text(&BOT_TOKEN) {
-        Some((name, _)) => Fault::config(format!("{fault}; {name} is set, but needs --channel")),
-        None => fault,
+        Ok(Some((name, _))) => Fault::config(format!("{fault}; {name} is set, but needs --channel")),
+        _ => fault,
     })?;
-    let name = env.text(&WEBHOOK).map_or(WEBHOOK.name, |(name, _)| name);
+    let name = env.text(&WEBHOOK)?.map_or(WEBHOOK.name, |(name, _)| name);
     secret_url(&url, allow_http).map_err(|fault| Fault::config(name).because(fault))
-}
-
-/// The bot's token, which travels in a header.
-fn token(env: &Env) -> Result<Secret, Fault> {
-    let token = env.required_secret(&BOT_TOKEN)?;
-    if token.expose().chars().any(|c| !matches!(c, '\t' | ' '..='~')) {
-        return Err(Fault::config(format!(
-            "{} contains a character that a header cannot carry",
-            BOT_TOKEN.name
-        )));
-    }
-    Ok(token)
 }

@@ -7,9 +7,9 @@ use std::io;
 use std::sync::Arc;
 
 use etl_component::{Class, Fault};
-use minijinja::value::{Enumerator, Object, Value, ValueKind};
+use minijinja::value::{Enumerator, Object, Rest, Value, ValueKind};
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, tests as builtin,
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, tests as builtin,
 };
 
 use crate::text::escape;
@@ -107,6 +107,8 @@ impl Templates {
             defined(a).and_then(|()| builtin::is_in(state, a, b))
         });
         environment.add_filter("tojson", json);
+        environment.add_filter("default", default);
+        environment.add_filter("d", default);
         if let Some(when) = when {
             environment.compile_expression_owned(when).map_err(|error| no_template(WHEN, when, &error))?;
             // A statement, because an expression may evaluate to undefined, which must not count as no.
@@ -193,6 +195,12 @@ fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
         out.write_str(&escape(&text))?;
     }
     Ok(())
+}
+
+/// minijinja's `default`, also for null: a field that a record lacks and one that is null are the same to a reader.
+fn default(state: &State<'_, '_>, value: &Value, args: Rest<Value>) -> Result<Value, Error> {
+    let value = if value.is_none() { &Value::UNDEFINED } else { value };
+    filters::default(state, value, args)
 }
 
 /// A value as JSON, if it can be written as JSON that is not too long.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::io::{self, IsTerminal, stderr, stdin, stdout};
+use std::os::unix::fs::MetadataExt;
 
 use etl_stream::Fault;
+use rustix::process::geteuid;
 
 use crate::secret::Secret;
 
@@ -88,16 +90,40 @@ impl Env {
     }
 
     /// The value of a variable under the first of its names that is set, with that name.
-    pub fn text(&self, variable: &Variable) -> Option<(&'static str, &str)> {
-        names(variable).find_map(|name| self.get(name).map(|value| (name, value)))
+    ///
+    /// # Errors
+    /// 78 if it is empty.
+    pub fn text(&self, variable: &Variable) -> Result<Option<(&'static str, &str)>, Fault> {
+        match names(variable).find_map(|name| self.get(name).map(|value| (name, value))) {
+            Some((name, "")) => Err(empty(name)),
+            found => Ok(found),
+        }
     }
 
     /// A secret, from `NAME` or from the file that `NAME_FILE` names, under the first of its names that is set. One
     /// trailing newline is dropped.
     ///
     /// # Errors
-    /// 78 if it is empty, if both `NAME` and `NAME_FILE` are set, or if the file cannot be read.
+    /// 78 if it is empty or has a control character, if both `NAME` and `NAME_FILE` are set, or if the file cannot be
+    /// read.
     pub fn secret(&self, variable: &Variable) -> Result<Option<Secret>, Fault> {
+        Ok(self.named_secret(variable)?.map(|(_, secret)| secret))
+    }
+
+    /// A secret that travels in a header of HTTP.
+    ///
+    /// # Errors
+    /// 78 if a header cannot carry it, otherwise as [`Env::secret`].
+    pub fn header_secret(&self, variable: &Variable) -> Result<Option<Secret>, Fault> {
+        match self.named_secret(variable)? {
+            Some((name, secret)) if secret.expose().chars().any(|c| !matches!(c, ' '..='~')) => {
+                Err(Fault::config(format!("{name} contains a character that a header cannot carry")))
+            }
+            found => Ok(found.map(|(_, secret)| secret)),
+        }
+    }
+
+    fn named_secret(&self, variable: &Variable) -> Result<Option<(&'static str, Secret)>, Fault> {
         for name in names(variable) {
             let file = format!("{name}_FILE");
             let value = match (self.get(name), self.get(&file)) {
@@ -106,15 +132,25 @@ impl Env {
                     return Err(Fault::config(format!("both {name} and {file} are set; set one")));
                 }
                 (Some(value), None) => value.to_owned(),
-                (None, Some(path)) => fs::read_to_string(path)
-                    .map_err(|error| Fault::config(format!("{file}: cannot read {path}")).because(error))?,
+                (None, Some(path)) => {
+                    fs::read_to_string(path).map_err(|error| unreadable(&file, path, error))?
+                }
             };
             let value = value.strip_suffix('\n').unwrap_or(&value);
             let value = value.strip_suffix('\r').unwrap_or(value);
             if value.is_empty() {
-                return Err(Fault::config(format!("{name} is set but empty")));
+                return Err(empty(name));
             }
-            return Ok(Some(Secret::new(value)));
+            if value.contains(char::is_control) {
+                return Err(Fault::config(format!(
+                    "{name} contains a line break or another control character; only one line break at its end is dropped"
+                )));
+            }
+            let secret = Secret::new(value);
+            if secret.is_short() {
+                log::warn!("{name} is too short to be hidden: messages may show it within longer words");
+            }
+            return Ok(Some((name, secret)));
         }
         Ok(None)
     }
@@ -135,14 +171,42 @@ impl Env {
     /// # Errors
     /// 78 if it is not set under any of its names, otherwise as [`Env::secret`].
     pub fn required_secret(&self, variable: &Variable) -> Result<Secret, Fault> {
-        self.secret(variable)?.ok_or_else(|| {
-            let name = variable.name;
-            Fault::config(format!(
-                "{name} is not set ({}); set it, or {name}_FILE to a file with it",
-                variable.help
-            ))
-        })
+        self.secret(variable)?.ok_or_else(|| missing(variable))
     }
+
+    /// A secret that travels in a header, and that the component cannot do without.
+    ///
+    /// # Errors
+    /// 78 if it is not set under any of its names, otherwise as [`Env::header_secret`].
+    pub fn required_header_secret(&self, variable: &Variable) -> Result<Secret, Fault> {
+        self.header_secret(variable)?.ok_or_else(|| missing(variable))
+    }
+}
+
+/// A variable without a value is a mistake: whoever set it meant something.
+pub(crate) fn empty(name: &str) -> Fault {
+    Fault::config(format!("{name} is set but empty"))
+}
+
+fn missing(variable: &Variable) -> Fault {
+    let name = variable.name;
+    Fault::config(format!("{name} is not set ({}); set it, or {name}_FILE to a file with it", variable.help))
+}
+
+/// A file that cannot be read. Containers run under a user of their own, so it matters who tried, and whose file it is.
+fn unreadable(variable: &str, path: &str, error: io::Error) -> Fault {
+    let owner = match fs::metadata(path) {
+        Ok(found) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let (uid, gid, mode) = (found.uid(), found.gid(), found.mode() & 0o7777);
+            format!(
+                ", which belongs to uid {uid} and gid {gid} and has mode {mode:04o}, as uid {}",
+                geteuid()
+            )
+        }
+        Err(_) if error.kind() == io::ErrorKind::PermissionDenied => format!(" as uid {}", geteuid()),
+        _ => String::new(),
+    };
+    Fault::config(format!("{variable}: cannot read {path}{owner}")).because(error)
 }
 
 fn names(variable: &Variable) -> impl Iterator<Item = &'static str> {

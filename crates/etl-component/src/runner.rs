@@ -15,7 +15,7 @@ use crate::command_line::Refusal;
 use crate::component::{Component, Context};
 use crate::env::{self, Env};
 use crate::manual::{self, ManualArgs};
-use crate::{command_line, describe, io, logs, signals};
+use crate::{command_line, describe, env, io, logs, signals};
 
 /// The flags every component has.
 #[derive(Args, Clone, Debug)]
@@ -113,7 +113,7 @@ fn arguments<A: Parser>(
                 Err(error) => fail(io_class(&error), &error.to_string()),
             },
             Refusal::Arguments(error) => fail(Class::Usage, &usage(component, &error)),
-            Refusal::Variable(name, None) => fail(Class::Config, &format!("{name} is set but empty")),
+            Refusal::Variable(name, None) => fail(Class::Config, env::empty(&name).message()),
             Refusal::Variable(name, Some(error)) => {
                 fail(Class::Config, &format!("{name}: {}", usage(component, &error)))
             }

@@ -19,6 +19,10 @@ const SHORTEST_LAST: usize = 4;
 /// unless it is one of these words, which would be blotted out wherever they occur.
 const WORDS: [&str; 8] = ["api", "hook", "hooks", "services", "triggers", "webhook", "webhooks", "workflows"];
 
+/// A shorter secret is replaced only where it is a word of its own. Replaced within words it would garble every message,
+/// and the gaps would show what it is.
+const SHORTEST_HIDDEN: usize = 6;
+
 /// What is printed in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
@@ -37,6 +41,11 @@ impl Secret {
     /// The value itself, for the wire and nothing else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is too short to be hidden within longer words.
+    pub(crate) fn is_short(&self) -> bool {
+        self.0.len() < SHORTEST_HIDDEN
     }
 }
 
@@ -115,11 +124,20 @@ fn replace(text: String, secret: &str) -> String {
     }
     let (mut out, mut rest) = (String::new(), 0);
     for (at, _) in lower.match_indices(secret) {
+        let end = at + secret.len();
+        let within = lower[..at].ends_with(is_of_word) || lower[end..].starts_with(is_of_word);
+        if secret.len() < SHORTEST_HIDDEN && within {
+            continue;
+        }
         out += &text[rest..at];
         out += REDACTED;
-        rest = at + secret.len();
+        rest = end;
     }
     out + &text[rest..]
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -145,6 +163,15 @@ mod tests {
         Secret::new("abcd1234");
         Secret::new("abcd1234-and-more");
         assert_eq!(redact("x=abcd1234-and-more"), "x=[redacted]");
+    }
+
+    #[test]
+    fn a_short_secret_is_replaced_only_as_a_word() {
+        Secret::new("qx7");
+        let text = "qx7: Basic qx7, qx7ed, Xqx7, \"qx7\" and QX7/qx7_";
+        let hidden = "[redacted]: Basic [redacted], qx7ed, Xqx7, \"[redacted]\" and [redacted]/qx7_";
+        assert_eq!(redact(text), hidden);
+        assert!(Secret::new("qx7pw").is_short() && !Secret::new("qx7pwd").is_short());
     }
 
     #[test]

@@ -22,8 +22,13 @@ use signal_hook::iterator::Signals;
 use self::phase::{Answer, Event, Phase};
 use crate::{io, logs};
 
-static STATE: Mutex<State> =
-    Mutex::new(State { phase: Phase::Nothing, more: false, sent: (0, ""), children: Vec::new() });
+static STATE: Mutex<State> = Mutex::new(State {
+    phase: Phase::Nothing,
+    more: false,
+    sent: (0, ""),
+    under_way: (0, ""),
+    children: Vec::new(),
+});
 /// Notified of every change of the state.
 static CHANGED: Condvar = Condvar::new();
 /// Set by the signal handlers themselves, and so before anything that the signal makes a child do.
@@ -39,6 +44,8 @@ struct State {
     more: bool,
     /// How much was sent that cannot be taken back, and what a unit of it is called.
     sent: (u64, &'static str),
+    /// The same of what has been sent, but not been answered yet.
+    under_way: (u64, &'static str),
     /// The children that have not been reaped yet, so that their ids are still theirs.
     children: Vec<Pid>,
 }
@@ -122,6 +129,26 @@ pub fn go_on() {
 pub fn sent(count: u64, what: &'static str) {
     let sent = &mut state().sent;
     *sent = (sent.0 + count, what);
+}
+
+/// Counts what is being sent, such as one `message`, until the guard is dropped: nobody knows yet what becomes of it.
+pub fn sending(count: u64, what: &'static str) -> Sending {
+    let under_way = &mut state().under_way;
+    *under_way = (under_way.0 + count, what);
+    Sending { count }
+}
+
+/// Something is being sent.
+#[derive(Debug)]
+#[must_use]
+pub struct Sending {
+    count: u64,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        state().under_way.0 -= self.count;
+    }
 }
 
 /// Starts a child process. For as long as the guard lives, it receives the signals that this process receives, and so
@@ -222,12 +249,23 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     end_children(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
-    let what = match state().sent {
+    let (sent, under_way) = {
+        let state = state();
+        (state.sent, state.under_way)
+    };
+    let maybe = match under_way {
+        (0, _) => String::new(),
+        (1, what) => format!("1 {what} was under way and may have arrived"),
+        (count, what) => format!("{count} {what}s were under way and may have arrived"),
+    };
+    let what = match sent {
+        (0, _) if !maybe.is_empty() => String::new(),
         (0, _) if before != Phase::Nothing => "what was not committed yet is rolled back".to_owned(),
         (0, _) => "nothing was committed".to_owned(),
         (1, what) => format!("1 {what} was sent and stays"),
         (count, what) => format!("{count} {what}s were sent and stay"),
     };
+    let what = [what, maybe].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     let message = format!("ended by {name}: {what}");
     abort_briefly(class, message.clone());
     io::remove_temporaries();

@@ -10,6 +10,7 @@
 //! The client of an extractor ([`SourceArgs`]) can record every final reply into a directory and replay it without
 //! network or key.
 
+mod agent;
 mod args;
 mod cassette;
 mod client;

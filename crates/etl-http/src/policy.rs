@@ -9,6 +9,9 @@ use etl_component::Class;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// up to here, each shortened at random by up to a half so that many clients do not come back together.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// The retries of a name that does not resolve: more often it is misspelt than out of order, and nobody waits minutes to
+/// learn that.
+const RETRIES_OF_NAME: u32 = 2;
 /// "At once" for a server that said 0 or a time in the past.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// A limit that asks for a wait of at least this costs no retry. A shorter one does: otherwise a server that says 0
@@ -37,8 +40,10 @@ pub enum Verdict {
 /// Why no reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Refused, unreachable, a name that does not resolve, reset, closed without an answer.
+    /// Refused, unreachable, reset, closed without an answer.
     Connection,
+    /// A name that does not resolve.
+    Unknown,
     /// A timeout of the connection, a read or the whole request.
     Timeout,
     /// A body shorter than its length, a missing or malformed chunk, broken gzip.
@@ -139,7 +144,11 @@ pub fn decide(
     let wait = asked.map_or(backoff(attempt, jitter).max(min_wait), |asked| asked.max(SHORTEST_WAIT));
     let is_limit = matches!(outcome, Outcome::Reply { status: 429, .. }) || !min_wait.is_zero();
     let is_free = is_limit && asked.unwrap_or(min_wait) >= FREE_WAIT;
-    if !is_free && attempt - free > terms.retries || wait >= terms.deadline.saturating_sub(spent) {
+    let retries = match outcome {
+        Outcome::Failed(Failure::Unknown) => terms.retries.min(RETRIES_OF_NAME),
+        _ => terms.retries,
+    };
+    if !is_free && attempt - free > retries || wait >= terms.deadline.saturating_sub(spent) {
         let retry_in = asked.or((!min_wait.is_zero()).then_some(wait));
         return Decision::GiveUp { retry_in };
     }
@@ -163,7 +172,11 @@ fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
             _ => Sort::Bad(Class::Protocol),
         },
         (None, Outcome::Failed(failure)) => match failure {
-            Failure::Connection | Failure::Timeout | Failure::BrokenBody | Failure::Proxy => again,
+            Failure::Connection
+            | Failure::Unknown
+            | Failure::Timeout
+            | Failure::BrokenBody
+            | Failure::Proxy => again,
             Failure::Tls | Failure::Protocol | Failure::TooLarge | Failure::Redirect => {
                 Sort::Bad(Class::Protocol)
             }

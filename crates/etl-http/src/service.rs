@@ -180,15 +180,12 @@ impl Service {
 
 impl Key {
     fn read(self, env: &Env) -> Result<Option<(Place, Secret)>, Fault> {
-        let key = match self.variable.required {
-            true => Some(env.required_secret(&self.variable)?),
-            false => env.secret(&self.variable)?,
+        let key = match (self.place.is_header(), self.variable.required) {
+            (true, true) => Some(env.required_header_secret(&self.variable)?),
+            (true, false) => env.header_secret(&self.variable)?,
+            (false, true) => Some(env.required_secret(&self.variable)?),
+            (false, false) => env.secret(&self.variable)?,
         };
-        let unfit = |key: &Secret| key.expose().chars().any(|c| !matches!(c, '\t' | ' '..='~'));
-        if self.place.is_header() && key.as_ref().is_some_and(unfit) {
-            let name = self.variable.name;
-            return Err(Fault::config(format!("{name} contains a character that a header cannot carry")));
-        }
         Ok(key.map(|key| (self.place, key)))
     }
 }

@@ -11,11 +11,12 @@ use ureq::http::{self, HeaderValue};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Timeout};
 
+use crate::agent;
 use crate::args::HttpArgs;
 use crate::policy::Failure;
 use crate::proxy::Proxies;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{Pair, Request};
 use crate::url::Url;
 
 const MAX_REDIRECTS: usize = 10;
@@ -69,7 +70,7 @@ impl Transport {
             .timeout_per_write(Some(args.read_timeout))
             .build();
         Ok(Transport {
-            agent: config.new_agent(),
+            agent: agent::agent(config),
             proxies: Proxies::from_env(env)?,
             request_timeout: args.request_timeout,
             max_body_bytes: args.max_body_bytes,
@@ -81,7 +82,11 @@ impl Transport {
     pub(crate) fn attempt(&self, request: &Request, left: impl Fn() -> Duration) -> Result<Reply, Broken> {
         let mut url = request.url();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.exchange(request, &url, left().min(self.request_timeout))?;
+            let mut response = self.exchange(request, &url, left().min(self.request_timeout), true)?;
+            // RFC 9110, section 10.1.1: whoever does not know the header gets the request without it.
+            if response.status() == 417 && request.headers.iter().any(is_expect) {
+                response = self.exchange(request, &url, left().min(self.request_timeout), false)?;
+            }
             let Some(location) = location(&response)? else {
                 return self.read(response, &url, request.whole_errors);
             };
@@ -113,10 +118,11 @@ impl Transport {
         request: &Request,
         url: &Url,
         timeout: Duration,
+        asks_first: bool,
     ) -> Result<http::Response<Body>, Broken> {
         let uri = format!("{}{}", url.origin.url(), url.target);
         let mut builder = http::Request::builder().method(request.method).uri(uri);
-        for header in &request.headers {
+        for header in request.headers.iter().filter(|header| asks_first || !is_expect(header)) {
             let mut value = HeaderValue::from_str(&header.value).map_err(|_| {
                 Broken::new(Failure::Invalid, format!("the value of header {} cannot be sent", header.name))
             })?;
@@ -138,8 +144,8 @@ impl Transport {
         };
         result.map_err(|error| match broken(error, Failure::Protocol) {
             // The host is not to blame for a proxy that does not answer.
-            Broken { kind: Failure::Connection, cause } if proxied => {
-                Broken::new(Failure::Connection, format!("through the proxy from the environment: {cause}"))
+            Broken { kind: kind @ (Failure::Connection | Failure::Unknown), cause } if proxied => {
+                Broken::new(kind, format!("through the proxy from the environment: {cause}"))
             }
             broken => broken,
         })
@@ -178,6 +184,11 @@ impl Transport {
     }
 }
 
+/// Whether it asks the server to answer before the body is sent.
+fn is_expect(header: &Pair) -> bool {
+    header.name.eq_ignore_ascii_case("Expect")
+}
+
 /// The time in whole seconds.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -208,7 +219,7 @@ fn broken(error: ureq::Error, malformed: Failure) -> Broken {
     match error {
         ureq::Error::Timeout(timeout) => Broken::new(Failure::Timeout, timed_out(timeout)),
         ureq::Error::Io(error) => broken_io(&error),
-        ureq::Error::HostNotFound => Broken::new(Failure::Connection, "the host was not found"),
+        ureq::Error::HostNotFound => Broken::new(Failure::Unknown, "the host was not found"),
         ureq::Error::Protocol(error) => Broken::new(malformed, format!("not HTTP: {error}")),
         ureq::Error::BodyStalled => Broken::new(Failure::BrokenBody, "the reply ends early"),
         ureq::Error::Decompress(_, error) => {

@@ -265,10 +265,9 @@ impl Settings {
     /// Those of [`Settings::new`].
     pub fn of_stream(args: StreamArgs, cuts: Cuts, env: &Env) -> Result<Settings, Fault> {
         let [variable] = VARIABLES;
-        let load_id = match (args.load_id, env.text(&variable)) {
+        let load_id = match (args.load_id, env.text(&variable)?) {
             (Some(id), _) if id.is_empty() => return Err(Fault::usage("--load-id is empty")),
             (Some(id), _) => Some(id),
-            (None, Some((name, ""))) => return Err(Fault::config(format!("{name} is set but empty"))),
             (None, id) => id.map(|(_, id)| id.to_owned()),
         };
         if args.max_rejects > 0 && args.rejects.is_none() {

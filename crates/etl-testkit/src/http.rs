@@ -157,7 +157,7 @@ impl Shared {
 
     fn serve(&self, stream: impl Read + Write, socket: &TcpStream) -> io::Result<()> {
         let mut stream = wire::Buffered::new(stream);
-        while let Some(request) = wire::read_request(&mut stream)? {
+        while let Some(mut request) = wire::read_head(&mut stream)? {
             // A tunnel leads back to this server, which is also the host behind it.
             if request.method == "CONNECT" {
                 lock(&self.received).push(request);
@@ -165,8 +165,17 @@ impl Shared {
                 continue;
             }
             let reply = match &self.answers {
-                Answers::Script(script) => lock(script).next(&request.target),
-                Answers::By(answer) => answer(&request),
+                Answers::Script(script) => {
+                    let reply = lock(script).next(&request.target);
+                    if !(reply.before_body && request.asks_first()) {
+                        wire::read_body(&mut stream, &mut request)?;
+                    }
+                    reply
+                }
+                Answers::By(answer) => {
+                    wire::read_body(&mut stream, &mut request)?;
+                    answer(&request)
+                }
             };
             lock(&self.received).push(request);
             if !self.answer(&mut stream, socket, &reply)? {

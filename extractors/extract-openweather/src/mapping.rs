@@ -226,7 +226,14 @@ pub(crate) fn judge(reply: &Reply) -> Option<Verdict> {
     match code.as_str() {
         "200" => None,
         "400" | "404" => fail(Class::Config, said),
-        "401" => fail(Class::Denied, format!("{said} (a new key takes up to two hours to work)")),
+        // A blocked account is told so with a 401; the block ends by itself.
+        "401" if speaks_of(&body, "temporarily blocked") => {
+            Some(Verdict::Fail { class: Class::Transient, message: said })
+        }
+        "401" if speaks_of(&body, "Invalid API key") => {
+            fail(Class::Denied, format!("{said} (a new key takes up to two hours to work)"))
+        }
+        "401" => fail(Class::Denied, said),
         // These the common rules know by their status.
         _ if reply.status != 200 => None,
         "403" => fail(Class::Denied, said),
@@ -234,6 +241,11 @@ pub(crate) fn judge(reply: &Reply) -> Option<Verdict> {
         code if code.starts_with('5') => Some(Verdict::Retry { min_wait: Duration::ZERO }),
         _ => fail(Class::Protocol, format!("an unknown `cod` {said}")),
     }
+}
+
+/// Whether the service's own words have these.
+fn speaks_of(body: &Value, words: &str) -> bool {
+    body["message"].as_str().is_some_and(|message| message.contains(words))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
 
 use crate::mapping::Mapping;
+use crate::reply::Server;
 use crate::settings::Precision;
 
 /// The earliest and latest nanosecond of a point (`models.MinNanoTime` and `models.MaxNanoTime` of InfluxDB).
@@ -24,11 +25,20 @@ const TIMES: std::ops::RangeInclusive<i64> = i64::MIN + 2..=i64::MAX - 1;
 /// The most bytes of a measurement and its tags (`models.MaxKeyLength` of InfluxDB).
 const MAX_SERIES: usize = 65_535;
 
+/// In nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+
+/// The integers up to this one are all doubles, as which VictoriaMetrics keeps them.
+const GREATEST_EXACT: u64 = 1 << 53;
+
+/// VictoriaMetrics stores most doubles that are closer to zero as 0, subnormal or not (1.79.5).
+const SMALLEST: f64 = 1e-307;
+
 /// Turns the rows of one schema into lines.
 pub(crate) struct Encoder {
     mapping: Mapping,
     precision: Precision,
-    whole_strings: bool,
+    server: Server,
     names: Vec<String>,
     /// The measurement, with which every line starts.
     head: Vec<u8>,
@@ -39,19 +49,14 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for this mapping of the schema. With `whole_strings` the server reads a string to its closing quote;
-    /// otherwise it ends a line at any newline, so that a text could smuggle points in.
-    pub(crate) fn new(
-        schema: &Schema,
-        mapping: Mapping,
-        precision: Precision,
-        whole_strings: bool,
-    ) -> Encoder {
+    /// An encoder for this mapping of the schema. Without `whole_strings` the server ends a line at any newline, so that a
+    /// text could smuggle points in.
+    pub(crate) fn new(schema: &Schema, mapping: Mapping, precision: Precision, server: Server) -> Encoder {
         let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
         let head = pieces(&mapping.measurement, "t", "f").0;
         let tags = mapping.tags.iter().map(|&tag| pieces("m", &names[tag], "f").1).collect();
         let fields = mapping.fields.iter().map(|&(field, _)| pieces("m", "t", &names[field]).2).collect();
-        Encoder { mapping, precision, whole_strings, names, head, tags, fields }
+        Encoder { mapping, precision, server, names, head, tags, fields }
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -113,6 +118,11 @@ impl Encoder {
         ty: InfluxType,
         line: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
+        if self.server.victoria
+            && let Some(reason) = changed_by_victoria(value)
+        {
+            return Err(reason);
+        }
         match (value, ty) {
             (Value::Integer(value), InfluxType::Integer) => put(line, value),
             (Value::Integer(value), InfluxType::Unsigned) => match u64::try_from(value) {
@@ -131,7 +141,7 @@ impl Encoder {
             (Value::Double(_), _) => line.extend_from_slice(source.as_bytes()),
             (Value::Boolean(value), _) => put(line, value),
             (Value::Text(text) | Value::Json(text) | Value::Array(text, _), _) => {
-                if !self.whole_strings && text.contains('\n') {
+                if !self.server.whole_strings && text.contains('\n') {
                     return Err("has a newline, at which this server would end the point");
                 }
                 string(text, line);
@@ -161,10 +171,15 @@ impl Encoder {
         let Some(nanos) = nanos.filter(|nanos| TIMES.contains(nanos)) else {
             return refuse("is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11");
         };
+        if self.server.victoria && nanos < MILLISECOND {
+            return refuse(
+                "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing",
+            );
+        }
         let per_unit = match self.precision {
             Precision::Ns => 1,
             Precision::Us => 1000,
-            Precision::Ms => 1_000_000,
+            Precision::Ms => MILLISECOND,
             Precision::S => 1_000_000_000,
         };
         if nanos % per_unit != 0 {
@@ -272,6 +287,21 @@ fn string(text: &str, line: &mut Vec<u8>) {
         line.push(b'"');
         line.extend_from_slice(text.as_bytes());
         line.push(b'"');
+    }
+}
+
+/// Why VictoriaMetrics would store quite another number, and answer 204.
+fn changed_by_victoria(value: Value<'_>) -> Option<&'static str> {
+    let is_tiny = |double: f64| double != 0.0 && double.abs() < SMALLEST;
+    match value {
+        Value::Integer(value) if value.unsigned_abs() > GREATEST_EXACT => {
+            Some("is beyond 2^53: VictoriaMetrics would round it")
+        }
+        Value::Double(value) if is_tiny(value) => Some("is too close to zero: VictoriaMetrics would store 0"),
+        Value::Decimal(text) if text.parse().is_ok_and(is_tiny) => {
+            Some("is too close to zero: VictoriaMetrics would store 0")
+        }
+        _ => None,
     }
 }
 

@@ -9,15 +9,16 @@ use etl_schema::Column;
 
 use crate::line::Encoder;
 use crate::mapping::{map, type_name};
+use crate::reply::Server;
 use crate::settings::Precision;
 
 pub(crate) type Plan = etl_load::Plan<Encoder>;
 
-/// Maps the target's schema; the server is not asked. `whole_strings` as for [`map`].
+/// Maps the target's schema; the server is not asked.
 ///
 /// # Errors
 /// 78 if there is no schema, no time or no field, or if line protocol cannot represent a name or a type.
-pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) -> Result<Plan, PlanError> {
+pub(crate) fn plan(target: Target, precision: Precision, server: Server) -> Result<Plan, PlanError> {
     let unfit = |what: String| PlanError::Unfit(Fault::config(what));
     let schema = Arc::new(target.schema.ok_or_else(|| {
         unfit(
@@ -26,13 +27,13 @@ pub(crate) fn plan(target: Target, precision: Precision, whole_strings: bool) ->
                 .to_owned(),
         )
     })?);
-    let mapping = map(&schema, target.table, whole_strings)
+    let mapping = map(&schema, target.table, server.whole_strings)
         .map_err(|what| unfit(format!("schema {}: {what}", schema.name)))?;
     Ok(Plan {
         name: mapping.measurement.clone(),
         // A point replaces the one with the same series and time.
         mode: Mode::Upsert,
-        details: Encoder::new(&schema, mapping, precision, whole_strings),
+        details: Encoder::new(&schema, mapping, precision, server),
         schema,
     })
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::settings::WriteApi;
 
 /// What is known of a server.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Server {
     /// Whether it is known to read a string to its closing quote, even if that is on another line.
     pub(crate) whole_strings: bool,
@@ -32,9 +33,25 @@ pub(crate) enum Answer {
         /// How many are refused, at least: points of other shards, and lines that cannot be read, may be missing from it.
         dropped: usize,
     },
+    /// These are refused, by their position in the request from 1, each with the server's reason; the others are stored.
+    Named(Vec<(usize, String)>),
     /// Some are refused, or all. The others may not be stored.
     Refused(String),
 }
+
+/// What a server says of points even if its status blames itself: InfluxDB 2 replies 500 to some of them.
+const OF_POINTS: [&str; 6] = [
+    "partial write: ",
+    "field type conflict",
+    "unable to parse",
+    "outside retention policy",
+    "beyond retention policy",
+    "max-values-per-tag limit exceeded",
+];
+
+/// InfluxDB 3 names at most so many points; a list as long as this may not be the whole one
+/// (<https://docs.influxdata.com/influxdb3/clustered/write-data/troubleshoot/>).
+const MOST_NAMED: usize = 100;
 
 /// Accepts what [`answer`] understands, and says what is wrong with other replies; retries are left to the common rules.
 pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
@@ -44,6 +61,7 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
         204 | 413 => Some(Verdict::Accept),
         200 if reply.body.trim_ascii().is_empty() => Some(Verdict::Accept),
         400 | 422 if !reply.is_html() => Some(Verdict::Accept),
+        500 if blames_points(reply) => Some(Verdict::Accept),
         401 | 403 => fail(Class::Denied, told(reply)),
         404 if reply.body.starts_with(b"{") => {
             let hint = if lacks_database(reply) { " (--create creates it)" } else { "" };
@@ -62,16 +80,39 @@ pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
 
 /// Reads a reply that [`classify`] accepted.
 pub(crate) fn answer(reply: &Reply) -> Answer {
+    let body = body(reply);
     let reason = said(reply);
     match reply.status {
         413 => Answer::TooLarge(reason),
-        400 | 422 if reason.contains("partial write") => {
-            let dropped = reason.rsplit_once("dropped=").and_then(|(_, count)| count.trim().parse().ok());
-            Answer::Partial { reason, dropped: dropped.unwrap_or(0) }
-        }
-        400 | 422 => Answer::Refused(reason),
+        400 | 422 | 500 if reason.contains("partial write") => match named(&body) {
+            Some(named) => Answer::Named(named),
+            None => Answer::Partial { reason, dropped: words(&body).map_or(0, dropped) },
+        },
+        400 | 422 | 500 => Answer::Refused(reason),
         _ => Answer::Stored,
     }
+}
+
+/// The number in the last `dropped=5` of a message. What follows it depends on the version: nothing, `(max 7)`, or the
+/// database and its retention policy.
+fn dropped(message: &str) -> usize {
+    let count = message.match_indices("dropped=").filter(|&(at, _)| {
+        // Otherwise it is in a name, or in a value.
+        message[..at].ends_with(char::is_whitespace)
+    });
+    let digits = count.last().map_or("", |(at, mark)| {
+        let rest = &message[at + mark.len()..];
+        &rest[..rest.bytes().take_while(u8::is_ascii_digit).count()]
+    });
+    digits.parse().unwrap_or(0)
+}
+
+/// All refused points, if InfluxDB 3 names them: `{"error": …, "data": [{"line_number": 2, "error_message": …}]}`.
+fn named(body: &Value) -> Option<Vec<(usize, String)>> {
+    let data = body["data"].as_array().filter(|data| (1..MOST_NAMED).contains(&data.len()))?;
+    data.iter()
+        .map(|point| Some((usize::try_from(point["line_number"].as_u64()?).ok()?, told(point)?)))
+        .collect()
 }
 
 /// Reads the reply to a write without points.
@@ -112,12 +153,36 @@ fn names_organization(reason: &str) -> bool {
     reason.to_lowercase().contains("org")
 }
 
-/// The message of an error: `error` in version 1, `message` in version 2.
+/// Whether a 500 is about points.
+fn blames_points(reply: &Reply) -> bool {
+    let body = body(reply);
+    words(&body).is_some_and(|words| OF_POINTS.iter().any(|word| words.contains(word)))
+}
+
+fn body(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body).unwrap_or_default()
+}
+
+/// The message of an error: `error` in version 1 and 3, `message` in version 2.
+fn words(body: &Value) -> Option<&str> {
+    body["message"].as_str().or_else(|| body["error"].as_str())
+}
+
+/// The reason that InfluxDB 3 gives for one point.
+fn told(point: &Value) -> Option<String> {
+    point["error_message"].as_str().map(|reason| shortened(&quote_up_to(reason, usize::MAX)))
+}
+
+/// Why, in the server's words: the message, and what is said more closely beside it. That is `err` in version 2, and
+/// `data` in version 3, for the first of the points that it names.
 fn said(reply: &Reply) -> String {
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    match body["message"].as_str().or_else(|| body["error"].as_str()) {
-        Some(message) => shortened(&quote_up_to(message, usize::MAX)),
-        None => reply.excerpt(),
+    let body = body(reply);
+    let Some(message) = words(&body) else { return reply.excerpt() };
+    let closer = body["err"].as_str().filter(|err| !message.contains(err));
+    let point = if body["data"].is_array() { &body["data"][0] } else { &body["data"] };
+    match closer.or_else(|| point["error_message"].as_str()) {
+        Some(closer) => shortened(&quote_up_to(&format!("{message}: {closer}"), usize::MAX)),
+        None => shortened(&quote_up_to(message, usize::MAX)),
     }
 }
 
@@ -133,10 +198,20 @@ fn shortened(message: &str) -> String {
     format!("{start} … {end}")
 }
 
-/// The reason without what all reasons have in common.
+/// The reason without what all reasons have in common, and without what differs from request to request: how many points
+/// were dropped, and which of them was the oldest.
 pub(crate) fn core(reason: &str) -> &str {
-    let reason = reason.rsplit_once("partial write: ").map_or(reason, |(_, rest)| rest);
-    reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason)
+    let reason = ["partial write: ", "parsing failed for write_lp endpoint: "]
+        .iter()
+        .find_map(|head| reason.rsplit_once(head))
+        .map_or(reason, |(_, rest)| rest);
+    let reason = reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason);
+    let reason = reason.split_once(" - oldest point ").map_or(reason, |(reason, _)| reason);
+    let counted = reason.strip_prefix("dropped ").and_then(|rest| rest.split_once(' '));
+    match counted {
+        Some((count, rest)) if count.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        _ => reason,
+    }
 }
 
 #[cfg(test)]

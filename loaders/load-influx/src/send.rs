@@ -1,11 +1,12 @@
 //! Batches over HTTP: what is refused is halved until each refused point stands alone.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::{Class, Fault};
+use etl_component::{Class, Fault, signals};
 use etl_http::{Client, Reply, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -85,7 +86,9 @@ impl Sender {
         if count > 1 && self.tally().too_large.is_some_and(|limit| text.len() >= limit) {
             return self.halves(batch, points);
         }
-        let reply = self.post(&self.request(text)?).inspect_err(|error| {
+        let request = self.request(text)?;
+        let _under_way = signals::sending(count as u64, "point");
+        let reply = self.post(&request).inspect_err(|error| {
             if error.is_transient() {
                 self.tally().unanswered += count as u64;
             }
@@ -100,22 +103,28 @@ impl Sender {
                 tally.takes_points();
                 if dropped >= count || count == 1 {
                     refuse(&mut tally, &reason);
-                } else if tally.may_search() {
-                    drop(tally);
-                    return self.halves(batch, points);
                 } else {
-                    tally.count(count, dropped.max(1));
+                    return self.search(tally, batch, points, dropped.max(1));
                 }
+            }
+            Answer::Named(named) => {
+                tally.takes_points();
+                let reasons: BTreeMap<usize, String> = named.into_iter().collect();
+                if reasons.range(1..=count).count() < reasons.len() {
+                    // It counts lines in another way than we do.
+                    return self.search(tally, batch, points, 1);
+                }
+                for (place, reason) in &reasons {
+                    tally.refuse(batch.points[points.start + place - 1].line, reason);
+                }
+                tally.store(count - reasons.len());
             }
             Answer::TooLarge(_) if count > 1 => {
                 tally.limit(text.len());
                 drop(tally);
                 return self.halves(batch, points);
             }
-            Answer::Refused(_) if count > 1 && tally.may_search() => {
-                drop(tally);
-                return self.halves(batch, points);
-            }
+            Answer::Refused(_) if count > 1 => return self.search(tally, batch, points, 1),
             Answer::Refused(reason) | Answer::TooLarge(reason) => {
                 refuse(&mut tally, &reason);
                 if tally.is_hopeless() {
@@ -127,6 +136,23 @@ impl Sender {
             }
         }
         Ok(())
+    }
+
+    /// Sends the halves of what was refused, unless that has become too many requests: then at least `refused` of the
+    /// points are refused.
+    fn search(
+        &self,
+        mut tally: MutexGuard<'_, Tally>,
+        batch: &Batch,
+        points: Range<usize>,
+        refused: usize,
+    ) -> Result<(), Fault> {
+        if !tally.may_search() {
+            tally.count(points.len(), refused);
+            return Ok(());
+        }
+        drop(tally);
+        self.halves(batch, points)
     }
 
     fn halves(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {

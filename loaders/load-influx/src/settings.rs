@@ -176,10 +176,9 @@ impl Settings {
         if load.emit == EmitKind::New {
             return Err(Fault::usage("--emit new: InfluxDB does not say which points are new"));
         }
-        let known = |flag: Option<String>, variable: &Variable| match (flag, env.text(variable)) {
-            (Some(flag), _) => Ok(Some(flag)),
-            (None, Some((name, ""))) => Err(Fault::config(format!("{name} is set but empty"))),
-            (None, found) => Ok(found.map(|(_, value)| value.to_owned())),
+        let known = |flag: Option<String>, variable: &Variable| match flag {
+            Some(flag) => Ok(Some(flag)),
+            None => Ok::<_, Fault>(env.text(variable)?.map(|(_, value)| value.to_owned())),
         };
         // A plan asks no server, so it does not matter which one it would be.
         let planned = |instead: &str| (load.task == Task::Plan).then(|| instead.to_owned());
@@ -188,8 +187,15 @@ impl Settings {
             .ok_or_else(|| Fault::config("no server is given: set INFLUX_URL or --url"))?;
         let (db, bucket) = (known(args.db, &DATABASE)?, known(args.bucket, &BUCKET)?);
         let (either, org) = (known(None, &EITHER)?, known(args.org, &ORG)?);
-        let (token, password) = (env.secret(&TOKEN)?, env.secret(&PASSWORD)?);
+        let (token, password) = (env.header_secret(&TOKEN)?, env.secret(&PASSWORD)?);
         let username = known(None, &USERNAME)?;
+        // RFC 7617, section 2: the colon ends the name.
+        if username.as_ref().is_some_and(|name| name.contains(|c: char| c == ':' || c.is_control())) {
+            let name = USERNAME.name;
+            return Err(Fault::config(format!(
+                "{name} contains a colon or a control character, which a header cannot carry"
+            )));
+        }
 
         let api = match args.api {
             Some(api) => api,

@@ -12,6 +12,7 @@ use crate::batch::Batch;
 use crate::flight::Flight;
 use crate::line::Encoder;
 use crate::plan::{self, Plan};
+use crate::reply::Server;
 use crate::send::Sender;
 use crate::settings::Database;
 use crate::spool::Spool;
@@ -26,7 +27,7 @@ pub(crate) struct Influx {
     tally: Arc<Mutex<Tally>>,
     flight: Flight,
     spool: Option<Spool>,
-    whole_strings: bool,
+    server: Server,
     batch: Batch,
     line: Vec<u8>,
     tables: Vec<Table>,
@@ -48,22 +49,22 @@ impl Influx {
     /// 77 if it refuses the credentials, 78 if the database is missing, 75 if it cannot be reached.
     pub(crate) fn connect(database: Database, settings: &Settings) -> Result<Influx, Fault> {
         let (database, tally) = (Arc::new(database), Arc::default());
-        let (mut whole_strings, mut spool) = (true, None);
+        // A plan asks no server; InfluxDB is what it is for.
+        let (mut server, mut spool) = (Server { whole_strings: true, victoria: false }, None);
         if settings.task == Task::Load {
             spool = database.spool.as_deref().map(Spool::create).transpose()?;
-            let server = Sender::new(&database, &tally, &Arc::default())?.check()?;
+            server = Sender::new(&database, &tally, &Arc::default())?.check()?;
             if server.victoria {
                 log::info!(
-                    "{}: VictoriaMetrics stores only numbers, and times in milliseconds; a point that is sent again is \
-                     stored twice unless -dedup.minScrapeInterval is set",
+                    "{}: VictoriaMetrics stores only numbers, of a fraction about 13 digits, and times in milliseconds; a \
+                     point that is sent again is stored twice unless -dedup.minScrapeInterval is set",
                     database.address()
                 );
             }
-            whole_strings = server.whole_strings;
         }
         let flight = Flight::new(&database, &tally)?;
         let (batch, line, tables, told) = Default::default();
-        Ok(Influx { database, tally, flight, spool, whole_strings, batch, line, tables, told })
+        Ok(Influx { database, tally, flight, spool, server, batch, line, tables, told })
     }
 
     /// Sends the current batch, or spools it.
@@ -116,7 +117,7 @@ impl Sink for Influx {
     }
 
     fn plan(&mut self, target: Target) -> Result<Plan, PlanError> {
-        plan::plan(target, self.database.precision, self.whole_strings)
+        plan::plan(target, self.database.precision, self.server)
     }
 
     fn explain(&self, plan: &Plan) -> String {

@@ -12,7 +12,7 @@ const NAMED: usize = 20;
 /// A server that has refused this many points in a row and accepted none will not accept the next one.
 const HOPELESS: u64 = 100;
 
-/// How many requests are made to find refused points; after that, the server's own count is used.
+/// How many requests are made to find refused points; after that, the server's own count is the least number.
 const SEARCHES: u64 = 10_000;
 
 /// Counts that all senders share.
@@ -26,8 +26,8 @@ pub(crate) struct Tally {
     pub(crate) unanswered: u64,
     /// The lines of some of the refused points, by the server's reason.
     named: BTreeMap<String, Vec<u64>>,
-    /// Whether more may have been refused.
-    inexact: bool,
+    /// Points that may be stored or refused: the search for the refused ones was given up.
+    unknown: u64,
     searches: u64,
     /// Whether the server is known to accept points.
     takes: bool,
@@ -56,11 +56,10 @@ impl Tally {
         }
     }
 
-    /// Counts at least `refused` of these points as refused, and the others as stored.
+    /// Counts at least `refused` of these points as refused; of the others it is not known.
     pub(crate) fn count(&mut self, points: usize, refused: usize) {
         self.refused += refused as u64;
-        self.inexact = true;
-        self.store(points - refused);
+        self.unknown += (points - refused) as u64;
     }
 
     /// Some of the points of a request are stored.
@@ -105,12 +104,16 @@ impl Tally {
         if self.refused > named as u64 {
             parts.push(format!("and {} more", self.refused - named as u64));
         }
-        let least = if self.inexact { "at least " } else { "" };
+        let least = if self.unknown > 0 { "at least " } else { "" };
         let plural = if self.refused == 1 { "" } else { "s" };
-        let others = match self.stored {
-            0 => "none was stored".to_owned(),
-            1 => "the other 1 sent was stored".to_owned(),
-            stored => format!("the other {stored} sent were stored"),
+        let others = match (self.stored, self.unknown) {
+            (0, 0) => "none was stored".to_owned(),
+            (0, unknown) => format!("the other {unknown} sent may be stored or not"),
+            (1, 0) => "the other 1 sent was stored".to_owned(),
+            (stored, 0) => format!("the other {stored} sent were stored"),
+            (stored, unknown) => {
+                format!("{stored} sent were stored, the other {unknown} may be stored or not")
+            }
         };
         format!("refused {least}{} point{plural}, {others}: {}", self.refused, parts.join("; "))
     }

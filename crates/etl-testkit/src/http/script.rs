@@ -57,6 +57,8 @@ pub struct Reply {
     mute: bool,
     pub(crate) pause: Option<Duration>,
     pub(crate) ending: Ending,
+    /// Whether it is sent in place of `100 Continue`, before the body has come.
+    pub(crate) before_body: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +89,14 @@ impl Reply {
             mute: false,
             pause: None,
             ending: Ending::KeepOpen,
+            before_body: false,
         }
+    }
+
+    /// Answers in place of `100 Continue` where a request asks first; the body is not read then.
+    pub fn before_body(mut self) -> Reply {
+        self.before_body = true;
+        self
     }
 
     /// A reply of type `application/json`.

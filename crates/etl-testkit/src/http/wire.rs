@@ -20,6 +20,11 @@ impl Received {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
+
+    /// Whether it waits for leave to send its body.
+    pub(crate) fn asks_first(&self) -> bool {
+        self.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+    }
 }
 
 /// A stream whose reads are buffered and whose writes go straight through.
@@ -47,8 +52,8 @@ impl<S: Write> Write for Buffered<S> {
     }
 }
 
-/// The next request; `None` when the client is done.
-pub(crate) fn read_request(stream: &mut Buffered<impl Read + Write>) -> io::Result<Option<Received>> {
+/// The next request without its body; `None` when the client is done.
+pub(crate) fn read_head(stream: &mut Buffered<impl Read + Write>) -> io::Result<Option<Received>> {
     let first = read_line(stream)?;
     let mut words = first.split(' ');
     let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
@@ -59,7 +64,12 @@ pub(crate) fn read_request(stream: &mut Buffered<impl Read + Write>) -> io::Resu
         let Some((name, value)) = line.split_once(':') else { break };
         request.headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    if request.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+    Ok(Some(request))
+}
+
+/// Reads the body of a request, once the client has been told to send it if it asked.
+pub(crate) fn read_body(stream: &mut Buffered<impl Read + Write>, request: &mut Received) -> io::Result<()> {
+    if request.asks_first() {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     if request.header("Transfer-Encoding").is_some_and(|value| value.contains("chunked")) {
@@ -68,7 +78,7 @@ pub(crate) fn read_request(stream: &mut Buffered<impl Read + Write>) -> io::Resu
         request.body = vec![0; length.parse().map_err(io::Error::other)?];
         stream.read_exact(&mut request.body)?;
     }
-    Ok(Some(request))
+    Ok(())
 }
 
 fn read_chunks(stream: &mut Buffered<impl Read>) -> io::Result<Vec<u8>> {

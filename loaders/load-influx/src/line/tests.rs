@@ -23,15 +23,19 @@ const ANY: &str = r#"{"x-time": "at", "properties": {"at": {"type": "string", "f
     "d": {"type": "number", "x-postgres": {"type": "numeric"}}}}"#;
 
 /// The encoder of a schema's rows in this measurement.
-fn encoder(schema: &Schema, measurement: &str, precision: Precision, whole_strings: bool) -> Encoder {
-    let mapping = map(schema, measurement.to_owned(), whole_strings).expect("a mapping");
-    Encoder::new(schema, mapping, precision, whole_strings)
+fn encoder(schema: &Schema, measurement: &str, precision: Precision, server: Server) -> Encoder {
+    let mapping = map(schema, measurement.to_owned(), server.whole_strings).expect("a mapping");
+    Encoder::new(schema, mapping, precision, server)
 }
 
 /// The line of a record, or what is wrong with it.
 fn encode(schema: &str, record: &str, precision: Precision, whole_strings: bool) -> Result<String, String> {
+    encode_for(schema, record, precision, Server { whole_strings, victoria: false })
+}
+
+fn encode_for(schema: &str, record: &str, precision: Precision, server: Server) -> Result<String, String> {
     let schema = Schema::from_json("s", &serde_json::from_str(schema).expect("JSON")).expect("a schema");
-    let encoder = encoder(&schema, "m", precision, whole_strings);
+    let encoder = encoder(&schema, "m", precision, server);
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let record = scanner.scan(record.as_bytes()).expect("a record");
@@ -122,7 +126,8 @@ fn names_are_escaped() {
         "at": {"type": "string", "format": "date-time"},
         "a tag,of=all": {"type": "string", "x-influx": {"role": "tag"}}, "a field,of=\"all\"": {"type": "number"}}});
     let schema = Schema::from_json("s", &document).unwrap();
-    let encoder = encoder(&schema, "a measure,of=all", Precision::Ns, true);
+    let encoder =
+        encoder(&schema, "a measure,of=all", Precision::Ns, Server { whole_strings: true, victoria: false });
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let record: Json = json!({"at": "1970-01-01T00:00:00Z", "a tag,of=all": "t", "a field,of=\"all\"": 1.5});
@@ -193,7 +198,7 @@ fn what_no_point_can_have_is_refused() {
 fn series_and_time_tell_points_apart() {
     let key = |record: &str| {
         let schema = Schema::from_json("s", &serde_json::from_str(PLAIN).unwrap()).unwrap();
-        let encoder = encoder(&schema, "m", Precision::Ns, true);
+        let encoder = encoder(&schema, "m", Precision::Ns, Server { whole_strings: true, victoria: false });
         let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
         let mut scanner = Scanner::new();
         let record = scanner.scan(record.as_bytes()).unwrap();
@@ -204,4 +209,41 @@ fn series_and_time_tell_points_apart() {
     assert_ne!(one, key(r#"{"site":"b","at":"2023-11-14T22:13:20Z","v":1}"#));
     assert_ne!(one, key(r#"{"site":"a","at":"2023-11-14T22:13:21Z","v":1}"#));
     assert_ne!(one, key(r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1,"area":"x"}"#));
+}
+
+#[test]
+fn what_victoria_metrics_would_change_is_refused() {
+    let schema = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"},
+        "i": {"type": "integer"}, "v": {"type": "number"}, "d": {"type": "number", "x-postgres": {"type": "numeric"}}}}"#;
+    let encode = |fields: &str, at: &str, victoria: bool| {
+        let record = format!("{{\"at\":\"{at}\",{fields}}}");
+        encode_for(schema, &record, Precision::Ns, Server { whole_strings: true, victoria })
+    };
+    let (at, first) = ("2023-11-14T22:00:00Z", "1970-01-01T00:00:00.001Z");
+    for (fields, at) in [
+        ("\"i\":9007199254740992,\"v\":1e-307", at),
+        ("\"i\":-9007199254740992,\"d\":0.0", first),
+        ("\"v\":-0.0", first),
+    ] {
+        assert_eq!(encode(fields, at, true), encode(fields, at, false), "{fields}");
+        assert!(encode(fields, at, true).is_ok(), "{fields}");
+    }
+    for (fields, at, why) in [
+        ("\"i\":9007199254740993", at, "field \"i\": is beyond 2^53: VictoriaMetrics would round it"),
+        ("\"i\":-9007199254740993", at, "field \"i\": is beyond 2^53: VictoriaMetrics would round it"),
+        ("\"v\":5e-324", at, "field \"v\": is too close to zero: VictoriaMetrics would store 0"),
+        (
+            "\"v\":-2.2250738585072014e-308",
+            at,
+            "field \"v\": is too close to zero: VictoriaMetrics would store 0",
+        ),
+        ("\"d\":1e-308", at, "field \"d\": is too close to zero: VictoriaMetrics would store 0"),
+        ("\"v\":1", "1970-01-01T00:00:00Z", "field \"at\": is not after 1970-01-01T00:00:00Z: "),
+        ("\"v\":1", "1970-01-01T00:00:00.000999Z", "field \"at\": is not after 1970-01-01T00:00:00Z: "),
+        ("\"v\":1", "1969-12-31T23:59:59Z", "field \"at\": is not after 1970-01-01T00:00:00Z: "),
+    ] {
+        let refused = encode(fields, at, true).expect_err("refused");
+        assert!(refused.starts_with(why), "{refused}");
+        assert!(encode(fields, at, false).is_ok(), "{fields}");
+    }
 }

@@ -10,11 +10,13 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
     }
     let schema = Schema::from_json("s", &document).expect("a schema");
     let target = Target { table: "m".to_owned(), schema: Some(schema), mode: None };
-    plan(target, Precision::Ns, true).map(|plan| explain(&plan)).map_err(|error| {
-        let fault = Fault::from(error);
-        assert_eq!(fault.class().code(), 78);
-        fault.message().to_owned()
-    })
+    plan(target, Precision::Ns, Server { whole_strings: true, victoria: false })
+        .map(|plan| explain(&plan))
+        .map_err(|error| {
+            let fault = Fault::from(error);
+            assert_eq!(fault.class().code(), 78);
+            fault.message().to_owned()
+        })
 }
 
 #[test]
@@ -86,12 +88,19 @@ fn what_has_no_place_in_a_point_is_configuration() {
         Target { table: name.to_owned(), schema: Some(schema), mode: None }
     };
     for name in ["#m", "a\\b", "a\nb", "\t#m"] {
-        assert!(plan(target(name), Precision::Ns, true).is_err(), "{name}");
+        assert!(
+            plan(target(name), Precision::Ns, Server { whole_strings: true, victoria: false }).is_err(),
+            "{name}"
+        );
     }
     let quoted = json!({"at": at, "5\"": v});
     assert!(of(quoted.clone(), json!({})).is_ok());
     let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
-    let planned = plan(Target { table: "m".into(), schema: Some(schema), mode: None }, Precision::Ns, false);
+    let planned = plan(
+        Target { table: "m".into(), schema: Some(schema), mode: None },
+        Precision::Ns,
+        Server { whole_strings: false, victoria: false },
+    );
     let fault = Fault::from(planned.err().expect("refused"));
     assert!(
         fault.message().contains("would mistake the quote in the name for the start of a string"),

@@ -237,3 +237,105 @@ fn good_points_behind_twenty_refused_ones_are_sent() {
     let taken = posted.iter().filter(|body| !body.lines().any(is_bad)).map(|body| body.lines().count());
     assert_eq!(taken.sum::<usize>(), 80);
 }
+
+#[test]
+fn a_count_is_believed_whatever_follows_it() {
+    // As InfluxDB 2 words it; each request names other instants.
+    let retention = "dropped 50 points outside retention policy of duration 24h0m0s - oldest point sites,site=a at \
+                     2020-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound at INSTANT, newest \
+                     point sites,site=a at 2020-01-01T00:00:49Z dropped=50";
+    let conflict = "field type conflict: input field \"n\" on measurement \"sites\" is type integer, already exists as \
+                    type string dropped=50";
+    for (words, reason) in [
+        (retention, "points outside retention policy of duration 24h0m0s; and 80 more"),
+        (conflict, "already exists as type string; and 80 more"),
+    ] {
+        for end in ["", ".", " (max 7)", "; see logs", " for database: 9f28 for retention policy: autogen"] {
+            for (status, key, args) in [(422, "message", V2), (400, "error", "--db d"), (500, "message", V2)]
+            {
+                let refusal = |instant: &str| {
+                    let words = words.replace("INSTANT", instant);
+                    let words = format!("failure writing points to database: partial write: {words}{end}");
+                    Reply::json(status, &serde_json::json!({key: words}).to_string())
+                };
+                let script =
+                    good().then(refusal("2026-11-26T09:00:00.1Z")).then(refusal("2026-11-26T09:00:01.2Z"));
+                let (ran, posted) = scripted(script, &format!("{args} --batch-lines 50"), plain(&many(100)));
+                refused(&ran, 3, "refused 100 points, none was stored: lines 1, 2, 3, ");
+                let message = ran.last_error_line();
+                assert!(message.ends_with(reason), "{message}");
+                assert_eq!(message.matches(reason).count(), 1, "{message}");
+                assert_eq!(posted.len(), 2, "{message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_count_within_a_name_is_not_believed() {
+    let words = "partial write: field type conflict: input field \"dropped=9\" on measurement \"sites\" is type float";
+    let partial = || Reply::json(400, &serde_json::json!({"error": words}).to_string());
+    let script = good().then(partial()).then(partial()).then(Reply::status(204));
+    let records: Vec<String> = (0..2).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let (ran, _) = scripted(script, "--db d", plain(&records));
+    refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: field type conflict: ");
+}
+
+#[test]
+fn lines_and_reasons_that_version_3_names_are_told() {
+    let records: Vec<String> = (0..3).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let point = |line: u64, why: &str| serde_json::json!({"original_line": "…", "line_number": line, "error_message": why});
+    let reply = |error: &str, data: serde_json::Value| {
+        Reply::json(400, &serde_json::json!({"error": error, "data": data}).to_string())
+    };
+    let why = "invalid column type for column 'n', expected iox::column_type::field::float, got iox::column_type::field::integer";
+    let partial = "partial write of line protocol occurred";
+    // All of a partial write are named: one request is enough.
+    let script = good().then(reply(partial, serde_json::json!([point(2, why), point(3, "other")])));
+    let (ran, posted) = scripted(script, V2, plain(&records));
+    let message = format!("refused 2 points, the other 1 sent was stored: line 2: {why}; line 3: other");
+    refused(&ran, 3, &message);
+    assert_eq!(posted.len(), 1);
+    // A line that was not sent: it counts in another way.
+    let script = good()
+        .then(reply(partial, serde_json::json!([point(9, why)])))
+        .then(reply(partial, serde_json::json!([point(1, why)])))
+        .then(Reply::status(204));
+    let (ran, posted) = scripted(script, V2, plain(&records));
+    refused(&ran, 3, &format!("refused 1 point, the other 2 sent were stored: line 1: {why}"));
+    assert_eq!(posted.len(), 3);
+    // What is refused as a whole names its first line, in an object.
+    let parsing = || reply("parsing failed for write_lp endpoint", point(1, "no fields"));
+    let script = good().then(parsing()).then(parsing()).then(Reply::status(204));
+    let (ran, _) = scripted(script, V2, plain(&records[..2]));
+    refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: no fields");
+    // `err` says more closely what `message` only names.
+    let body = r#"{"code":"invalid","message":"failed to parse","err":"line 1: no fields"}"#;
+    let (ran, _) = scripted(good().then(Reply::json(400, body)), V2, plain(&records[..1]));
+    refused(&ran, 3, "refused 1 point, none was stored: line 1: failed to parse: line 1: no fields");
+}
+
+#[test]
+fn an_answer_in_place_of_leave_to_send_is_seen() {
+    let records = many(30_000);
+    let args = "--db d --batch-lines 50000 --request-timeout 60s --retries 0";
+    for (reply, code, message) in [
+        (Reply::status(401), 77, "401 Unauthorized"),
+        (Reply::text(401, "go away, please"), 77, "401 Unauthorized: go away, please"),
+        (Reply::status(503), 75, "503 Service Unavailable"),
+    ] {
+        let (ran, posted) = scripted(good().then(reply.before_body()), args, plain(&records));
+        refused(&ran, code, message);
+        assert_eq!(posted, [""]);
+    }
+    // What is too large is halved; none of it was sent.
+    let script = good().then(Reply::status(413).before_body()).then(Reply::status(204));
+    let (ran, posted) = scripted(script, args, plain(&records));
+    assert_eq!(counts(&ran), [30_000, 30_000, 0, 0, 0, 0]);
+    assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [0, 15_000, 15_000]);
+    // RFC 9110, section 10.1.1.
+    let script = good().then(Reply::status(417).before_body()).then(Reply::status(204));
+    let (ran, posted) = scripted(script, args, plain(&records));
+    assert_eq!(counts(&ran), [30_000, 30_000, 0, 0, 0, 0]);
+    assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [0, 30_000]);
+}

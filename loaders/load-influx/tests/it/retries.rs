@@ -72,3 +72,11 @@ fn a_server_that_is_not_there_is_75() {
     let args = "--schema sites.json --db d --retries 0 --url http://127.0.0.1:1";
     refused(&place.bare(args).stdin("{}\n").run(), 75, "127.0.0.1:1: Connection refused");
 }
+
+#[test]
+fn a_name_that_does_not_resolve_is_75_after_two_more_attempts() {
+    let place = InfluxFolder::new();
+    let args = "--schema sites.json --db d --url http://influx.invalid:8086";
+    let ran = place.bare(args).stdin("{}\n").run();
+    refused(&ran, 75, "influx.invalid:8086: the host was not found after 3 attempts");
+}

@@ -66,3 +66,29 @@ fn a_quote_in_a_fields_name_would_be_misread() {
     let ran = place.bare(&args).stdin("{\"at\":\"2023-11-14T22:00:00Z\",\"5\\\"\":7}\n").run();
     refused(&ran, 78, "this server would mistake the quote in the name for the start of a string");
 }
+
+#[test]
+fn what_it_would_change_without_a_word_is_refused() {
+    let (server, place) = (Victoria::shared(), InfluxFolder::new());
+    let records = plain(&[
+        site("a", 0, r#""n":9007199254740992,"v":0.5"#),
+        site("a", 1, r#""n":9007199254740993"#),
+        site("a", 2, r#""v":5e-324"#),
+        r#"{"site":"a","at":"1970-01-01T00:00:00Z","v":1}"#.to_owned(),
+    ]);
+    let args =
+        format!("--db x --schema sites.json --measurement exact --precision ms --url {}", server.url());
+    let ran = place.bare(&format!("{args} --rejects bad --max-rejects 3")).stdin(records).run();
+    assert_eq!(counts(&ran)[5], 3, "{}", ran.stderr);
+    let rejects = place.read("bad");
+    for why in ["is beyond 2^53", "is too close to zero", "is not after 1970-01-01T00:00:00Z"] {
+        assert_eq!(rejects.matches(why).count(), 1, "{rejects}");
+    }
+    assert_eq!(
+        server.points("exact_.*"),
+        [
+            r#"{"__name__":"exact_n","db":"x","site":"a"} [1699999200000] [9007199254740992]"#,
+            r#"{"__name__":"exact_v","db":"x","site":"a"} [1699999200000] [0.5]"#,
+        ]
+    );
+}
