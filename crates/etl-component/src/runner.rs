@@ -15,7 +15,7 @@ use crate::command_line::Refusal;
 use crate::component::{Component, Context};
 use crate::env::{self, Env};
 use crate::manual::{self, ManualArgs};
-use crate::{command_line, describe, env, io, logs, signals};
+use crate::{command_line, describe, io, logs, signals};
 
 /// The flags every component has.
 #[derive(Args, Clone, Debug)]

@@ -91,7 +91,11 @@ fn what_is_wrong_is_said_on_both_outputs() {
             3,
             "line 3 (byte 44): segment a has 1 record, but its end says 2 (a filter in between needs `standpipe through -- COMMAND`)",
         ),
-        (begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"), 3, "line 2 (record 1, byte 49): the key `a` comes twice; record: {\"a\":1,\"a\":2}"),
+        (
+            begun.replace("{}\n", "{\"a\":1,\"a\":2}\n"),
+            3,
+            "line 2 (record 1, byte 49): the key `a` comes twice; record: {\"a\":1,\"a\":2}",
+        ),
         (
             end("a", 0, ""),
             3,
