@@ -65,10 +65,16 @@ fn addresses_that_are_refused() {
     }
     let ran = notify(&["--text", "x"]).env("ALERT_WEBHOOK", "nonsense").run();
     failed(&ran, 78, "ALERT_WEBHOOK: it must start with https:// (or http://)");
-    for character in ["é", " ", "\u{1}"] {
+    let control =
+        "contains a line break or another control character; only one line break at its end is dropped";
+    for (character, said) in [
+        ("é", "SLACK_WEBHOOK_URL: invalid uri character".to_owned()),
+        (" ", "SLACK_WEBHOOK_URL: invalid uri character".to_owned()),
+        ("\u{1}", format!("SLACK_WEBHOOK_URL {control}")),
+    ] {
         let url = format!("https://hooks.example{PATH}{character}x");
         let ran = notify(&["--text", "x"]).env("SLACK_WEBHOOK_URL", url).run();
-        failed(&ran, 78, "SLACK_WEBHOOK_URL: invalid uri character");
+        failed(&ran, 78, &said);
     }
     let ran = notify(&["--text", "x", "--channel", "c", "--api-url", "http://slack.example/api"])
         .env("SLACK_BOT_TOKEN", TOKEN)
@@ -84,9 +90,12 @@ fn addresses_that_are_refused() {
 #[test]
 fn a_token_that_no_header_can_carry_is_refused_before_anything_is_sent() {
     let slack = Slack::takes();
-    for token in [format!("{TOKEN}é"), format!("{TOKEN}\nx"), format!("{TOKEN}\n\n")] {
+    let control = "a line break or another control character; only one line break at its end is dropped";
+    for (end, what) in [("é", "a character that a header cannot carry"), ("\nx", control), ("\n\n", control)]
+    {
+        let token = format!("{TOKEN}{end}");
         let ran = slack.notify_channel(&["--text", "x"]).env("SLACK_BOT_TOKEN", token).run();
-        failed(&ran, 78, "SLACK_BOT_TOKEN contains a character that a header cannot carry");
+        failed(&ran, 78, &format!("SLACK_BOT_TOKEN contains {what}"));
     }
     assert_eq!(slack.requests(), []);
 }

@@ -103,7 +103,7 @@ fn records_are_passed_on_and_end_only_after_the_commit() {
     assert!(lines[3].contains("\"kind\":\"end\""));
     let bad = sealed("b", &[r#"{"n":3}"#, r#"{"n":"x"}"#]);
     let ran = place.load("--schema events.json --emit records", bad);
-    refused(&ran, 3, "line 3 (byte ");
+    refused(&ran, 3, "line 3 (record 2, byte ");
     assert!(!ran.stdout.contains("\"kind\":\"end\""), "{}", ran.stdout);
 }
 

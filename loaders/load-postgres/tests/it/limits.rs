@@ -42,7 +42,7 @@ fn extreme_values_are_kept() {
     for (line, said) in refusals {
         let ran = place.load("--table t", sealed("b", &["{\"id\":5}", line]));
         refused(&ran, 3, said);
-        assert!(ran.last_error_line().starts_with("line 3 (byte "), "{}", ran.last_error_line());
+        assert!(ran.last_error_line().starts_with("line 3 (record 2, byte "), "{}", ran.last_error_line());
     }
     // What is left to the server is refused by the server, and named in the message.
     let ran = place.load("--table t", sealed("b", &["{\"id\":5}", r#"{"id":6,"j":1e200000}"#]));

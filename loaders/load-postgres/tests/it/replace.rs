@@ -78,7 +78,7 @@ fn a_replacement_that_fails_leaves_the_rows() {
     place.sql("INSERT INTO events VALUES (7, 'old')");
     let args = "--schema events.json --mode replace";
     let bad = sealed("a", &[r#"{"n":1}"#, r#"{"n":"x"}"#]);
-    refused(&place.load(args, bad), 3, "line 3 (byte ");
+    refused(&place.load(args, bad), 3, "line 3 (record 2, byte ");
     let long = many("b", 90_000);
     refused(&place.load(args, &long[..long.len() - 90]), 75, "the input ends in");
     refused(&place.load(args, "{\"n\":1}\n"), 2, "mode replace needs a sealed stream");

@@ -121,7 +121,7 @@ fn a_domain_has_a_default_and_a_not_null_of_its_own() {
     assert_eq!(counts(&ran)[1], 2);
     assert_eq!(place.rows("SELECT * FROM own ORDER BY k"), ["a|7|1", "b|1|2"]);
     let ran = place.load("--table own", sealed("b", &[r#"{"k":"a"}"#]));
-    refused(&ran, 3, "line 2 (byte 41): field \"s\": required, but missing");
+    refused(&ran, 3, "line 2 (record 1, byte 41): field \"s\": required, but missing");
 }
 
 #[test]

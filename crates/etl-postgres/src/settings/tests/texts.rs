@@ -59,7 +59,7 @@ fn what_urls_ask_for() {
 fn key_words_and_values() {
     let cases = [
         ("host=h", "nobody@h:5432/nobody"),
-        (" host = h\tport =1\n", "nobody@h:1/nobody"),
+        (" host = h  port =1\n", "nobody@h:1/nobody"),
         ("host='h'port='1'", "nobody@h:1/nobody"),
         ("host=h dbname='a b' user=a\\ b", "a b@h:5432/a b"),
         ("host=h dbname='it\\'s' user=it\\'s\\\\", "it's\\@h:5432/it's"),
