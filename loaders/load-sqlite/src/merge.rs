@@ -3,7 +3,7 @@
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
-use etl_schema::quote_ident;
+use etl_schema::{Type, quote_ident};
 
 use crate::database::{Database, fault};
 use crate::names::{STAGE_PREFIX, column_list, key_list};
@@ -171,19 +171,36 @@ impl Merge<'_> {
 fn do_update(plan: &Plan, table: &str) -> String {
     let Some(differs) = differs(plan, table, "excluded") else { return "DO NOTHING".to_owned() };
     let columns = plan.details.stored.columns.iter().enumerate();
-    let written = columns.filter(|(column, _)| !plan.schema.key.contains(column));
+    let written = columns.filter(|(column, _)| is_written(plan, *column));
     let set = written.map(|(_, column)| quote_ident(&column.name)).map(|c| format!("{c} = excluded.{c}"));
     format!("DO UPDATE SET {} WHERE {differs}", set.collect::<Vec<_>>().join(", "))
 }
 
-/// The condition that two rows of one key differ; `None` if every column belongs to the key. The stamp's columns do
-/// not count. A change of case is a change, even if the column compares without case. Rows are compared as row
+/// Whether an update writes a column: one that is not of the key, or in which equal keys may be spelled differently. The
+/// row ends with the record's spelling.
+fn is_written(plan: &Plan, column: usize) -> bool {
+    let storage = &plan.details.storage[column];
+    let exact =
+        !storage.starts_with("BLOB") && storage.split(" COLLATE ").nth(1).is_none_or(|c| c == "\"BINARY\"");
+    !exact || !plan.schema.key.contains(&column)
+}
+
+/// The condition that two rows of one key differ; `None` if no column is written. The stamp's columns do not count. A
+/// change of case is a change, even if the column compares without case, and so is one of 1 to 1.0 where both can be
+/// stored. Rows are compared as row
 /// values, because a chain of a thousand ORs is deeper than SQLite allows.
 fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
-    let others = columns.filter(|(column, _)| !plan.schema.key.contains(column));
-    let others = others.map(|(_, column)| quote_ident(&column.name));
-    let (olds, news): (Vec<_>, Vec<_>) =
-        others.map(|c| (format!("{old}.{c} COLLATE BINARY"), format!("{new}.{c}"))).unzip();
+    let others = columns.filter(|(column, _)| is_written(plan, *column));
+    let (mut olds, mut news) = (Vec::new(), Vec::new());
+    for (position, column) in others {
+        let name = quote_ident(&column.name);
+        olds.push(format!("{old}.{name} COLLATE BINARY"));
+        news.push(format!("{new}.{name}"));
+        if plan.details.storage[position].starts_with("BLOB") && column.ty == Type::Double {
+            olds.push(format!("typeof({old}.{name})"));
+            news.push(format!("typeof({new}.{name})"));
+        }
+    }
     (!olds.is_empty()).then(|| format!("({}) IS NOT ({})", olds.join(", "), news.join(", ")))
 }

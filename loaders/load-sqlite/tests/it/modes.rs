@@ -169,9 +169,13 @@ fn a_key_compares_as_its_index_does() {
     assert_eq!(place.rows("SELECT name, n FROM users ORDER BY name"), [r#""ANN"|2"#, r#""Bob"|3"#]);
     assert_eq!(
         counts(&place.load(args, plain(&[r#"{"name":"bob","n":3}"#, r#"{"name":"Ann","n":9}"#]))),
-        [2, 0, 1, 1, 0, 0]
+        [2, 0, 2, 0, 0, 0]
     );
+    // The row ends with the record's spelling, unless it was to be left alone.
+    let spelled = [r#""Ann"|9"#, r#""bob"|3"#];
+    assert_eq!(place.rows("SELECT name, n FROM users ORDER BY name"), spelled);
     assert_eq!(counts(&place.load(&format!("{args} --mode ignore"), &stream)), [3, 0, 0, 2, 1, 0]);
+    assert_eq!(place.rows("SELECT name, n FROM users ORDER BY name"), spelled);
     assert_eq!(counts(&place.load(&format!("{args} --mode replace"), &stream)), [3, 2, 0, 0, 1, 0]);
     assert_eq!(place.rows("SELECT name, n FROM users ORDER BY name"), [r#""ANN"|2"#, r#""Bob"|3"#]);
 }
