@@ -2,11 +2,11 @@
 
 use etl_component::Fault;
 use etl_load::stamp;
-use etl_schema::{Column, Schema, Type};
+use etl_schema::{Column, Schema};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::database::Database;
-use crate::types::{declaration, new_storage, storage, stores};
+use crate::types::{declaration, new_storage, own, storage, stores};
 
 /// An existing table.
 pub(crate) struct Existing {
@@ -90,15 +90,15 @@ impl Existing {
     /// The table's own schema: its columns, and its primary key unless SQLite fills that in. A column that
     /// is NOT NULL with a default may be left out of a record.
     pub(crate) fn schema(&self) -> Result<Schema, Fault> {
-        let own = |column: &&TableColumn| !column.generated && !stamp::is_stamp(&column.name);
-        let own: Vec<&TableColumn> = self.columns.iter().filter(own).collect();
-        let typed = own.iter().map(|column| {
-            let ty = Type::from_sqlite(&column.name, &column.declared)?;
+        let loaded = |column: &&TableColumn| !column.generated && !stamp::is_stamp(&column.name);
+        let loaded: Vec<&TableColumn> = self.columns.iter().filter(loaded).collect();
+        let typed = loaded.iter().map(|column| {
+            let ty = own(&column.name, &column.declared, self.strict)?;
             let nullable = column.rowid || !column.not_null;
             Ok(Column::new(column.name.as_str(), ty, nullable, column.needed()))
         });
         let typed = typed.collect::<Result<Vec<_>, Fault>>()?;
-        let keyed: Vec<&&TableColumn> = own.iter().filter(|column| column.in_key).collect();
+        let keyed: Vec<&&TableColumn> = loaded.iter().filter(|column| column.in_key).collect();
         let filled = keyed.iter().any(|column| column.rowid || column.default.is_some());
         let key: Vec<&str> = keyed.iter().filter(|_| !filled).map(|column| &*column.name).collect();
         Schema::from_columns(&self.name, typed, &key)

@@ -4,7 +4,7 @@
 //! extract-openweather current --city Seattle | load-sqlite --db weather.db
 //! ```
 //!
-//! Its files from the bottom up, each of which uses only files before it: `names` and `types`, `database`, `catalog` and
+//! Its files from the bottom up, each of which uses only files before it: `names`, `number` and `types`, `database`, `catalog` and
 //! `ledger`, `plan`, `merge`, `sink`.
 
 mod catalog;
@@ -12,6 +12,7 @@ mod database;
 mod ledger;
 mod merge;
 mod names;
+mod number;
 mod plan;
 mod sink;
 mod types;
@@ -19,6 +20,7 @@ mod types;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use etl_component::{Component, Context};
 use etl_load::args::Task;
@@ -41,6 +43,9 @@ struct Args {
     /// The database file; it is created if it is missing
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
+    /// How long to wait for other processes that use the database, before the load fails with 75
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = etl_component::duration)]
+    busy_timeout: Duration,
     #[command(flatten)]
     load: LoadArgs,
 }
@@ -52,9 +57,13 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let settings = Settings::new(args.load, &context.env)?;
     let database = OnceCell::new();
-    etl_load::run(&settings, context, Some(&args.db), |settings| {
+    let done = etl_load::run(&settings, context, Some(&args.db), |settings| {
         let open = if settings.task == Task::Load { Database::open } else { Database::look };
-        let opened = open(&args.db)?;
+        let opened = open(&args.db, args.busy_timeout)?;
         Ok(Sqlite::new(database.get_or_init(|| opened), settings))
-    })
+    });
+    if done.is_err() {
+        database.get().map(Database::discard);
+    }
+    done
 }

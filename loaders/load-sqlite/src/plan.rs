@@ -57,7 +57,6 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
             return Err(PlanError::Unfit(Fault::config(missing)));
         }
     };
-    check_key(&name, &schema).map_err(PlanError::Unfit)?;
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
     placeholders.resize(stored.columns.len(), "?".to_owned());
@@ -68,6 +67,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
             Fit { storage: storage.collect(), missing: Vec::new() }
         }
     };
+    check_key(&name, &schema, &storage).map_err(PlanError::Unfit)?;
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
         collate(&mut storage, database, table, &schema, mode)?;
     }
@@ -76,10 +76,10 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     Ok(Plan { name, mode, schema: Arc::new(schema), details })
 }
 
-fn check_key(table: &str, schema: &Schema) -> Result<(), Fault> {
-    let mut key = schema.key.iter().map(|&key| &schema.columns[key]);
-    match key.find(|column| matches!(column.ty, Type::Decimal { .. })) {
-        Some(column) => Err(Fault::config(format!(
+fn check_key(table: &str, schema: &Schema, storage: &[String]) -> Result<(), Fault> {
+    let mut key = schema.key.iter().map(|&key| (&schema.columns[key], &storage[key]));
+    match key.find(|(column, storage)| matches!(column.ty, Type::Decimal { .. }) && *storage != "NUMERIC") {
+        Some((column, _)) => Err(Fault::config(format!(
             "table {table}: key column {} is a decimal, which SQLite compares as text: 1.0 and 1.00 would be two \
              keys; make it an integer or a text",
             column.name

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use etl_component::{Fault, random_id};
 use etl_load::{Counts, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
-use etl_schema::{Row, Schema, Value, format_uuid, quote_ident, time};
+use etl_schema::{Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::Line;
 use rusqlite::Statement;
 use rusqlite::types::Null;
@@ -13,6 +13,7 @@ use crate::database::{self, Database};
 use crate::ledger;
 use crate::merge::Stage;
 use crate::names::column_list;
+use crate::number::kept;
 use crate::plan::{self, Details, Plan, statements};
 
 /// A database to load into.
@@ -99,6 +100,9 @@ impl Sink for Sqlite<'_> {
 
     fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         let table = &mut self.tables[table];
+        if let Some(violation) = table.changed(row) {
+            return Err(Refused::Record(violation));
+        }
         let stored = table.store(row, &self.load_id, &self.loaded_at);
         table.fed += 1;
         match stored {
@@ -156,6 +160,8 @@ struct Table<'c> {
     /// How many rows were deleted, in mode replace.
     replaced: Option<u64>,
     news: bool,
+    /// The columns of decimals that are kept as integers or doubles.
+    numeric: Vec<bool>,
     stamp: bool,
     fed: u64,
     text: Vec<u8>,
@@ -203,17 +209,52 @@ impl<'c> Table<'c> {
             .connection
             .prepare(&format!("{into} ({columns}) VALUES ({placeholders})"))
             .map_err(|error| database.fault(error))?;
+        let numeric = plan.schema.columns.iter().zip(&plan.details.storage).map(|(column, storage)| {
+            matches!(column.ty, Type::Decimal { .. } | Type::Json) && storage.starts_with("NUMERIC")
+        });
+        let numeric = numeric.collect();
         let stamp = stored.columns.len() > plan.schema.columns.len();
-        Ok(Table { plan: Arc::clone(plan), insert, stage, replaced, news, stamp, fed: 0, text: Vec::new() })
+        Ok(Table {
+            plan: Arc::clone(plan),
+            insert,
+            stage,
+            replaced,
+            news,
+            numeric,
+            stamp,
+            fed: 0,
+            text: Vec::new(),
+        })
+    }
+
+    /// The first value of a row that its column would change.
+    fn changed(&self, row: &Row<'_>) -> Option<Violation> {
+        if !self.numeric.contains(&true) {
+            return None;
+        }
+        let columns = self.plan.schema.columns.iter().zip(&self.numeric).zip(row.values());
+        let mut numbers = columns.filter_map(|((column, numeric), value)| match value {
+            Value::Decimal(text) | Value::Json(text) if *numeric && is_number(text) => Some((column, text)),
+            _ => None,
+        });
+        let (column, text) = numbers.find(|(_, text)| kept(text).is_none())?;
+        let shown: String = text.chars().take(80).collect();
+        let reason = format!(
+            "{shown} would be changed: the column keeps only what a double or 64 bits hold (declare it TEXT)"
+        );
+        Some(Violation { field: column.name.to_string(), reason })
     }
 
     /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.
     fn store(&mut self, row: &Row<'_>, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
-        let Table { insert, text, .. } = self;
+        let Table { insert, text, numeric, .. } = self;
         let mut next = 1;
-        for value in row.values() {
+        for (value, numeric) in row.values().zip(numeric) {
             text.clear();
             match value {
+                Value::Decimal(value) | Value::Json(value) if *numeric && is_number(value) => {
+                    insert.raw_bind_parameter(next, kept(value))?;
+                }
                 Value::Null => insert.raw_bind_parameter(next, Null)?,
                 Value::Text(value) | Value::Decimal(value) | Value::Json(value) | Value::Array(value, _) => {
                     insert.raw_bind_parameter(next, value)?;
@@ -242,4 +283,10 @@ impl<'c> Table<'c> {
         }
         insert.raw_execute()
     }
+}
+
+/// Whether the text of a decimal, or of any JSON, is that of a number, which a NUMERIC column would convert.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        || !text.starts_with(['{', '[', '"', 't', 'f', 'n'])
 }

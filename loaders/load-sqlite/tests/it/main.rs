@@ -1,5 +1,6 @@
 //! Loads through the binary, and what the database then contains.
 
+mod affinity;
 mod again;
 mod cut_short;
 mod cuts;
@@ -7,6 +8,7 @@ mod emit;
 mod environment;
 mod evolve;
 mod exact;
+mod file;
 mod guards;
 mod input;
 mod interval;
