@@ -109,7 +109,7 @@ impl<S: Sink> Load<'_, S> {
             match decoder.look_ahead(event) {
                 Some(stream) if stream.index() >= seen => {
                     seen = stream.index() + 1;
-                    self.plans.look_ahead(&mut self.sink, decoder.schema(stream), sealed)
+                    self.plans.look_ahead(&mut self.sink, &decoder.declared(stream), sealed)
                 }
                 _ => Ok(()),
             }

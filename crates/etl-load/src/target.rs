@@ -2,7 +2,7 @@
 
 use etl_component::Fault;
 use etl_schema::Schema;
-use etl_stream::SchemaRef;
+use etl_stream::{Declared, SchemaRef, Values};
 
 use crate::args::{Mode, Settings};
 
@@ -13,12 +13,14 @@ pub struct Target {
     pub table: String,
     /// The records' schema; `None` means the table's own columns.
     pub schema: Option<Schema>,
+    /// How the records' values are written.
+    pub values: Values,
     /// How records meet the rows that exist; `None` leaves it to the schema's key ([`Target::mode_for`]).
     pub mode: Option<Mode>,
 }
 
 impl Target {
-    /// The target of a stream that says this about its schema. The schema comes from the flag, otherwise from the
+    /// The target of a stream that says this about its records. The schema comes from the flag, otherwise from the
     /// stream, otherwise it is the table's own; the table comes from the flag, otherwise from the schema: what
     /// `table_of` says, or its name with `_` for each dot.
     ///
@@ -26,10 +28,10 @@ impl Target {
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
     pub fn resolve(
         settings: &Settings,
-        carried: Option<&SchemaRef>,
+        carried: &Declared,
         table_of: fn(&Schema) -> Option<String>,
     ) -> Result<Target, Fault> {
-        let schema = match (&settings.schema, carried) {
+        let schema = match (&settings.schema, &carried.schema) {
             (Some(flag), _) => Some(Schema::from_flag(flag)?),
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
             (None, Some(SchemaRef::Inline(document))) => Some(inline(document.get(), settings)?),
@@ -38,7 +40,7 @@ impl Target {
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         match settings.table.clone().or(named) {
-            Some(table) => Ok(Target { table, schema, mode: settings.mode }),
+            Some(table) => Ok(Target { table, schema, values: carried.values, mode: settings.mode }),
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH, or --table TABLE to use the columns of a table",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use etl_component::{Fault, InputArgs, Output, Terminal};
 use etl_stream::writer::io_fault;
-use etl_stream::{Begin, Event};
+use etl_stream::{Begin, Declared, Event};
 
 use crate::args::{Settings, Task};
 use crate::sink::{Plan, Sink};
@@ -20,7 +20,7 @@ pub(crate) fn run<S: Sink>(
 ) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
-            let target = Target::resolve(settings, None, S::table_of)?;
+            let target = Target::resolve(settings, &Declared::default(), S::table_of)?;
             let table = target.table.clone();
             let mut states = sink.states(target)?;
             match states.iter().position(|(name, _)| name == pipeline) {
@@ -60,8 +60,9 @@ fn no_state(table: &str, pipeline: &str, states: &[(String, String)]) -> Fault {
 /// The plan that follows from the flags, and from the beginning of the input if they name no schema.
 fn plan<S: Sink>(sink: &mut S, settings: &Settings, terminal: Terminal) -> Result<Plan<S::Details>, Fault> {
     let begin = if settings.schema.is_none() { begin(&settings.input, terminal)? } else { None };
-    let carried = begin.and_then(|begin| begin.schema);
-    Ok(sink.plan(Target::resolve(settings, carried.as_ref(), S::table_of)?)?)
+    let carried =
+        begin.map_or_else(Declared::default, |begin| Declared { schema: begin.schema, values: begin.values });
+    Ok(sink.plan(Target::resolve(settings, &carried, S::table_of)?)?)
 }
 
 /// The first line of the input, if it opens a segment. There need not be any input.

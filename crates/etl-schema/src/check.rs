@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use etl_stream::Values;
 use etl_stream::json::{self, Numbering, Record, Shape};
 
 use crate::cell::{Cell, Scratch};
 use crate::quick::Quick;
 use crate::read::read;
 use crate::schema::{Column, Schema};
+use crate::texts;
 use crate::value::Value;
 
 /// What happens to a field that the schema does not know.
@@ -79,6 +81,7 @@ const UNKNOWN: u32 = u32::MAX - 1;
 pub struct Checker {
     schema: Arc<Schema>,
     unknown: UnknownFields,
+    values: Values,
     /// What has been dropped so far.
     pub dropped: Dropped,
     columns: HashMap<String, u32>,
@@ -120,6 +123,7 @@ impl Checker {
             slots: slots.collect(),
             schema,
             unknown,
+            values: Values::Json,
             dropped: Dropped::default(),
             columns,
             numbering: None,
@@ -127,6 +131,16 @@ impl Checker {
             layout: Layout::default(),
             scratch: Scratch::default(),
         }
+    }
+
+    /// The same, for records whose values are written in this way.
+    pub fn of(self, values: Values) -> Checker {
+        Checker { values, ..self }
+    }
+
+    /// How the records' values are written.
+    pub fn values(&self) -> Values {
+        self.values
     }
 
     /// The schema.
@@ -142,14 +156,20 @@ impl Checker {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
         }
-        let Checker { slots, layout, schema, scratch, .. } = self;
+        let Checker { slots, layout, schema, scratch, values, .. } = self;
+        let texts = *values == Values::Text;
         scratch.clear();
         let line = record.text().as_bytes();
         for (i, (extent, &column)) in record.extents().zip(&layout.column_of).enumerate() {
             let column = column as usize;
             let Some(slot) = slots.get_mut(column) else { continue };
-            if !slot.quick.read(line, extent, &mut slot.cell) {
-                slot.cell = read_slowly(&schema.columns[column], record, i, scratch)?;
+            let is_read = if texts {
+                slot.quick.read_text(line, extent, &mut slot.cell)
+            } else {
+                slot.quick.read(line, extent, &mut slot.cell)
+            };
+            if !is_read {
+                slot.cell = read_slowly(&schema.columns[column], *values, record, i, scratch)?;
             }
         }
         self.dropped.fields += self.layout.dropped;
@@ -233,6 +253,7 @@ impl Checker {
 #[inline(never)]
 fn read_slowly(
     column: &Column,
+    values: Values,
     record: &Record<'_>,
     field: usize,
     scratch: &mut Scratch,
@@ -240,8 +261,11 @@ fn read_slowly(
     let Some((value, extent)) = record.value(field).zip(record.extents().nth(field)) else {
         return Ok(Cell::Null);
     };
-    read(&column.ty, column.nullable, &column.rules, value, extent.start, scratch)
-        .map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
+    let read = match values {
+        Values::Json => read(&column.ty, column.nullable, &column.rules, value, extent.start, scratch),
+        Values::Text => texts::read_value(column, value, extent.start, scratch),
+    };
+    read.map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
 }
 
 /// A checked record.

@@ -17,6 +17,7 @@ mod read;
 pub mod registry;
 mod rules;
 mod schema;
+mod texts;
 pub mod time;
 mod types;
 mod value;

@@ -12,12 +12,12 @@ use crate::types::Type;
 use crate::value::Value;
 
 /// Why a value is refused.
-type Refused = Box<str>;
+pub(crate) type Refused = Box<str>;
 
 /// Says what is wrong with a value, which is shortened to about 80 characters.
 #[cold]
 #[inline(never)]
-fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
+pub(crate) fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
     format!("{} {}", json::shorten(value.raw, 80), what.as_ref()).into()
 }
 
@@ -70,7 +70,12 @@ pub(crate) fn read(
     }
 }
 
-fn read_number(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> Result<Cell, Refused> {
+pub(crate) fn read_number(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    raw: Kept,
+) -> Result<Cell, Refused> {
     let text = value.text;
     let (cell, approximate) = match ty {
         Type::Integer { bits } => {
@@ -140,7 +145,7 @@ fn read_escaped(
 }
 
 /// Reads a string; `text` is the decoded string, and `kept` says where it is kept.
-fn read_text(
+pub(crate) fn read_text(
     ty: &Type,
     rules: &Rules,
     value: json::Value<'_>,

@@ -10,7 +10,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::control::{Begin, SchemaRef};
+use crate::control::{Begin, SchemaRef, Values};
 use crate::reader::{Event, Line, Segment};
 
 /// One of the streams of an input. They are numbered from 0 in the order in which they are first seen, so that everyone
@@ -39,11 +39,20 @@ pub enum Message<'a> {
     End(Segment),
 }
 
+/// What the input says of a stream's records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declared {
+    /// Their schema.
+    pub schema: Option<SchemaRef>,
+    /// How their values are written.
+    pub values: Values,
+}
+
 /// Turns the events of an input into messages.
 #[derive(Default)]
 pub struct Decoder {
-    /// The schema of each stream; in NDJSON, that is all in which streams differ.
-    schemas: Vec<Option<SchemaRef>>,
+    /// What is said of each stream; in NDJSON, that is all in which streams differ.
+    streams: Vec<Declared>,
     /// The stream of the records that follow.
     current: Option<StreamId>,
 }
@@ -55,7 +64,7 @@ impl Decoder {
         match event {
             Event::Record(line) => Message::Record(self.current(), line),
             Event::Begin(begin) => {
-                let stream = self.open(begin.schema.as_ref());
+                let stream = self.open(begin.schema.as_ref(), begin.values);
                 Message::Begin(begin, stream)
             }
             Event::State(value) => Message::State(None, value),
@@ -72,7 +81,7 @@ impl Decoder {
     pub fn look_ahead(&mut self, event: &Event<'_>) -> Option<StreamId> {
         match event {
             Event::Record(_) => Some(self.current()),
-            Event::Begin(begin) => Some(self.open(begin.schema.as_ref())),
+            Event::Begin(begin) => Some(self.open(begin.schema.as_ref(), begin.values)),
             Event::State(_) => None,
             Event::End(_) => {
                 self.current = None;
@@ -81,25 +90,25 @@ impl Decoder {
         }
     }
 
-    /// The schema that the input states for a stream.
-    pub fn schema(&self, stream: StreamId) -> Option<&SchemaRef> {
-        self.schemas.get(stream.0).and_then(Option::as_ref)
+    /// What the input says of a stream.
+    pub fn declared(&self, stream: StreamId) -> Declared {
+        self.streams.get(stream.0).cloned().unwrap_or_default()
     }
 
     #[inline]
     fn current(&mut self) -> StreamId {
         match self.current {
             Some(stream) => stream,
-            None => self.open(None),
+            None => self.open(None, Values::default()),
         }
     }
 
     #[cold]
-    fn open(&mut self, schema: Option<&SchemaRef>) -> StreamId {
-        let known = self.schemas.iter().position(|known| known.as_ref() == schema);
-        let stream = StreamId(known.unwrap_or_else(|| {
-            self.schemas.push(schema.cloned());
-            self.schemas.len() - 1
+    fn open(&mut self, schema: Option<&SchemaRef>, values: Values) -> StreamId {
+        let same = |known: &Declared| known.schema.as_ref() == schema && known.values == values;
+        let stream = StreamId(self.streams.iter().position(same).unwrap_or_else(|| {
+            self.streams.push(Declared { schema: schema.cloned(), values });
+            self.streams.len() - 1
         }));
         self.current = Some(stream);
         stream
@@ -143,8 +152,9 @@ mod tests {
             segment("b", ""),
             segment("c", r#","schema":{"type":"object"}"#),
             segment("d", r#","schema":"x.y""#),
+            segment("e", r#","values":"text""#),
         ];
-        let expected = [("a", 0), ("b", 1), ("c", 2), ("d", 0)].map(|(id, stream)| {
+        let expected = [("a", 0), ("b", 1), ("c", 2), ("d", 0), ("e", 3)].map(|(id, stream)| {
             [
                 format!("{id} opens {stream}"),
                 format!("{stream}: {{\"in\":\"{id}\"}}"),

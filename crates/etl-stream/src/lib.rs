@@ -18,7 +18,7 @@ pub mod reader;
 pub mod writer;
 
 pub use control::{Begin, SchemaRef, Values};
-pub use decode::{Decoder, Message, StreamId};
+pub use decode::{Declared, Decoder, Message, StreamId};
 pub use digest::Digest;
 pub use fault::{Class, Fault, counted};
 pub use reader::{Event, Line, Origin, Reader, Seal, Segment};

@@ -1,6 +1,6 @@
 //! Streams for loaders to read, and checks of what loaders print.
 
-use etl_stream::{Begin, SchemaRef, Writer};
+use etl_stream::{Begin, SchemaRef, Values, Writer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -23,14 +23,29 @@ pub const HELD: usize = (8 << 20) + (256 << 10);
 /// # Panics
 /// If a document or a state is not JSON.
 pub fn sealed_as(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
-    let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
     let schema = match schema {
         "" => None,
         document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document))),
         name => Some(SchemaRef::Name(name.to_owned())),
     };
+    segment(&Begin { id: id.to_owned(), schema, ..Begin::default() }, lines)
+}
+
+/// A sealed segment without a schema whose values are all texts.
+///
+/// # Panics
+/// Never: it is written to memory.
+pub fn texts(id: &str, lines: &[&str]) -> Vec<u8> {
+    segment(&Begin { id: id.to_owned(), values: Values::Text, ..Begin::default() }, lines)
+}
+
+fn raw(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned()).expect("JSON")
+}
+
+fn segment(begin: &Begin, lines: &[&str]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
-    writer.begin(&Begin { id: id.to_owned(), schema, ..Begin::default() }).expect("memory");
+    writer.begin(begin).expect("memory");
     for line in lines {
         match line.strip_prefix("state ") {
             Some(value) => writer.state(&raw(value)).expect("memory"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use etl_component::Fault;
 use etl_load::{Mode, PlanError, Target};
 use etl_schema::Column;
+use etl_stream::Values;
 
 use crate::line::Encoder;
 use crate::mapping::{map, type_name};
@@ -17,9 +18,16 @@ pub(crate) type Plan = etl_load::Plan<Encoder>;
 /// Maps the target's schema; the server is not asked.
 ///
 /// # Errors
-/// 78 if there is no schema, no time or no field, or if line protocol cannot represent a name or a type.
+/// 78 if the values are texts, if there is no schema, no time or no field, or if line protocol cannot represent a name or a type.
 pub(crate) fn plan(target: Target, precision: Precision, server: Server) -> Result<Plan, PlanError> {
     let unfit = |what: String| PlanError::Unfit(Fault::config(what));
+    if target.values == Values::Text {
+        return Err(unfit(
+            "the stream says that all its values are texts, which InfluxDB has no columns to read into: give \
+             extract-file a --schema"
+                .to_owned(),
+        ));
+    }
     let schema = Arc::new(target.schema.ok_or_else(|| {
         unfit(
             "the records have no schema, and InfluxDB has no columns to take one from: give --schema NAME \

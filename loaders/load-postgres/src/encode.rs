@@ -135,7 +135,11 @@ impl Encoder {
         source: Option<json::Value<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let raw = source.map_or("", |source| source.raw);
+        // A number or a boolean that came as a text is not JSON's string.
+        let raw = source.map_or("", |source| match value {
+            Value::Integer(_) | Value::Double(_) | Value::Boolean(_) => source.text,
+            _ => source.raw,
+        });
         let escapes = source.is_some_and(|source| source.kind == Json::String { escaped: true });
         match (self, value) {
             (Encoder::Int(bytes), Value::Integer(n)) => return int(n, *bytes, out),
@@ -156,7 +160,9 @@ impl Encoder {
             }
             (Encoder::Uuid, Value::Uuid(bytes)) => fixed(out, bytes),
             (Encoder::Bytea, Value::Bytes(bytes)) => sized(out, bytes),
+            (Encoder::Json, Value::Json(text)) => sized(out, text.as_bytes()),
             (Encoder::Json, _) => sized(out, raw.as_bytes()),
+            (Encoder::Jsonb, Value::Json(text)) => return jsonb(text, out),
             (Encoder::Jsonb, _) => return jsonb(raw, out),
             (Encoder::Raw(max), _) => return self::text(raw, *max, false, out),
             (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {

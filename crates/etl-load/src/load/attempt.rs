@@ -233,10 +233,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             route.open = true;
             return Ok(route.table);
         }
-        let schema = self.decoder.schema(stream);
-        let target = self.plans.target(schema)?;
+        let declared = self.decoder.declared(stream);
+        let target = self.plans.target(&declared)?;
         let name = target.table.clone();
-        let (plan, is_ready) = match self.plans.take(schema) {
+        let (plan, is_ready) = match self.plans.take(&declared) {
             Some(plan) => (Ok(plan), true),
             None => (self.sink.plan(target), false),
         };
@@ -247,6 +247,12 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Err(PlanError::Failed(_)) => None,
         };
         let table = match (known, plan) {
+            (Some(table), _) if self.tables[table].checker.values() != declared.values => {
+                let name = &self.tables[table].plan.name;
+                return Err(Fault::config(format!(
+                    "segments whose values are texts go to one table, {name}, together with others; load them apart"
+                )));
+            }
             (Some(table), Ok(plan)) if self.tables[table].plan.schema.document == plan.schema.document => {
                 table
             }
@@ -259,7 +265,8 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                 if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
-                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields);
+                let checker =
+                    Checker::new(plan.schema.clone(), self.settings.unknown_fields).of(declared.values);
                 self.tables.push(Table::new(name, plan, checker));
                 self.tables.len() - 1
             }

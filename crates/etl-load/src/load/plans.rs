@@ -1,16 +1,16 @@
 //! What is to be done with the targets of a run, found out as early as they are known.
 
 use etl_component::Fault;
-use etl_stream::SchemaRef;
+use etl_stream::Declared;
 
 use crate::args::{Mode, Settings};
 use crate::sink::{Plan, PlanError, Sink};
 use crate::target::Target;
 
-/// Plans that were made before the load's transaction, each with what its part of the stream says about its schema.
+/// Plans that were made before the load's transaction, each with what its part of the stream says about its records.
 pub(super) struct Plans<'a, S: Sink> {
     settings: &'a Settings,
-    made: Vec<(Option<SchemaRef>, Plan<S::Details>)>,
+    made: Vec<(Declared, Plan<S::Details>)>,
 }
 
 impl<'a, S: Sink> Plans<'a, S> {
@@ -28,8 +28,8 @@ impl<'a, S: Sink> Plans<'a, S> {
         if !by_schema && self.settings.table.is_none() {
             return Ok(());
         }
-        match sink.plan(self.target(None)?) {
-            Ok(plan) if by_schema => self.made.push((None, plan)),
+        match sink.plan(self.target(&Declared::default())?) {
+            Ok(plan) if by_schema => self.made.push((Declared::default(), plan)),
             Err(error) if by_schema => return Err(error.into()),
             Err(PlanError::Failed(fault)) => return Err(fault),
             // This plan follows the table's own columns, but the stream may still have a schema.
@@ -38,7 +38,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         Ok(())
     }
 
-    /// The input has shown a stream of this schema: finds out what cannot work, without touching anything. `sealed` says
+    /// The input has shown a stream of these records: finds out what cannot work, without touching anything. `sealed` says
     /// whether it is in a segment.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn look_ahead(
         &mut self,
         sink: &mut S,
-        schema: Option<&SchemaRef>,
+        declared: &Declared,
         sealed: bool,
     ) -> Result<(), Fault> {
         if !sealed && self.settings.mode == Some(Mode::Replace) && self.settings.replace_needs_seal {
@@ -55,10 +55,10 @@ impl<'a, S: Sink> Plans<'a, S> {
                  (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
             ));
         }
-        let schema = self.carried(schema);
-        if !self.made.iter().any(|(known, _)| known.as_ref() == schema) {
-            let plan = sink.plan(self.target(schema)?)?;
-            self.made.push((schema.cloned(), plan));
+        let carried = self.carried(declared);
+        if !self.made.iter().any(|(known, _)| *known == carried) {
+            let plan = sink.plan(self.target(&carried)?)?;
+            self.made.push((carried, plan));
         }
         Ok(())
     }
@@ -71,24 +71,25 @@ impl<'a, S: Sink> Plans<'a, S> {
         self.made.iter_mut().try_for_each(|(_, plan)| sink.prepare(plan))
     }
 
-    /// The plan that was made for a stream of this schema, if it still holds in the load's transaction. It is used
+    /// The plan that was made for a stream of these records, if it still holds in the load's transaction. It is used
     /// once, because the database may have changed by the next attempt.
-    pub(super) fn take(&mut self, schema: Option<&SchemaRef>) -> Option<Plan<S::Details>> {
-        let schema = self.carried(schema);
-        let made = self.made.iter().position(|(known, _)| S::PLANS_LAST && known.as_ref() == schema);
+    pub(super) fn take(&mut self, declared: &Declared) -> Option<Plan<S::Details>> {
+        let carried = self.carried(declared);
+        let made = self.made.iter().position(|(known, _)| S::PLANS_LAST && *known == carried);
         made.map(|at| self.made.swap_remove(at).1)
     }
 
-    /// The target of a stream of this schema.
+    /// The target of a stream of these records.
     ///
     /// # Errors
     /// Those of [`Target::resolve`].
-    pub(super) fn target(&self, schema: Option<&SchemaRef>) -> Result<Target, Fault> {
-        Target::resolve(self.settings, self.carried(schema), S::table_of)
+    pub(super) fn target(&self, declared: &Declared) -> Result<Target, Fault> {
+        Target::resolve(self.settings, &self.carried(declared), S::table_of)
     }
 
-    /// What the stream says about its schema, unless a flag says it for all streams.
-    fn carried<'s>(&self, schema: Option<&'s SchemaRef>) -> Option<&'s SchemaRef> {
-        schema.filter(|_| self.settings.schema.is_none())
+    /// What the stream says about its records, without a schema that a flag says for all streams.
+    fn carried(&self, declared: &Declared) -> Declared {
+        let schema = declared.schema.clone().filter(|_| self.settings.schema.is_none());
+        Declared { schema, values: declared.values }
     }
 }

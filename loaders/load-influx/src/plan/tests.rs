@@ -1,4 +1,5 @@
 use etl_schema::Schema;
+use etl_stream::Values;
 use serde_json::{Value, json};
 
 use super::*;
@@ -9,7 +10,7 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
         document[name] = value.clone();
     }
     let schema = Schema::from_json("s", &document).expect("a schema");
-    let target = Target { table: "m".to_owned(), schema: Some(schema), mode: None };
+    let target = Target { table: "m".to_owned(), schema: Some(schema), values: Values::Json, mode: None };
     plan(target, Precision::Ns, Server { whole_strings: true, victoria: false })
         .map(|plan| explain(&plan))
         .map_err(|error| {
@@ -85,7 +86,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
     }
     let target = |name: &str| {
         let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}})).unwrap();
-        Target { table: name.to_owned(), schema: Some(schema), mode: None }
+        Target { table: name.to_owned(), schema: Some(schema), values: Values::Json, mode: None }
     };
     for name in ["#m", "a\\b", "a\nb", "\t#m"] {
         assert!(
@@ -97,7 +98,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
     assert!(of(quoted.clone(), json!({})).is_ok());
     let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
     let planned = plan(
-        Target { table: "m".into(), schema: Some(schema), mode: None },
+        Target { table: "m".into(), schema: Some(schema), values: Values::Json, mode: None },
         Precision::Ns,
         Server { whole_strings: false, victoria: false },
     );

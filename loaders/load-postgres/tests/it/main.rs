@@ -17,4 +17,5 @@ mod replace;
 mod signals;
 mod support;
 mod tables;
+mod texts;
 mod types;

@@ -30,3 +30,4 @@ mod stamp;
 mod state;
 mod support;
 mod tables;
+mod texts;

@@ -1,0 +1,96 @@
+//! Streams whose values are all texts (`values: "text"`): each is read into its column as COPY reads CSV, or refused.
+
+use etl_testkit::load::{printed, refused, sealed, texts};
+
+use crate::support::PostgresFolder;
+
+#[test]
+fn the_tables_columns_are_the_schema() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok');
+         CREATE TABLE orders (id bigint, small smallint, real real, double double precision, price numeric(8,2),
+           paid boolean, day date, at timestamptz, local timestamp, who uuid, note text, doc jsonb, mood mood, ip inet,
+           bits bit(3), twice bigint GENERATED ALWAYS AS (id * 2) STORED)",
+    );
+    let record = r#"{"id":"007","small":"+7","real":"0.1","double":"1e3","price":" 12.50","paid":"t","day":"2026-01-01","at":"2026-01-01 00:00:00+00","local":"2026-01-01 10:00:00","who":"a0eebc999c0b4ef8bb6d6bb9bd380a11","note":" 007 ","doc":"{\"a\": [1]}","mood":"ok","ip":"10.0.0.1","bits":"101"}"#;
+    let ran = place.load("--table orders --emit records", texts("a", &[record, r#"{"id":"8","note":null}"#]));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(printed(&ran.stdout)[0]["_etl"]["values"], "text");
+    assert_eq!(
+        place.rows(
+            "SELECT id, small, real, double, price, paid, day, at AT TIME ZONE 'UTC', local, who, note, doc, mood, ip, bits,
+               twice FROM orders WHERE id = 7"
+        ),
+        ["7|7|0.1|1000|12.50|t|2026-01-01|2026-01-01 00:00:00|2026-01-01 10:00:00|a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11| \
+          007 |{\"a\": [1]}|ok|10.0.0.1|101|14"]
+    );
+    assert_eq!(place.count("SELECT count(*) FROM orders WHERE id = 8 AND note IS NULL AND day IS NULL"), 1);
+}
+
+#[test]
+fn a_value_that_is_not_a_text_is_bad_data() {
+    let place = PostgresFolder::new();
+    place.sql("CREATE TABLE t (n integer NOT NULL)");
+    for (record, why) in [
+        (r#"{"n":7}"#, "field \"n\": 7 is neither a string nor null"),
+        (r#"{"n":"x"}"#, "field \"n\": \"x\" is not an integer"),
+        (r#"{"n":null}"#, "field \"n\": null"),
+        (r#"{"n":"1","m":"2"}"#, "field \"m\": the schema"),
+    ] {
+        let ran = place.load("--table t", texts("a", &[r#"{"n":"1"}"#, record]));
+        refused(&ran, 3, "line 3");
+        assert!(ran.last_error_line().contains(why), "{}", ran.stderr);
+    }
+    let mut both = texts("a", &[r#"{"n":"1"}"#]);
+    both.extend(sealed("b", &[r#"{"n":1}"#]));
+    refused(&place.load("--table t", both), 78, "segments whose values are texts go to one table");
+    refused(
+        &place.load("", texts("a", &[r#"{"n":"1"}"#])),
+        78,
+        "--table TABLE to use the columns of a table",
+    );
+    assert_eq!(place.count("SELECT count(*) FROM t"), 0);
+}
+
+/// A text may be refused here that the server's input functions read, but it never becomes another value.
+#[test]
+fn no_text_becomes_another_value_than_the_servers() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE FUNCTION reads(t text, type text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN
+           EXECUTE format('SELECT %L::%s::text', t, type) INTO r; RETURN r;
+         EXCEPTION WHEN others THEN RETURN 'refused'; END $$",
+    );
+    let numbers = "0|-0|007|+7| 12 |12\t|1e3|1E-2|1.50|+001.50|.5|5.|.|-||+-1|1_000|0x1F|NaN|Infinity|32768|2147483648|\
+                   9223372036854775808|1,5|1e400|0.1|16777217|1 2";
+    let words = "t|TRUE|tr|y|yes|on|of|o|0|1| f |n|2||truex|ja";
+    let times = "2026-01-01|2026-01-01 00:00:00+00|2026-01-01 10:00:00+0530|2026-01-01 10:00:00-05|\
+                 2026-01-01T10:00:00Z|2026-01-01 10:00:00.1234567+01:00|2026-02-30|2026-1-1|January 8, 1999|\
+                 2026-01-01 24:00:00+00|2026-01-01 10:00:00+05:30:30| 2026-01-01 10:00:00+00 |2026-01-01 10:00:00 UTC|\
+                 2026-01-01 10:00-05";
+    let uuids = "a0eebc999c0b4ef8bb6d6bb9bd380a11|A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11|a0eebc99|";
+    let others = "{\"a\":1}| [1, 2] |null|\"x\"|{|1|\\x00fF|\\x0|abc|";
+    let kinds: [(&[&str], &str); 5] = [
+        (&["smallint", "integer", "bigint", "real", "double precision", "numeric"], numbers),
+        (&["boolean"], words),
+        (&["date", "timestamp", "timestamptz"], times),
+        (&["uuid"], uuids),
+        (&["text", "jsonb", "json", "bytea"], others),
+    ];
+    for (types, list) in kinds {
+        for ty in types {
+            place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (n text, v {ty})"));
+            let lines = list.split('|').map(|text| serde_json::json!({"n": text, "v": text}).to_string());
+            let lines: Vec<String> = lines.collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let ran = place.load("--table t --rejects bad --max-rejects 100", texts(ty, &lines));
+            assert_eq!(ran.code, 0, "{ty}: {}", ran.stderr);
+            let other = format!(
+                "SELECT n, v, reads(n, '{ty}') FROM t WHERE v::text IS DISTINCT FROM reads(n, '{ty}')"
+            );
+            assert_eq!(place.rows(&other), [""; 0], "{ty}");
+            assert!(place.count("SELECT count(*) FROM t") > 0, "{ty}");
+        }
+    }
+}
