@@ -291,6 +291,7 @@ fn keeps(micros: i64, digits: u32) -> Result<(), Refusal> {
 
 /// Parses a text for a column of another type, and appends the field.
 fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    // JSON writes no leading zeros and no plus. A text that has them may be more than a number, and must not lose them.
     let number = || json::scan_value(text).is_ok_and(|value| value.kind == Json::Number && value.raw == text);
     match kind {
         Kind::Bool => match text {
@@ -299,11 +300,12 @@ fn parsed(kind: &Kind, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
             _ => return Err("is neither true nor false".into()),
         },
         Kind::Int(bytes) => {
-            return int(text.parse().map_err(|_| "is not an integer of 64 bits")?, *bytes, out);
+            let integer = text.parse().ok().filter(|_| number());
+            return int(integer.ok_or("is not an integer of 64 bits as JSON writes it")?, *bytes, out);
         }
         Kind::Float8 if number() => fixed(out, text::double(text)?.to_be_bytes()),
         Kind::Numeric(precision) if number() => return numeric::encode(text, *precision, out),
-        Kind::Float8 | Kind::Numeric(_) => return Err("is not a number".into()),
+        Kind::Float8 | Kind::Numeric(_) => return Err("is not a number as JSON writes it".into()),
         Kind::Uuid => fixed(out, parse_uuid(text).ok_or("is not a UUID")?),
         Kind::Date => fixed(out, (time::parse_date(text)? - EPOCH).to_be_bytes()),
         Kind::Timestamp(digits) => return timestamp(time::parse_timestamp(text)?, *digits, out),

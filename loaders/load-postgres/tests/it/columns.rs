@@ -257,3 +257,19 @@ fn other_pairs_are_refused_before_any_row() {
     place.load("--schema t.json", "{\"v\":1}\n{}\n").ok();
     assert_eq!(place.rows("SELECT * FROM t ORDER BY i"), ["1|7|1|8", "NULL|7|2|8"]);
 }
+
+#[test]
+fn a_text_with_a_plus_or_leading_zeros_is_no_number() {
+    let place = PostgresFolder::new();
+    place.write("t.json", r#"{"properties":{"v":{"type":"string"}}}"#);
+    for ty in ["smallint", "integer", "bigint", "numeric", "numeric(6,2)", "double precision"] {
+        place.sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {ty})"));
+        for text in ["007", "+7", "-07", " 7", "7 "] {
+            let ran = place.load("--schema t.json", format!("{{\"v\":\"{text}\"}}\n"));
+            refused(&ran, 3, &format!("line 1 (byte 0): field \"v\": \"{text}\" is not a"));
+            assert!(ran.last_error_line().contains(" as JSON writes it; record: "), "{ty}: {}", ran.stderr);
+        }
+        place.load("--schema t.json", "{\"v\":\"-7\"}\n{\"v\":\"0\"}\n").ok();
+        assert_eq!(place.rows("SELECT v::int FROM t ORDER BY v"), ["-7", "0"], "{ty}");
+    }
+}
