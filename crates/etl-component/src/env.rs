@@ -245,4 +245,25 @@ mod tests {
             "API_KEY_FILE: cannot read /nonexistent/x"
         );
     }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_told_with_its_owner_and_who_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "x").unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let (path, me) = (path.to_str().unwrap(), geteuid());
+        let gid = fs::metadata(path).unwrap().gid();
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            unreadable("API_KEY_FILE", path, denied()).message(),
+            format!(
+                "API_KEY_FILE: cannot read {path}, which belongs to uid {me} and gid {gid} and has mode 0600, as uid {me}"
+            )
+        );
+        assert_eq!(
+            unreadable("API_KEY_FILE", "/nowhere/x", denied()).message(),
+            format!("API_KEY_FILE: cannot read /nowhere/x as uid {me}")
+        );
+    }
 }

@@ -48,6 +48,15 @@ pub(crate) struct Encoder {
     fields: Vec<Vec<u8>>,
 }
 
+/// What a line is about.
+#[derive(Debug)]
+pub(crate) struct Point {
+    /// A hash of its series and time.
+    pub(crate) key: u64,
+    /// How many of its fields the record has as null: they are not in the line.
+    pub(crate) nulls: u64,
+}
+
 impl Encoder {
     /// An encoder for this mapping of the schema. Without `whole_strings` the server ends a line at any newline, so that a
     /// text could smuggle points in.
@@ -67,11 +76,11 @@ impl Encoder {
         self.precision
     }
 
-    /// Replaces the content of `line` with the line of a row and its newline; returns a hash of its series and time.
+    /// Replaces the content of `line` with the line of a row and its newline.
     ///
     /// # Errors
     /// If the row has something that no point can have; the error names the field.
-    pub(crate) fn encode(&self, row: &Row<'_>, line: &mut Vec<u8>) -> Result<u64, Violation> {
+    pub(crate) fn encode(&self, row: &Row<'_>, line: &mut Vec<u8>) -> Result<Point, Violation> {
         line.clear();
         line.extend_from_slice(&self.head);
         for (&column, key) in self.mapping.tags.iter().zip(&self.tags) {
@@ -83,10 +92,11 @@ impl Encoder {
             }
         }
         let series = line.len();
-        let mut separator = b' ';
+        let (mut separator, mut nulls) = (b' ', 0);
         for (&(column, ty), key) in self.mapping.fields.iter().zip(&self.fields) {
             let value = row.get(column);
             if value == Value::Null {
+                nulls += u64::from(row.source(column).is_some());
                 continue;
             }
             line.push(separator);
@@ -104,7 +114,7 @@ impl Encoder {
         let mut hasher = DefaultHasher::new();
         hasher.write(&line[..series]);
         hasher.write_i64(time);
-        Ok(hasher.finish())
+        Ok(Point { key: hasher.finish(), nulls })
     }
 
     fn refuse(&self, column: usize, reason: &str) -> Violation {

@@ -6,7 +6,7 @@ use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{Counts, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema};
-use etl_stream::Line;
+use etl_stream::{Line, counted};
 
 use crate::batch::Batch;
 use crate::flight::Flight;
@@ -40,6 +40,8 @@ struct Table {
     points: u64,
     /// Points that a later one in the same batch overwrites.
     superseded: u64,
+    /// Values that are null in records, and so in no point.
+    nulls: u64,
 }
 
 impl Influx {
@@ -151,12 +153,12 @@ impl Sink for Influx {
     }
 
     fn open(&mut self, plan: &Arc<Plan>) -> Result<(), Fault> {
-        self.tables.push(Table { plan: Arc::clone(plan), points: 0, superseded: 0 });
+        self.tables.push(Table { plan: Arc::clone(plan), points: 0, superseded: 0, nulls: 0 });
         Ok(())
     }
 
     fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
-        let key = self.tables[table].plan.details.encode(row, &mut self.line).map_err(Refused::Record)?;
+        let point = self.tables[table].plan.details.encode(row, &mut self.line).map_err(Refused::Record)?;
         let Database { batch_lines, batch_bytes, .. } = *self.database;
         let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
         if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
@@ -164,7 +166,8 @@ impl Sink for Influx {
         }
         let table = &mut self.tables[table];
         table.points += 1;
-        if let Some(before) = self.batch.push(&self.line, line.number, key) {
+        table.nulls += point.nulls;
+        if let Some(before) = self.batch.push(&self.line, line.number, point.key) {
             table.superseded += 1;
             if table.superseded <= TOLD {
                 log::warn!(
@@ -179,7 +182,11 @@ impl Sink for Influx {
 
     fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         self.flush()?;
-        let Table { points, superseded, .. } = self.tables[table];
+        let Table { points, superseded, nulls, .. } = self.tables[table];
+        if nulls > 0 {
+            let values = counted(nulls, "null value was", "null values were");
+            log::info!("{values} left out: a point keeps what an earlier load wrote in such a field");
+        }
         Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
     }
 

@@ -34,6 +34,8 @@ fn values_are_escaped_and_the_template_is_not() {
         ),
         ("{% if gust is none %}calm{% endif %}", "calm"),
         ("{{ missing | default('-') }}", "-"),
+        ("{{ none | default('-') }} {{ none | d('-') }}", "- -"),
+        ("{{ '' | default('-') }}|{{ '' | default('-', true) }}|{{ 0 | default(1) }}", "|-|0"),
         ("{{ range(3) | list }}", "[0,1,2]"),
         ("a{{ 'x' if n == 4 }}{{ 'y' if n == 3 }}b", "ayb"),
         ("{{ url | tojson }} {{ gust | tojson }}", "\"https://x.example/?a=1&amp;b=2\" null"),

@@ -202,7 +202,7 @@ fn series_and_time_tell_points_apart() {
         let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
         let mut scanner = Scanner::new();
         let record = scanner.scan(record.as_bytes()).unwrap();
-        encoder.encode(&checker.check(&record).unwrap(), &mut Vec::new()).unwrap()
+        encoder.encode(&checker.check(&record).unwrap(), &mut Vec::new()).unwrap().key
     };
     let one = key(r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1}"#);
     assert_eq!(one, key(r#"{"at":"2023-11-14T23:13:20+01:00","v":2,"n":1,"site":"a"}"#));

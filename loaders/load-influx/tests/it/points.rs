@@ -140,3 +140,22 @@ fn two_measurements_of_one_stream() {
     );
     assert_eq!(place.database.count("openweather_air_pollution", "pm2_5"), 1);
 }
+
+#[test]
+fn a_null_takes_nothing_back_and_the_log_says_so() {
+    let place = InfluxFolder::new();
+    let ran = place.load("", sealed(&[site("Oslo", 0, r#""v":21.5,"n":3"#)]));
+    assert!(!ran.ok().stderr.contains("null"), "{}", ran.stderr);
+    let ran = place.load("", sealed(&[site("Oslo", 0, r#""v":null,"n":4"#), site("Oslo", 1, r#""n":5"#)]));
+    assert!(
+        ran.ok().stderr.contains(
+            "1 null value was left out: a point keeps what an earlier load wrote in such a field\n"
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        place.database.rows("SELECT n, v FROM sites GROUP BY *"),
+        ["site=Oslo: 1699999200000000000|4|21.5", "site=Oslo: 1699999201000000000|5|null"]
+    );
+}
