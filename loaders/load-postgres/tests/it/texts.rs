@@ -1,6 +1,7 @@
 //! Streams whose values are all texts (`values: "text"`): each is read into its column as COPY reads CSV, or refused.
 
-use etl_testkit::load::{printed, refused, sealed, texts};
+use etl_testkit::load::{counts, printed, refused, sealed, texts};
+use etl_testkit::run::Cmd;
 
 use crate::support::PostgresFolder;
 
@@ -93,4 +94,40 @@ fn no_text_becomes_another_value_than_the_servers() {
             assert!(place.count("SELECT count(*) FROM t") > 0, "{ty}");
         }
     }
+}
+
+#[test]
+fn a_csv_file_goes_into_its_table_once() {
+    let place = PostgresFolder::new();
+    place.sql("CREATE TABLE orders (id bigint PRIMARY KEY, city text, price numeric(8,2), at timestamptz, paid boolean)");
+    place.sql("CREATE TABLE copied (LIKE orders)");
+    let csv = "id,city,price,at,paid\n007,\"Os\"\"lo,\n1\",12.50,2026-01-01 00:00:00+00,t\n+8,\"\",.5,2026-07-01T10:00:00+0200,no\n9,,,,\n";
+    place.write("orders.csv", csv);
+    place
+        .space
+        .connect()
+        .copy_in("COPY copied FROM STDIN (FORMAT csv, HEADER)")
+        .and_then(|mut copy| {
+            std::io::Write::write_all(&mut copy, csv.as_bytes()).expect("a connection");
+            copy.finish()
+        })
+        .expect("a copy");
+    for inserted in [3, 0] {
+        let file = Cmd::bin("extract-file").arg(place.path("orders.csv"));
+        let (file, ran) = file.pipe(place.loader("--table orders --mode append"));
+        file.ok();
+        assert_eq!(counts(&ran)[1], inserted);
+        let all = |table: &str| place.rows(&format!("SELECT * FROM {table} ORDER BY id"));
+        assert_eq!(all("orders"), all("copied"));
+    }
+    assert_eq!(
+        place.rows("SELECT id, city IS NULL, price FROM orders ORDER BY id"),
+        ["7|f|12.50", "8|f|0.50", "9|t|NULL"]
+    );
+    // The extractor's cause goes down the pipe, with its own line.
+    place.write("orders.csv", "id,city,price,at,paid\n1,a\n");
+    let file = Cmd::bin("extract-file").arg(place.path("orders.csv"));
+    let (_, ran) = file.pipe(place.loader("--table orders"));
+    refused(&ran, 3, "orders.csv: line 2: 2 fields, but there are 5 columns");
+    assert_eq!(place.count("SELECT count(*) FROM orders"), 3);
 }

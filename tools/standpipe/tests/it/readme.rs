@@ -62,7 +62,9 @@ fn run_examples(document: &str) -> usize {
     let database = postgres::Server::shared().database();
     let binaries = workspace_binary("standpipe").parent().expect("a folder").to_owned();
     // Built along with standpipe.
-    for name in ["extract-openweather", "load-sqlite", "load-postgres", "load-influx", "notify-slack"] {
+    for name in
+        ["extract-openweather", "extract-file", "load-sqlite", "load-postgres", "load-influx", "notify-slack"]
+    {
         workspace_binary(name);
     }
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
@@ -97,7 +99,7 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 10);
+    assert_eq!(run_examples("README.md"), 11);
 }
 
 #[test]
@@ -108,6 +110,11 @@ fn the_examples_of_the_contract_run_as_written() {
 #[test]
 fn the_examples_of_standpipe_run_as_written() {
     assert_eq!(run_examples("docs/standpipe.md"), 7);
+}
+
+#[test]
+fn the_examples_of_sqlite_run_as_written() {
+    assert_eq!(run_examples("docs/sqlite.md"), 1);
 }
 
 #[test]
