@@ -40,7 +40,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
 }
 
 fn create(space: &Space, table: &str, keyed: bool) -> anyhow::Result<()> {
-    let schema = Schema::from_json("bench", &serde_json::from_str(&records::schema(keyed))?)?;
+    let schema = Schema::from_json("bench", &records::schema(keyed))?;
     space.sql(&format!("DROP TABLE IF EXISTS {table}; {}", ddl(&schema, Dialect::Postgres, table)));
     Ok(())
 }

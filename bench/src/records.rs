@@ -43,7 +43,11 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
     let mut stream = Writer::new(File::create(folder.join(format!("{name}.ndjson")))?);
     let mut csv = BufWriter::new(File::create(folder.join(format!("{name}.csv")))?);
     let schema = serde_json_raw(&schema(records.key))?;
-    stream.begin(&Begin { id: name.into(), schema: Some(SchemaRef::Inline(schema)), ..Begin::default() })?;
+    stream.begin(&Begin {
+        id: name.into(),
+        schema: Some(SchemaRef::Inline(schema.into())),
+        ..Begin::default()
+    })?;
     let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
     for id in 0..records.count {
         let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));

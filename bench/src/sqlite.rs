@@ -9,7 +9,7 @@ use crate::records;
 const RUNS: usize = 5;
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
-    let schema = Schema::from_json("bench", &serde_json::from_str(records::SCHEMA)?)?;
+    let schema = Schema::from_json("bench", records::SCHEMA)?;
     let create = ddl(&schema, Dialect::Sqlite, "records");
     // The ready-made rows fill the same table, declared in the same way.
     let import = format!("{create}\n.import --csv records.csv records\n");

@@ -59,9 +59,7 @@ impl<'a> Gather<'a> {
     pub(crate) fn begin(&mut self, begin: &Begin) {
         let schema = match &begin.schema {
             Some(SchemaRef::Name(name)) => Schema::named(name).ok(),
-            Some(SchemaRef::Inline(raw)) => serde_json::from_str(raw.get())
-                .ok()
-                .and_then(|document| Schema::from_json("inline", &document).ok()),
+            Some(SchemaRef::Inline(document)) => Schema::from_json("inline", document.get()).ok(),
             None => None,
         };
         let columns = schema.into_iter().flat_map(|schema| schema.columns);

@@ -30,6 +30,12 @@ impl Spool {
         Spool { what, folder, flag, memory: Vec::new(), in_memory: IN_MEMORY, file: None }
     }
 
+    /// The same, with this many bytes in memory.
+    #[must_use]
+    pub fn keeping(self, in_memory: usize) -> Spool {
+        Spool { in_memory, ..self }
+    }
+
     /// A spool in the folder that a flag names; all but a little of what it keeps is there rather than in memory.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod commit;
+mod ended;
 mod guards;
 mod outputs;
 mod plans;

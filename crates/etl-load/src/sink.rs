@@ -2,7 +2,7 @@
 //!
 //! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
 //! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
-//! [`Sink::finish`], [`Sink::complete`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
+//! [`Sink::finish`], [`Sink::complete`], [`Sink::prune`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
 //! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
 //! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
 
@@ -203,13 +203,19 @@ pub trait Sink {
     /// Those of the database.
     fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
 
-    /// Completes the ledger's rows, with the next place in the order of loads, and forgets old loads of the tables: the
-    /// last statements before the commit. The rows are those that were claimed, and in a replacement also those of
-    /// earlier loads that are put in again.
+    /// Completes rows of the ledger; called any number of times, since a load may have many. All rows of a load get
+    /// the same place in the order of loads, the next one. They are those that were claimed, and in a replacement also
+    /// those of earlier loads that are put in again.
     ///
     /// # Errors
     /// Those of the database.
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault>;
+
+    /// Forgets old loads of the tables: the last statements before the commit.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn prune(&mut self) -> Result<(), Fault>;
 
     /// Commits; no signal interrupts it. If this fails, nothing is committed.
     ///

@@ -169,7 +169,8 @@ impl Checker {
                 slot.quick.read(line, extent, &mut slot.cell)
             };
             if !is_read {
-                slot.cell = read_slowly(&schema.columns[column], *values, record, i, scratch)?;
+                slot.cell =
+                    read_slowly(&schema.columns[column], *values, record, (i, extent.start), scratch)?;
             }
         }
         self.dropped.fields += self.layout.dropped;
@@ -194,10 +195,19 @@ impl Checker {
         self.layout.column_of.clear();
         self.layout.field_of.clear();
         self.layout.field_of.resize(self.schema.columns.len(), NONE);
+        // The names are cut out of the line one after the other, as far as they are asked for.
+        let (mut fields, mut passed) = (record.fields(), 0);
         for (number, field) in record.key_numbers().zip(0..) {
             let column = match self.column_of_key.get(usize::from(number)) {
                 Some(&column) if column != UNKNOWN => column,
-                _ => self.look_up(record, field, number)?,
+                _ => {
+                    let asked = fields.nth(field as usize - passed);
+                    passed = field as usize + 1;
+                    match asked {
+                        Some(field) => self.look_up(&field.name(), number)?,
+                        None => NONE,
+                    }
+                }
             };
             self.layout.column_of.push(column);
             match self.layout.field_of.get_mut(column as usize) {
@@ -221,17 +231,15 @@ impl Checker {
     }
 
     /// Finds the column of a field by its name, and remembers it under the key's number, if the key has one.
-    fn look_up(&mut self, record: &Record<'_>, field: u32, number: u16) -> Result<u32, Violation> {
-        let Some(field) = record.fields().nth(field as usize) else { return Ok(NONE) };
-        let name = field.name();
-        let column = match self.columns.get(&*name) {
+    fn look_up(&mut self, name: &str, number: u16) -> Result<u32, Violation> {
+        let column = match self.columns.get(name) {
             Some(&column) => column,
             None if self.unknown == UnknownFields::Drop => {
-                self.dropped.name(&name);
+                self.dropped.name(name);
                 NONE
             }
             None => {
-                let field = json::shorten(&name, 80).into_owned();
+                let field = json::shorten(name, 80).into_owned();
                 let reason = format!(
                     "the schema {} has no such field (--unknown-fields drop of a loader leaves it out)",
                     self.schema.name
@@ -255,15 +263,13 @@ fn read_slowly(
     column: &Column,
     values: Values,
     record: &Record<'_>,
-    field: usize,
+    (field, start): (usize, u32),
     scratch: &mut Scratch,
 ) -> Result<Cell, Violation> {
-    let Some((value, extent)) = record.value(field).zip(record.extents().nth(field)) else {
-        return Ok(Cell::Null);
-    };
+    let Some(value) = record.value(field) else { return Ok(Cell::Null) };
     let read = match values {
-        Values::Json => read(&column.ty, column.nullable, &column.rules, value, extent.start, scratch),
-        Values::Text => texts::read_value(column, value, extent.start, scratch),
+        Values::Json => read(&column.ty, column.nullable, &column.rules, value, start, scratch),
+        Values::Text => texts::read_value(column, value, start, scratch),
     };
     read.map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
 }

@@ -1,9 +1,11 @@
 //! The schemas embedded in every binary, and the other places that a schema can come from.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use etl_stream::Fault;
+use etl_stream::{Fault, MAX_SCHEMA, SchemaRef};
+use serde_json::value::RawValue;
 
 use crate::Schema;
 
@@ -30,7 +32,7 @@ impl Schema {
             let known = names().collect::<Vec<_>>().join(", ");
             Fault::config(format!("unknown schema {name:?}; known schemas: {known}"))
         })?;
-        parse(name, text)
+        Schema::from_json(name, text)
     }
 
     /// The schema in a file, named after the file.
@@ -39,12 +41,16 @@ impl Schema {
     /// 78: the file cannot be read or is not a schema that is understood.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Schema, Fault> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|error| {
+        let mut text = String::new();
+        // One byte more than a schema may have: whatever goes on for longer is refused for its length.
+        let read = File::open(path)
+            .and_then(|file| file.take(MAX_SCHEMA as u64 + 1).read_to_string(&mut text).map(|_| ()));
+        read.map_err(|error| {
             Fault::config(format!("cannot read the schema {}", path.display())).because(error)
         })?;
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let stem = file.strip_suffix(".json").unwrap_or(file);
-        parse(stem.strip_suffix(".schema").unwrap_or(stem), &text)
+        Schema::from_json(stem.strip_suffix(".schema").unwrap_or(stem), &text)
             .map_err(|fault| Fault::config(format!("the schema {}", path.display())).because(fault))
     }
 
@@ -59,12 +65,22 @@ impl Schema {
             Schema::named(flag)
         }
     }
-}
 
-fn parse(name: &str, text: &str) -> Result<Schema, Fault> {
-    let document = serde_json::from_str(text)
-        .map_err(|error| Fault::config(format!("schema {name}: not JSON")).because(error))?;
-    Schema::from_json(name, &document)
+    /// The schema that a `--schema` flag names, and what `begin` says of it: the name of an embedded one, otherwise the
+    /// document as it is written.
+    ///
+    /// # Errors
+    /// As [`Schema::from_flag`].
+    pub fn said_by(flag: &str) -> Result<(Schema, SchemaRef), Fault> {
+        let schema = Schema::from_flag(flag)?;
+        let inline = match &schema.document {
+            Some(text) if document(flag).is_none() => RawValue::from_string(text.trim().to_owned()).ok(),
+            _ => None,
+        };
+        let said = inline.map(|document| SchemaRef::Inline(document.into()));
+        let said = said.unwrap_or_else(|| SchemaRef::Name(schema.name.clone()));
+        Ok((schema, said))
+    }
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {

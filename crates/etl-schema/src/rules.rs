@@ -1,6 +1,7 @@
 //! What a value must satisfy beyond its type.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use etl_stream::json::{self, Kind};
 use regex::Regex;
@@ -46,17 +47,67 @@ impl Kinds {
     }
 }
 
-/// A value of `enum` or `const`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Literal {
-    Null,
-    Bool(bool),
-    Number(String),
-    Text(String),
+/// The values of `enum` or `const`. There may be many, and every value is looked up in them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Literals {
+    null: bool,
+    bools: [bool; 2],
+    /// Sorted by their value.
+    numbers: Vec<Box<str>>,
+    /// Sorted.
+    texts: Vec<Box<str>>,
+}
+
+impl Literals {
+    /// The literals of these JSON texts.
+    ///
+    /// # Errors
+    /// One of them is not a scalar.
+    pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a str>) -> Result<Literals, String> {
+        let (mut set, mut numbers, mut texts) = (Literals::default(), Vec::new(), Vec::new());
+        for literal in literals {
+            match literal.as_bytes().first() {
+                Some(b'n') => set.null = true,
+                Some(b't') => set.bools[1] = true,
+                Some(b'f') => set.bools[0] = true,
+                Some(b'-' | b'0'..=b'9') => numbers.push(literal),
+                Some(b'"') => {
+                    texts.push(serde_json::from_str::<Box<str>>(literal).map_err(|error| error.to_string())?);
+                }
+                _ => return Err(format!("{} is not a scalar", json::shorten(literal, 80))),
+            }
+        }
+        numbers.sort_by(|a, b| Exact::new(a).compare(&Exact::new(b)));
+        numbers.dedup_by(|a, b| Exact::new(a).compare(&Exact::new(b)).is_eq());
+        set.numbers = numbers.into_iter().map(Box::from).collect();
+        texts.sort();
+        texts.dedup();
+        set.texts = texts;
+        Ok(set)
+    }
+
+    fn has_number(&self, text: &str) -> bool {
+        let wanted = Exact::new(text);
+        self.numbers.binary_search_by(|number| Exact::new(number).compare(&wanted)).is_ok()
+    }
+
+    fn has_text(&self, text: &str) -> bool {
+        self.texts.binary_search_by(|known| (**known).cmp(text)).is_ok()
+    }
+}
+
+/// A `pattern`.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern(pub(crate) Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 /// A value of `minimum` or `maximum`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bound {
     pub(crate) text: String,
     /// Rounding keeps the order, so the texts need comparing only where the doubles are equal.
@@ -74,7 +125,7 @@ impl Bound {
 }
 
 /// The elements of an array.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Element {
     pub(crate) ty: Type,
     pub(crate) nullable: bool,
@@ -82,14 +133,15 @@ pub(crate) struct Element {
 }
 
 /// Everything that a column's schema says about its values except their type and whether they may be null.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) kinds: Kinds,
-    pub(crate) literals: Option<Vec<Literal>>,
+    /// Shared, since there may be many.
+    pub(crate) literals: Option<Arc<Literals>>,
     pub(crate) minimum: Option<Bound>,
     pub(crate) maximum: Option<Bound>,
     pub(crate) max_length: Option<u64>,
-    pub(crate) pattern: Option<Regex>,
+    pub(crate) pattern: Option<Pattern>,
     /// The format of a text that is stored as text.
     pub(crate) format: Option<Type>,
     pub(crate) items: Option<Box<Element>>,
@@ -108,19 +160,19 @@ impl Rules {
         items: None,
     };
 
-    fn allows(&self, is: impl Fn(&Literal) -> bool) -> Result<(), String> {
+    fn allows(&self, has: impl Fn(&Literals) -> bool) -> Result<(), String> {
         match &self.literals {
-            Some(literals) if !literals.iter().any(is) => Err("is not one of the allowed values".into()),
+            Some(literals) if !has(literals) => Err("is not one of the allowed values".into()),
             _ => Ok(()),
         }
     }
 
     pub(crate) fn null(&self) -> Result<(), String> {
-        self.allows(|literal| *literal == Literal::Null)
+        self.allows(|literals| literals.null)
     }
 
     pub(crate) fn bool(&self, value: bool) -> Result<(), String> {
-        self.allows(|literal| *literal == Literal::Bool(value))
+        self.allows(|literals| literals.bools[usize::from(value)])
     }
 
     /// Checks a number by its text; `approximate` is the nearest double where that is known.
@@ -134,9 +186,7 @@ impl Rules {
         {
             return Err(format!("is greater than the maximum {}", maximum.text));
         }
-        self.allows(|literal| {
-            matches!(literal, Literal::Number(number) if Exact::new(number).compare(&Exact::new(text)).is_eq())
-        })
+        self.allows(|literals| literals.has_number(text))
     }
 
     #[inline]
@@ -144,11 +194,11 @@ impl Rules {
         if let Some(max) = self.max_length {
             at_most(text, max)?;
         }
-        if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
-            let pattern = json::shorten(pattern.as_str(), 80);
+        if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.0.is_match(text)) {
+            let pattern = json::shorten(pattern.0.as_str(), 80);
             return Err(format!("does not match the pattern {pattern}"));
         }
-        self.allows(|literal| matches!(literal, Literal::Text(allowed) if allowed == text))
+        self.allows(|literals| literals.has_text(text))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A compiled schema.
 
+use std::sync::Arc;
+
 use etl_stream::Fault;
 
-use crate::rules::Rules;
+use crate::rules::{Kinds, Rules};
 use crate::types::Type;
 
 /// A schema: the typed columns that records of one kind become.
@@ -26,12 +28,12 @@ pub struct Schema {
     pub measurement: Option<String>,
     /// `additionalProperties: true`: fields that the schema does not know are dropped and counted.
     pub additional: bool,
-    /// The document, or null if the schema came from a table.
-    pub document: serde_json::Value,
+    /// The text of its document; `None` if it came from a table.
+    pub document: Option<Arc<str>>,
 }
 
 /// A column: one property of the records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// The property's name, which is the column's.
     pub name: String,
@@ -63,6 +65,11 @@ impl Column {
             influx: Influx::default(),
             rules: Rules::NONE,
         }
+    }
+
+    /// Whether the schema wants every value, numbers too, written as a string.
+    pub fn is_string(&self) -> bool {
+        self.rules.kinds.includes(Kinds::STRING) && !self.rules.kinds.includes(Kinds::INTEGER)
     }
 
     /// Whether a row always has a value here, so that the table's column can be NOT NULL.
@@ -119,6 +126,23 @@ impl Schema {
         self.key.iter().map(|&i| self.columns[i].name.as_str())
     }
 
+    /// Whether another schema, whatever its name, says the same of the same columns in any order.
+    pub fn agrees(&self, other: &Schema) -> bool {
+        fn columns(schema: &Schema) -> Vec<&Column> {
+            let mut columns: Vec<&Column> = schema.columns.iter().collect();
+            columns.sort_by_key(|column| &column.name);
+            columns
+        }
+        fn besides(schema: &Schema) -> impl PartialEq {
+            let Schema { title, description, columns, time, table, measurement, additional, .. } = schema;
+            let time = time.map(|time| &columns[time].name);
+            (title, description, time, table, measurement, additional)
+        }
+        columns(self) == columns(other)
+            && besides(self) == besides(other)
+            && self.key_names().eq(other.key_names())
+    }
+
     /// The schema that follows from a target table's own columns and key. The key's columns become required and not
     /// nullable.
     ///
@@ -135,7 +159,7 @@ impl Schema {
             table: None,
             measurement: None,
             additional: false,
-            document: serde_json::Value::Null,
+            document: None,
         };
         schema.check_names()?;
         for column in key {

@@ -9,6 +9,9 @@
 //!
 //! Fields that are not named here are ignored, so that later versions can add some; an unknown `kind` or `v` is not.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -42,7 +45,7 @@ pub struct Begin {
 }
 
 /// How the values of a segment's records are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Values {
     /// As JSON: numbers are numbers.
     #[default]
@@ -67,9 +70,12 @@ impl Begin {
 pub enum SchemaRef {
     /// The name of a schema that both sides know.
     Name(String),
-    /// A whole JSON Schema document.
-    Inline(Box<RawValue>),
+    /// A whole JSON Schema document, shared because several parts of a program hold on to it.
+    Inline(Arc<RawValue>),
 }
+
+/// The longest inline schema that is read, in bytes: what a reader makes of one takes many times its length.
+pub const MAX_SCHEMA: usize = 1 << 20;
 
 impl PartialEq for SchemaRef {
     fn eq(&self, other: &SchemaRef) -> bool {
@@ -77,6 +83,17 @@ impl PartialEq for SchemaRef {
             (SchemaRef::Name(a), SchemaRef::Name(b)) => a == b,
             (SchemaRef::Inline(a), SchemaRef::Inline(b)) => a.get() == b.get(),
             _ => false,
+        }
+    }
+}
+
+impl Eq for SchemaRef {}
+
+impl Hash for SchemaRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            SchemaRef::Name(text) => text.hash(state),
+            SchemaRef::Inline(document) => document.get().hash(state),
         }
     }
 }
@@ -211,7 +228,7 @@ fn has_value(line: &[u8]) -> bool {
 fn schema_ref(raw: Option<Box<RawValue>>) -> Result<Option<SchemaRef>, String> {
     let Some(raw) = raw else { return Ok(None) };
     match raw.get().as_bytes().first() {
-        Some(b'{') => Ok(Some(SchemaRef::Inline(raw))),
+        Some(b'{') => Ok(Some(SchemaRef::Inline(raw.into()))),
         Some(b'"') => serde_json::from_str(raw.get())
             .map(|name| Some(SchemaRef::Name(name)))
             .map_err(|error| format!("broken `schema`: {error}")),
@@ -282,7 +299,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let inline = RawValue::from_string("{\n \"type\": \"object\"\n}".into()).unwrap();
-        let begin = Begin { id: "a".into(), schema: Some(SchemaRef::Inline(inline)), ..Begin::default() };
+        let begin =
+            Begin { id: "a".into(), schema: Some(SchemaRef::Inline(inline.into())), ..Begin::default() };
         let mut out = Vec::new();
         write_begin(&mut out, &begin);
         assert_eq!(

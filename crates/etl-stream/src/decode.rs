@@ -8,6 +8,7 @@
 //! In NDJSON one stream is open at a time, that of the segment, and each of its lines is a record: decoding costs one
 //! branch.
 
+use indexmap::IndexSet;
 use serde_json::value::RawValue;
 
 use crate::control::{Begin, SchemaRef, Values};
@@ -15,7 +16,7 @@ use crate::reader::{Event, Line, Segment};
 
 /// One of the streams of an input. They are numbered from 0 in the order in which they are first seen, so that everyone
 /// who reads the same events gets the same numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StreamId(usize);
 
 impl StreamId {
@@ -40,7 +41,7 @@ pub enum Message<'a> {
 }
 
 /// What the input says of a stream's records.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Declared {
     /// Their schema.
     pub schema: Option<SchemaRef>,
@@ -52,7 +53,7 @@ pub struct Declared {
 #[derive(Default)]
 pub struct Decoder {
     /// What is said of each stream; in NDJSON, that is all in which streams differ.
-    streams: Vec<Declared>,
+    streams: IndexSet<Declared>,
     /// The stream of the records that follow.
     current: Option<StreamId>,
 }
@@ -92,7 +93,7 @@ impl Decoder {
 
     /// What the input says of a stream.
     pub fn declared(&self, stream: StreamId) -> Declared {
-        self.streams.get(stream.0).cloned().unwrap_or_default()
+        self.streams.get_index(stream.0).cloned().unwrap_or_default()
     }
 
     #[inline]
@@ -105,11 +106,8 @@ impl Decoder {
 
     #[cold]
     fn open(&mut self, schema: Option<&SchemaRef>, values: Values) -> StreamId {
-        let same = |known: &Declared| known.schema.as_ref() == schema && known.values == values;
-        let stream = StreamId(self.streams.iter().position(same).unwrap_or_else(|| {
-            self.streams.push(Declared { schema: schema.cloned(), values });
-            self.streams.len() - 1
-        }));
+        let declared = Declared { schema: schema.cloned(), values };
+        let stream = StreamId(self.streams.insert_full(declared).0);
         self.current = Some(stream);
         stream
     }

@@ -17,7 +17,7 @@ pub mod json;
 pub mod reader;
 pub mod writer;
 
-pub use control::{Begin, SchemaRef, Values};
+pub use control::{Begin, MAX_SCHEMA, SchemaRef, Values};
 pub use decode::{Declared, Decoder, Message, StreamId};
 pub use digest::Digest;
 pub use fault::{Class, Fault, counted};

@@ -12,13 +12,14 @@ mod options;
 mod tests;
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 
 use serde_json::value::RawValue;
 
 use self::lines::Lines;
 pub use self::options::{Options, Origin, Seal};
-use crate::control::{self, Abort, Begin, CHANGED, Control, End};
+use crate::control::{self, Abort, Begin, CHANGED, Control, End, MAX_SCHEMA, SchemaRef};
 use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault, counted};
 use crate::json::{self, Record, Scanner};
@@ -114,13 +115,35 @@ struct Open {
     records: u64,
 }
 
+/// The ids of segments, each by a digest under keys of this process alone: a stream may have millions of segments. Of
+/// a million ids, two that differ are taken for the same once in 10^17 runs. There are several sets, so that only a part
+/// of them is in memory twice when one grows.
+#[derive(Default)]
+struct Ids {
+    digests: [HashSet<[u32; 3]>; 16],
+    keys: [RandomState; 2],
+}
+
+impl Ids {
+    /// Whether an id is new.
+    fn insert(&mut self, id: &str) -> bool {
+        let [low, high] = [0, 1].map(|i| self.keys[i].hash_one(id));
+        let digest = [low as u32, (low >> 32) as u32, high as u32];
+        self.digests[(high >> 60) as usize].insert(digest)
+    }
+
+    fn clear(&mut self) {
+        self.digests.iter_mut().for_each(HashSet::clear);
+    }
+}
+
 /// Reads a stream from any `Read`; the source needs no buffer of its own.
 pub struct Reader<R> {
     lines: Lines<R>,
     options: Options,
     kind: Kind,
     open: Option<Open>,
-    seen: HashSet<String>,
+    seen: Ids,
     digests: Segments,
     totals: Totals,
 }
@@ -133,7 +156,7 @@ impl<R: Read> Reader<R> {
             options,
             kind: Kind::Undecided,
             open: None,
-            seen: HashSet::new(),
+            seen: Ids::default(),
             digests: Segments::default(),
             totals: Totals::default(),
         }
@@ -268,7 +291,16 @@ impl<R: Read> Reader<R> {
             let reason = format!("a `begin` inside segment {} (begun on line {})", open.id, open.line);
             return Err(self.bad(from, reason));
         }
-        if !self.seen.insert(begin.id.clone()) {
+        if let Some(SchemaRef::Inline(document)) = &begin.schema
+            && document.get().len() > MAX_SCHEMA
+        {
+            let (at, length) = (place(self.totals.lines, self.lines.offset(from)), document.get().len());
+            return Err(Fault::config(format!(
+                "{at}: the schema of segment {} has {length} bytes; at most {MAX_SCHEMA} are read",
+                begin.id
+            )));
+        }
+        if !self.seen.insert(&begin.id) {
             return Err(self.bad(from, format!("segment {} appears twice", begin.id)));
         }
         self.kind = Kind::Sealed;

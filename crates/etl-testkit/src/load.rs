@@ -25,7 +25,7 @@ pub const HELD: usize = (8 << 20) + (256 << 10);
 pub fn sealed_as(schema: &str, id: &str, lines: &[&str]) -> Vec<u8> {
     let schema = match schema {
         "" => None,
-        document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document))),
+        document if document.starts_with('{') => Some(SchemaRef::Inline(raw(document).into())),
         name => Some(SchemaRef::Name(name.to_owned())),
     };
     segment(&Begin { id: id.to_owned(), schema, ..Begin::default() }, lines)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use etl_component::{Fault, OutputArgs, args};
-use etl_schema::{Schema, registry};
+use etl_schema::Schema;
 use etl_stream::SchemaRef;
 use jiff::tz::TimeZone;
 
@@ -98,15 +98,7 @@ impl Cli {
     /// 78 if it is missing or broken.
     pub(crate) fn typed(&self) -> Result<Option<Typed>, Fault> {
         let Some(flag) = &self.schema else { return Ok(None) };
-        let schema = Schema::from_flag(flag)?;
-        let said = if registry::names().any(|name| name == flag) {
-            SchemaRef::Name(flag.clone())
-        } else {
-            let raw = serde_json::value::to_raw_value(&schema.document);
-            SchemaRef::Inline(
-                raw.map_err(|error| Fault::config(format!("the schema {flag}")).because(error))?,
-            )
-        };
+        let (schema, said) = Schema::said_by(flag)?;
         let zone = self.assume_zone.as_ref().map(|(_, zone)| zone.clone());
         Ok(Some(Typed { said, reading: Reading { schema, zone, epoch: self.epoch } }))
     }

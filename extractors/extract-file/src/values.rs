@@ -36,7 +36,7 @@ impl Reading {
         match ty {
             Type::Text { .. } | Type::Uuid => json_text(text.as_bytes(), out),
             Type::Integer { .. } | Type::Double | Type::Float => number(word, out)?,
-            Type::Decimal { .. } if self.is_string(column) => {
+            Type::Decimal { .. } if column.is_string() => {
                 out.push(b'"');
                 number(word, out)?;
                 out.push(b'"');
@@ -66,15 +66,6 @@ impl Reading {
             Type::Array(_) => json(word, Some(Kind::Array), out)?,
         }
         Ok(())
-    }
-
-    /// Whether the schema wants a column's numbers as strings.
-    fn is_string(&self, column: &Column) -> bool {
-        let ty = &self.schema.document["properties"][&column.name]["type"];
-        let is = |ty: &serde_json::Value, name: &str| {
-            ty == name || ty.as_array().is_some_and(|types| types.iter().any(|ty| ty == name))
-        };
-        is(ty, "string") && !is(ty, "number") && !is(ty, "integer")
     }
 
     fn timestamp(&self, text: &str) -> Result<i64, String> {

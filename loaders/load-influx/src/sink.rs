@@ -195,6 +195,10 @@ impl Sink for Influx {
         Ok(())
     }
 
+    fn prune(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// What was sent and accepted is already stored.
     fn commit(&mut self) -> Result<(), Fault> {
         Ok(())

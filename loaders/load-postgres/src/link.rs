@@ -27,6 +27,8 @@ enum Remedy {
 pub(crate) struct Completed {
     pub(crate) table: Name,
     pub(crate) load_id: String,
+    /// The place of the load in the order of loads.
+    pub(crate) order: i64,
     /// Which attempt did: another one may have completed the same row before or after.
     pub(crate) attempt: String,
 }
@@ -130,7 +132,7 @@ impl Link {
     /// 75 if nothing was committed, or if that cannot be found out.
     pub(crate) fn settle(&mut self, lost: &Error, completed: Option<&Completed>) -> Result<(), Fault> {
         let nothing = |why: &str| Fault::new(Class::Transient, why.to_owned());
-        let Some(Completed { table, load_id, attempt }) = completed else {
+        let Some(Completed { table, load_id, attempt, .. }) = completed else {
             self.remedy = Some(Remedy::Reconnect);
             return Err(nothing("the connection was lost during COMMIT; nothing was to be committed"));
         };

@@ -101,7 +101,7 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
 }
 
 /// Checks that the records fit what was found under the target's name, and plans how they are sent.
-fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
+fn compare(found: &Inspected, mut target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
     let name = found.name.clone();
     if name.table == ledger::TABLE {
         return Err(Fault::config(format!("table {}: the name is reserved", name.text())));
@@ -114,8 +114,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         let why = "the server accepts no writes: it is a standby, or default_transaction_read_only is on";
         return Err(Fault::config(format!("table {}: {why}", name.text())));
     }
-    let (schema, own) = match (&target.schema, &found.table) {
-        (Some(schema), _) => (schema.clone(), false),
+    let (schema, own) = match (target.schema.take(), &found.table) {
+        (Some(schema), _) => (schema, false),
         (None, Some(table)) => (table.schema(&name)?, true),
         (None, None) => {
             let name = name.text();

@@ -30,9 +30,6 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
         THEN set_config('client_connection_check_interval', '2s', true) END,
       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
 
-/// How many rows of the ledger are completed with one round trip.
-const ENTRIES: usize = 256;
-
 /// A server that loads go to.
 pub(crate) struct Postgres<'s> {
     settings: &'s Settings,
@@ -303,30 +300,36 @@ impl Sink for Postgres<'_> {
         if !self.in_transaction {
             return Ok(());
         }
-        let next = ledger::next(self.targets.iter().map(|plan| &plan.details.name));
-        let order = self.link.run(Session::number, "the ledger", &next)?;
-        let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id()?);
-        // A stream may have any number of segments.
-        for entries in entries.chunks(ENTRIES) {
-            let complete = entries.iter().filter_map(|entry| {
-                let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
-                Some(ledger::complete(&plan.details.name, entry, order, &attempt))
+        let Some(first) = entries.first() else { return Ok(()) };
+        if self.completed.is_none() {
+            let next = ledger::next(self.targets.iter().map(|plan| &plan.details.name));
+            let order = self.link.run(Session::number, "the ledger", &next)?;
+            let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id()?);
+            let plan = self.targets.iter().find(|plan| plan.name == first.target);
+            self.completed = plan.map(|plan| {
+                let (table, load_id) = (plan.details.name.clone(), first.load_id.to_owned());
+                Completed { table, load_id, order, attempt }
             });
-            let complete = complete.collect::<Vec<_>>().join(";");
-            let completed = self.link.run(Session::counts, "the ledger", &complete)?;
-            if completed.iter().any(|rows| *rows != 1) {
-                let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
-                return Err(Fault::config(why));
-            }
         }
-        let keep = self.settings.ledger_keep;
-        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep, order));
-        self.link.run(Session::batch, "the ledger", &prune.collect::<Vec<_>>().join(";"))?;
-        self.completed = entries.first().and_then(|Entry { target, load_id, .. }| {
-            let plan = self.targets.iter().find(|plan| plan.name == *target)?;
-            Some(Completed { table: plan.details.name.clone(), load_id: (*load_id).to_owned(), attempt })
+        let Some(Completed { order, attempt, .. }) = &self.completed else { return Ok(()) };
+        let complete = entries.iter().filter_map(|entry| {
+            let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
+            Some(ledger::complete(&plan.details.name, entry, *order, attempt))
         });
+        let complete = complete.collect::<Vec<_>>().join(";");
+        let completed = self.link.run(Session::counts, "the ledger", &complete)?;
+        if completed.iter().any(|rows| *rows != 1) {
+            let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
+            return Err(Fault::config(why));
+        }
         Ok(())
+    }
+
+    fn prune(&mut self) -> Result<(), Fault> {
+        let Some(Completed { order, .. }) = &self.completed else { return Ok(()) };
+        let keep = self.settings.ledger_keep;
+        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep, *order));
+        self.link.run(Session::batch, "the ledger", &prune.collect::<Vec<_>>().join(";"))
     }
 
     fn commit(&mut self) -> Result<(), Fault> {

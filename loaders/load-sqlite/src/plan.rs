@@ -32,11 +32,14 @@ pub(crate) struct Details {
     pub(crate) news: bool,
 }
 
+/// The most columns that a table can have (SQLITE_MAX_COLUMN as it is built in).
+const MAX_COLUMNS: usize = 2000;
+
 /// Compares the target with the database.
 ///
 /// # Errors
 /// 78 if the records do not fit the table, or the mode does not; the message names the column.
-pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, PlanError> {
+pub(crate) fn plan(database: &Database, mut target: Target, settings: &Settings) -> Result<Plan, PlanError> {
     let name = target.table.clone();
     let lower = name.to_ascii_lowercase();
     if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(STAGE_PREFIX) {
@@ -45,8 +48,8 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     let found = catalog::inspect(database, &name)?;
     // Case does not matter in SQLite's names, but it does in the ledger's.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
-    let (schema, mut placeholders) = match (&target.schema, &found) {
-        (Some(schema), _) => (schema.clone(), Vec::new()),
+    let (schema, mut placeholders) = match (target.schema.take(), &found) {
+        (Some(schema), _) => (schema, Vec::new()),
         (None, Some(table)) => {
             let schema = table.schema().map_err(PlanError::Unfit)?;
             let placeholders = table.placeholders(&schema);
@@ -59,6 +62,12 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     };
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
+    if stored.columns.len() > MAX_COLUMNS {
+        let (name, count) = (&schema.name, stored.columns.len());
+        return Err(PlanError::Unfit(Fault::config(format!(
+            "schema {name} has {count} columns, but a table of SQLite has at most {MAX_COLUMNS}"
+        ))));
+    }
     placeholders.resize(stored.columns.len(), "?".to_owned());
     let Fit { mut storage, missing } = match &found {
         Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns).map_err(PlanError::Unfit)?,

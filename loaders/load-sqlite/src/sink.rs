@@ -23,6 +23,8 @@ pub(crate) struct Sqlite<'c> {
     /// The tables for which a load id was claimed.
     claimed: Vec<String>,
     tables: Vec<Table<'c>>,
+    /// The place of the load in the order of loads, and the name of the attempt, once its rows are completed.
+    place: Option<(i64, String)>,
     /// The stamp of the rows to come.
     load_id: String,
     loaded_at: String,
@@ -30,8 +32,8 @@ pub(crate) struct Sqlite<'c> {
 
 impl<'c> Sqlite<'c> {
     pub(crate) fn new(database: &'c Database, settings: &'c Settings) -> Sqlite<'c> {
-        let (claimed, tables, load_id, loaded_at) = Default::default();
-        Sqlite { database, settings, claimed, tables, load_id, loaded_at }
+        let (claimed, tables, place, load_id, loaded_at) = Default::default();
+        Sqlite { database, settings, claimed, tables, place, load_id, loaded_at }
     }
 }
 
@@ -72,6 +74,7 @@ impl Sink for Sqlite<'_> {
     fn begin(&mut self) -> Result<(), Fault> {
         self.claimed.clear();
         self.tables.clear();
+        self.place = None;
         self.loaded_at = ledger::now();
         self.database.begin()?;
         ledger::create(self.database)
@@ -133,10 +136,15 @@ impl Sink for Sqlite<'_> {
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
-        let (order, attempt) = (ledger::next(self.database)?, random_id()?);
-        for entry in entries {
-            ledger::complete(self.database, entry, order, &attempt)?;
-        }
+        let (order, attempt) = match &self.place {
+            Some(place) => place,
+            None => self.place.insert((ledger::next(self.database)?, random_id()?)),
+        };
+        entries.iter().try_for_each(|entry| ledger::complete(self.database, entry, *order, attempt))
+    }
+
+    fn prune(&mut self) -> Result<(), Fault> {
+        let Some((order, _)) = self.place else { return Ok(()) };
         let mut tables = self.claimed.iter();
         tables.try_for_each(|table| ledger::prune(self.database, table, self.settings.ledger_keep, order))
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use clap::builder::NonEmptyStringValueParser;
 use etl_component::cuts::{Cuts, Cutter};
 use etl_component::{Context, Fault, Output, OutputArgs, duration, random_id};
+use etl_schema::Schema;
 use etl_stream::json::Scanner;
 use etl_stream::{Begin, Event, Reader, Seal, Writer, counted};
 
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         cuts: Cuts { every: args.every, interval: args.interval },
         begin: Begin {
             id: args.id.clone().map_or_else(random_id, Ok)?,
-            schema: args.schema.as_deref().map(records::schema_ref).transpose()?,
+            schema: args.schema.as_deref().map(Schema::said_by).transpose()?.map(|(_, said)| said),
             producer: Some(args.producer.clone().unwrap_or_else(|| context.producer())),
             ..Begin::default()
         },

@@ -12,6 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
+use etl_schema::Schema;
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
 use etl_stream::{Digest, Event, Reader, SchemaRef, Seal, Values, counted};
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let mut relay = Relay::held(args.output.open()?, context.producer(), "standpipe through");
     let schema = match args.schema.as_deref() {
         None | Some("none") => None,
-        Some(flag) => Some(records::schema_ref(flag)?),
+        Some(flag) => Some(Schema::said_by(flag)?.1),
     };
     let input = args.input.open()?;
     let (process, stdin, stdout) = Process::start_fed(&args.program)?;

@@ -7,9 +7,10 @@ use std::time::Instant;
 use etl_component::{Fault, random_id};
 use etl_schema::{Checker, Dropped};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Digest, Line, Message, Segment, StreamId, Values};
+use etl_stream::{Begin, Decoder, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
 
+use super::ended::Ended;
 use super::outputs::Outputs;
 use super::plans::Plans;
 use super::states::States;
@@ -18,14 +19,10 @@ use crate::emit::Receipt;
 use crate::front::Front;
 use crate::sink::{Loaded, Plan, PlanError, Refused, Sink};
 
-/// A row of the ledger that this load has claimed.
+/// A row of the ledger that this load has claimed, for its load id or for the segment at hand.
 pub(super) struct Claim {
     pub(super) table: usize,
     pub(super) load_id: String,
-    /// For a segment with a row of its own: its digest and number of records, once it has ended.
-    pub(super) segment: Option<(Digest, u64)>,
-    /// For a segment that was loaded before and is part of a replacement: its place in the order of loads then.
-    pub(super) before: Option<i64>,
 }
 
 /// A target of the load.
@@ -44,13 +41,23 @@ pub(super) struct Table<D> {
     /// The load id, or that of the last segment, and whether there were several.
     pub(super) load_id: Option<String>,
     pub(super) several: bool,
+    /// How many rows of the ledger were claimed, and the place in the order of loads that all of them had before, if
+    /// they had.
+    pub(super) claims: u64,
+    pub(super) before: Option<i64>,
 }
 
 impl<D> Table<D> {
     fn new(target: String, plan: Plan<D>, checker: Checker) -> Table<D> {
         let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
-        let (load_id, several) = (None, false);
-        Table { target, plan, checker, number, records, rejected, fresh, load_id, several }
+        let (load_id, several, claims, before) = (None, false, 0, None);
+        Table { target, plan, checker, number, records, rejected, fresh, load_id, several, claims, before }
+    }
+
+    /// A row of the ledger was claimed, which had this place in the order of loads, or none.
+    fn claimed(&mut self, before: Option<i64>) {
+        self.before = before.filter(|_| self.claims == 0 || self.before == before);
+        self.claims += 1;
     }
 
     /// Whether all its rows are replaced: then what was loaded before goes in again, together with what is new.
@@ -82,13 +89,17 @@ pub(super) struct Attempt<'l, 's, S: Sink> {
     scanner: &'l mut Scanner,
     pub(super) started: Instant,
     decoder: Decoder,
-    /// By the numbers of the streams.
+    /// By the numbers of the streams, and those that are open.
     routes: Vec<Option<Route>>,
+    open: Vec<usize>,
     pub(super) tables: Vec<Table<S::Details>>,
     opened: usize,
     /// The id of the segment at hand.
     segment: Option<String>,
+    /// The rows of the ledger that are claimed and cannot be completed yet.
     pub(super) claims: Vec<Claim>,
+    /// Those of segments that have ended.
+    pub(super) ended: Ended,
     /// The segment at hand was loaded before: its digest must be this one.
     skipped: Option<Loaded>,
     /// The whole load was committed before, so that nothing is left to do but to compare.
@@ -115,10 +126,12 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             started,
             decoder: Decoder::default(),
             routes: Vec::new(),
+            open: Vec::new(),
             tables: Vec::new(),
             opened: 0,
             segment: None,
             claims: Vec::new(),
+            ended: Ended::default(),
             skipped: None,
             before: None,
             states: States::default(),
@@ -190,12 +203,14 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         match self.sink.claim(plan, &load_id)? {
             None => {
                 self.tables[table].fresh = true;
-                self.claims.push(Claim { table, load_id, segment: None, before: None });
+                self.tables[table].claimed(None);
+                self.claims.push(Claim { table, load_id });
                 self.ready(table)?;
             }
             Some(loaded) if is_own => {
                 if self.tables[table].replaces() {
-                    self.claims.push(Claim { table, load_id, segment: None, before: Some(loaded.order) });
+                    self.tables[table].claimed(Some(loaded.order));
+                    self.claims.push(Claim { table, load_id });
                 }
                 self.skipped = Some(loaded);
             }
@@ -230,15 +245,18 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     /// table.
     fn route(&mut self, stream: StreamId) -> Result<usize, Fault> {
         if let Some(Some(route)) = self.routes.get_mut(stream.index()) {
-            route.open = true;
+            if !std::mem::replace(&mut route.open, true) {
+                self.open.push(stream.index());
+            }
             return Ok(route.table);
         }
         let declared = self.decoder.declared(stream);
-        let target = self.plans.target(&declared)?;
-        let name = target.table.clone();
-        let (plan, is_ready) = match self.plans.take(&declared) {
-            Some(plan) => (Ok(plan), true),
-            None => (self.sink.plan(target), false),
+        let (name, plan, is_ready) = match self.plans.take(&declared) {
+            Some((name, plan)) => (name, Ok(plan), true),
+            None => {
+                let target = self.plans.target(&declared)?;
+                (target.table.clone(), self.sink.plan(target), false)
+            }
         };
         let known = match &plan {
             Ok(plan) => self.tables.iter().position(|table| table.plan.name == plan.name),
@@ -253,9 +271,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                     "segments whose values are texts go to one table, {name}, together with others; load them apart"
                 )));
             }
-            (Some(table), Ok(plan)) if self.tables[table].plan.schema.document == plan.schema.document => {
-                table
-            }
+            (Some(table), Ok(plan)) if self.tables[table].plan.schema.agrees(&plan.schema) => table,
             (Some(table), _) => {
                 let name = &self.tables[table].plan.name;
                 return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
@@ -275,6 +291,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             self.routes.resize(stream.index() + 1, None);
         }
         self.routes[stream.index()] = Some(Route { table, open: true });
+        self.open.push(stream.index());
         Ok(table)
     }
 
@@ -342,13 +359,16 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     }
 
     fn end(&mut self, segment: &Segment) -> Result<(), Fault> {
-        let mut open = self.routes.iter().flatten().filter(|route| route.open);
-        let replaces = open.any(|route| self.tables[route.table].replaces());
-        self.routes.iter_mut().flatten().for_each(|route| route.open = false);
+        let mut replaces = false;
+        for stream in self.open.drain(..) {
+            if let Some(route) = &mut self.routes[stream] {
+                route.open = false;
+                replaces |= self.tables[route.table].replaces();
+            }
+        }
         self.segment = None;
         if self.settings.load_id.is_none() {
-            let own = self.claims.iter_mut().rev().take_while(|claim| claim.load_id == segment.id);
-            own.for_each(|claim| claim.segment = Some((segment.digest, segment.records)));
+            self.claims.drain(..).try_for_each(|claim| self.ended.push(claim, segment))?;
         }
         if let Some(loaded) = self.skipped.take() {
             if loaded.digest != segment.digest.to_string() {

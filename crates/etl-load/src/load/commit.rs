@@ -5,9 +5,13 @@ use etl_stream::{Digest, counted};
 use serde_json::value::RawValue;
 
 use super::attempt::{Attempt, Claim, Table};
+use super::ended::Row;
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
 use crate::sink::{Counts, Entry, Loaded, Plan, Sink};
+
+/// How many rows of the ledger a sink completes at a time.
+const ROWS: usize = 256;
 
 impl<S: Sink> Attempt<'_, '_, S> {
     /// The load id was used before: the same bytes are a success, others are refused unless they may be skipped.
@@ -71,34 +75,32 @@ impl<S: Sink> Attempt<'_, '_, S> {
         Ok(counts)
     }
 
-    /// Completes the rows of the ledger that this load has claimed.
+    /// Completes the rows of the ledger that this load has claimed, and forgets old ones.
     fn complete(&mut self, digest: &str, state: Option<&RawValue>) -> Result<(), Fault> {
-        let Attempt { tables, claims, settings, .. } = self;
-        let pipeline = settings.pipeline.as_deref();
-        let state = state.map(RawValue::get);
-        let rows: Vec<(&Claim, String, u64)> = claims
-            .iter()
-            .map(|claim| match claim.segment {
-                Some((digest, records)) => (claim, digest.to_string(), records),
-                None => (claim, digest.to_owned(), tables[claim.table].records),
-            })
-            .collect();
-        let entries: Vec<Entry<'_>> = rows
-            .iter()
-            .map(|(claim, digest, records)| {
-                let Plan { name: target, mode, .. } = &*tables[claim.table].plan;
-                Entry {
-                    target,
-                    mode: *mode,
-                    load_id: &claim.load_id,
-                    digest,
-                    records: *records,
-                    pipeline,
-                    state,
-                }
-            })
-            .collect();
-        self.sink.complete(&entries)
+        let Attempt { sink, tables, claims, ended, settings, .. } = self;
+        let (pipeline, state) = (settings.pipeline.as_deref(), state.map(RawValue::get));
+        let mut complete = |rows: &[Row]| {
+            let entries = rows.iter().map(|Row { table, load_id, digest, records }| {
+                let Plan { name: target, mode, .. } = &*tables[*table].plan;
+                Entry { target, mode: *mode, load_id, digest, records: *records, pipeline, state }
+            });
+            sink.complete(&entries.collect::<Vec<_>>())
+        };
+        let of_the_load = |Claim { table, load_id }: Claim| {
+            let records = tables[table].records;
+            Row { table, load_id, digest: digest.to_owned(), records }
+        };
+        let mut rows: Vec<Row> = claims.drain(..).map(of_the_load).collect();
+        ended.drain(|row| {
+            rows.push(row);
+            if rows.len() >= ROWS {
+                complete(&rows)?;
+                rows.clear();
+            }
+            Ok(())
+        })?;
+        complete(&rows)?;
+        self.sink.prune()
     }
 
     /// Nothing is new: the receipts say so, and the state is that of the earlier load.

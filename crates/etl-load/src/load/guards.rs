@@ -33,9 +33,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
     /// Whether the segments at hand, all loaded before, are the newest load of a table.
     fn is_newest(&mut self, table: usize) -> Result<bool, Fault> {
         let Some(newest) = self.sink.newest(&self.tables[table].plan)? else { return Ok(false) };
-        let mut own = self.claims.iter().filter(|claim| claim.table == table);
-        let rows = own.clone().count() as u64;
-        Ok(newest.replaced && newest.rows == rows && own.all(|claim| claim.before == Some(newest.order)))
+        let Table { claims, before, .. } = self.tables[table];
+        Ok(newest.replaced && newest.rows == claims && before == Some(newest.order))
     }
 
     /// A table must not lose all its rows to a stream that has none, unless that is allowed.

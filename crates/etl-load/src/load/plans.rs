@@ -2,20 +2,24 @@
 
 use etl_component::Fault;
 use etl_stream::Declared;
+use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
 use crate::sink::{Plan, PlanError, Sink};
 use crate::target::Target;
 
-/// Plans that were made before the load's transaction, each with what its part of the stream says about its records.
+/// A plan, and its table as the flag or the schema has it.
+type Made<D> = (String, Plan<D>);
+
+/// Plans that were made before the load's transaction, by what the stream says about the records.
 pub(super) struct Plans<'a, S: Sink> {
     settings: &'a Settings,
-    made: Vec<(Declared, Plan<S::Details>)>,
+    made: IndexMap<Declared, Made<S::Details>>,
 }
 
 impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
-        Plans { settings, made: Vec::new() }
+        Plans { settings, made: IndexMap::new() }
     }
 
     /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
@@ -28,8 +32,12 @@ impl<'a, S: Sink> Plans<'a, S> {
         if !by_schema && self.settings.table.is_none() {
             return Ok(());
         }
-        match sink.plan(self.target(&Declared::default())?) {
-            Ok(plan) if by_schema => self.made.push((Declared::default(), plan)),
+        let target = self.target(&Declared::default())?;
+        let table = target.table.clone();
+        match sink.plan(target) {
+            Ok(plan) if by_schema => {
+                self.made.insert(Declared::default(), (table, plan));
+            }
             Err(error) if by_schema => return Err(error.into()),
             Err(PlanError::Failed(fault)) => return Err(fault),
             // This plan follows the table's own columns, but the stream may still have a schema.
@@ -56,9 +64,10 @@ impl<'a, S: Sink> Plans<'a, S> {
             ));
         }
         let carried = self.carried(declared);
-        if !self.made.iter().any(|(known, _)| *known == carried) {
-            let plan = sink.plan(self.target(&carried)?)?;
-            self.made.push((carried, plan));
+        if !self.made.contains_key(&carried) {
+            let target = self.target(&carried)?;
+            let table = target.table.clone();
+            self.made.insert(carried, (table, sink.plan(target)?));
         }
         Ok(())
     }
@@ -68,15 +77,13 @@ impl<'a, S: Sink> Plans<'a, S> {
     /// # Errors
     /// Those of [`Sink::prepare`].
     pub(super) fn prepare(&mut self, sink: &mut S) -> Result<(), Fault> {
-        self.made.iter_mut().try_for_each(|(_, plan)| sink.prepare(plan))
+        self.made.values_mut().try_for_each(|(_, plan)| sink.prepare(plan))
     }
 
     /// The plan that was made for a stream of these records, if it still holds in the load's transaction. It is used
     /// once, because the database may have changed by the next attempt.
-    pub(super) fn take(&mut self, declared: &Declared) -> Option<Plan<S::Details>> {
-        let carried = self.carried(declared);
-        let made = self.made.iter().position(|(known, _)| S::PLANS_LAST && *known == carried);
-        made.map(|at| self.made.swap_remove(at).1)
+    pub(super) fn take(&mut self, declared: &Declared) -> Option<Made<S::Details>> {
+        self.made.swap_remove(&self.carried(declared)).filter(|_| S::PLANS_LAST)
     }
 
     /// The target of a stream of these records.

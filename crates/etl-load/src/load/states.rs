@@ -1,11 +1,12 @@
 //! The cursors of a load.
 
 use etl_stream::StreamId;
+use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 /// The last cursor of each stream that has one, and that of the whole input.
 #[derive(Default)]
-pub(super) struct States(Vec<(Option<StreamId>, Box<RawValue>)>);
+pub(super) struct States(IndexMap<Option<StreamId>, Box<RawValue>>);
 
 impl From<Option<Box<RawValue>>> for States {
     /// The cursor that a whole input ended with before.
@@ -17,20 +18,17 @@ impl From<Option<Box<RawValue>>> for States {
 impl States {
     /// Replaces the previous cursor of the same stream, or of the whole input.
     pub(super) fn put(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
-        match self.0.iter_mut().find(|(known, _)| *known == stream) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((stream, value)),
-        }
+        self.0.insert(stream, value);
     }
 
     /// What is stored and printed: the cursor of the whole input as it is, or a list if streams have cursors, in the
     /// order in which they first came.
     pub(super) fn value(&self) -> Option<Box<RawValue>> {
-        match self.0.as_slice() {
-            [] => None,
-            [(None, value)] => Some(value.clone()),
-            several => {
-                let several: Vec<&str> = several.iter().map(|(_, value)| value.get()).collect();
+        match (self.0.len(), self.0.get(&None)) {
+            (0, _) => None,
+            (1, Some(whole)) => Some(whole.clone()),
+            _ => {
+                let several: Vec<&str> = self.0.values().map(|value| value.get()).collect();
                 RawValue::from_string(format!("[{}]", several.join(","))).ok()
             }
         }

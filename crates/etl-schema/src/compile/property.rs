@@ -1,22 +1,28 @@
 //! Compiles one property of a schema document.
 
-use regex::Regex;
-use serde_json::Value;
+use std::sync::Arc;
 
-use super::keywords::{Faults, Keywords, nearest};
-use crate::rules::{Bound, Element, Kinds, Literal, Rules};
+use etl_stream::json;
+use regex::Regex;
+use serde_json::value::RawValue;
+
+use super::keywords::{Faults, Keywords, nearest, read};
+use crate::rules::{Bound, Element, Kinds, Literals, Pattern, Rules};
 use crate::schema::{Column, Influx, InfluxType, Role};
 use crate::types::Type;
 
+/// How deep arrays of arrays may go.
+const DEEPEST: usize = 32;
+
 /// Compiles a property, or says all that is wrong with it.
-pub(super) fn compile(name: &str, required: bool, document: &Value) -> Result<Column, Vec<String>> {
-    let mut keywords = Keywords::new(document).map_err(|what| vec![what])?;
+pub(super) fn compile(name: String, required: bool, document: &RawValue) -> Result<Column, Faults> {
+    let mut keywords = Keywords::new(document).map_err(Faults::one)?;
     let mut faults = Faults::default();
-    let description = faults.note(keywords.owned("description"));
-    let unit = faults.note(keywords.owned("x-unit"));
+    let description = faults.note(keywords.text("description"));
+    let unit = faults.note(keywords.text("x-unit"));
     let influx = faults.note(influx(&mut keywords));
-    let Element { ty, nullable, rules } = element(keywords, None, faults)?;
-    Ok(Column { name: name.to_owned(), ty, nullable, required, description, unit, influx, rules })
+    let Element { ty, nullable, rules } = element(keywords, None, faults, 0)?;
+    Ok(Column { name, ty, nullable, required, description, unit, influx, rules })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.
@@ -24,7 +30,8 @@ fn element(
     mut keywords: Keywords<'_>,
     prescribed: Option<Type>,
     mut faults: Faults,
-) -> Result<Element, Vec<String>> {
+    depth: usize,
+) -> Result<Element, Faults> {
     faults.note(keywords.text("title"));
     faults.note(keywords.text("description"));
     let (kinds, nullable) = faults.note(declared(&mut keywords).map(Some)).unwrap_or((Kinds::NONE, true));
@@ -38,14 +45,14 @@ fn element(
         max_length: faults.note(max_length(&mut keywords)),
         pattern: faults.note(pattern(&mut keywords)),
         format: None,
-        items: items(&mut keywords, kinds, stored.as_ref(), &mut faults),
+        items: items(&mut keywords, kinds, stored.as_ref(), &mut faults, depth),
     };
-    faults.0.extend(keywords.left_over());
-    if !faults.0.is_empty() {
+    keywords.left_over(&mut faults);
+    if !faults.is_empty() {
         // What follows would only be a consequence.
-        return Err(faults.0);
+        return Err(faults);
     }
-    let refuse = |what: String| Err(vec![what]);
+    let refuse = |what: String| Err(Faults::one(what));
     if format.is_some() && kinds != Kinds::STRING {
         return refuse("format and contentEncoding: only for type string".into());
     }
@@ -65,21 +72,18 @@ fn element(
     if let Type::Text { .. } = ty {
         rules.format = format;
     }
-    fits(&ty, &rules).map_err(|what| vec![what])?;
+    fits(&ty, &rules).map_err(Faults::one)?;
     Ok(Element { ty, nullable, rules })
 }
 
 /// The types except null, and whether null is one of them.
 fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
-    let names: Vec<&Value> = match keywords.take("type") {
-        // Without a type everything is valid, null included.
-        None => return Ok((Kinds::NONE, true)),
-        Some(Value::Array(names)) => names.iter().collect(),
-        Some(name) => vec![name],
-    };
+    // Without a type everything is valid, null included.
+    let Some(said) = keywords.take("type") else { return Ok((Kinds::NONE, true)) };
+    let names: Vec<&RawValue> = read(said).unwrap_or_else(|| vec![said]);
     let (mut kinds, mut nullable) = (Kinds::NONE, false);
     for name in names {
-        kinds = kinds.with(match name.as_str() {
+        kinds = kinds.with(match read::<String>(name).as_deref() {
             Some("boolean") => Kinds::BOOLEAN,
             Some("integer") => Kinds::INTEGER,
             Some("number") => Kinds::NUMBER,
@@ -90,7 +94,10 @@ fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
                 nullable = true;
                 continue;
             }
-            _ => return Err(format!("type: {name} is not a JSON Schema type")),
+            _ => {
+                let name = json::shorten(name.get(), 80);
+                return Err(format!("type: {name} is not a JSON Schema type"));
+            }
         });
     }
     if kinds == Kinds::NONE {
@@ -110,7 +117,7 @@ fn stored(keywords: &mut Keywords<'_>, prescribed: Option<Type>) -> Result<Optio
 }
 
 fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
-    let format = match keywords.text("format")? {
+    let format = match keywords.text("format")?.as_deref() {
         None => None,
         Some("date") => Some(Type::Date),
         Some("date-time") => Some(Type::TimestampTz),
@@ -121,7 +128,7 @@ fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
             return Err(format!("format: {other:?} is not supported{meant}"));
         }
     };
-    match (keywords.text("contentEncoding")?, &format) {
+    match (keywords.text("contentEncoding")?.as_deref(), &format) {
         (None, _) => Ok(format),
         (Some("base64"), None) => Ok(Some(Type::Bytes)),
         (Some("base64"), Some(_)) => Err("format and contentEncoding cannot be used together".into()),
@@ -134,21 +141,26 @@ fn items(
     kinds: Kinds,
     stored: Option<&Type>,
     faults: &mut Faults,
+    depth: usize,
 ) -> Option<Box<Element>> {
     let document = keywords.take("items")?;
     if !kinds.includes(Kinds::ARRAY) {
         // A type that is wrong itself has been noted.
-        if faults.0.is_empty() {
-            faults.0.push("items: only for type array".into());
+        if faults.is_empty() {
+            faults.push("items: only for type array");
         }
+        return None;
+    }
+    if depth == DEEPEST {
+        faults.push("items: arrays within arrays go too deep");
         return None;
     }
     let prescribed = match stored {
         Some(Type::Array(element)) => Some((**element).clone()),
         _ => None,
     };
-    let items = Keywords::new(document).map_err(|what| vec![what]);
-    match items.and_then(|items| element(items, prescribed, Faults::default())) {
+    let items = Keywords::new(document).map_err(Faults::one);
+    match items.and_then(|items| element(items, prescribed, Faults::default(), depth + 1)) {
         Ok(items) => Some(Box::new(items)),
         Err(wrong) => {
             faults.within("items", wrong);
@@ -218,48 +230,38 @@ fn fits(ty: &Type, rules: &Rules) -> Result<(), String> {
     }
 }
 
-fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Vec<Literal>>, String> {
+fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Arc<Literals>>, String> {
     let list = match (keywords.take("const"), keywords.take("enum")) {
         (None, None) => return Ok(None),
-        (Some(constant), None) => std::slice::from_ref(constant),
-        (None, Some(list)) => {
-            list.as_array().filter(|list| !list.is_empty()).ok_or("enum: not a list of values")?
-        }
+        (Some(constant), None) => vec![constant],
+        (None, Some(list)) => read::<Vec<&RawValue>>(list)
+            .filter(|list| !list.is_empty())
+            .ok_or("enum: not a list of values")?,
         (Some(_), Some(_)) => return Err("enum and const cannot be used together".into()),
     };
-    let literals: Result<_, String> = list.iter().map(literal).collect();
-    literals.map(Some).map_err(|what| format!("enum or const: {what}"))
-}
-
-fn literal(value: &Value) -> Result<Literal, String> {
-    Ok(match value {
-        Value::Null => Literal::Null,
-        Value::Bool(value) => Literal::Bool(*value),
-        Value::Number(number) => Literal::Number(number.to_string()),
-        Value::String(text) => Literal::Text(text.clone()),
-        _ => return Err(format!("{value} is not a scalar")),
-    })
+    let literals = Literals::new(list.into_iter().map(RawValue::get));
+    literals.map(|literals| Some(Arc::new(literals))).map_err(|what| format!("enum or const: {what}"))
 }
 
 fn bound(keywords: &mut Keywords<'_>, keyword: &'static str) -> Result<Option<Bound>, String> {
-    match keywords.take(keyword) {
-        None => Ok(None),
-        Some(Value::Number(number)) => {
-            let approximate = number.as_f64().ok_or_else(|| format!("{keyword}: out of range"))?;
-            Ok(Some(Bound { text: number.to_string(), approximate }))
-        }
-        Some(_) => Err(format!("{keyword}: not a number")),
+    let Some(bound) = keywords.take(keyword) else { return Ok(None) };
+    let text = bound.get();
+    if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        return Err(format!("{keyword}: not a number"));
     }
+    let approximate = read(bound).ok_or_else(|| format!("{keyword}: out of range"))?;
+    Ok(Some(Bound { text: text.to_owned(), approximate }))
 }
 
 fn max_length(keywords: &mut Keywords<'_>) -> Result<Option<u64>, String> {
     let Some(length) = keywords.take("maxLength") else { return Ok(None) };
-    length.as_u64().map(Some).ok_or_else(|| "maxLength: not a whole number".into())
+    read(length).map(Some).ok_or_else(|| "maxLength: not a whole number".into())
 }
 
-fn pattern(keywords: &mut Keywords<'_>) -> Result<Option<Regex>, String> {
+fn pattern(keywords: &mut Keywords<'_>) -> Result<Option<Pattern>, String> {
     let Some(pattern) = keywords.text("pattern")? else { return Ok(None) };
-    Regex::new(&ascii_classes(pattern)).map(Some).map_err(|error| format!("pattern: {error}"))
+    let pattern = Regex::new(&ascii_classes(&pattern)).map_err(|error| format!("pattern: {error}"))?;
+    Ok(Some(Pattern(pattern)))
 }
 
 /// JSON Schema takes its patterns from ECMA-262, whose `\d` and `\w` are ASCII only.
@@ -288,7 +290,7 @@ fn ascii_classes(pattern: &str) -> String {
 fn influx(keywords: &mut Keywords<'_>) -> Result<Influx, String> {
     let Some(object) = keywords.take("x-influx") else { return Ok(Influx::default()) };
     let mut inner = Keywords::new(object).map_err(|what| format!("x-influx: {what}"))?;
-    let role = match inner.text("role")? {
+    let role = match inner.text("role")?.as_deref() {
         None => None,
         Some("tag") => Some(Role::Tag),
         Some("field") => Some(Role::Field),
@@ -296,7 +298,7 @@ fn influx(keywords: &mut Keywords<'_>) -> Result<Influx, String> {
         Some("ignore") => Some(Role::Ignore),
         Some(other) => return Err(format!("x-influx.role: {other:?} is not tag, field, time or ignore")),
     };
-    let ty = match inner.text("type")? {
+    let ty = match inner.text("type")?.as_deref() {
         None => None,
         Some("float") => Some(InfluxType::Float),
         Some("integer") => Some(InfluxType::Integer),

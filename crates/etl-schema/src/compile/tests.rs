@@ -1,11 +1,11 @@
 use etl_stream::Class;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{Dialect, Influx, InfluxType, Role, ddl};
 
 fn refusal(document: Value) -> String {
-    let fault = Schema::from_json("s", &document).expect_err("not a schema that is understood");
+    let fault = Schema::from_json("s", &document.to_string()).expect_err("not a schema that is understood");
     assert_eq!(fault.class(), Class::Config);
     fault.message().strip_prefix("schema s: ").expect("the schema's name").to_owned()
 }
@@ -25,7 +25,7 @@ fn weather() -> Schema {
             "raw": {"x-postgres": {"type": "jsonb"}}
         }
     });
-    Schema::from_json("weather", &document).expect("a schema")
+    Schema::from_json("weather", &document.to_string()).expect("a schema")
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn only_lossless_storage_is_accepted() {
         for (keyword, value) in more.as_object().expect("keywords") {
             property[keyword] = value.clone();
         }
-        Schema::from_json("s", &json!({"properties": {"a": property}}))
+        Schema::from_json("s", &json!({"properties": {"a": property}}).to_string())
             .map(|schema| schema.columns[0].ty.clone())
     };
     let date_time = json!({"format": "date-time"});

@@ -40,7 +40,7 @@ fn columns() -> Vec<Column> {
     ];
     let named = properties.into_iter().enumerate().map(|(i, property)| (format!("c{i}"), property));
     let document = json!({"properties": named.collect::<serde_json::Map<_, _>>()});
-    let mut columns = Schema::from_json("quick", &document).expect("a schema").columns;
+    let mut columns = Schema::from_json("quick", &document.to_string()).expect("a schema").columns;
     for ty in [Type::Float, Type::Date, Type::Text { max: Some(2) }, Type::Integer { bits: 32 }] {
         columns.push(Column::new("from a table", ty, true, false));
     }

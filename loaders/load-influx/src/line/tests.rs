@@ -34,7 +34,7 @@ fn encode(schema: &str, record: &str, precision: Precision, whole_strings: bool)
 }
 
 fn encode_for(schema: &str, record: &str, precision: Precision, server: Server) -> Result<String, String> {
-    let schema = Schema::from_json("s", &serde_json::from_str(schema).expect("JSON")).expect("a schema");
+    let schema = Schema::from_json("s", schema).expect("a schema");
     let encoder = encoder(&schema, "m", precision, server);
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
@@ -125,7 +125,7 @@ fn names_are_escaped() {
     let document = json!({"x-time": "at", "required": ["at"], "properties": {
         "at": {"type": "string", "format": "date-time"},
         "a tag,of=all": {"type": "string", "x-influx": {"role": "tag"}}, "a field,of=\"all\"": {"type": "number"}}});
-    let schema = Schema::from_json("s", &document).unwrap();
+    let schema = Schema::from_json("s", &document.to_string()).unwrap();
     let encoder =
         encoder(&schema, "a measure,of=all", Precision::Ns, Server { whole_strings: true, victoria: false });
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
@@ -197,7 +197,7 @@ fn what_no_point_can_have_is_refused() {
 #[test]
 fn series_and_time_tell_points_apart() {
     let key = |record: &str| {
-        let schema = Schema::from_json("s", &serde_json::from_str(PLAIN).unwrap()).unwrap();
+        let schema = Schema::from_json("s", PLAIN).unwrap();
         let encoder = encoder(&schema, "m", Precision::Ns, Server { whole_strings: true, victoria: false });
         let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
         let mut scanner = Scanner::new();

@@ -9,7 +9,7 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
     for (name, value) in more.as_object().expect("an object") {
         document[name] = value.clone();
     }
-    let schema = Schema::from_json("s", &document).expect("a schema");
+    let schema = Schema::from_json("s", &document.to_string()).expect("a schema");
     let target = Target { table: "m".to_owned(), schema: Some(schema), values: Values::Json, mode: None };
     plan(target, Precision::Ns, Server { whole_strings: true, victoria: false })
         .map(|plan| explain(&plan))
@@ -85,7 +85,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
         assert!(fault.contains(said), "{fault}: {properties}");
     }
     let target = |name: &str| {
-        let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}})).unwrap();
+        let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}}).to_string()).unwrap();
         Target { table: name.to_owned(), schema: Some(schema), values: Values::Json, mode: None }
     };
     for name in ["#m", "a\\b", "a\nb", "\t#m"] {
@@ -96,7 +96,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
     }
     let quoted = json!({"at": at, "5\"": v});
     assert!(of(quoted.clone(), json!({})).is_ok());
-    let schema = Schema::from_json("s", &json!({ "properties": quoted })).unwrap();
+    let schema = Schema::from_json("s", &json!({ "properties": quoted }).to_string()).unwrap();
     let planned = plan(
         Target { table: "m".into(), schema: Some(schema), values: Values::Json, mode: None },
         Precision::Ns,

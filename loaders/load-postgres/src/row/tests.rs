@@ -39,7 +39,7 @@ fn fields(text: Null, stamp: Kind) -> Vec<Field> {
 
 /// Encodes records, and appends them to two bytes that are there already.
 fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
-    let schema = Schema::from_json("s", &serde_json::from_str(SCHEMA).expect("JSON")).expect("a schema");
+    let schema = Schema::from_json("s", SCHEMA).expect("a schema");
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let stamp = Stamp { load_id: "id-7".to_owned(), loaded_at: 946_684_800_000_001 };

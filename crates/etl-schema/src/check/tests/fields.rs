@@ -64,7 +64,7 @@ fn unknown_fields_are_dropped_and_counted() {
         assert_eq!(checker.dropped.fields, dropped, "{line}");
     }
     let open = json!({"additionalProperties": true, "properties": {"id": {"type": "integer"}}});
-    let open = Schema::from_json("open", &open).expect("a schema");
+    let open = Schema::from_json("open", &open.to_string()).expect("a schema");
     let mut checker = Checker::new(Arc::new(open), UnknownFields::Error);
     let record = scanner.scan(br#"{"id":1,"z":0}"#).expect("a record");
     assert!(checker.check(&record).is_ok());

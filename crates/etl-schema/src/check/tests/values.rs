@@ -9,7 +9,8 @@ use crate::{Checker, Schema, Scratch, Type, UnknownFields, array_elements};
 
 /// The value of the only field `v` after the check, in words, or why it was refused.
 fn check(property: serde_json::Value, value: &str) -> String {
-    let schema = Schema::from_json("test", &json!({"properties": {"v": property}})).expect("a schema");
+    let schema =
+        Schema::from_json("test", &json!({"properties": {"v": property}}).to_string()).expect("a schema");
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let line = format!("{{\"v\":{value}}}");
     let mut scanner = Scanner::new();
