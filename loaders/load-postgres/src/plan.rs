@@ -100,8 +100,19 @@ pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Re
     Ok(plan)
 }
 
+/// Refuses a schema of more columns than a table can have.
+fn few(schema: &Schema) -> Result<&Schema, Fault> {
+    let (name, count) = (&schema.name, schema.columns.len());
+    if count > MAX_COLUMNS {
+        return Err(Fault::config(format!(
+            "schema {name} has {count} columns, but a table of PostgreSQL has at most {MAX_COLUMNS}"
+        )));
+    }
+    Ok(schema)
+}
+
 /// Checks that the records fit what was found under the target's name, and plans how they are sent.
-fn compare(found: &Inspected, mut target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
+fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<TablePlan, Fault> {
     let name = found.name.clone();
     if name.table == ledger::TABLE {
         return Err(Fault::config(format!("table {}: the name is reserved", name.text())));
@@ -114,8 +125,8 @@ fn compare(found: &Inspected, mut target: Target, settings: &Settings) -> Result
         let why = "the server accepts no writes: it is a standby, or default_transaction_read_only is on";
         return Err(Fault::config(format!("table {}: {why}", name.text())));
     }
-    let (schema, own) = match (target.schema.take(), &found.table) {
-        (Some(schema), _) => (schema, false),
+    let (schema, own) = match (&target.schema, &found.table) {
+        (Some(schema), _) => (few(schema)?.clone(), false),
         (None, Some(table)) => (table.schema(&name)?, true),
         (None, None) => {
             let name = name.text();
@@ -133,12 +144,7 @@ fn compare(found: &Inspected, mut target: Target, settings: &Settings) -> Result
         _ => target.mode_for(&name.text(), &schema)?,
     };
     let stored = stamp::stored(&schema, settings.stamp)?;
-    if stored.columns.len() > MAX_COLUMNS {
-        let (name, count) = (&schema.name, stored.columns.len());
-        return Err(Fault::config(format!(
-            "schema {name} has {count} columns, but a table of PostgreSQL has at most {MAX_COLUMNS}"
-        )));
-    }
+    few(&stored)?;
     let (fields, missing) = match &found.table {
         None => (Vec::new(), Vec::new()),
         Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
