@@ -22,6 +22,7 @@ pub use self::options::{Options, Origin, Seal};
 use crate::control::{self, Abort, Begin, CHANGED, Control, End, MAX_SCHEMA, SchemaRef};
 use crate::digest::{Digest, Segments};
 use crate::fault::{Class, Fault, counted};
+use crate::foreign::Foreign;
 use crate::json::{self, Record, Scanner};
 
 /// A record's line.
@@ -247,6 +248,7 @@ impl<R: Read> Reader<R> {
                 return Err(self.bad(from, "a record outside a segment of a sealed stream"));
             }
             (Kind::Undecided, None) => {
+                self.check_first(from)?;
                 match self.options.seal {
                     Seal::Required => {
                         return Err(self.bad(from, "a record outside a verified segment (--seal required)"));
@@ -345,6 +347,7 @@ impl<R: Read> Reader<R> {
     fn unended(&mut self) -> Result<Option<(usize, usize)>, Fault> {
         let Some((from, to)) = self.lines.rest() else { return Ok(None) };
         self.totals.lines = self.lines.number();
+        self.check_first(from)?;
         let (offset, bytes) = (self.lines.offset(from), self.lines.text(from, to));
         let is_whole = json::is_whole_object(bytes).map_err(|error| {
             let at = place(self.totals.lines, offset + error.offset as u64);
@@ -383,6 +386,12 @@ impl<R: Read> Reader<R> {
         }
         self.totals.sealed = self.kind != Kind::Plain;
         Ok(())
+    }
+
+    /// Says what the input is if its first line shows that it is not a stream.
+    fn check_first(&self, from: usize) -> Result<(), Fault> {
+        let foreign = Foreign::of(self.lines.text_from(from)).filter(|_| self.kind == Kind::Undecided);
+        foreign.map_or(Ok(()), |foreign| Err(self.bad(from, foreign.says())))
     }
 
     /// What a filter that knows nothing of the seal makes of a stream: records changed or left out, or control lines.

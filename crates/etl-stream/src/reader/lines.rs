@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use super::{Options, place};
 use crate::digest::{Digest, Hasher};
 use crate::fault::{Class, Fault};
+use crate::foreign::Foreign;
 
 /// How much is read at a time.
 pub(super) const BUFFER: usize = 128 * 1024;
@@ -81,6 +82,11 @@ impl<R: Read> Lines<R> {
     #[inline]
     pub(super) fn text(&self, from: usize, to: usize) -> &[u8] {
         &self.buf[from..to]
+    }
+
+    /// What was read from an offset in the buffer on.
+    pub(super) fn text_from(&self, from: usize) -> &[u8] {
+        &self.buf[from..self.end]
     }
 
     /// The number of the last line.
@@ -171,6 +177,10 @@ impl<R: Read> Lines<R> {
             return Ok(());
         }
         let at = place(self.number, self.offset(from));
+        // Packed or JSON in one line: what it is matters more than its length.
+        if let Some(foreign) = Foreign::of(self.text_from(from)).filter(|_| self.number == 1) {
+            return Err(Fault::data(format!("{at}: {}", foreign.says())));
+        }
         Err(Fault::data(format!("{at}: the line is longer than {limit} bytes (--max-line-bytes)")))
     }
 

@@ -222,3 +222,23 @@ fn digests_are_those_of_sha256sum() {
     segments.push(b);
     assert_eq!(segments.digest(), Digest::of(format!("{a}\n{b}\n").as_bytes()));
 }
+
+#[test]
+fn what_is_not_a_stream_is_named() {
+    let short = Options { max_line_bytes: 8, ..Options::default() };
+    let required = Options { seal: Seal::Required, ..Options::default() };
+    let (gzip, array, csv) = (&b"\x1F\x8B\x08\0\0\0\n\0"[..], &b"[{\"a\":1}"[..], &b"\n\nid,v\n1,2\n"[..]);
+    for (stream, options, message) in [
+        (gzip, Options::default(), "line 1 (byte 0): gzip: extract-file reads it"),
+        (gzip, required, "line 1 (byte 0): gzip: extract-file reads it"),
+        (&gzip[..6], Options::default(), "line 1 (byte 0): gzip: extract-file reads it"),
+        (array, Options::default(), "line 1 (byte 0): a JSON array: extract-file reads it"),
+        (b"[{\"a\":12}]", short, "line 1 (byte 0): a JSON array: extract-file reads it"),
+        (csv, file(), "line 3 (byte 2): CSV? extract-file reads it"),
+    ] {
+        assert_eq!(fails(stream, options), (3, message.to_owned()));
+    }
+    // Behind a record it is one bad line.
+    let (events, _) = read(b"{}\n[1]\n", file()).unwrap();
+    assert_eq!(events[1], "2@3 [1]");
+}
