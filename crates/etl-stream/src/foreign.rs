@@ -23,6 +23,8 @@ use Foreign::{Array, Csv, Gzip, Unread, Utf16, Zstd};
 const MAGIC: &[(&[u8], Foreign)] = &[
     (b"\x1F\x8B", Gzip),
     (b"\x28\xB5\x2F\xFD", Zstd),
+    // The frame without data that pzstd starts with (RFC 8878, 3.1.2).
+    (b"\x50\x2A\x4D\x18", Zstd),
     (b"\xFF\xFE", Utf16),
     (b"\xFE\xFF", Utf16),
     (b"BZh", Unread("bzip2: `bzip2 -dc` unpacks it")),
@@ -38,11 +40,8 @@ const MAGIC: &[(&[u8], Foreign)] = &[
 ];
 
 /// What text starts with, after white space and in lower case.
-const MARKUP: &[(&[u8], Foreign)] = &[
-    (b"<!doctype html", HTML),
-    (b"<html", HTML),
-    (b"<?xml", Unread("XML: convert it to NDJSON first")),
-];
+const MARKUP: &[(&[u8], Foreign)] =
+    &[(b"<!doctype html", HTML), (b"<html", HTML), (b"<?xml", Unread("XML: convert it to NDJSON first"))];
 
 const HTML: Foreign = Unread("an HTML page: is it the error or the login page of what was asked?");
 
@@ -85,7 +84,8 @@ impl Foreign {
 /// comma.
 fn is_row(text: &[u8]) -> bool {
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let begins = matches!(line.first(), Some(b'"' | b'_' | b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80..));
+    let begins =
+        matches!(line.first(), Some(b'"' | b'_' | b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80..));
     let is_separator = |byte: &u8| matches!(byte, b',' | b';' | b'\t');
     let is_sentence = line.windows(2).any(|two| is_separator(&two[0]) && two[1] == b' ');
     begins && line.iter().any(is_separator) && !is_sentence
@@ -117,7 +117,15 @@ mod tests {
 
     #[test]
     fn records_and_complaints_are_nothing_foreign() {
-        for head in ["", "{\"a\":1,\"b\":2}", "  {\"a,b\":[1]}", "psql: error: no host, no port", "12", "{'a':1}", "\n"] {
+        for head in [
+            "",
+            "{\"a\":1,\"b\":2}",
+            "  {\"a,b\":[1]}",
+            "psql: error: no host, no port",
+            "12",
+            "{'a':1}",
+            "\n",
+        ] {
             assert_eq!(Foreign::of(head.as_bytes()), None, "{head}");
         }
     }

@@ -5,12 +5,14 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 
 use etl_component::{Class, Fault};
 use etl_stream::digest::Hasher;
-use etl_stream::{Digest, Origin};
+use etl_stream::{Digest, Foreign, Origin};
 
 use crate::files::Source;
 
 /// How much is read at a time.
 const BUFFER: usize = 128 << 10;
+/// How many bytes say what a file is: the header of a zstd frame has up to 18, and HTML may follow blank lines.
+const HEAD: usize = 64;
 /// As windows of zstd go, in powers of two: 16 MiB.
 const WINDOW_LOG: u32 = 24;
 
@@ -54,8 +56,8 @@ impl Input {
             lines: 0,
             longest,
         };
-        while input.rest().len() < 4 && input.fill()? {}
-        input.refuse_wide()?;
+        while input.rest().len() < HEAD && input.fill()? {}
+        input.check_text()?;
         if input.rest().starts_with(b"\xEF\xBB\xBF") {
             input.consume(3);
         }
@@ -174,17 +176,19 @@ impl Input {
         }
     }
 
-    /// Refuses texts of two bytes a character.
-    fn refuse_wide(&self) -> Result<(), Fault> {
-        match self.rest() {
-            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..] => {
-                Err(Fault::data(format!(
-                    "{}: UTF-16, which is not read; `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it",
+    /// Refuses what is not text behind the packing, or without one.
+    fn check_text(&self) -> Result<(), Fault> {
+        let says = match (self.packed, Foreign::of(self.rest())) {
+            (_, None | Some(Foreign::Array | Foreign::Csv)) => return Ok(()),
+            (Some(packed), Some(Foreign::Gzip | Foreign::Zstd)) => {
+                return Err(Fault::data(format!(
+                    "{}: packed twice; unpack the {packed} file first",
                     self.name
-                )))
+                )));
             }
-            _ => Ok(()),
-        }
+            (_, Some(other)) => other.says(),
+        };
+        Err(Fault::data(format!("{}: {says}", self.name)))
     }
 }
 
@@ -194,46 +198,47 @@ fn unread(name: &str, error: io::Error) -> Fault {
 
 /// The first bytes.
 fn head(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(18);
-    file.take(18).read_to_end(&mut head)?;
+    let mut head = Vec::with_capacity(HEAD);
+    file.take(HEAD as u64).read_to_end(&mut head)?;
     Ok(head)
 }
 
 /// Unpacks a file that begins with `head`.
 fn unpack(name: &str, head: Vec<u8>, file: File) -> Result<(Option<&'static str>, Box<dyn Read>), Fault> {
-    let start = head.clone();
+    let foreign = Foreign::of(&head);
+    let window = window(&head);
     let whole = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
-    let other = |kind: &str| {
-        Err(Fault::data(format!("{name}: {kind}, which is not read; unpack or convert it first")))
-    };
-    match start.as_slice() {
-        [0x1F, 0x8B, ..] => Ok((Some("gzip"), Box::new(flate2::bufread::MultiGzDecoder::new(whole)))),
-        [0x28, 0xB5, 0x2F, 0xFD, frame @ ..] => {
-            refuse_window(name, frame)?;
+    match foreign {
+        Some(Foreign::Gzip) => Ok((Some("gzip"), Box::new(flate2::bufread::MultiGzDecoder::new(whole)))),
+        Some(Foreign::Zstd) => {
+            if let Some(window) = window.filter(|&window| window > 1 << WINDOW_LOG) {
+                return Err(Fault::data(format!(
+                    "{name}: zstd with a window of {} MiB; at most 16 MiB are read (pack it without --long and --ultra)",
+                    window.div_ceil(1 << 20)
+                )));
+            }
             let broken = |error| Fault::data(format!("{name}: zstd")).because(error);
             let mut decoder = zstd::stream::read::Decoder::with_buffer(whole).map_err(broken)?;
             decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
             Ok((Some("zstd"), Box::new(decoder)))
         }
-        [b'P', b'K', 3, 4, ..] => other("a zip archive or a spreadsheet"),
-        [b'B', b'Z', b'h', b'0'..=b'9', b'1', b'A', b'Y', ..] => other("bzip2"),
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => other("xz"),
-        [b'P', b'A', b'R', b'1', ..] => other("Parquet"),
         _ => Ok((None, Box::new(whole))),
     }
 }
 
-/// Refuses a window over 16 MiB, which the frame's header asks for (RFC 8878, 3.1.1.1).
-fn refuse_window(name: &str, frame: &[u8]) -> Result<(), Fault> {
-    // A frame of a single segment has no window, and is smaller than one.
-    let &[descriptor, window, ..] = frame else { return Ok(()) };
-    let (exponent, mantissa) = (u64::from(window >> 3), u64::from(window & 7));
-    let size = (1_u64 << (exponent + 10)) / 8 * (8 + mantissa);
-    if descriptor & 0x20 != 0 || size <= 1 << WINDOW_LOG {
-        return Ok(());
+/// The memory that a zstd frame asks for in its header (RFC 8878, 3.1.1.1): that of its window or, if it is a single
+/// segment, of all its content.
+fn window(head: &[u8]) -> Option<u64> {
+    let [0x28, 0xB5, 0x2F, 0xFD, descriptor, fields @ ..] = head else { return None };
+    if descriptor & 0x20 == 0 {
+        let window = fields.first()?;
+        let (exponent, mantissa) = (window >> 3, u64::from(window & 7));
+        return Some((1_u64 << (exponent + 10)) / 8 * (8 + mantissa));
     }
-    Err(Fault::data(format!(
-        "{name}: zstd with a window of {} MiB; at most 16 MiB are read (pack it without --long and --ultra)",
-        size >> 20
-    )))
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let length = 1 << (descriptor >> 6);
+    let mut size = [0; 8];
+    size[..length].copy_from_slice(fields.get(dictionary..dictionary + length)?);
+    // A size of two bytes leaves out the 256 that one byte could say, which is nothing here.
+    Some(u64::from_le_bytes(size))
 }

@@ -1,7 +1,5 @@
 //! What files become, and where they are wrong.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use crate::{begins, of, records, refused};
@@ -56,7 +54,7 @@ fn rows_are_wrong_in_their_own_line() {
     }
     let latin = "in: line 3: invalid UTF-8; `iconv -t UTF-8 -f` with the file's encoding converts it";
     refused(b"a,b\n1,2\n\xe9,3\n", &[], 3, latin);
-    let wide = "in: UTF-16, which is not read; `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it";
+    let wide = "in: UTF-16: `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it";
     refused(b"\xff\xfea\0,\0", &[], 3, wide);
     refused(b"a\0,\0b\0\n\0", &[], 3, wide);
     let long = format!("a,b\n1,{}\n", "x".repeat(100));
@@ -77,31 +75,4 @@ fn json_stays_as_it_is() {
     refused("[{\"a\":1}]\n[]", &[], 3, "in: line 2: something after the end of the array");
     let stream = "in: line 1: a control line: the file is a stream, which loaders read with --input";
     refused("{\"_etl\":{\"v\":1}}\n", &[], 3, stream);
-}
-
-#[test]
-fn packed_files_are_known_by_their_content() {
-    let gzip = |text: &str| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    };
-    let expected = [r#"{"a":"1"}"#, r#"{"a":"2"}"#];
-    let two = [gzip("a\n1\n"), gzip("2\n")].concat();
-    assert_eq!(records(&of(&two, &[])), expected);
-    assert_eq!(records(&of(zstd::encode_all("a\n1\n2\n".as_bytes(), 3).unwrap(), &[])), expected);
-    let cut = of(&two[..two.len() - 4], &[]);
-    assert!(cut.fails(3).last_error_line().starts_with("in: the gzip file is cut short"), "{}", cut.stderr);
-    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
-    encoder.window_log(25).unwrap();
-    encoder.write_all(b"a\n1\n").unwrap();
-    let message =
-        "in: zstd with a window of 32 MiB; at most 16 MiB are read (pack it without --long and --ultra)";
-    refused(encoder.finish().unwrap(), &[], 3, message);
-    refused(
-        b"PK\x03\x04....",
-        &[],
-        3,
-        "in: a zip archive or a spreadsheet, which is not read; unpack or convert it first",
-    );
 }

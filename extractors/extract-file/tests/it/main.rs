@@ -4,6 +4,7 @@
 
 mod files;
 mod formats;
+mod packed;
 mod typed;
 
 use etl_testkit::run::{Cmd, Folder, Ran};

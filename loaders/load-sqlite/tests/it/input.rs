@@ -95,6 +95,19 @@ fn a_pretty_printed_object_is_refused_on_its_first_line() {
 }
 
 #[test]
+fn files_that_are_no_stream_are_named_with_what_reads_them() {
+    let place = place();
+    for (input, says) in [
+        (&b"\x1F\x8B\x08\0\0\0"[..], "gzip: extract-file reads it"),
+        (b"[{\"id\":1}]\n", "a JSON array: extract-file reads it"),
+        (b"id,text\n1,a\n", "CSV? extract-file reads it"),
+    ] {
+        refused(&place.load(ARGS, input), 3, &format!("line 1 (byte 0): {says}"));
+    }
+    assert_eq!(place.rows("SELECT id FROM wide"), ["0"]);
+}
+
+#[test]
 fn bom_crlf_and_blank_lines_are_accepted() {
     let place = place();
     let ran = place.load(ARGS, "\u{feff}{\"id\":1}\r\n\r\n\n  \n{\"id\":2,\"text\":\"a\\r\\n\"}\r\n");
@@ -172,13 +185,13 @@ fn a_bad_line_before_a_cut_is_bad_data() {
         (&b"<html>\n<body>x"[..], 3, "line 1 (byte 0): "),
         (b"{\n \"id\": 1\n}", 3, "line 1 (byte 1): "),
         (b"id,v\n1,x", 3, "line 1 (byte 0): "),
-        (b"{\0\"\0i\0d\0\"\0:\x001\0}\0\n\0", 3, "line 1 (byte 1): "),
+        (b"{\0\"\0i\0d\0\"\0:\x001\0}\0\n\0", 3, "line 1 (byte 0): "),
         (b"\xff\xfe{\0\"\0i\0d\0\"\0:\x001\0}\0\n\0", 3, "line 1 (byte 0): "),
         (b"{\"id\":1,\"text\":\"\xff\"}\n{\"id\":2", 3, "line 1 (byte 16): "),
         (b"{\"id\":1}\n{\"id\":tru}\n{\"id\":2", 3, "line 2 (byte 15): "),
         // A line that nothing can complete.
         (b"[{\"id\":1,\"text\":\"x\"}]", 3, "line 1 (byte 0): "),
-        (b"\x1f\x8b\x08\x00", 3, "line 1 (byte 1): "),
+        (b"\x1f\x8b\x08\x00", 3, "line 1 (byte 0): "),
         (b"{\"id\":1}\n{\"id\":1}}", 3, "line 2 (byte 17): "),
         (b"{\"id\":1}\n{\"id\":01", 3, "line 2 (byte 15): "),
         (b"{\"id\":1}\nid", 3, "line 2 (byte 9): "),

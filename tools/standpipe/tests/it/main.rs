@@ -2,6 +2,7 @@
 
 mod bare;
 mod card;
+mod foreign;
 mod limits;
 mod manual;
 mod readme;
