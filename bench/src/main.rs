@@ -1,5 +1,6 @@
 //! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
+mod file;
 mod influx;
 mod measure;
 mod postgres;
@@ -38,12 +39,17 @@ impl Bench {
             let program = folder.join(name).display().to_string();
             finish(Contender::new(title, &program, args).of_before(is_before))
         };
-        let before = self.before.iter().map(|folder| (folder, true));
-        [(&self.binaries, false)].into_iter().chain(before).map(of).collect()
+        self.builds(name).map(of).collect()
+    }
+
+    /// The folders of the builds that have a component, and whether each is of the build before.
+    fn builds(&self, name: &str) -> impl Iterator<Item = (&PathBuf, bool)> {
+        let before = self.before.iter().filter(move |folder| folder.join(name).exists());
+        [(&self.binaries, false)].into_iter().chain(before.map(|folder| (folder, true)))
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [influx]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [file] [influx]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -63,13 +69,13 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 4] = ["parts", "sqlite", "postgres", "influx"];
+    const ALL: [&str; 5] = ["parts", "sqlite", "postgres", "file", "influx"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if wanted("postgres") || wanted("influx") {
+    if ["postgres", "file", "influx"].into_iter().any(wanted) {
         need::servers()?;
     }
     let here = std::env::current_exe().context("cannot find out where this program is")?;
@@ -90,6 +96,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("postgres") {
         report.extend(postgres::run(&bench)?);
+    }
+    if wanted("file") {
+        report.extend(file::run(&bench)?);
     }
     if wanted("influx") {
         report.extend(influx::run(&bench)?);

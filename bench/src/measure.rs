@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
@@ -18,6 +18,8 @@ pub(crate) struct Contender<'a> {
     args: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<String>,
+    /// The program that writes its stdin, and its arguments.
+    feeder: Option<(String, Vec<String>)>,
     /// Restores the same state before each run.
     before: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
 }
@@ -27,9 +29,10 @@ impl<'a> Contender<'a> {
         Contender {
             name: name.to_owned(),
             program: program.to_owned(),
-            args: args.iter().map(ToString::to_string).collect(),
+            args: owned(args),
             env: Vec::new(),
             stdin: None,
+            feeder: None,
             before: Box::new(|| Ok(())),
         }
     }
@@ -53,6 +56,12 @@ impl<'a> Contender<'a> {
         self
     }
 
+    /// The program whose stdout it reads.
+    pub(crate) fn fed_by(mut self, program: &str, args: &[&str]) -> Contender<'a> {
+        self.feeder = Some((program.to_owned(), owned(args)));
+        self
+    }
+
     /// What is done before each run, unmeasured.
     pub(crate) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
         self.before = Box::new(before);
@@ -62,36 +71,66 @@ impl<'a> Contender<'a> {
     /// Runs it, and measures the wall time; with `time`, which itself takes a moment, also CPU time and memory.
     fn run(&self, folder: &Path, under_time: bool) -> anyhow::Result<Cost> {
         (self.before)()?;
-        let mut command = Command::new(if under_time { "/usr/bin/time" } else { &self.program });
-        if under_time {
-            command.args(["-o", "time.txt", "-f", "%U %S %M", &self.program]);
-        }
-        command.args(&self.args).envs(self.env.iter().cloned()).current_dir(folder);
-        command.stdin(match &self.stdin {
+        let command = |program: &str, args: &[String], report: &str| {
+            let mut command = Command::new(if under_time { "/usr/bin/time" } else { program });
+            if under_time {
+                command.args(["-o", report, "-f", "%U %S %M", program]);
+            }
+            command.args(args).envs(self.env.iter().cloned()).current_dir(folder).stderr(Stdio::piped());
+            command
+        };
+        let mut program = command(&self.program, &self.args, "time.txt");
+        program.stdin(match &self.stdin {
             Some(file) => Stdio::from(File::open(folder.join(file))?),
             None => Stdio::null(),
         });
+        let cannot_run = || format!("cannot run {}", self.name);
         let started = Instant::now();
-        let output = command.output().with_context(|| format!("cannot run {}", self.name))?;
+        let mut feeder: Option<Child> = None;
+        if let Some((name, args)) = &self.feeder {
+            let mut feeding = command(name, args, "feeder.txt");
+            let child = feeding.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+            let child = feeder.insert(child.with_context(cannot_run)?);
+            program.stdin(child.stdout.take().context("a pipe")?);
+        }
+        let output = program.stdout(Stdio::piped()).output().with_context(cannot_run)?;
+        // It no longer holds the end of the pipe that the feeder may still be writing to.
+        drop(program);
+        let fed = feeder.map(Child::wait_with_output).transpose()?;
         let wall = started.elapsed().as_secs_f64();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{} failed: {stderr}", self.name);
+        for output in [Some(&output), fed.as_ref()].into_iter().flatten() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "{} failed: {stderr}", self.name);
+        }
         if !under_time {
             return Ok(Cost { wall, ..Cost::default() });
         }
-        let text = std::fs::read_to_string(folder.join("time.txt"))?;
-        let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [user, system, kilobytes] = numbers[..] else { anyhow::bail!("time printed {text:?}") };
-        Ok(Cost { wall, cpu: Some(user + system), peak: Some(kilobytes / 1024.0) })
+        let (cpu, peak) = spent(&folder.join("time.txt"))?;
+        let Some(_) = fed else { return Ok(Cost { wall, cpu: Some(cpu), peak: Some(peak), feeder: None }) };
+        let (more, feeder) = spent(&folder.join("feeder.txt"))?;
+        Ok(Cost { wall, cpu: Some(cpu + more), peak: Some(peak), feeder: Some(feeder) })
     }
 }
 
-/// What a run took: seconds, and memory in MiB.
+fn owned(args: &[&str]) -> Vec<String> {
+    args.iter().map(ToString::to_string).collect()
+}
+
+/// What `time` reports: seconds of CPU time, and MiB.
+fn spent(report: &Path) -> anyhow::Result<(f64, f64)> {
+    let text = std::fs::read_to_string(report)?;
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [user, system, kilobytes] = numbers[..] else { anyhow::bail!("time printed {text:?}") };
+    Ok((user + system, kilobytes / 1024.0))
+}
+
+/// What a run took: seconds, and memory in MiB, also of the feeder.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     wall: f64,
     cpu: Option<f64>,
     peak: Option<f64>,
+    feeder: Option<f64>,
 }
 
 /// Commands that do the same; the others are compared with the first.
@@ -149,6 +188,9 @@ impl Group {
                 number(cost.cpu, 2),
                 number(cost.peak, 1)
             );
+            if cost.feeder.is_some() {
+                println!("{:<52} {:>45}", "  its feeder", number(cost.feeder, 1));
+            }
         }
         for (name, now, before) in self.changes() {
             println!(
@@ -174,7 +216,7 @@ impl Group {
 
     /// The same as JSON.
     pub(crate) fn json(&self) -> Value {
-        let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak });
+        let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak, "feeder_peak_mib": cost.feeder });
         json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
     }
 }
@@ -193,5 +235,6 @@ fn median(costs: &[Cost]) -> Cost {
         wall: of(|cost| Some(cost.wall)).unwrap_or_default(),
         cpu: of(|cost| cost.cpu),
         peak: of(|cost| cost.peak),
+        feeder: of(|cost| cost.feeder),
     }
 }

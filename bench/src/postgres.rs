@@ -8,7 +8,7 @@ use crate::Bench;
 use crate::measure::{Contender, Group};
 use crate::records::{self, Records};
 
-const RUNS: usize = 7;
+pub(crate) const RUNS: usize = 7;
 /// Runs of a few milliseconds.
 const SHORT_RUNS: usize = 41;
 
@@ -21,8 +21,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     for (name, records) in [("old", &OLD), ("new", &NEW), ("one", &ONE)] {
         records::write(&bench.folder, name, records)?;
     }
-    let settings = "shared_buffers = 512MB\nmax_wal_size = 4GB\n";
-    let server = Server::start(Options { settings: settings.to_owned(), ..Options::default() });
+    let server = server();
     let space = server.database();
     // The rows as the server itself writes them in binary.
     for (name, table, keyed) in
@@ -39,7 +38,12 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     Ok(vec![append(bench, &space)?, upsert(bench, &space)?, one(bench, &space)?])
 }
 
-fn create(space: &Space, table: &str, keyed: bool) -> anyhow::Result<()> {
+pub(crate) fn server() -> Server {
+    let settings = "shared_buffers = 512MB\nmax_wal_size = 4GB\n";
+    Server::start(Options { settings: settings.to_owned(), ..Options::default() })
+}
+
+pub(crate) fn create(space: &Space, table: &str, keyed: bool) -> anyhow::Result<()> {
     let schema = Schema::from_json("bench", &records::schema(keyed))?;
     space.sql(&format!("DROP TABLE IF EXISTS {table}; {}", ddl(&schema, Dialect::Postgres, table)));
     Ok(())
@@ -53,7 +57,7 @@ fn psql(space: &Space, args: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn psql_contender<'a>(space: &Space, name: &str, args: &[&str]) -> Contender<'a> {
+pub(crate) fn psql_contender<'a>(space: &Space, name: &str, args: &[&str]) -> Contender<'a> {
     let path = ("PATH".to_owned(), search_path().to_string_lossy().into_owned());
     Contender::new(name, "psql", args).env(&space.env()).env(&[path])
 }
