@@ -1,4 +1,4 @@
-//! What every extractor must do, so that its own tests are about its source only.
+//! What every extractor must do, so that its own tests are about its source only; [`Local`] for one without a server.
 //!
 //! ```no_run
 //! use etl_testkit::extract::{Extractor, Key, Place};
@@ -23,6 +23,7 @@
 
 mod golden;
 mod keys;
+mod local;
 mod runs;
 mod sealed;
 
@@ -34,6 +35,7 @@ use serde_json::Value;
 use crate::http::{Reply, Script, Server};
 use crate::run::{Cmd, Ran};
 
+pub use local::Local;
 pub use sealed::{Sealed, failed};
 
 /// The key of every run. It looks different in a URL, in JSON and in plain text.
@@ -92,7 +94,9 @@ impl Extractor {
             ("an output file has the stream", runs::output_file),
             ("a failing page leaves nothing that looks complete", runs::failing_page),
             ("a server that does not exist is transient", runs::no_server),
-            ("wrong arguments are reported in the format asked for", runs::wrong_arguments),
+            ("wrong arguments are reported in the format asked for", |it| {
+                runs::wrong_arguments(it.name(), |args| it.cmd(args));
+            }),
             ("a replay is byte-identical and needs neither key nor network", runs::replay),
             ("the card says what it reads and writes", runs::card),
             ("the key is found under each of its names", keys::names),
@@ -128,7 +132,7 @@ impl Extractor {
     }
 
     fn name(&self) -> &str {
-        Path::new(self.binary).file_name().and_then(|name| name.to_str()).expect("the name of a binary")
+        name_of(self.binary)
     }
 
     /// The arguments of a run that asks this address, and more of them.
@@ -150,6 +154,10 @@ impl Extractor {
     fn schema(&self, name: &str) -> PathBuf {
         Path::new(self.folder).join("../../schemas").join(format!("{name}.json"))
     }
+}
+
+fn name_of(binary: &str) -> &str {
+    Path::new(binary).file_name().and_then(|name| name.to_str()).expect("the name of a binary")
 }
 
 /// Arguments with the address of a server.

@@ -117,12 +117,7 @@ impl Input {
         }
     }
 
-    /// The digest of all unpacked bytes, once the end was reached.
-    pub(crate) fn digest(&mut self) -> Digest {
-        self.hasher.finish()
-    }
-
-    /// Reads everything, and returns the digest of all unpacked bytes.
+    /// Reads to the end, and returns the digest of all unpacked bytes.
     ///
     /// # Errors
     /// As [`Input::fill`].
@@ -131,7 +126,7 @@ impl Input {
         while self.fill()? {
             self.start = self.end;
         }
-        Ok(self.digest())
+        Ok(self.hasher.finish())
     }
 
     /// Bad data in the line that begins the rest, or so many lines after it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::sealed::aborted;
 use super::{Extractor, Sealed, no_secret_in, silent};
 use crate::http::{Reply, Script, Server};
-use crate::run::{Folder, Signal};
+use crate::run::{Cmd, Folder, Signal};
 
 pub(super) fn sealed_stream(extractor: &Extractor) {
     let version = extractor.card()["version"].as_str().expect("a version").to_owned();
@@ -90,10 +90,9 @@ pub(super) fn no_server(extractor: &Extractor) {
     aborted(&ran);
 }
 
-pub(super) fn wrong_arguments(extractor: &Extractor) {
-    let name = extractor.name();
+pub(super) fn wrong_arguments(name: &str, cmd: impl Fn(&[&str]) -> Cmd) {
     for (args, variable) in [(&["--log-format", "json", "--nope"][..], "text"), (&["--nope"], "json")] {
-        let ran = silent(extractor.cmd(args).env("ETL_LOG_FORMAT", variable));
+        let ran = silent(cmd(args).env("ETL_LOG_FORMAT", variable));
         let last = ran.fails(2).stderr.lines().last().unwrap_or_default();
         let line: Value = serde_json::from_str(last).expect("JSON on stderr");
         assert_eq!((&line["level"], &line["code"]), (&"error".into(), &2.into()));

@@ -5,6 +5,7 @@
 mod files;
 mod formats;
 mod packed;
+mod runs;
 mod typed;
 
 use etl_testkit::run::{Cmd, Folder, Ran};
