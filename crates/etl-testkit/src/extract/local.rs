@@ -19,7 +19,7 @@ pub struct Local<'a> {
     pub folder: &'a Path,
     /// The arguments of a run that succeeds with a record.
     pub good: &'a [&'a str],
-    /// The arguments of a run that is refused (3) after a record.
+    /// The arguments of a run that is refused (3).
     pub bad: &'a [&'a str],
     /// What that run says.
     pub message: &'a str,
@@ -42,7 +42,6 @@ impl Local<'_> {
         sealed(&good.ok().stdout, &producer);
         let bad = self.cmd(self.bad).run();
         failed(&bad, 3, self.message);
-        assert!(bad.lines().len() > 2, "a begin, a record and an abort: {}", bad.stdout);
 
         let folder = Folder::new();
         let file = folder.path("out.ndjson").display().to_string();
