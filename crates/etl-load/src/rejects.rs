@@ -8,7 +8,7 @@ use etl_component::io::publish;
 use etl_component::{Class, Fault, Output, excerpt, random_id};
 use etl_schema::{Schema, Violation};
 use etl_stream::control::{self, Control};
-use etl_stream::{Begin, Line, SchemaRef, Writer};
+use etl_stream::{Begin, Line, SchemaRef, Values, Writer};
 use serde::Serialize;
 
 use crate::args::Settings;
@@ -26,6 +26,9 @@ struct Reject<'a> {
     field: Option<&'a str>,
     reason: &'a str,
     original: &'a str,
+    /// As `begin` says it of the record's segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<&'static str>,
 }
 
 /// The file of rejected records and how many there may be in a load.
@@ -94,13 +97,16 @@ impl Rejects {
         line: Line<'_>,
         violation: &Violation,
         schema: &Schema,
+        values: Values,
     ) -> Result<(), Fault> {
         self.count += 1;
         self.begin()?;
         if let Some(file) = &mut self.file {
             let field = Some(violation.field.as_str()).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
-            let reject = Reject { line: line.number, field, reason: &violation.reason, original: &original };
+            let (line, reason) = (line.number, violation.reason.as_str());
+            let values = (values == Values::Text).then_some("text");
+            let reject = Reject { line, field, reason, original: &original, values };
             file.record(&reject)?;
         }
         if self.count <= self.limit {

@@ -47,7 +47,7 @@ enum Command {
     Through(through::Args),
     /// Say whether a stream is whole, and which segments, schemas, counts and states it has
     Verify(verify::Args),
-    /// Print the original lines of a stream of rejects
+    /// Print the original lines of a stream of rejects, to be corrected and loaded again
     Unreject(unreject::Args),
     /// List, show and check schemas, and write their DDL
     Schema(schema::Args),
@@ -62,7 +62,7 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
         Command::Seal(args) => seal::run(&args, context),
         Command::Through(args) => through::run(&args, context),
         Command::Verify(args) => verify::run(args),
-        Command::Unreject(args) => unreject::run(args),
+        Command::Unreject(args) => unreject::run(args, context),
         Command::Schema(args) => schema::run(args),
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use etl_component::{Fault, InputArgs};
 use etl_stream::json::Scanner;
 use etl_stream::writer::io_fault;
-use etl_stream::{Begin, Event, Reader, SchemaRef, Segment, counted};
+use etl_stream::{Begin, Event, Reader, SchemaRef, Segment, Values, counted};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -108,11 +108,12 @@ impl SegmentSummary {
             Some(SchemaRef::Inline(_)) => "inline".to_owned(),
         };
         let producer = self.begin.producer.as_deref().map_or_else(|| "unknown".to_owned(), plain);
+        let values = if self.begin.values == Values::Text { " values=text" } else { "" };
         let id = plain(id);
         let last = self.last_state.as_ref().map(|state| format!(" last_state={state}")).unwrap_or_default();
         let states = self.states;
         format!(
-            "segment {id} schema={schema} producer={producer} records={records} bytes={bytes} sha256={digest} \
+            "segment {id} schema={schema}{values} producer={producer} records={records} bytes={bytes} sha256={digest} \
              states={states}{last}"
         )
     }
@@ -127,6 +128,7 @@ impl SegmentSummary {
         json!({
             "id": self.segment.id,
             "schema": schema,
+            "values": (self.begin.values == Values::Text).then_some("text"),
             "producer": self.begin.producer,
             "records": self.segment.records,
             "bytes": self.segment.bytes,

@@ -320,7 +320,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Ok(()) => self.outputs.taken(line),
             Err(Refused::Record(violation)) => {
                 *rejected += 1;
-                self.outputs.refused(line, &violation, &plan.schema)
+                self.outputs.refused(line, &violation, &plan.schema, checker.values())
             }
             // This attempt has done nothing with the record; the next one may.
             Err(Refused::Load(fault)) => Err(fault),

@@ -2,8 +2,8 @@
 
 use etl_component::{Context, Fault};
 use etl_schema::{Schema, Violation};
-use etl_stream::Line;
 use etl_stream::reader::Totals;
+use etl_stream::{Line, Values};
 use serde_json::value::RawValue;
 
 use crate::args::Settings;
@@ -85,8 +85,9 @@ impl Outputs {
         line: Line<'_>,
         violation: &Violation,
         schema: &Schema,
+        values: Values,
     ) -> Result<(), Fault> {
-        if self.is_first_time(line) { self.rejects.add(line, violation, schema) } else { Ok(()) }
+        if self.is_first_time(line) { self.rejects.add(line, violation, schema, values) } else { Ok(()) }
     }
 
     #[inline]

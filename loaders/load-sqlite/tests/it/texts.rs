@@ -1,5 +1,7 @@
 //! Streams whose values are all texts (`values: "text"`).
 
+use etl_testkit::run::Cmd;
+
 use crate::support::{SqliteFolder, counts, refused, texts};
 
 #[test]
@@ -18,4 +20,17 @@ fn texts_are_read_into_the_columns_of_the_table() {
     refused(&ran, 3, "line 2");
     assert!(ran.last_error_line().contains("field \"id\": 7 is neither a string nor null"), "{}", ran.stderr);
     refused(&place.load("", texts("b", &[r#"{"id":"7"}"#])), 78, "--table TABLE");
+}
+
+#[test]
+fn texts_that_were_set_aside_are_loaded_again_as_texts() {
+    let place = SqliteFolder::new();
+    place.sql("CREATE TABLE t (id INTEGER, ok BOOLEAN, note TEXT)");
+    let records = [r#"{"id":"007","ok":"t","note":"1"}"#, r#"{"id":"eight","ok":"f","note":"2"}"#];
+    let ran = place.load("--table t --rejects bad --max-rejects 1", texts("a", &records));
+    assert_eq!(counts(&ran), [2, 1, 0, 0, 0, 1]);
+    let unreject = Cmd::bin("standpipe").args(["unreject", "bad"]).in_folder(place.path("")).run();
+    let corrected = unreject.ok().stdout.replace("eight", "008");
+    assert_eq!(counts(&place.load("--table t", corrected)), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), [r#"7|1|"1""#, r#"8|0|"2""#]);
 }

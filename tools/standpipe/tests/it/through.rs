@@ -221,6 +221,8 @@ fn values_that_are_texts_stay_texts() {
         let ran = through(&input, &[schema, &["--", "cat"]].concat());
         assert!(ran.ok().lines()[0].contains(",\"values\":\"text\","), "{}", ran.stdout);
     }
+    let sealed = standpipe(["seal", "--", "cat"]).stdin(&input).run();
+    assert_eq!(sealed.ok().stdout, input);
     let mixed = input + &segment("b", "", 0, "");
     let ran = through(&mixed, &["--schema", "none", "--", "cat"]);
     aborted(&ran, 3);

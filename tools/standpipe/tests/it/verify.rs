@@ -12,7 +12,7 @@ const BODY: &str = "{\"n\":1}\n\n{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\"
 
 fn stream() -> String {
     segment("a", ",\"schema\":\"openweather.current\",\"producer\":\"p/1\"", 1, BODY)
-        + &segment("b c", ",\"schema\":{\"type\":\"object\"}", 0, "")
+        + &segment("b c", ",\"schema\":{\"type\":\"object\"},\"values\":\"text\"", 0, "")
 }
 
 #[test]
@@ -23,7 +23,9 @@ fn a_whole_stream_is_described() {
             "segment a schema=openweather.current producer=p/1 records=1 bytes={} sha256={a} states=1 last_state={{\"c\":1}}",
             BODY.len()
         ),
-        format!("segment \"b c\" schema=inline producer=unknown records=0 bytes=0 sha256={b} states=0"),
+        format!(
+            "segment \"b c\" schema=inline values=text producer=unknown records=0 bytes=0 sha256={b} states=0"
+        ),
         "whole: segments=2 records=1".to_owned(),
     ];
     let folder = temp_dir();
@@ -46,9 +48,9 @@ fn a_stream_is_described_as_json() {
         "whole": true,
         "sealed": true,
         "segments": [
-            {"id": "a", "schema": "openweather.current", "producer": "p/1", "records": 1, "bytes": BODY.len(),
+            {"id": "a", "schema": "openweather.current", "values": null, "producer": "p/1", "records": 1, "bytes": BODY.len(),
              "sha256": a.to_string(), "states": 1, "last_state": {"c": 1}},
-            {"id": "b c", "schema": {"type": "object"}, "producer": null, "records": 0, "bytes": 0,
+            {"id": "b c", "schema": {"type": "object"}, "values": "text", "producer": null, "records": 0, "bytes": 0,
              "sha256": b.to_string(), "states": 0, "last_state": null},
         ],
         "records": 1,
@@ -154,6 +156,26 @@ fn rejects_give_their_originals_back() {
     fs::write(folder.path().join("o"), "older").expect("written");
     assert_eq!(standpipe(["unreject", "r", "--output", "o"]).in_folder(&folder).run().fails(3).stdout, "");
     assert_eq!(fs::read_to_string(folder.path().join("o")).expect("there"), "older");
+}
+
+#[test]
+fn originals_whose_values_are_texts_are_segments_that_can_be_corrected() {
+    let reject = |original: &str, more: &str| {
+        format!("{{\"line\":1,\"reason\":\"r\",\"original\":\"{{\\\"n\\\":{original}}}\"{more}}}\n")
+    };
+    let text = ",\"values\":\"text\"";
+    let body =
+        [reject("1", ""), reject("\\\"a\\\"", text), reject("\\\"b\\\"", text), reject("2", "")].concat();
+    let ran = standpipe(["unreject"]).stdin(segment("a", ",\"schema\":\"etl.reject\"", 4, &body)).run();
+    let corrected = ran.ok().stdout.replace("\"b\"", "\"3\"");
+    let verified = standpipe(["verify", "--json"]).stdin(&corrected).run();
+    let found: Value = serde_json::from_str(&verified.ok().stdout).expect("JSON");
+    let segments = found["segments"].as_array().expect("segments");
+    let said: Vec<_> =
+        segments.iter().map(|segment| json!([segment["values"], segment["records"]])).collect();
+    assert_eq!(said, [json!([null, 1]), json!(["text", 2]), json!([null, 1])]);
+    let lines: Vec<_> = corrected.lines().filter(|line| !line.starts_with("{\"_etl\":")).collect();
+    assert_eq!(lines, ["{\"n\":1}", "{\"n\":\"a\"}", "{\"n\":\"3\"}", "{\"n\":2}"]);
 }
 
 #[test]
