@@ -123,6 +123,11 @@ fn the_examples_of_postgres_run_as_written() {
 }
 
 #[test]
+fn the_examples_of_extract_file_run_as_written() {
+    assert_eq!(run_examples("docs/extract-file.md"), 2);
+}
+
+#[test]
 fn the_examples_of_influx_run_as_written() {
     assert_eq!(run_examples("docs/influx.md"), 2);
 }
