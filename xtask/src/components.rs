@@ -49,7 +49,14 @@ mod tests {
     #[test]
     fn components_are_what_has_a_binary_and_is_shipped() {
         let names: Vec<String> = super::all().unwrap().into_iter().map(|component| component.name).collect();
-        for name in ["extract-openweather", "load-postgres", "load-sqlite", "notify-slack", "standpipe"] {
+        for name in [
+            "extract-file",
+            "extract-openweather",
+            "load-postgres",
+            "load-sqlite",
+            "notify-slack",
+            "standpipe",
+        ] {
             assert!(names.contains(&name.to_owned()), "{names:?}");
         }
         for name in ["bench", "demo", "etl-load", "images", "stand-in", "xtask"] {

@@ -27,7 +27,6 @@ const MAGIC: &[(&[u8], Foreign)] = &[
     (b"\x50\x2A\x4D\x18", Zstd),
     (b"\xFF\xFE", Utf16),
     (b"\xFE\xFF", Utf16),
-    (b"BZh", Unread("bzip2: `bzip2 -dc` unpacks it")),
     (b"\xFD7zXZ\0", Unread("xz: `xz -dc` unpacks it")),
     (
         b"PK\x03\x04",
@@ -51,9 +50,13 @@ impl Foreign {
         if let Some((_, foreign)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Some(*foreign);
         }
-        // In UTF-16 every other byte of ASCII text is zero.
-        if let [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..] = head {
-            return Some(Utf16);
+        match head {
+            // In UTF-16 every other byte of ASCII text is zero.
+            [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..] => return Some(Utf16),
+            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => {
+                return Some(Unread("bzip2: `bzip2 -dc` unpacks it"));
+            }
+            _ => (),
         }
         let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
         let begins = |with: &[u8]| head.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
@@ -107,6 +110,7 @@ mod tests {
             (b"id\tv", "CSV? extract-file reads it"),
             (b"{\0\"\0", "UTF-16: `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it"),
             (b"\xFF\xFEi\0d\0", "UTF-16: `iconv -f UTF-16 -t UTF-8` makes UTF-8 of it"),
+            (b"BZh91AY&SY", "bzip2: `bzip2 -dc` unpacks it"),
             (b"PAR1\x15\x04", "Parquet: write it as CSV or NDJSON first, as DuckDB does"),
             (b"\n<!DOCTYPE html>", "an HTML page: is it the error or the login page of what was asked?"),
             (b"<?xml version=\"1.0\"?>", "XML: convert it to NDJSON first"),

@@ -1,9 +1,12 @@
 //! What is in the images, and what is not.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use etl_testkit::docker::{Lab, docker};
+use etl_testkit::run::Folder;
 use serde_json::Value;
 
 use crate::{LOCKED_UP, components, image, replies};
@@ -165,4 +168,21 @@ fn one_binary_copied_into_another_image_is_enough() {
     let lines = ran.ok().lines();
     assert_eq!(lines[1..3], ["{\"id\":1}", "{\"id\":2}"]);
     assert!(lines[3].contains("\"kind\":\"end\"") && lines[3].contains("\"records\":2"), "{}", lines[3]);
+}
+
+#[test]
+#[ignore = "needs images: cargo xtask containers"]
+fn a_mounted_folder_is_read_with_zones_that_the_image_has_not() {
+    let lab = Lab::new();
+    let folder = Folder::new();
+    // Its owner is not the user of the image.
+    std::fs::set_permissions(folder.path(""), Permissions::from_mode(0o755)).expect("a folder of our own");
+    folder.write("a.csv", "at\n2026-07-01 12:00:00\n");
+    let schema = r#"{"type":"object","properties":{"at":{"type":"string","format":"date-time"}}}"#;
+    folder.write(".at.schema.json", schema);
+    let mounted = format!("{}:/in:ro", folder.path("").display());
+    let image = image("extract-file");
+    let typed = ["/in", "--schema", "/in/.at.schema.json", "--assume-zone", "Europe/Lisbon"];
+    let ran = lab.run(&[&LOCKED_UP[..], &["-v", &mounted, &image], &typed].concat());
+    assert_eq!(ran.ok().lines()[1], r#"{"at":"2026-07-01T11:00:00Z"}"#);
 }

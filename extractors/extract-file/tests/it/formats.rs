@@ -70,6 +70,9 @@ fn json_stays_as_it_is() {
     assert_eq!(records(&of(" [{\"a\":1.10},\n{\"a\":\"x]}\"}]\n", &[])), expected);
     assert_eq!(records(&of("[\n {\"a\":\n [1,\n2]}\n]", &[])), [r#"{"a":  [1, 2]}"#]);
     assert_eq!(records(&of("[]", &[])), [""; 0]);
+    for marked in ["\u{feff}[{\"a\":1.10},{\"a\":\"x]}\"}]", "\u{feff}{\"a\":1.10}\n{\"a\":\"x]}\"}\n"] {
+        assert_eq!(records(&of(marked, &[])), expected);
+    }
     refused("[{\"a\":1},\n7]", &[], 3, "in: line 2: an element that is not an object");
     refused("[{\"a\":1},\n", &[], 3, "in: line 2: the file ends inside the array");
     refused("[{\"a\":1}]\n[]", &[], 3, "in: line 2: something after the end of the array");
