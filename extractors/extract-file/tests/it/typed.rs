@@ -6,7 +6,7 @@ use crate::{begins, records, run};
 
 const SCHEMA: &str = r#"{"description":"All types","type":"object","properties":{
     "n":{"type":["number","null"]},"d":{"type":"string","x-postgres":{"type":"numeric"}},"b":{"type":"boolean"},
-    "t":{"type":"string","format":"date-time"},"s":{"type":["string","null"]}}}"#;
+    "t":{"type":"string","format":"date-time"},"x":{"type":"string","contentEncoding":"base64"},"s":{"type":["string","null"]}}}"#;
 
 fn typed(csv: &str, args: &[&str]) -> etl_testkit::run::Ran {
     let folder = Folder::new();
@@ -37,6 +37,15 @@ fn numbers_of_seconds_and_milliseconds_are_times() {
     let zone = ["--assume-zone", "Europe/Lisbon"];
     let summer = [r#"{"t":"2026-07-01T11:00:00Z"}"#];
     assert_eq!(records(&typed("t\n2026-07-01 12:00:00\n", &zone)), summer);
+}
+
+#[test]
+fn bytes_are_base64_or_hexadecimal() {
+    assert_eq!(records(&typed("x\n\\xDEadbe\nAQI=\n", &[])), [r#"{"x":"3q2+"}"#, r#"{"x":"AQI="}"#]);
+    for wrong in ["\\xabc", "\\x+f"] {
+        let said = format!("in.csv: line 2: field \"x\": {wrong:?} is not bytes in hexadecimal");
+        assert_eq!(typed(&format!("x\n{wrong}\n"), &[]).fails(3).last_error_line(), said);
+    }
 }
 
 #[test]
