@@ -70,9 +70,16 @@ pub(crate) fn extract(
     Ok(())
 }
 
-/// The names in the first row; `None` if there is none.
+/// The names in the first row that is not empty; `None` if there is none.
 fn header(input: &mut Input, dialect: Dialect, scratch: &mut Vec<u8>) -> Result<Option<Vec<String>>, Fault> {
-    let Some(Found { length, lines, .. }) = next(input, dialect, scratch)? else { return Ok(None) };
+    let (length, lines) = loop {
+        let Some(Found { length, lines, .. }) = next(input, dialect, scratch)? else { return Ok(None) };
+        if !without_line_break(&input.rest()[..length]).is_empty() {
+            break (length, lines);
+        }
+        input.consume(length);
+        input.pass_lines(lines);
+    };
     let row = without_line_break(&input.rest()[..length]);
     let mut names = Vec::new();
     let utf8 = std::str::from_utf8(row).map_err(|error| Wrong(error.valid_up_to(), INVALID_UTF8.to_owned()));
@@ -124,7 +131,7 @@ fn next(input: &mut Input, dialect: Dialect, scratch: &mut Vec<u8>) -> Result<Op
         } else if !input.fill()? {
             if inside {
                 check_quotes(input, searched, dialect, scratch)?;
-                return Err(input.bad(0, "the file ends inside a quoted field of the row that begins here"));
+                return Err(input.cut(0, "the file ends inside a quoted field of the row that begins here"));
             }
             return Ok((searched > 0).then_some(Found {
                 length: searched,

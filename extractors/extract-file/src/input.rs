@@ -140,9 +140,8 @@ impl Input {
         self.bad(memchr::memchr_iter(b'\n', before).count() as u64, what)
     }
 
-    /// A file that ends too early.
-    pub(crate) fn cut(&self, what: &str) -> Fault {
-        let after = memchr::memchr_iter(b'\n', self.rest()).count() as u64;
+    /// A file that ends too early, in the line that begins the rest or so many lines after it.
+    pub(crate) fn cut(&self, after: u64, what: &str) -> Fault {
         Fault::new(self.origin.cut(), format!("{}: line {}: {what}", self.name, self.line() + after))
     }
 

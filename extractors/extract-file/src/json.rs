@@ -83,7 +83,8 @@ pub(crate) fn array(input: &mut Input, relay: &mut Relay) -> Result<(), Fault> {
 }
 
 fn ends(input: &Input) -> Fault {
-    input.cut("the file ends inside the array")
+    let breaks = memchr::memchr_iter(b'\n', input.rest()).count();
+    input.cut(breaks as u64, "the file ends inside the array")
 }
 
 fn record(input: &Input, line: &[u8], scanner: &mut Scanner, relay: &mut Relay) -> Result<(), Fault> {

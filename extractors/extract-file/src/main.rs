@@ -114,23 +114,33 @@ fn extract(
     Ok(relay.end()?.records)
 }
 
-/// What a file is, by what it starts with.
+/// What a file is, by its first character, and otherwise by its first line that is not empty.
 fn format_of(input: &mut Input, cli: &Cli) -> Result<Format, Fault> {
-    while !input.rest().contains(&b'\n') && input.fill()? {}
-    let first = input.rest().split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |byte: u8| memchr::memchr_iter(byte, first).count();
-    Ok(match input.rest().trim_ascii_start().first() {
-        Some(b'[') => Format::Json,
-        Some(b'{') => Format::Ndjson,
-        _ if cli.delimiter.is_some() => Format::Csv,
-        _ if count(b'\t') > count(b',') => Format::Tsv,
-        _ if count(b';') > 0 && count(b',') == 0 => {
-            return Err(
-                input.bad(0, "semicolons, but no comma; give --delimiter ';', or ',' for a single column")
-            );
+    while input.rest().trim_ascii_start().is_empty() && input.fill()? {}
+    match input.rest().trim_ascii_start().first() {
+        // The whole array may be a single line.
+        Some(b'[') => return Ok(Format::Json),
+        Some(b'{') => return Ok(Format::Ndjson),
+        _ if cli.delimiter.is_some() => return Ok(Format::Csv),
+        _ => (),
+    }
+    while !from_first_line(input).contains(&b'\n') && input.fill()? {}
+    let line = from_first_line(input).split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let count = |byte: u8| memchr::memchr_iter(byte, line).count();
+    match count(b',') {
+        commas if count(b'\t') > commas => Ok(Format::Tsv),
+        0 if count(b';') > 0 => {
+            Err(input.bad(0, "semicolons, but no comma; give --delimiter ';', or ',' for a single column"))
         }
-        _ => Format::Csv,
-    })
+        _ => Ok(Format::Csv),
+    }
+}
+
+/// What was read, without empty lines in front.
+fn from_first_line(input: &Input) -> &[u8] {
+    let rest = input.rest();
+    let empty = rest.iter().take_while(|&&byte| matches!(byte, b'\r' | b'\n')).count();
+    &rest[empty..]
 }
 
 /// The id of a file's segment: the same for the same bytes of a file of the same name, wherever its folder is.

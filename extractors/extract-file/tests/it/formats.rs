@@ -27,6 +27,7 @@ fn rows_become_texts_and_null() {
     );
     assert_eq!(records(&of("a\n\n1\n", &[])), [r#"{"a":null}"#, r#"{"a":"1"}"#]);
     assert_eq!(records(&of("a,b\n", &[])), [""; 0]);
+    assert_eq!(records(&of("\r\n\na\tb\n1\t2\n", &[])), [r#"{"a":"1","b":"2"}"#]);
 }
 
 #[test]

@@ -95,6 +95,11 @@ fn a_fifo_is_read_once_under_a_random_id() {
     let running = extract(&["fifo"]).in_folder(folder.path("")).spawn();
     fs::write(folder.path("fifo"), "[{\"a\":1},").unwrap();
     assert_eq!(running.finish().fails(75).last_error_line(), "fifo: line 1: the file ends inside the array");
+    let ran = extract(&["-"]).stdin("a,b\n1,\"x").run();
+    assert_eq!(
+        ran.fails(75).last_error_line(),
+        "stdin: line 2: the file ends inside a quoted field of the row that begins here"
+    );
 }
 
 #[test]
@@ -131,7 +136,8 @@ fn a_signal_and_a_reader_that_goes_away_leave_no_end() {
 #[test]
 fn memory_does_not_grow_with_the_file() {
     let text = "t".repeat(1000);
-    let object = format!("{{\"text\":\"{text}\"}},\n").repeat(64);
+    // In a single line.
+    let object = format!("{{\"text\":\"{text}\"}},").repeat(64);
     let row = format!("{text}\n").repeat(64);
     for (first, chunk, last) in [("[", object, "{}]"), ("text\n", row, "")] {
         let mut running = extract(&["-"]).stdin_open().spawn();
