@@ -27,4 +27,4 @@ mod tasks;
 pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use load::run;
 pub use sink::{Counts, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink};
-pub use target::Target;
+pub use target::{FirstRecord, Target};

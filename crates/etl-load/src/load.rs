@@ -104,16 +104,23 @@ impl<S: Sink> Load<'_, S> {
 
     /// Reads the first part of a load, and looks at each stream as soon as it appears.
     fn hold_back<R: Read>(&mut self, front: &mut Front<R>) -> Result<(), Fault> {
-        let (mut decoder, mut sealed, mut seen) = (Decoder::default(), false, 0);
+        let (mut decoder, mut sealed, mut seen, mut awaited) = (Decoder::default(), false, 0, None);
         front.hold_back(|event| {
             sealed |= matches!(event, Event::Begin(_));
-            match decoder.look_ahead(event) {
-                Some(stream) if stream.index() >= seen => {
-                    seen = stream.index() + 1;
-                    self.plans.look_ahead(&mut self.sink, &decoder.declared(stream), sealed)
-                }
-                _ => Ok(()),
+            let Some(stream) = decoder.look_ahead(event) else { return Ok(()) };
+            let new = (stream.index() >= seen).then(|| decoder.declared(stream));
+            if new.as_ref().is_some_and(|declared| self.plans.awaits_first(declared)) {
+                awaited = Some(stream);
             }
+            if let Event::Record(line) = event
+                && awaited == Some(stream)
+            {
+                self.plans.see_first(*line);
+                awaited = None;
+            }
+            let Some(declared) = new else { return Ok(()) };
+            seen = stream.index() + 1;
+            self.plans.look_ahead(&mut self.sink, &declared, sealed)
         })
     }
 

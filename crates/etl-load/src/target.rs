@@ -2,7 +2,8 @@
 
 use etl_component::Fault;
 use etl_schema::Schema;
-use etl_stream::{Declared, SchemaRef, Values};
+use etl_stream::json::{Kind, Scanner};
+use etl_stream::{Declared, Line, SchemaRef, Values};
 
 use crate::args::{Mode, Settings};
 
@@ -17,6 +18,27 @@ pub struct Target {
     pub values: Values,
     /// How records meet the rows that exist; `None` leaves it to the schema's key ([`Target::mode_for`]).
     pub mode: Option<Mode>,
+    /// What the first record has, if one was seen and the schema is the table's own: it may decide what the key is.
+    pub first: Option<FirstRecord>,
+}
+
+/// The fields of a record that are not null.
+#[derive(Clone, Debug, Default)]
+pub struct FirstRecord(Vec<String>);
+
+impl FirstRecord {
+    /// Reads a line. One that is not a record has no fields; it is refused when its turn comes.
+    pub(crate) fn of(line: Line<'_>) -> FirstRecord {
+        let mut scanner = Scanner::new();
+        let Ok(record) = line.scan(&mut scanner) else { return FirstRecord::default() };
+        let fields = record.fields().filter(|field| field.value.kind != Kind::Null);
+        FirstRecord(fields.map(|field| field.name().into_owned()).collect())
+    }
+
+    /// Whether it has a value for this field.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|name| name == field)
+    }
 }
 
 impl Target {
@@ -40,7 +62,9 @@ impl Target {
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         match settings.table.clone().or(named) {
-            Some(table) => Ok(Target { table, schema, values: carried.values, mode: settings.mode }),
+            Some(table) => {
+                Ok(Target { table, schema, values: carried.values, mode: settings.mode, first: None })
+            }
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH, or --table TABLE to use the columns of a table",

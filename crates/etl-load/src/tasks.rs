@@ -5,11 +5,11 @@ use std::path::Path;
 
 use etl_component::{Fault, InputArgs, Output, Terminal};
 use etl_stream::writer::io_fault;
-use etl_stream::{Begin, Declared, Event};
+use etl_stream::{Declared, Event};
 
 use crate::args::{Settings, Task};
 use crate::sink::{Plan, Sink};
-use crate::target::Target;
+use crate::target::{FirstRecord, Target};
 
 /// Prints what was asked for and returns the summary.
 pub(crate) fn run<S: Sink>(
@@ -59,19 +59,33 @@ fn no_state(table: &str, pipeline: &str, states: &[(String, String)]) -> Fault {
 
 /// The plan that follows from the flags, and from the beginning of the input if they name no schema.
 fn plan<S: Sink>(sink: &mut S, settings: &Settings, terminal: Terminal) -> Result<Plan<S::Details>, Fault> {
-    let begin = if settings.schema.is_none() { begin(&settings.input, terminal)? } else { None };
-    let carried =
-        begin.map_or_else(Declared::default, |begin| Declared { schema: begin.schema, values: begin.values });
-    Ok(sink.plan(Target::resolve(settings, &carried, S::table_of)?)?)
+    let (carried, first) = match settings.schema {
+        Some(_) => Default::default(),
+        None => beginning(&settings.input, terminal)?,
+    };
+    let target = Target::resolve(settings, &carried, S::table_of)?;
+    Ok(sink.plan(Target { first, ..target })?)
 }
 
-/// The first line of the input, if it opens a segment. There need not be any input.
-fn begin(input: &InputArgs, terminal: Terminal) -> Result<Option<Begin>, Fault> {
+/// What the input says of its records, and the first of them if that is nothing. There need not be any input.
+fn beginning(input: &InputArgs, terminal: Terminal) -> Result<(Declared, Option<FirstRecord>), Fault> {
+    let mut declared = Declared::default();
     if input.input == Path::new("-") && terminal.stdin {
-        return Ok(None);
+        return Ok((declared, None));
     }
-    match (InputArgs { allow_empty: true, ..input.clone() }).open()?.next()? {
-        Some(Event::Begin(begin)) => Ok(Some(begin)),
-        _ => Ok(None),
+    let mut reader = (InputArgs { allow_empty: true, ..input.clone() }).open()?;
+    while let Some(event) = reader.next()? {
+        match event {
+            Event::Begin(begin) => {
+                declared = Declared { schema: begin.schema, values: begin.values };
+                if declared.schema.is_some() {
+                    break;
+                }
+            }
+            Event::Record(line) => return Ok((declared, Some(FirstRecord::of(line)))),
+            Event::State(_) => (),
+            Event::End(_) => break,
+        }
     }
+    Ok((declared, None))
 }

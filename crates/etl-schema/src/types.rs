@@ -132,7 +132,7 @@ impl Type {
     pub fn from_sqlite(column: &str, declared: &str) -> Result<Type, Fault> {
         sqlite_type(&declared.to_ascii_lowercase()).ok_or_else(|| {
             Fault::config(format!(
-                "column {column:?}: its declared type {declared:?} is not known; give a schema"
+                "column {column:?}: its declared type {declared:?} is not known; give a schema (--schema)"
             ))
         })
     }

@@ -1,7 +1,7 @@
 //! What the database says about an existing table, and whether records fit it.
 
 use etl_component::Fault;
-use etl_load::stamp;
+use etl_load::{FirstRecord, stamp};
 use etl_schema::{Column, Schema};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -73,11 +73,13 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<TableCo
     let columns = "SELECT name, type, \"notnull\", dflt_value, pk, hidden,
                               (SELECT count(*) FROM pragma_table_xinfo(?1) WHERE pk > 0) = 1
                                 AND NOT (SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main')
+                                AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')
                        FROM pragma_table_xinfo(?1)";
     let mut statement = connection.prepare(columns)?;
     let rows = statement.query_map([table], |row| {
         let (declared, in_key) = (row.get::<_, String>(1)?, row.get::<_, i64>(4)? > 0);
-        // A lone key declared INTEGER is the rowid itself (https://www.sqlite.org/lang_createtable.html#rowid).
+        // A lone key declared INTEGER is the rowid itself (https://www.sqlite.org/lang_createtable.html#rowid), unless
+        // it has an index of its own, as INTEGER PRIMARY KEY DESC has.
         let rowid = in_key && row.get::<_, bool>(6)? && declared.eq_ignore_ascii_case("INTEGER");
         let generated = row.get::<_, i64>(5)? > 1;
         let (name, not_null, default) = (row.get(0)?, row.get(2)?, row.get(3)?);
@@ -87,9 +89,10 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<TableCo
 }
 
 impl Existing {
-    /// The table's own schema: its columns, and its primary key unless SQLite fills that in. A column that
-    /// is NOT NULL with a default may be left out of a record.
-    pub(crate) fn schema(&self) -> Result<Schema, Fault> {
+    /// The table's own schema: its columns, and its primary key unless that is filled in. A column that is NOT NULL
+    /// with a default may be left out of a record. SQLite fills the rowid in, unless the first record has it:
+    /// then all must. As long as none was seen, it is the key.
+    pub(crate) fn schema(&self, first: Option<&FirstRecord>) -> Result<Schema, Fault> {
         let loaded = |column: &&TableColumn| !column.generated && !stamp::is_stamp(&column.name);
         let loaded: Vec<&TableColumn> = self.columns.iter().filter(loaded).collect();
         let typed = loaded.iter().map(|column| {
@@ -99,7 +102,10 @@ impl Existing {
         });
         let typed = typed.collect::<Result<Vec<_>, Fault>>()?;
         let keyed: Vec<&&TableColumn> = loaded.iter().filter(|column| column.in_key).collect();
-        let filled = keyed.iter().any(|column| column.rowid || column.default.is_some());
+        let filled = keyed.iter().any(|column| match first {
+            Some(record) if column.rowid => !record.has(&column.name),
+            _ => !column.rowid && column.default.is_some(),
+        });
         let key: Vec<&str> = keyed.iter().filter(|_| !filled).map(|column| &*column.name).collect();
         Schema::from_columns(&self.name, typed, &key)
     }

@@ -51,7 +51,8 @@ pub(crate) fn plan(database: &Database, mut target: Target, settings: &Settings)
     let (schema, mut placeholders) = match (target.schema.take(), &found) {
         (Some(schema), _) => (schema, Vec::new()),
         (None, Some(table)) => {
-            let schema = table.schema().map_err(PlanError::Unfit)?;
+            let schema = table.schema(target.first.as_ref());
+            let schema = schema.map_err(|fault| PlanError::Unfit(fault.within(format!("table {name}"))))?;
             let placeholders = table.placeholders(&schema);
             (schema, placeholders)
         }

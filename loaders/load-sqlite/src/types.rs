@@ -39,7 +39,9 @@ pub(crate) fn own(column: &str, declared: &str, strict: bool) -> Result<Type, Fa
         "NUMERIC" if declared.eq_ignore_ascii_case("JSONB") => Ok(Type::Json),
         "NUMERIC" => Ok(Type::Decimal { precision: None }),
         _ if affinity(declared) == "BLOB" && !declared.is_empty() => Ok(Type::Bytes),
-        _ => Err(unknown),
+        _ => Err(Fault::config(format!(
+            "column {column:?} is declared {declared:?} and holds anything; --schema must say what its values are"
+        ))),
     })
 }
 

@@ -1,12 +1,12 @@
 //! What is to be done with the targets of a run, found out as early as they are known.
 
 use etl_component::Fault;
-use etl_stream::Declared;
+use etl_stream::{Declared, Line};
 use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
 use crate::sink::{Plan, PlanError, Sink};
-use crate::target::Target;
+use crate::target::{FirstRecord, Target};
 
 /// A plan, and its table as the flag or the schema has it.
 type Made<D> = (String, Plan<D>);
@@ -15,11 +15,13 @@ type Made<D> = (String, Plan<D>);
 pub(super) struct Plans<'a, S: Sink> {
     settings: &'a Settings,
     made: IndexMap<Declared, Made<S::Details>>,
+    /// The first record of the run that the table's own columns describe.
+    first: Option<FirstRecord>,
 }
 
 impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
-        Plans { settings, made: IndexMap::new() }
+        Plans { settings, made: IndexMap::new(), first: None }
     }
 
     /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
@@ -44,6 +46,17 @@ impl<'a, S: Sink> Plans<'a, S> {
             Ok(_) | Err(PlanError::Unfit(_)) => (),
         }
         Ok(())
+    }
+
+    /// Whether the first of these records is still to be seen, because the table's own columns are their schema.
+    pub(super) fn awaits_first(&self, declared: &Declared) -> bool {
+        self.first.is_none() && self.settings.schema.is_none() && declared.schema.is_none()
+    }
+
+    /// The input has shown that record.
+    #[cold]
+    pub(super) fn see_first(&mut self, line: Line<'_>) {
+        self.first = Some(FirstRecord::of(line));
     }
 
     /// The input has shown a stream of these records: finds out what cannot work, without touching anything. `sealed` says
@@ -91,7 +104,8 @@ impl<'a, S: Sink> Plans<'a, S> {
     /// # Errors
     /// Those of [`Target::resolve`].
     pub(super) fn target(&self, declared: &Declared) -> Result<Target, Fault> {
-        Target::resolve(self.settings, &self.carried(declared), S::table_of)
+        let target = Target::resolve(self.settings, &self.carried(declared), S::table_of)?;
+        Ok(Target { first: self.first.clone(), ..target })
     }
 
     /// What the stream says about its records, without a schema that a flag says for all streams.

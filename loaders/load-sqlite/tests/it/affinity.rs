@@ -68,7 +68,7 @@ fn a_strict_any_keeps_what_a_schema_says() {
     refused(
         &place.load(OWN, "{\"d\":1}\n"),
         78,
-        r#"column "d": its declared type "ANY" is not known; give a schema"#,
+        r#"table own: column "d" is declared "ANY" and holds anything; --schema must say what its values are"#,
     );
     place.write(
         "s.json",

@@ -22,6 +22,7 @@ mod pipes;
 mod plan;
 mod print_state;
 mod rejects;
+mod rowid;
 mod seal;
 mod segments;
 mod set_aside;

@@ -60,8 +60,8 @@ ALTER TABLE "items" ADD COLUMN "_etl_loaded_at" TEXT_TIMESTAMPTZ;
     let args = format!("{ITEMS} --mode ignore --evolve add-columns");
     assert_eq!(place.loader(&format!("{args} --stamp")).run().ok().stdout, evolved);
     refused(&place.loader(ITEMS).run(), 78, "table items has no column name, which schema items has");
-    let own =
-        "-- table items exists and fits; mode append\n-- id: bigint as INTEGER\n-- more: text as TEXT\n";
+    // Without a record, the rowid is taken for the key.
+    let own = "-- table items exists and fits; mode upsert, key (id)\n-- id: bigint as INTEGER COLLATE \"BINARY\"\n-- more: text as TEXT\n";
     assert_eq!(place.loader("--table Items --plan").run().ok().stdout, own);
     assert!(fs::read(place.path("t.db")).expect("the database") == before);
     // The statements do what the load would do.
@@ -127,7 +127,7 @@ fn the_stream_may_say_what_it_is() {
     for stream in [sealed("a", &[]), plain(&[r#"{"id":1}"#]).into_bytes(), Vec::new()] {
         let ran = place.load("--plan --table items", stream);
         assert!(
-            ran.ok().stdout.starts_with("-- table items exists and fits; mode append\n-- id: "),
+            ran.ok().stdout.starts_with("-- table items exists and fits; mode upsert, key (id)\n-- id: "),
             "{}",
             ran.stdout
         );

@@ -19,7 +19,7 @@ fn a_tables_own_columns_are_a_schema() {
             r#"{"id":7,"name":"b","ok":false,"kind":"own"}"#,
         ]),
     );
-    // The key is the rowid, which SQLite fills in: it identifies no record.
+    // The first record leaves the rowid to SQLite, so it is not the key.
     assert_eq!((counts(&ran), &receipts(&ran)[0]["mode"]), ([2, 2, 0, 0, 0, 0], &"append".into()));
     assert_eq!(
         place.rows("SELECT id, name, price, ok, kind, x, n, double_n FROM own"),
@@ -145,10 +145,17 @@ fn what_does_not_fit_is_78_before_any_row() {
 fn own_declarations_that_say_nothing_are_refused() {
     let place = SqliteFolder::new();
     for (declared, said) in [
-        ("", r#"column "n": its declared type "" is not known; give a schema"#),
-        ("TEXT_ODD", r#"column "n": its declared type "TEXT_ODD" is not known; give a schema"#),
+        (
+            "n)",
+            r#"table own: column "n" is declared "" and holds anything; --schema must say what its values are"#,
+        ),
+        ("n ANY) STRICT", r#"table own: column "n" is declared "ANY" and holds anything; --schema must say"#),
+        (
+            "n TEXT_ODD)",
+            r#"table own: column "n": its declared type "TEXT_ODD" is not known; give a schema (--schema)"#,
+        ),
     ] {
-        place.sql(&format!("DROP TABLE IF EXISTS own; CREATE TABLE own (n {declared})"));
+        place.sql(&format!("DROP TABLE IF EXISTS own; CREATE TABLE own ({declared}"));
         refused(&place.load(OWN, "{\"n\":1}\n"), 78, said);
     }
 }
