@@ -54,6 +54,8 @@ pub enum Kind {
     Enum(Vec<String>),
     /// An array, with the kind of its elements and the number (OID) of their type.
     Array(Box<Kind>, u32),
+    /// A vector of the extension pgvector: the server casts its text, which is that of a JSON array of numbers.
+    Vector,
     /// A type of the system catalogs, to which a cast would truncate a value or wrap it around: `"char"`, `oid`, `xid`,
     /// `xid8`, `cid`.
     Internal,
@@ -88,6 +90,8 @@ enum Definition {
     Enum(Vec<String>),
     /// The type of the extension citext.
     Citext,
+    /// A type of the extension pgvector.
+    Vector,
 }
 
 impl Types {
@@ -126,6 +130,7 @@ impl Types {
                 (Some("e"), _) => types.label(oid, row.get("enumlabel")),
                 _ if element > 0 => types.add(oid, Definition::Array(element)),
                 (_, Some("citext")) => types.add(oid, Definition::Citext),
+                (_, Some("vector" | "halfvec")) => types.add(oid, Definition::Vector),
                 _ => (),
             }
         }
@@ -154,6 +159,7 @@ impl Types {
             (None, Some(Definition::Array(element))) => self.array(*element, modifier),
             (None, Some(Definition::Enum(labels))) => Kind::Enum(labels.clone()),
             (None, Some(Definition::Citext)) => Kind::Text(None),
+            (None, Some(Definition::Vector)) => Kind::Vector,
             (None, None) => Kind::Other,
         }
     }
@@ -200,7 +206,7 @@ impl Types {
     fn array(&self, element: u32, modifier: i32) -> Kind {
         match self.kind(element, modifier) {
             Kind::Internal => Kind::Internal,
-            Kind::Other | Kind::Array(..) => Kind::Other,
+            Kind::Array(..) | Kind::Vector => Kind::Other,
             kind => Kind::Array(Box::new(kind), element),
         }
     }
@@ -219,6 +225,15 @@ impl Kind {
         match self {
             Kind::Text(max) => max.is_some(),
             Kind::Array(element, _) => element.is_limited(),
+            _ => false,
+        }
+    }
+
+    /// Whether the server casts a text, or texts in an array, to the type.
+    pub fn is_cast(&self) -> bool {
+        match self {
+            Kind::Other | Kind::Vector => true,
+            Kind::Array(element, _) => element.is_cast(),
             _ => false,
         }
     }
@@ -245,6 +260,7 @@ impl Kind {
             Kind::Timestamp(_) => Type::Timestamp,
             Kind::TimestampTz(_) => Type::TimestampTz,
             Kind::Array(element, _) => Type::Array(Box::new(element.logical())),
+            Kind::Vector => Type::Array(Box::new(Type::Float)),
             Kind::Time(_) | Kind::Interval | Kind::Inet | Kind::Cidr | Kind::Macaddr => {
                 Type::Text { max: None }
             }
@@ -295,6 +311,9 @@ mod tests {
         let labels = Kind::Enum(vec!["a".into(), "b".into()]);
         assert_eq!(types.kind(90_001, -1), Kind::Text(Some(10)));
         assert_eq!(types.kind(90_003, -1), Kind::Array(Box::new(labels), 90_002));
+        // int4range[]
+        assert_eq!(types.kind(3905, -1), Kind::Array(Box::new(Kind::Other), 3904));
+        assert!(types.kind(3905, -1).is_cast() && !types.kind(1007, -1).is_cast());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// 2000-01-01, where PostgreSQL begins to count, in days since 1970-01-01.
 const EPOCH: i32 = 10_957;
 const DAY: i64 = 86_400_000_000;
+/// The number (OID) of `text`.
+const TEXT: u32 = 25;
 
 /// How values of one logical type are encoded for a column of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +57,8 @@ pub(crate) enum Encoder {
     Parsed(Kind),
     /// The encoder of the elements, their logical type, and the number (OID) of their PostgreSQL type.
     Array(Box<Encoder>, Type, u32),
+    /// The text of a vector, from an array of numbers.
+    Vector,
 }
 
 impl Encoder {
@@ -83,8 +87,13 @@ impl Encoder {
             (Type::Uuid, Kind::Uuid) => Encoder::Uuid,
             (Type::Bytes, Kind::Bytea) => Encoder::Bytea,
             (Type::Array(element), Kind::Array(kind, oid)) => {
-                Encoder::Array(Box::new(Encoder::between(element, kind)?), (**element).clone(), *oid)
+                let oid = if kind.is_cast() { TEXT } else { *oid };
+                Encoder::Array(Box::new(Encoder::between(element, kind)?), (**element).clone(), oid)
             }
+            (Type::Text { .. }, Kind::Array(element, _)) if element.is_cast() => Encoder::Plain(None),
+            (Type::Text { .. }, Kind::Vector) => Encoder::Plain(None),
+            (Type::Array(element), Kind::Vector) if is_number(element) => Encoder::Vector,
+            (_, Kind::Vector) => return None,
             // A text does not say how it encodes bytes; PostgreSQL does not write arrays as JSON; and few decimal texts
             // are exactly a number of 4 bytes.
             (Type::Text { .. }, Kind::Bytea | Kind::Array(..) | Kind::Float4 | Kind::Internal) => {
@@ -175,6 +184,7 @@ impl Encoder {
             (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => {
                 return encoder.array(array, ty, *oid, out);
             }
+            (Encoder::Vector, Value::Array(array, _)) => return vector(array, out),
             _ => return Err("is of another type than its column: a bug".into()),
         }
         Ok(())
@@ -215,6 +225,21 @@ impl Encoder {
         fill_length(out, start);
         Ok(())
     }
+}
+
+/// Appends a vector as its text, which has the form of JSON and no nulls.
+fn vector(array: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    match json::elements(array).position(|element| element.kind == Json::Null) {
+        Some(index) => Err(format!("is refused: element {index} is null, which a vector cannot have").into()),
+        None => {
+            sized(out, array.as_bytes());
+            Ok(())
+        }
+    }
+}
+
+fn is_number(ty: &Type) -> bool {
+    matches!(ty, Type::Integer { .. } | Type::Double | Type::Float | Type::Decimal { .. })
 }
 
 /// Why an array is refused.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
-use etl_postgres::{Kind, Name, Session};
+use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, create_table, quote_ident};
 
 use crate::catalog::{self, Column, Inspected, Table};
@@ -19,7 +19,7 @@ use crate::ledger;
 pub(crate) type TablePlan = etl_load::Plan<Details>;
 
 /// The most columns that a table can have (PostgreSQL 15, appendix K).
-const MAX_COLUMNS: usize = 1600;
+pub(crate) const MAX_COLUMNS: usize = 1600;
 
 /// What only this loader needs to know about a target.
 #[derive(Debug)]
@@ -61,7 +61,18 @@ pub(crate) enum Null {
 impl Field {
     /// Whether the server casts the text to the column's type.
     pub(crate) fn is_cast(&self) -> bool {
-        self.column.kind == Kind::Other
+        self.column.kind.is_cast()
+    }
+
+    /// The type of its column in a stage: what the server casts is a text there, or several.
+    pub(crate) fn staged(&self) -> &str {
+        match (&self.encoder, &self.column.base) {
+            (Encoder::Array(..), _) if self.is_cast() => "text[]",
+            _ if self.is_cast() => "text",
+            // Here NULL stands for the default, and the domain may not allow it.
+            (_, Some(base)) if self.null == Null::Default => base,
+            _ => &self.column.spelled,
+        }
     }
 }
 
@@ -341,9 +352,8 @@ pub(crate) fn explain(plan: &TablePlan) -> String {
         let (own, ty) = (&column.name, column.ty.postgres());
         let found = table.as_ref().and_then(|table| table.column(own));
         let spelled = found.map_or(&ty, |found| &found.spelled);
-        let cast = found
-            .filter(|found| found.kind == Kind::Other)
-            .map_or("", |_| ", cast from its text by the server");
+        let cast =
+            found.filter(|found| found.kind.is_cast()).map_or("", |_| ", cast from its text by the server");
         let _ = writeln!(text, "-- {own}: {ty} as {spelled}{cast}");
     }
     text

@@ -30,6 +30,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
         THEN set_config('client_connection_check_interval', '2s', true) END,
       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
 
+/// How often a plan is tried again on a new connection.
+const REOPENED: u32 = 3;
+
 /// A server that loads go to.
 pub(crate) struct Postgres<'s> {
     settings: &'s Settings,
@@ -131,15 +134,19 @@ impl Sink for Postgres<'_> {
 
     fn plan(&mut self, target: Target) -> Result<TablePlan, PlanError> {
         self.end_copy()?;
-        match plan::plan(&self.link.session, target.clone(), self.settings) {
-            Err(PlanError::Failed(_)) if !self.in_transaction && self.link.is_broken() => {
-                // An extractor may take hours until its first line, and proxies or firewalls close idle connections.
-                self.link.reopen().map_err(Fault::from)?;
-                plan::plan(&self.link.session, target, self.settings)
+        // An extractor may take hours until its first line, and proxies or firewalls close idle connections.
+        for _ in 0..REOPENED {
+            match plan::plan(&self.link.session, target.clone(), self.settings) {
+                Err(PlanError::Failed(_)) if !self.in_transaction && self.link.is_broken() => {
+                    self.link.reopen().map_err(Fault::from)?;
+                }
+                Err(PlanError::Failed(fault)) => {
+                    return Err(PlanError::Failed(self.link.examined(fault)));
+                }
+                planned => return planned,
             }
-            Err(PlanError::Failed(fault)) => Err(PlanError::Failed(self.link.examined(fault))),
-            planned => planned,
         }
+        plan::plan(&self.link.session, target, self.settings)
     }
 
     fn explain(&self, plan: &TablePlan) -> String {

@@ -9,7 +9,7 @@ use etl_postgres::Session;
 use etl_schema::quote_ident;
 
 use self::merge::Merge;
-use crate::plan::{Field, Null, TablePlan};
+use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
 
 /// A temporary table of one target's records.
@@ -18,6 +18,8 @@ pub(crate) struct Stage {
     name: String,
     /// The column for the record's position, if the rows have a key.
     row: Option<String>,
+    /// Whether the table has room for that column.
+    numbered: bool,
 }
 
 impl Stage {
@@ -29,12 +31,31 @@ impl Stage {
             row.push('_');
         }
         let name = format!("pg_temp.etl_stage_{number}");
-        Stage { number, name, row: keyed.then(|| quote_ident(&row)) }
+        let numbered = keyed && plan.details.fields.len() < MAX_COLUMNS;
+        Stage { number, name, row: keyed.then(|| quote_ident(&row)), numbered }
     }
 
     /// Whether each row begins with its position, an integer of 8 bytes.
     pub(crate) fn numbered(&self) -> bool {
-        self.row.is_some()
+        self.numbered
+    }
+
+    /// Its rows with their positions, for SQL. Those of a table without room for the column are in the order of their
+    /// places: PostgreSQL adds rows only at the end of a table that the same transaction has created (src/backend/commands/
+    /// copyfrom.c, `TABLE_INSERT_SKIP_FSM`).
+    fn rows(&self) -> String {
+        match &self.row {
+            Some(row) if !self.numbered => {
+                let position = "row_number() OVER (ORDER BY ctid) - 1";
+                format!("(SELECT *, {position} AS {row} FROM {})", self.name)
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// The column for the position, if it is in the table.
+    fn row_column(&self) -> Option<&String> {
+        self.row.as_ref().filter(|_| self.numbered)
     }
 
     /// Its name in the server's messages.
@@ -45,24 +66,18 @@ impl Stage {
     /// The statement that creates it, with the target's types and collations, so that values compare as in the target.
     pub(crate) fn create(&self, plan: &TablePlan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
-            let ty = match (field.is_cast(), &field.column.base) {
-                (true, _) => "text",
-                // Here NULL stands for the default, and the domain may not allow it.
-                (false, Some(base)) if field.null == Null::Default => base,
-                (false, _) => &field.column.spelled,
-            };
             let collation = field.column.collation.as_ref().filter(|_| !field.is_cast());
             let collation = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
-            format!("{} {ty}{collation}", quote_ident(&field.column.name))
+            format!("{} {}{collation}", quote_ident(&field.column.name), field.staged())
         });
-        let columns = self.row.iter().map(|row| format!("{row} bigint")).chain(columns);
+        let columns = self.row_column().into_iter().map(|row| format!("{row} bigint")).chain(columns);
         let columns = columns.collect::<Vec<_>>().join(", ");
         format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.relation())
     }
 
     /// The COPY statement that fills it.
     pub(crate) fn copy(&self, plan: &TablePlan) -> String {
-        let columns = self.row.iter().cloned().chain(plan.details.fields.iter().map(quoted));
+        let columns = self.row_column().into_iter().cloned().chain(plan.details.fields.iter().map(quoted));
         copy(&self.name, columns)
     }
 
@@ -85,11 +100,11 @@ impl Stage {
         };
         let distinct = self.distinct(session, plan)?;
         let order = if plan.mode == Mode::Ignore { "" } else { " DESC" };
-        let (name, key) = (&self.name, key(plan));
+        let (rows, key) = (self.rows(), key(plan));
         let source = match fed - distinct {
-            0 => name.clone(),
+            0 => rows,
             // The last record of each key; in mode ignore, the first.
-            _ => format!("(SELECT DISTINCT ON ({key}) * FROM {name} s ORDER BY {key}, {row}{order})"),
+            _ => format!("(SELECT DISTINCT ON ({key}) * FROM {rows} s ORDER BY {key}, {row}{order})"),
         };
         let mut merge = Merge { session, plan, number: self.number, source: &source, row };
         let counts = match plan.mode {

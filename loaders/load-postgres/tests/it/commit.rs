@@ -181,6 +181,45 @@ fn a_terminated_backend_is_replaced_where_the_input_can_be_given_again() {
 }
 
 #[test]
+fn a_load_from_a_file_is_tried_again_wherever_its_backend_is_terminated() {
+    // Another session keeps the load waiting for the table's lock, in the middle of its COPY, in the merge, or at the end.
+    let stops = [
+        ("append", "LOCK TABLE events IN ACCESS EXCLUSIVE MODE"),
+        ("append", "SELECT pg_advisory_xact_lock(57)"),
+        ("replace", "SELECT pg_advisory_xact_lock(57)"),
+        ("append", "LOCK TABLE etl_load IN ACCESS EXCLUSIVE MODE"),
+    ];
+    for (mode, stop) in stops {
+        let place = PostgresFolder::new().with_tables();
+        place.load(EVENTS, events("first", [7])).ok();
+        place.sql(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+               $$BEGIN PERFORM pg_advisory_xact_lock_shared(57); RETURN NEW; END$$;
+             CREATE TRIGGER wait BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.n = 60000) EXECUTE FUNCTION wait()",
+        );
+        place.write("in.ndjson", many("a", 65_000));
+        let mut other = place.space.connect();
+        let mut other = other.transaction().expect("a transaction");
+        other.batch_execute(stop).expect("a lock");
+        let args = format!("--schema events.json --mode {mode} --input in.ndjson");
+        let running = place.loader(&args).spawn();
+        let waiting =
+            format!("FROM pg_stat_activity WHERE {} AND wait_event_type = 'Lock'", place.sessions());
+        place.space.wait_until(&format!("SELECT count(*) {waiting}"), "1");
+        let pid = place.count(&format!("SELECT pid::bigint {waiting}"));
+        place.sql(&format!("SELECT pg_terminate_backend({pid})"));
+        // The new session waits, too.
+        place.space.wait_until(&format!("SELECT count(*) {waiting} AND pid <> {pid}"), "1");
+        drop(other);
+        let ran = running.finish();
+        assert_eq!(counts(&ran), [65_000, 65_000, 0, 0, 0, 0], "{mode} {stop}");
+        assert!(ran.stderr.contains("; trying again"), "{}", ran.stderr);
+        let kept = u32::from(mode == "append");
+        assert_eq!(place.count("SELECT count(*) FROM events"), i64::from(65_000 + kept), "{mode} {stop}");
+    }
+}
+
+#[test]
 fn a_server_that_restarts_is_waited_for() {
     let server = Server::start(Options::default());
     let place = PostgresFolder::of(server.space()).with_tables();

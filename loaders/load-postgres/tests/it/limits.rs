@@ -1,6 +1,6 @@
 //! Extreme values, rows and tables.
 
-use etl_testkit::load::{counts, refused, sealed};
+use etl_testkit::load::{counts, refused, sealed, segments, strs};
 
 use crate::support::PostgresFolder;
 
@@ -106,4 +106,51 @@ fn names_that_collide_or_are_too_long_are_refused_before_any_row() {
     let line = format!("{{{}:7}}", serde_json::to_string(name).expect("JSON"));
     assert_eq!(counts(&place.load("--create --schema names.json", sealed("a", &[&line])))[1], 1);
     assert_eq!(place.rows("SELECT * FROM names"), ["7"]);
+}
+
+#[test]
+fn a_table_of_1600_columns_is_upserted() {
+    let place = PostgresFolder::new();
+    // One column more than a temporary table has room for, which also keeps the order of the records.
+    let columns: Vec<String> = (1..1600)
+        .map(|n| {
+            format!("\"c{n}\":{{\"type\":[\"integer\",\"null\"],\"x-postgres\":{{\"type\":\"smallint\"}}}}")
+        })
+        .collect();
+    let schema = format!(
+        r#"{{"x-key":["id"],"required":["id"],"properties":{{"id":{{"type":"integer"}},{}}}}}"#,
+        columns.join(",")
+    );
+    place.write("wide.json", schema);
+    // Rows of different lengths: the order must not be that of the room that is left in a page.
+    let line = |id: u32, value: u32| {
+        let width = if value.is_multiple_of(3) { 1600 } else { 2 };
+        let fields: Vec<String> = (1..width).map(|n| format!("\"c{n}\":{value}")).collect();
+        format!("{{\"id\":{id},{}}}", fields.join(","))
+    };
+    let lines: Vec<String> = (0..90).map(|value| line(value % 7, value)).collect();
+    let args = "--create --schema wide.json --emit new";
+    let ran = place.load(args, sealed("a", &strs(&lines)));
+    ran.ok();
+    let last: Vec<String> =
+        (0..7).map(|id| format!("{id}|{}", (83..90).find(|value| value % 7 == id).unwrap_or(0))).collect();
+    assert_eq!(place.rows("SELECT id, c1 FROM wide ORDER BY id"), last);
+    // What was new are the records that the table now has.
+    let expected: Vec<&str> = lines[83..].iter().map(String::as_str).collect();
+    assert_eq!(segments(&ran.stdout), [expected]);
+    let again = |mode: &str| {
+        place.load(
+            &format!("--schema wide.json --mode {mode}"),
+            sealed(mode, &[&line(1, 500), &line(1, 501), &line(9, 9), &line(9, 10)]),
+        )
+    };
+    assert_eq!(counts(&again("ignore")), [4, 1, 0, 1, 2, 0]);
+    assert_eq!(place.rows("SELECT id, c1 FROM wide WHERE id IN (1, 9) ORDER BY id"), ["1|85", "9|9"]);
+    assert_eq!(counts(&again("upsert")), [4, 0, 2, 0, 2, 0]);
+    assert_eq!(
+        place.rows("SELECT id, c1, c1599 FROM wide WHERE id IN (1, 9) ORDER BY id"),
+        ["1|501|501", "9|10|NULL"]
+    );
+    assert_eq!(counts(&again("replace"))[1], 2);
+    assert_eq!(place.rows("SELECT id, c1 FROM wide ORDER BY id"), ["1|501", "9|10"]);
 }
