@@ -73,6 +73,11 @@ impl Env {
         Env { variables, raw: BTreeMap::new(), terminal: Terminal::default() }
     }
 
+    /// Whether stderr is a terminal that can clear what it shows.
+    pub(crate) fn obeys(&self) -> bool {
+        self.terminal.stderr && self.get("TERM").is_some_and(|name| !matches!(name, "" | "dumb"))
+    }
+
     /// The value of one variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)

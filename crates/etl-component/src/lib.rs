@@ -19,6 +19,7 @@ mod runner;
 pub mod secret;
 pub mod signals;
 pub mod spool;
+pub mod stderr;
 
 pub use args::{duration, random_id};
 pub use component::{CommandCard, Component, Context, Reads, Stdout, When};

@@ -1,14 +1,16 @@
 //! Logs on stderr, and the closing line.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use env_logger::Target;
 use etl_stream::Class;
 use log::{Level, LevelFilter};
 
 use crate::secret::redact;
+use crate::stderr;
 
 /// How lines on stderr look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -48,6 +50,7 @@ pub(crate) fn init(format: Format, level: LevelFilter) {
         .filter_level(level)
         .filter_module("ureq", level.min(LevelFilter::Warn))
         .filter_module("rustls", level.min(LevelFilter::Warn))
+        .target(Target::Pipe(Box::new(Stderr)))
         .format(|out, record| writeln!(out, "{}", line(record.level(), None, &record.args().to_string())))
         .init();
 }
@@ -101,13 +104,13 @@ fn is_invisible(c: char) -> bool {
 
 /// Prints the last line of a success.
 pub(crate) fn summary(message: &str) {
-    print(&line(Level::Info, None, message));
+    stderr::close(&format!("{}\n", line(Level::Info, None, message)));
 }
 
 /// Prints the last line of a failure, also to the termination log if the container has one.
 pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>) {
     let line = line(Level::Error, Some(class), message);
-    print(&line);
+    stderr::close(&format!("{line}\n"));
     let cut = line.floor_char_boundary(TERMINATION_LIMIT);
     let log = OpenOptions::new().write(true).truncate(true).open(termination_log.unwrap_or(TERMINATION_LOG));
     if let Ok(mut log) = log {
@@ -115,9 +118,18 @@ pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>
     }
 }
 
-fn print(line: &str) {
-    // One write, so that the lines of the stages of a pipe do not mix. Without stderr there is nobody to tell.
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+/// Where the logger writes, a line at a time.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        stderr::print(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

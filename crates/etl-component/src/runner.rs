@@ -15,7 +15,7 @@ use crate::command_line::Refusal;
 use crate::component::{Component, Context};
 use crate::env::{self, Env};
 use crate::manual::{self, ManualArgs};
-use crate::{command_line, describe, io, logs, signals};
+use crate::{command_line, describe, io, logs, signals, stderr};
 
 /// The flags every component has.
 #[derive(Args, Clone, Debug)]
@@ -41,6 +41,9 @@ pub fn main<A: Parser>(
 ) -> ExitCode {
     let env = Env::capture();
     env.register_secrets(component.variables);
+    if env.obeys() {
+        stderr::is_terminal();
+    }
     let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
     let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
     let context = Context { component, env };

@@ -16,6 +16,8 @@ use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
 use serde_json::value::RawValue;
 
+use crate::progress::Progress;
+
 /// How much is held back, in bytes of records.
 pub const HELD: usize = 8 << 20;
 
@@ -83,6 +85,7 @@ pub struct Front<R> {
     /// The load's digest, once it has been read whole.
     digest: Option<Digest>,
     ended: bool,
+    progress: Option<Progress>,
 }
 
 impl Front<File> {
@@ -93,6 +96,11 @@ impl Front<File> {
     pub fn cut(self, cuts: Cuts) -> Result<Front<File>, Fault> {
         let cutter = Cutter::new(cuts, self.reader.source())?;
         Ok(Front { cutter, ..self })
+    }
+
+    /// Shows on the terminal how far the stream has been read into this target.
+    pub fn show(&mut self, target: String) {
+        self.progress = Some(Progress::start(target, self.reader.source()));
     }
 }
 
@@ -110,6 +118,7 @@ impl<R: Read> Front<R> {
             dropped: false,
             digest: None,
             ended: false,
+            progress: None,
         }
     }
 
@@ -189,8 +198,13 @@ impl<R: Read> Front<R> {
     }
 
     /// Whether the load ends before the next event.
+    ///
+    /// This comes before every wait for the source, and so is where what was read before it is taken note of.
     #[inline]
     fn is_full(&mut self) -> Result<bool, Fault> {
+        if let Some(progress) = &self.progress {
+            progress.read(self.reader.totals());
+        }
         if self.digest.is_some() {
             return Ok(true);
         }
@@ -244,6 +258,13 @@ impl<R: Read> Front<R> {
             None => self.ended = true,
         }
         Ok(event)
+    }
+
+    /// Removes the line that [`Front::show`] shows, until more is read.
+    pub fn hide(&self) {
+        if let Some(progress) = &self.progress {
+            progress.hide();
+        }
     }
 
     /// Whether the stream has ended: no load follows the one at hand.

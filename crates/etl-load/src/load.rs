@@ -43,8 +43,12 @@ pub fn run<'s, S: Sink>(
     }
     let emit = Emit::open(settings.emit, &settings.output, context)?;
     let sink = connect(settings)?;
-    let outputs = Outputs::open(emit, settings, context, sink.name())?;
-    let front = Front::new(settings.input.open()?).cut(settings.cuts)?;
+    let shows = context.env.terminal.stderr && !emit.passes_on();
+    let outputs = Outputs::open(emit, settings, context)?;
+    let mut front = Front::new(settings.input.open()?).cut(settings.cuts)?;
+    if shows {
+        front.show(sink.name());
+    }
     Load { sink, settings, plans: Plans::new(settings), outputs, scanner: Scanner::new() }.run(front)
 }
 
@@ -132,6 +136,7 @@ impl<S: Sink> Load<'_, S> {
             let attempt = Attempt::new(settings, sink, plans, outputs, scanner, started);
             match attempt.run(front, |front| signals::expect_more(cut && !front.is_over())) {
                 Ok((receipts, state)) => {
+                    front.hide();
                     self.outputs.committed(&receipts, state.as_deref())?;
                     return Ok(receipts);
                 }

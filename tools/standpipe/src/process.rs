@@ -1,7 +1,7 @@
 //! A program that is run: started, waited for, ended, and its exit status as a fault.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::signals::{self, ChildGuard};
-use etl_component::{Class, Fault, Terminal};
+use etl_component::{Class, Fault, Terminal, stderr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a program may take to end by itself, and again after TERM.
@@ -267,7 +267,7 @@ fn pass_on(mut stderr: ChildStderr, last: Arc<Mutex<LastLine>>) -> Result<Receiv
                 Ok(n) => {
                     last.lock().unwrap_or_else(PoisonError::into_inner).push(&buf[..n]);
                     // A stderr that nobody reads is no reason to stop a program.
-                    let _ = io::stderr().write_all(&buf[..n]);
+                    stderr::print(&buf[..n]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(_) => break,

@@ -158,7 +158,6 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                 Message::State(stream, value) => self.state(stream, value),
                 Message::End(segment) => self.end(&segment)?,
             }
-            self.outputs.show(front.totals());
             if self.outputs.emit.passes_on() && front.is_drained() {
                 self.outputs.emit.flush()?;
             }

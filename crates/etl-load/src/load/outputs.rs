@@ -1,26 +1,20 @@
-//! What a load writes besides its tables: what it prints, the state file, the rejects, the line on the terminal.
+//! What a load writes besides its tables: what it prints, the state file, the rejects.
 
 use etl_component::{Context, Fault};
 use etl_schema::{Schema, Violation};
-use etl_stream::reader::Totals;
 use etl_stream::{Line, Values};
 use serde_json::value::RawValue;
 
 use crate::args::Settings;
 use crate::emit::{Emit, Receipt};
-use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::state::StateOut;
-
-/// How many records pass between two updates of the progress line.
-const PROGRESS_EVERY: u64 = 1024;
 
 /// The files and streams of a run.
 pub(super) struct Outputs {
     pub(super) emit: Emit,
     pub(super) rejects: Rejects,
     state_out: StateOut,
-    progress: Progress,
     /// The line up to which records were passed on or set aside, by this attempt or an earlier one.
     furthest: u64,
 }
@@ -34,13 +28,11 @@ impl Outputs {
         emit: Emit,
         settings: &Settings,
         context: &Context,
-        target: String,
     ) -> Result<Outputs, Fault> {
         Ok(Outputs {
             emit,
             state_out: StateOut::create(settings.state_out.as_deref())?,
             rejects: Rejects::create(settings, context.producer())?,
-            progress: Progress::new(target, context.env.terminal),
             furthest: 0,
         })
     }
@@ -95,14 +87,6 @@ impl Outputs {
         let first_time = line.number > self.furthest;
         self.furthest = self.furthest.max(line.number);
         first_time
-    }
-
-    /// Shows how far the run is, now and then.
-    #[inline]
-    pub(super) fn show(&mut self, totals: &Totals) {
-        if totals.records.is_multiple_of(PROGRESS_EVERY) {
-            self.progress.update(totals.records, totals.bytes);
-        }
     }
 
     /// Writes what must exist when the load is committed: the state, under a temporary name, and the rejects.
