@@ -11,6 +11,8 @@ pub type Program = (&'static str, &'static str);
 pub const PYTHON: Program = ("python3", "python3");
 /// Reads receipts in the examples.
 pub const JQ: Program = ("jq", "jq");
+/// A terminal for what is shown on one.
+pub const TMUX: Program = ("tmux", "tmux");
 /// The shell of SQLite.
 pub const SQLITE: Program = ("sqlite3", "sqlite3");
 /// Measures CPU time and memory.

@@ -18,7 +18,7 @@ use std::thread;
 
 pub use rustix::process::Signal;
 
-pub use running::{Running, wait_until};
+pub use running::{Running, is_drained, wait_until};
 
 /// The path of a binary of this workspace, built beside the running test.
 ///

@@ -24,11 +24,7 @@ impl Outputs {
     ///
     /// # Errors
     /// 74 if one cannot be created.
-    pub(super) fn open(
-        emit: Emit,
-        settings: &Settings,
-        context: &Context,
-    ) -> Result<Outputs, Fault> {
+    pub(super) fn open(emit: Emit, settings: &Settings, context: &Context) -> Result<Outputs, Fault> {
         Ok(Outputs {
             emit,
             state_out: StateOut::create(settings.state_out.as_deref())?,

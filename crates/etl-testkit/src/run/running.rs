@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -19,12 +20,20 @@ use crate::DEADLINE;
 /// # Panics
 /// If it is not so after five minutes; `what` names it.
 #[track_caller]
-pub fn wait_until(what: &str, so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !so() {
         assert!(started.elapsed() < DEADLINE, "{what}: never");
         thread::yield_now();
     }
+}
+
+/// Whether all that was written to a pipe has been read.
+///
+/// # Panics
+/// If it is not a pipe.
+pub fn is_drained(pipe: impl AsFd) -> bool {
+    rustix::io::ioctl_fionread(pipe).expect("a pipe tells what is in it") == 0
 }
 
 /// A running command.
@@ -102,8 +111,7 @@ impl Running {
     #[track_caller]
     pub fn wait_until_it_reads(&self) {
         let stdin = self.stdin.as_ref().expect("stdin is open");
-        let empty = || rustix::io::ioctl_fionread(stdin).expect("a pipe tells what is in it") == 0;
-        wait_until("it reads its stdin", || empty() && self.sleeps());
+        wait_until("it reads its stdin", || is_drained(stdin) && self.sleeps());
     }
 
     /// Whether its main thread is waiting for something (proc(5), `state`).

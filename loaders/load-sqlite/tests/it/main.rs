@@ -31,4 +31,5 @@ mod stamp;
 mod state;
 mod support;
 mod tables;
+mod terminal;
 mod texts;
