@@ -68,18 +68,22 @@ const RECORDS: [&str; 10] = [
     "output",
 ];
 
-/// Post to Slack: a text, what a stream contained or why it failed, or how a workflow ended
+/// Post to Slack: a text, what a stream contained or why it failed, or how a workflow ended.
+///
+/// Messages go to the webhook in SLACK_WEBHOOK_URL, or with --channel by chat.postMessage with the token in SLACK_BOT_TOKEN
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Messages go to the webhook in SLACK_WEBHOOK_URL, or with --channel by chat.postMessage with the token in \
-                  SLACK_BOT_TOKEN. Either may also be in a file, whose path is in the variable of that name with _FILE \
-                  appended."
-)]
+#[command(after_help = "Examples:
+  notify-slack --text 'The night run is over'
+  extract-file orders.csv | load-postgres --table orders | notify-slack --on failure
+  load-sqlite --db shop.db --input orders.ndjson | notify-slack --when 'rejected > 0' --dry-run")]
 struct Cli {
     /// Post this text, in Slack's mrkdwn; stdin is not read
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = RECORDS)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = RECORDS, help_heading = "Message")]
     #[arg(conflicts_with_all = ["on", "workflow_name", "workflow_status", "workflow_failures"])]
     text: Option<String>,
+    /// Whether success is posted too: a stream that ended well, a workflow that succeeded
+    #[arg(long, value_enum, default_value_t = On::Always, help_heading = "Message")]
+    on: On,
 
     /// Post only records for which this minijinja expression is true
     #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true, help_heading = "Records")]
@@ -101,10 +105,6 @@ struct Cli {
     input: InputArgs,
     #[command(flatten)]
     output: OutputArgs,
-
-    /// Whether success is posted too: a stream that ended well, a workflow that succeeded
-    #[arg(long, value_enum, default_value_t = On::Always)]
-    on: On,
 
     /// Post how this workflow ended; stdin is not read. WORKFLOW_NAME does the same
     #[arg(long, value_name = "NAME", conflicts_with_all = RECORDS, help_heading = "Workflow")]

@@ -26,9 +26,6 @@ struct Common {
     /// The lowest level that is logged: off, error, warn, info, debug or trace
     #[arg(long, global = true, default_value = "info", env = "ETL_LOG_LEVEL", help_heading = "Logs")]
     log_level: LevelFilter,
-    /// Print the component's card as JSON: flags, variables, schemas, exit codes
-    #[arg(long, global = true)]
-    describe: bool,
     #[command(flatten)]
     manual: ManualArgs,
 }
@@ -82,12 +79,14 @@ fn arguments<A: Parser>(
     let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
     // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
     let command = Common::augment_args(own).about(about.clone()).long_about(about);
+    let command = command.disable_help_flag(true).disable_version_flag(true);
     let command = quiet_about_values(command.name(component.name).version(component.version));
     debug_assert!(
         command_line::is_declared(component, &command),
         "the declared commands are not those that exist"
     );
-    let parsed = command_line::parse(&command, &args, &context.env);
+    let helpful = manual::with_environment(component, command.clone());
+    let parsed = command_line::parse(&helpful, &args, &context.env);
     let looked = if parsed.is_err() { command_line::look(&command, &args).ok() } else { None };
     let seen = parsed.as_ref().ok().or(looked.as_ref());
     // Help and the version are for people.
@@ -184,7 +183,11 @@ fn usage(component: &Component, error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return format!("a subcommand or an argument is missing ({} --help lists them)", component.name);
     }
-    format!("{first} ({} --help says more)", component.name)
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    // What looks like a flag was meant to be one.
+    let tips: String =
+        tips.filter(|tip| !tip.starts_with("to pass ")).map(|tip| format!("; {tip}")).collect();
+    format!("{first}{tips} ({} --help says more)", component.name)
 }
 
 fn print_card(component: &Component, mut command: Command) -> ExitCode {

@@ -52,11 +52,11 @@ pub struct SourceArgs {
     pub allow_http: bool,
 
     /// Write each reply into this directory, without secrets
-    #[arg(long, global = true, value_name = "DIR", conflicts_with = "replay")]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "replay", help_heading = "Replay")]
     pub record: Option<PathBuf>,
 
     /// Read replies from this directory instead of the network
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Replay")]
     pub replay: Option<PathBuf>,
 
     /// Count requests in this file, which runs may share, and send none beyond the service's quota

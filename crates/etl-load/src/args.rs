@@ -82,12 +82,6 @@ enum Unknown {
 /// The flags of every loader, as typed.
 #[derive(clap::Args, Clone, Debug)]
 pub struct StreamArgs {
-    /// Where the stream comes from and how it is read.
-    #[command(flatten)]
-    input: InputArgs,
-    /// Where receipts or records go.
-    #[command(flatten)]
-    output: OutputArgs,
     /// The table to load into; default: that of the schema
     #[arg(long, value_name = "TABLE", help_heading = "Table")]
     table: Option<String>,
@@ -118,6 +112,12 @@ pub struct StreamArgs {
     /// Print the DDL and how each column is stored, and touch nothing
     #[arg(long, help_heading = "Load")]
     plan: bool,
+    /// Where the stream comes from and how it is read.
+    #[command(flatten)]
+    input: InputArgs,
+    /// Where receipts or records go.
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// The flags of a loader whose sink has tables, a ledger and transactions, as typed.
@@ -135,7 +135,7 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Table")]
     stamp: bool,
     /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
-    #[arg(long, value_enum, help_heading = "Load")]
+    #[arg(long, value_enum, help_heading = "Load", display_order = 0)]
     mode: Option<Mode>,
     /// Refuse a load of fewer records than this; rejected ones do not count
     #[arg(long, value_name = "N", help_heading = "Load")]

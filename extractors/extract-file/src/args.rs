@@ -15,43 +15,43 @@ use crate::values::Reading;
 #[command(after_help = "Examples:
   extract-file orders.csv.gz | load-postgres --table orders
   extract-file /data/incoming | load-postgres --table orders
-  extract-file 'in/*.tsv' --schema orders.schema.json --assume-zone Europe/Lisbon | load-sqlite --db orders.db")]
+  extract-file 'in/*.tsv' --schema orders.schema.json | load-sqlite --db orders.db")]
 pub(crate) struct Cli {
     /// Files, folders (all their files that are not hidden, sorted), or patterns such as 'in/*.csv', quoted; `-` is stdin
     #[arg(required = true, value_name = "FILE|FOLDER|-")]
     pub(crate) paths: Vec<PathBuf>,
     /// What the files are; otherwise their content decides
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = "Input")]
     pub(crate) format: Option<Format>,
     /// The names of the columns of a file without a header
-    #[arg(long, value_name = "NAME,NAME…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,NAME…", value_delimiter = ',', help_heading = "Input")]
     pub(crate) columns: Vec<String>,
     /// What separates the fields, one ASCII character or `tab`; otherwise a comma in CSV and a tab in TSV
-    #[arg(long, value_name = "CHARACTER", value_parser = separator)]
+    #[arg(long, value_name = "CHARACTER", value_parser = separator, help_heading = "Input")]
     pub(crate) delimiter: Option<u8>,
     /// What encloses a field that has delimiters, quotes or line breaks in it, one ASCII character or `none`
-    #[arg(long, value_name = "CHARACTER|none", default_value = "\"", value_parser = quote)]
+    #[arg(long, value_name = "CHARACTER|none", default_value = "\"", value_parser = quote, help_heading = "Input")]
     pub(crate) quote: Quote,
     /// The text that means null where it is not in quotes; by default the empty one
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Input")]
     pub(crate) null: String,
     /// The types of the values: a schema by name, or by path (with `/` in it or `.json` at its end)
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Values")]
     schema: Option<String>,
     /// With --schema: the zone of times without one, such as Europe/Lisbon or +01:00
-    #[arg(long, value_name = "ZONE", value_parser = zone, requires = "schema")]
+    #[arg(long, value_name = "ZONE", value_parser = zone, requires = "schema", help_heading = "Values")]
     assume_zone: Option<(String, TimeZone)>,
     /// With --schema: what a time that is only a number counts since 1970
-    #[arg(long, value_enum, requires = "schema")]
+    #[arg(long, value_enum, requires = "schema", help_heading = "Values")]
     epoch: Option<Epoch>,
     /// The id of the segment, for one file only; otherwise it follows from the file, and that of stdin is random
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) id: Option<String>,
     /// The longest row or line accepted, in bytes
-    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = args::bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = args::bytes, help_heading = "Input")]
     pub(crate) max_line_bytes: usize,
     /// Accept an empty file, and a folder or a pattern without files
-    #[arg(long)]
+    #[arg(long, help_heading = "Input")]
     pub(crate) allow_empty: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

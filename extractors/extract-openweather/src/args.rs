@@ -63,9 +63,10 @@ impl Endpoint {
 
 /// Weather, forecast and air pollution of OpenWeather as records, always in metric units.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "The key is read from OPENWEATHER_API_KEY, or from the file that OPENWEATHER_API_KEY_FILE names."
-)]
+#[command(after_help = "Examples:
+  extract-openweather current --city Seattle --city Paris,FR | load-sqlite --db weather.db
+  extract-openweather forecast --location home=47.6,-122.3 | load-postgres --create
+  extract-openweather air-pollution --lat 47.6 --lon -122.3 | load-influx --db weather")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,23 +77,32 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The weather now: openweather.current
+    #[command(after_help = "Examples:
+  extract-openweather current --city Seattle | load-sqlite --db weather.db
+  extract-openweather current --locations places.txt --quota calls | load-influx --db weather")]
     Current {
         #[command(flatten)]
-        language: Language,
-        #[command(flatten)]
         ask: Ask,
+        #[command(flatten)]
+        language: Language,
     },
     /// Five days in steps of three hours: openweather.forecast
+    #[command(after_help = "Examples:
+  extract-openweather forecast --city Seattle | load-sqlite --db weather.db
+  extract-openweather forecast --location home=47.6,-122.3 --cnt 8 | load-postgres --create")]
     Forecast {
-        /// How many steps, 1 to 40; all of them by default
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=40))]
-        cnt: Option<u8>,
-        #[command(flatten)]
-        language: Language,
         #[command(flatten)]
         ask: Ask,
+        #[command(flatten)]
+        language: Language,
+        /// How many steps, 1 to 40; all of them by default
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=40), help_heading = "Request")]
+        cnt: Option<u8>,
     },
     /// The air quality now, by coordinates only: openweather.air_pollution
+    #[command(after_help = "Examples:
+  extract-openweather air-pollution --lat 47.6 --lon -122.3 | load-sqlite --db weather.db
+  extract-openweather air-pollution --location home=47.6,-122.3 | load-influx --db weather")]
     AirPollution {
         #[command(flatten)]
         ask: Ask,
@@ -102,7 +112,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Language {
     /// Language of the descriptions, such as de or pt_br
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", help_heading = "Request")]
     lang: Option<String>,
 }
 
@@ -110,26 +120,27 @@ struct Language {
 #[derive(Debug, Args)]
 struct Ask {
     /// A city: NAME[,STATE of the US],COUNTRY; repeatable
-    #[arg(long, value_name = "CITY")]
+    #[arg(long, value_name = "CITY", help_heading = "Places")]
     city: Vec<String>,
     /// Latitude in decimal degrees, with --lon
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, help_heading = "Places")]
     lat: Option<String>,
     /// Longitude in decimal degrees, with --lat
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, help_heading = "Places")]
     lon: Option<String>,
     /// Coordinates with a name for the records; repeatable
-    #[arg(long, value_name = "NAME=LAT,LON")]
+    #[arg(long, value_name = "NAME=LAT,LON", help_heading = "Places")]
     location: Vec<String>,
     /// A file of locations, NAME=LAT,LON or a city a line; # starts a comment
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Places")]
     locations: Option<PathBuf>,
     /// The service's prefix
     #[arg(
         long,
         value_name = "URL",
         env = "OPENWEATHER_BASE_URL",
-        default_value = "https://api.openweathermap.org/data/2.5"
+        default_value = "https://api.openweathermap.org/data/2.5",
+        help_heading = "Network"
     )]
     base_url: String,
 }

@@ -37,7 +37,10 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
 }
 
 /// Load a stream of records as points into InfluxDB 1 or 2, or into what has the same write API (VictoriaMetrics,
-/// Telegraf, InfluxDB 3). A point that is sent again replaces the earlier one, so a load can be repeated
+/// Telegraf, InfluxDB 3). A point that is sent again replaces the earlier one, so a load can be repeated.
+///
+/// A short stream is verified before its first point is sent; one of more than 8 MiB is sent as it is read, unless
+/// --spool is given
 #[derive(clap::Parser)]
 #[command(
     mut_arg("table", |arg| arg.visible_alias("measurement").value_name("MEASUREMENT")
@@ -48,48 +51,50 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
     mut_arg("plan", |arg| arg.help("Print what each field becomes, and touch nothing")),
     mut_arg("retries", |arg| arg.default_value("100")),
     mut_arg("deadline", |arg| arg.help("Time for one request and all its retries and waits")),
-    after_help = "A short stream is verified before its first point is sent; one of more than 8 MiB is sent as it is read, unless --spool is given.\n\
-                  Secrets come from INFLUX_TOKEN, or INFLUX_USERNAME and INFLUX_PASSWORD, or from files named by INFLUX_TOKEN_FILE and INFLUX_PASSWORD_FILE."
+    after_help = "Examples:
+  extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather
+  extract-file points.csv --schema points.schema.json | load-influx --bucket metrics --org ops
+  load-influx --schema points.schema.json --input points.ndjson --plan"
 )]
 pub(crate) struct Args {
     /// The server: http://HOST:8086, with a path if it has one [env: INFLUX_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Server")]
     url: Option<String>,
     /// The write API; InfluxDB 3 has that of v2; default: v2 with a bucket, otherwise v1
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = "Server")]
     api: Option<WriteApi>,
     /// The database of API v1 [env: INFLUX_DATABASE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
     db: Option<String>,
     /// The bucket of API v2 [env: INFLUX_BUCKET]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
     bucket: Option<String>,
     /// The organization of API v2 [env: INFLUX_ORG]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
     org: Option<String>,
     /// Create the database of API v1 if it is missing
-    #[arg(long)]
+    #[arg(long, help_heading = "Server")]
     create: bool,
-    /// Unit of the timestamps sent; a time that is finer is refused
-    #[arg(long, value_enum, default_value = "ns")]
-    precision: Precision,
-    /// Most points in one request
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
-    batch_lines: u32,
-    /// Most bytes in one request, before compression
-    #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = bytes)]
-    batch_bytes: usize,
-    /// Send what an endless input has brought this long after its first record, at the end of a segment, and go on
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    flush_interval: Option<Duration>,
-    /// Compress requests
-    #[arg(long)]
-    gzip: bool,
-    /// Keep all points in a temporary file in this folder until the stream has ended and is verified
-    #[arg(long, value_name = "DIR")]
-    spool: Option<PathBuf>,
     #[command(flatten)]
     stream: StreamArgs,
+    /// Unit of the timestamps sent; a time that is finer is refused
+    #[arg(long, value_enum, default_value = "ns", help_heading = "Load")]
+    precision: Precision,
+    /// Send what an endless input has brought this long after its first record, at the end of a segment, and go on
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Load")]
+    flush_interval: Option<Duration>,
+    /// Keep all points in a temporary file in this folder until the stream has ended and is verified
+    #[arg(long, value_name = "DIR", help_heading = "Load")]
+    spool: Option<PathBuf>,
+    /// Most points in one request
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Network")]
+    batch_lines: u32,
+    /// Most bytes in one request, before compression
+    #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = bytes, help_heading = "Network")]
+    batch_bytes: usize,
+    /// Compress requests
+    #[arg(long, help_heading = "Network")]
+    gzip: bool,
     #[command(flatten)]
     http: HttpArgs,
 }

@@ -46,6 +46,10 @@ static COMPONENT: Component = Component {
 /// Load a stream of records into a PostgreSQL table, in one transaction, exactly once. The server and the user
 /// are set as for psql: DATABASE_URL, or PGHOST, PGUSER, PGPASSWORD and so on
 #[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  extract-openweather current --city Seattle | load-postgres --create
+  extract-file orders.csv | load-postgres --table orders --mode replace
+  DATABASE_URL=postgres://etl@db/shop load-postgres --table orders --input orders.ndjson --plan")]
 struct Args {
     #[command(flatten)]
     load: LoadArgs,

@@ -39,12 +39,16 @@ static COMPONENT: Component = Component {
 /// Load a stream of records into a SQLite database, in one transaction, exactly once. A missing table is created
 /// even without --create
 #[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  extract-openweather current --city Seattle | load-sqlite --db weather.db
+  extract-file orders.csv | load-sqlite --db shop.db --table orders --mode replace
+  load-sqlite --db shop.db --schema orders.schema.json --input orders.ndjson --plan")]
 struct Args {
     /// The database file; it is created if it is missing
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Database")]
     db: PathBuf,
     /// How long to wait for other processes that use the database, before the load fails with 75
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = etl_component::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = etl_component::duration, help_heading = "Database")]
     busy_timeout: Duration,
     #[command(flatten)]
     load: LoadArgs,

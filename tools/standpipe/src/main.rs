@@ -34,6 +34,10 @@ const COMMANDS: &[CommandCard] = &[
 
 /// Seals, verifies and inspects streams of newline-delimited JSON
 #[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  standpipe seal -- python3 meters.py | load-sqlite --db meters.db --schema meter.json
+  extract-file orders.csv | standpipe through -- jq -c 'select(.paid)' | load-sqlite --db shop.db
+  standpipe verify day.ndjson")]
 struct Args {
     #[command(subcommand)]
     command: Command,

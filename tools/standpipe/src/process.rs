@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(clap::Args)]
 pub(crate) struct Program {
     /// What exit code 1 of the program means: 3 (its data is bad), 70 (a bug) or 75 (run it again)
-    #[arg(long, value_name = "CODE", default_value = "75", value_parser = exit_1)]
+    #[arg(long, value_name = "CODE", default_value = "75", value_parser = exit_1, help_heading = "Program")]
     exit_1_is: Class,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]

@@ -27,25 +27,35 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List the schemas that are built in, with their titles
+    #[command(after_help = "Examples:
+  standpipe schema list")]
     List,
     /// Print the document of a built-in schema
+    #[command(after_help = "Examples:
+  standpipe schema show openweather.current | jq .properties")]
     Show {
         /// Its name
         name: String,
     },
     /// Print the CREATE TABLE of a schema
+    #[command(after_help = "Examples:
+  standpipe schema ddl openweather.current
+  standpipe schema ddl ./orders.schema.json --dialect sqlite --table orders")]
     Ddl {
         /// Its name, or the path of its file
         #[arg(value_name = "NAME|PATH")]
         schema: String,
         /// The database it is for
-        #[arg(long, value_enum, default_value_t = Sql::Postgres)]
+        #[arg(long, value_enum, default_value_t = Sql::Postgres, help_heading = "Table")]
         dialect: Sql,
         /// The table; by default, that of the schema
-        #[arg(long)]
+        #[arg(long, help_heading = "Table")]
         table: Option<String>,
     },
     /// Say what a schema is understood to mean; with data, check the records against it
+    #[command(after_help = "Examples:
+  standpipe schema check ./orders.schema.json
+  standpipe schema check ./orders.schema.json orders.ndjson")]
     Check {
         /// Its name, or the path of its file
         #[arg(value_name = "NAME|PATH")]

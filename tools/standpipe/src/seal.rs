@@ -20,24 +20,27 @@ use crate::records;
 
 /// Flags of `seal`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  standpipe seal --schema meter.json -- python3 meters.py | load-postgres --table meters
+  standpipe seal --interval 10s -- tail -f events.ndjson | load-sqlite --db events.db")]
 pub(crate) struct Args {
     /// The schema of the records: a name, or a path (with `/` in it or `.json` at its end), whose file is embedded
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Output")]
     schema: Option<String>,
     /// The id of the segment; random by default. Of several it is the beginning: X-1, X-2, …
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), help_heading = "Output")]
     id: Option<String>,
     /// Close the segment after this many records and open the next one, for a program that never ends
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
     every: Option<u64>,
     /// Close the segment this long after its first line and open the next one, also while the program is silent
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Output")]
     interval: Option<Duration>,
     /// The program that the stream says has written it, as program/version
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
     producer: Option<String>,
     /// The longest line accepted, in bytes
-    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = etl_component::args::bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = etl_component::args::bytes, help_heading = "Input")]
     max_line_bytes: usize,
     #[command(flatten)]
     output: OutputArgs,

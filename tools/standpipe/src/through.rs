@@ -24,12 +24,15 @@ use crate::records;
 
 /// Flags of `through`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  extract-file orders.csv | standpipe through -- jq -c 'select(.paid)' | load-sqlite --db shop.db
+  standpipe through --same-count --input day.ndjson -- sed 's/ *$//' >trimmed.ndjson")]
 pub(crate) struct Args {
     /// The schema of what the program prints, if it is not that of the input; `none` for none
-    #[arg(long, value_name = "NAME|PATH|none")]
+    #[arg(long, value_name = "NAME|PATH|none", help_heading = "Output")]
     schema: Option<String>,
     /// Refuse an output that does not have as many records as the input
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     same_count: bool,
     #[command(flatten)]
     input: InputArgs,

@@ -13,12 +13,15 @@ use serde_json::{Value, json};
 
 /// Flags of `verify`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  standpipe verify day.ndjson
+  standpipe verify --json day.ndjson | jq .records")]
 pub(crate) struct Args {
     /// The stream; `-` is stdin
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Print one JSON object instead of lines
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
     input: InputArgs,

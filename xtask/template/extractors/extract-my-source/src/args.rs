@@ -14,19 +14,21 @@ pub(crate) const VARIABLES: &[Variable] = &[KEY];
 
 /// Quotes of my-source as records.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "The key is read from MY_SOURCE_API_KEY, or from the file that MY_SOURCE_API_KEY_FILE names."
-)]
+#[command(after_help = "Examples:
+  extract-my-source --symbol AAA --symbol BBB | load-sqlite --db quotes.db
+  extract-my-source --symbol AAA --record replies | load-postgres --create
+  extract-my-source --symbol AAA --replay replies | load-sqlite --db quotes.db")]
 pub(crate) struct Cli {
     /// A symbol to ask for; repeatable
-    #[arg(long, value_name = "SYMBOL", required = true)]
+    #[arg(long, value_name = "SYMBOL", required = true, help_heading = "Request")]
     symbol: Vec<String>,
     /// The service's prefix
     #[arg(
         long,
         value_name = "URL",
         env = "MY_SOURCE_BASE_URL",
-        default_value = "https://api.my-source.example/v1"
+        default_value = "https://api.my-source.example/v1",
+        help_heading = "Network"
     )]
     base_url: String,
     #[command(flatten)]
