@@ -11,10 +11,8 @@ use crate::command_line;
 use crate::component::Component;
 
 /// What a flag cannot say: read before any is parsed.
-const TERMINATION_LOG: (&str, &str) = (
-    "ETL_TERMINATION_LOG",
-    "the file that the last line of a failure is also written to; /dev/termination-log if not set",
-);
+const TERMINATION_LOG: (&str, &str) =
+    ("ETL_TERMINATION_LOG", "where a failure's last line goes, too; /dev/termination-log if not set");
 
 /// The flags that print what is known about all flags. They are looked for before anything is parsed.
 #[allow(dead_code, reason = "declared for clap; see `asked`")]

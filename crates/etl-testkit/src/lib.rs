@@ -6,6 +6,7 @@ use std::time::Duration;
 
 pub mod docker;
 pub mod extract;
+pub mod help;
 pub mod http;
 pub mod influx;
 pub mod load;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use clap::ValueEnum;
+use clap::{Arg, ValueEnum};
 use etl_component::args::bytes;
 use etl_component::{Env, Fault, Secret, Variable, duration};
 use etl_http::{BaseUrl, Client, HttpArgs, base_url};
@@ -43,14 +43,7 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
 /// --spool is given
 #[derive(clap::Parser)]
 #[command(
-    mut_arg("table", |arg| arg.visible_alias("measurement").value_name("MEASUREMENT")
-        .help("The measurement to load into; default: that of the schema")),
-    mut_arg("schema", |arg| arg.help("The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream")),
-    mut_arg("load_id", |arg| arg.help("Names the logical run, in the receipt only: points are not kept in a ledger [env: ETL_LOAD_ID]")),
-    mut_arg("pipeline", |arg| arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state")),
-    mut_arg("plan", |arg| arg.help("Print what each field becomes, and touch nothing")),
-    mut_arg("retries", |arg| arg.default_value("100")),
-    mut_arg("deadline", |arg| arg.help("Time for one request and all its retries and waits")),
+    mut_args(as_points),
     after_help = "Examples:
   extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather
   extract-file points.csv --schema points.schema.json | load-influx --bucket metrics --org ops
@@ -97,6 +90,27 @@ pub(crate) struct Args {
     gzip: bool,
     #[command(flatten)]
     http: HttpArgs,
+}
+
+/// The flags of every loader as they are meant for points. (`mut_arg` would move them to the end of the help.)
+fn as_points(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "table" => arg
+            .visible_alias("measurement")
+            .value_name("MEASUREMENT")
+            .help("The measurement to load into; default: that of the schema"),
+        "schema" => arg.help(
+            "The schema of the records: a name that `standpipe schema list` shows, or the path of a JSON Schema; default: that of the stream",
+        ),
+        "load_id" => arg.help(
+            "Names the logical run, in the receipt only: points are not kept in a ledger [env: ETL_LOAD_ID]",
+        ),
+        "pipeline" => arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state"),
+        "plan" => arg.help("Print what each field becomes, and touch nothing"),
+        "retries" => arg.default_value("100"),
+        "deadline" => arg.help("Time for one request and all its retries and waits"),
+        _ => arg,
+    }
 }
 
 /// The write API: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or

@@ -19,6 +19,10 @@ const SHOWN: u64 = 20;
 
 /// Flags of `schema`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  standpipe schema list
+  standpipe schema ddl openweather.current --dialect sqlite
+  standpipe schema check ./orders.schema.json orders.ndjson")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

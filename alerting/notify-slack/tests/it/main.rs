@@ -3,6 +3,7 @@
 mod arguments;
 mod emit;
 mod failures;
+mod help;
 mod pipes;
 mod records;
 mod replies;

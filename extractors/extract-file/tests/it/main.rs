@@ -4,6 +4,7 @@
 
 mod files;
 mod formats;
+mod help;
 mod packed;
 mod runs;
 mod typed;

@@ -4,5 +4,6 @@
 
 mod demo;
 mod extractor;
+mod help;
 mod replies;
 mod runs;

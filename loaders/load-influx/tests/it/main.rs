@@ -2,6 +2,7 @@
 
 mod cut_short;
 mod flush;
+mod help;
 mod order;
 mod output;
 mod points;

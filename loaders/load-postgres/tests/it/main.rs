@@ -7,6 +7,7 @@ mod emit;
 mod errors;
 mod exact;
 mod guards;
+mod help;
 mod kinds;
 mod limits;
 mod memory;

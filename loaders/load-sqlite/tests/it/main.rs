@@ -10,6 +10,7 @@ mod evolve;
 mod exact;
 mod file;
 mod guards;
+mod help;
 mod input;
 mod interval;
 mod memory;

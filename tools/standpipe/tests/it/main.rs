@@ -3,6 +3,7 @@
 mod bare;
 mod card;
 mod foreign;
+mod help;
 mod limits;
 mod manual;
 mod readme;

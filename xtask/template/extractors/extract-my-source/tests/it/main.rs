@@ -1,3 +1,4 @@
 //! The binary against a scripted server.
 
 mod extractor;
+mod help;

@@ -1,0 +1,20 @@
+//! `--help`, and what is suggested for a typo.
+
+use etl_testkit::help;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_load-influx");
+
+#[test]
+fn the_help_is_that_of_the_golden_file() {
+    help::conforms(BINARY, &[""], concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt"));
+}
+
+#[test]
+fn a_typo_is_answered_with_what_was_meant() {
+    help::suggests(
+        BINARY,
+        "--measurment y",
+        "unexpected argument '--measurment' found; a similar argument exists: '--measurement'",
+    );
+    help::suggests(BINARY, "--api v3", "X");
+}

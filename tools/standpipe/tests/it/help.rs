@@ -1,0 +1,37 @@
+//! `--help`, and what is suggested for a typo.
+
+use etl_testkit::help;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_standpipe");
+
+#[test]
+fn the_help_is_that_of_the_golden_file() {
+    help::conforms(
+        BINARY,
+        &[
+            "",
+            "seal",
+            "through",
+            "verify",
+            "unreject",
+            "schema",
+            "schema list",
+            "schema show",
+            "schema ddl",
+            "schema check",
+        ],
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt"),
+    );
+}
+
+#[test]
+fn a_typo_is_answered_with_what_was_meant() {
+    help::suggests(BINARY, "sael -- cat", "X");
+    help::suggests(BINARY, "schema lis", "X");
+    help::suggests(
+        BINARY,
+        "verify --jsn",
+        "unexpected argument '--jsn' found; a similar argument exists: '--json'",
+    );
+    help::suggests(BINARY, "schema ddl x --dialect sqlit", "X");
+}

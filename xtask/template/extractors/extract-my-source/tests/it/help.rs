@@ -1,0 +1,19 @@
+//! `--help`, and what is suggested for a typo.
+
+use etl_testkit::help;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_extract-my-source");
+
+#[test]
+fn the_help_is_that_of_the_golden_file() {
+    help::conforms(BINARY, &[""], concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt"));
+}
+
+#[test]
+fn a_typo_is_answered_with_what_was_meant() {
+    help::suggests(
+        BINARY,
+        "--symbl x",
+        "unexpected argument '--symbl' found; a similar argument exists: '--symbol'",
+    );
+}
