@@ -76,9 +76,10 @@ fn arguments<A: Parser>(
     let args: Vec<OsString> = std::env::args_os().collect();
     let component = context.component;
     let own = A::command();
-    let about = own.get_long_about().or(own.get_about()).cloned().unwrap_or_default();
+    let about = own.get_about().cloned().unwrap_or_default();
+    let long_about = own.get_long_about().unwrap_or(&about).clone();
     // Flattened structs bring their own documentation along as `about`; the component's is the one that counts.
-    let command = Common::augment_args(own).about(about.clone()).long_about(about);
+    let command = Common::augment_args(own).about(about).long_about(long_about);
     let command = command.disable_help_flag(true).disable_version_flag(true);
     let command = quiet_about_values(command.name(component.name).version(component.version));
     debug_assert!(
@@ -178,7 +179,7 @@ fn fail_saying(class: Class, abort: &str, message: &str, termination_log: Option
 
 fn usage(component: &Component, error: &clap::Error) -> String {
     let text = error.to_string();
-    let first = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let first = text.split("\n\n").next().unwrap_or_default().replace("\n  ", " ").replace('\n', " ");
     let first = first.trim().trim_start_matches("error: ");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return format!("a subcommand or an argument is missing ({} --help lists them)", component.name);

@@ -23,8 +23,8 @@ pub fn conforms(binary: impl AsRef<Path>, commands: &[&str], file: impl AsRef<Pa
         assert!(!help.contains("\nOptions:\n"), "{name} {command} has flags in no group:\n{help}");
         let (_, examples) =
             help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("no examples:\n{help}"));
-        // In roff, dashes and backslashes are escaped.
-        let page = page.replace("\\-", "-");
+        // In roff, dashes and apostrophes are escaped.
+        let page = page.replace("\\-", "-").replace("\\*(Aq", "'");
         for example in examples.lines() {
             assert!(example.contains(&*name), "{name} {command}: {example}");
             assert!(page.contains(example.trim_start()), "not in the manual page: {example}\n{page}");

@@ -154,7 +154,7 @@ fn a_variable_of_a_flag_that_is_wrong_is_named_unless_the_flag_is_typed() {
         (
             "ETL_LOG_FORMAT",
             "xml",
-            "ETL_LOG_FORMAT: invalid value 'xml' for '--log-format <LOG_FORMAT>'   [possible values: text, logfmt, json] \
+            "ETL_LOG_FORMAT: invalid value 'xml' for '--log-format <LOG_FORMAT>' [possible values: text, logfmt, json] \
              (notify-slack --help says more)",
         ),
     ] {

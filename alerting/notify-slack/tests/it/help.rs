@@ -16,5 +16,9 @@ fn a_typo_is_answered_with_what_was_meant() {
         "--chanel x",
         "unexpected argument '--chanel' found; a similar argument exists: '--channel'",
     );
-    help::suggests(BINARY, "--on failures", "X");
+    help::suggests(
+        BINARY,
+        "--on failures",
+        "invalid value 'failures' for '--on <ON>' [possible values: failure, always]; a similar value exists: 'failure'",
+    );
 }

@@ -16,5 +16,9 @@ fn a_typo_is_answered_with_what_was_meant() {
         "--formt csv x",
         "unexpected argument '--formt' found; a similar argument exists: '--format'",
     );
-    help::suggests(BINARY, "--format ccsv x", "X");
+    help::suggests(
+        BINARY,
+        "--format ccsv x",
+        "invalid value 'ccsv' for '--format <FORMAT>' [possible values: csv, tsv, json, ndjson]; a similar value exists: 'csv'",
+    );
 }

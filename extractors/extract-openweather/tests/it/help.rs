@@ -15,7 +15,11 @@ fn the_help_is_that_of_the_golden_file() {
 
 #[test]
 fn a_typo_is_answered_with_what_was_meant() {
-    help::suggests(BINARY, "curent --city x", "X");
+    help::suggests(
+        BINARY,
+        "curent --city x",
+        "unrecognized subcommand 'curent'; a similar subcommand exists: 'current'",
+    );
     help::suggests(
         BINARY,
         "current --citty x",

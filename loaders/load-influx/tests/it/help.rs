@@ -16,5 +16,4 @@ fn a_typo_is_answered_with_what_was_meant() {
         "--measurment y",
         "unexpected argument '--measurment' found; a similar argument exists: '--measurement'",
     );
-    help::suggests(BINARY, "--api v3", "X");
 }

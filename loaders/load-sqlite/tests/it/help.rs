@@ -16,5 +16,9 @@ fn a_typo_is_answered_with_what_was_meant() {
         "--db x --tabel y",
         "unexpected argument '--tabel' found; a similar argument exists: '--table'",
     );
-    help::suggests(BINARY, "--db x --mode upser", "X");
+    help::suggests(
+        BINARY,
+        "--db x --mode upser",
+        "invalid value 'upser' for '--mode <MODE>' [possible values: append, upsert, ignore, replace]; a similar value exists: 'upsert'",
+    );
 }

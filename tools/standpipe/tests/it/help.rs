@@ -26,12 +26,24 @@ fn the_help_is_that_of_the_golden_file() {
 
 #[test]
 fn a_typo_is_answered_with_what_was_meant() {
-    help::suggests(BINARY, "sael -- cat", "X");
-    help::suggests(BINARY, "schema lis", "X");
+    help::suggests(
+        BINARY,
+        "sael -- cat",
+        "unrecognized subcommand 'sael'; a similar subcommand exists: 'seal'",
+    );
+    help::suggests(
+        BINARY,
+        "schema lis",
+        "unrecognized subcommand 'lis'; a similar subcommand exists: 'list'",
+    );
     help::suggests(
         BINARY,
         "verify --jsn",
         "unexpected argument '--jsn' found; a similar argument exists: '--json'",
     );
-    help::suggests(BINARY, "schema ddl x --dialect sqlit", "X");
+    help::suggests(
+        BINARY,
+        "schema ddl x --dialect sqlit",
+        "invalid value 'sqlit' for '--dialect <DIALECT>' [possible values: postgres, sqlite]; a similar value exists: 'sqlite'",
+    );
 }
