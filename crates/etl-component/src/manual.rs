@@ -69,12 +69,27 @@ pub(crate) fn with_environment(component: &Component, command: Command) -> Comma
     let command = command.mut_subcommands(|sub| with_environment(component, sub));
     let variables = variables(component);
     let width = variables.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let lines = variables.iter().map(|(name, help)| format!("\n  {name:width$}  {help}"));
+    let lines = variables.iter().map(|(name, help)| entry_of_help(name, width, help));
     let mut text = format!("Environment:{}", lines.collect::<String>());
     if let Some(examples) = command.get_after_help() {
         text += &format!("\n\n{examples}");
     }
     command.after_long_help(text)
+}
+
+/// An entry whose text stays in its column.
+fn entry_of_help(name: &str, width: usize, help: &str) -> String {
+    // As wide as clap makes its own lines.
+    const WIDEST: usize = 100;
+    let (mut text, mut line) = (String::new(), format!("  {name:width$} "));
+    for word in help.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > WIDEST {
+            text += &format!("\n{line}");
+            line = " ".repeat(width + 3);
+        }
+        line += &format!(" {word}");
+    }
+    text + &format!("\n{line}")
 }
 
 /// The variables that do not belong to a flag, and what each is for.
