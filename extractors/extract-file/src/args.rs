@@ -15,7 +15,7 @@ use crate::values::Reading;
 #[command(after_help = "Examples:
   extract-file orders.csv.gz | load-postgres --table orders
   extract-file /data/incoming | load-postgres --table orders
-  extract-file 'in/*.tsv' --schema orders.schema.json | load-sqlite --db orders.db")]
+  extract-file 'in/*.tsv' --schema orders.schema.json | load-sqlite --db shop.db --table orders")]
 pub(crate) struct Cli {
     /// Files, folders (all their files that are not hidden, sorted), or patterns such as 'in/*.csv', quoted; `-` is stdin
     #[arg(required = true, value_name = "FILE|FOLDER|-")]

@@ -46,8 +46,8 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
     mut_args(as_points),
     after_help = "Examples:
   extract-openweather current --city Seattle | load-influx --url http://influx:8086 --db weather
-  extract-file points.csv --schema points.schema.json | load-influx --bucket metrics --org ops
-  load-influx --schema points.schema.json --input points.ndjson --plan"
+  extract-file power.csv --schema power.schema.json | load-influx --bucket home --table power
+  load-influx --schema power.schema.json --input power.ndjson --plan"
 )]
 pub(crate) struct Args {
     /// The server: http://HOST:8086, with a path if it has one [env: INFLUX_URL]

@@ -36,7 +36,7 @@ const COMMANDS: &[CommandCard] = &[
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   standpipe seal -- python3 meters.py | load-sqlite --db meters.db --schema meter.json
-  extract-file orders.csv | standpipe through -- jq -c 'select(.paid)' | load-sqlite --db shop.db
+  extract-file orders.csv | standpipe through -- jq -c 'del(.note)' | load-postgres --table orders
   standpipe verify day.ndjson")]
 struct Args {
     #[command(subcommand)]

@@ -22,7 +22,7 @@ use crate::records;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   standpipe seal --schema meter.json -- python3 meters.py | load-postgres --table meters
-  standpipe seal --interval 10s -- tail -f events.ndjson | load-sqlite --db events.db")]
+  standpipe seal --every 1000 -- tail -f log.ndjson | load-postgres --table log --commit-every 1000")]
 pub(crate) struct Args {
     /// The schema of the records: a name, or a path (with `/` in it or `.json` at its end), whose file is embedded
     #[arg(long, value_name = "NAME|PATH", help_heading = "Output")]

@@ -25,7 +25,7 @@ use crate::records;
 /// Flags of `through`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  extract-file orders.csv | standpipe through -- jq -c 'select(.paid)' | load-sqlite --db shop.db
+  extract-file orders.csv | standpipe through -- jq -c 'del(.note)' | load-postgres --table orders
   standpipe through --same-count --input day.ndjson -- sed 's/ *$//' >trimmed.ndjson")]
 pub(crate) struct Args {
     /// The schema of what the program prints, if it is not that of the input; `none` for none

@@ -17,7 +17,7 @@ pub(crate) const SCHEMA: &str = "etl.reject";
 /// Flags of `unreject`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  standpipe unreject rejects.ndjson | sed 's/,}/}/' | load-sqlite --db shop.db --table orders")]
+  standpipe unreject rejects.ndjson | jq -c '.note = null' | load-sqlite --db shop.db --table orders")]
 pub(crate) struct Args {
     /// The stream of rejects; `-` is stdin
     #[arg(value_name = "FILE")]
