@@ -1,6 +1,7 @@
 //! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
 mod file;
+mod growth;
 mod influx;
 mod measure;
 mod postgres;
@@ -49,7 +50,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [file] [influx]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [file] [influx] [growth]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -69,13 +70,13 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 5] = ["parts", "sqlite", "postgres", "file", "influx"];
+    const ALL: [&str; 6] = ["parts", "sqlite", "postgres", "file", "influx", "growth"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if ["postgres", "file", "influx"].into_iter().any(wanted) {
+    if ["postgres", "file", "influx", "growth"].into_iter().any(wanted) {
         need::servers()?;
     }
     let here = std::env::current_exe().context("cannot find out where this program is")?;
@@ -102,6 +103,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("influx") {
         report.extend(influx::run(&bench)?);
+    }
+    if wanted("growth") {
+        report.extend(growth::run(&bench)?);
     }
     let path = bench.folder.join("bench.json");
     let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;

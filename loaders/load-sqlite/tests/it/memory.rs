@@ -89,3 +89,69 @@ fn what_is_held_back_is_bounded_whatever_it_consists_of() {
         assert_eq!(place.count("SELECT count(*) FROM load"), rows, "{what}");
     }
 }
+
+#[test]
+fn a_hundred_thousand_segments_are_a_row_of_the_ledger_each_and_little_memory() {
+    let segments = 100_000;
+    let place = SqliteFolder::new();
+    place.write("load.json", SCHEMA);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&[b' '; 64 << 10]).expect("what a pipe holds");
+    let loader = place.loader("--schema load.json").stdout_to(writer).stdin_open();
+    let mut running = loader.spawn();
+    for from in (0..segments).step_by(1000) {
+        let segment = |n| {
+            let id = format!("\"id\":\"a segment with an id of its own, {n}\"");
+            format!(
+                "{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",{id}}}}}\n{{\"id\":{n}}}\n\
+                 {{\"_etl\":{{\"v\":1,\"kind\":\"end\",{id},\"records\":1}}}}\n"
+            )
+        };
+        running.write((from..from + 1000).map(segment).collect::<String>());
+    }
+    running.wait_until_it_reads();
+    assert!(place.is_locked());
+    running.close_stdin();
+    while place.is_locked() {
+        std::thread::yield_now();
+    }
+    let peak = running.memory_peak();
+    assert!(peak < LIMIT, "{peak} KiB");
+    drop(reader);
+    running.finish().ok();
+    assert_eq!(
+        place.rows("SELECT (SELECT count(*) FROM load), count(DISTINCT load_id), sum(records), count(DISTINCT seq), min(length(digest)) FROM etl_load"),
+        [format!("{segments}|{segments}|{segments}|1|64")]
+    );
+}
+
+#[test]
+fn a_schema_of_almost_a_mebibyte_is_compiled_in_little_memory() {
+    let number = |n: usize| n.to_string();
+    let documents = [
+        ("distinct values", (0..165_000).map(number).collect::<Vec<_>>()),
+        ("the same value", vec!["0".to_owned(); 520_000]),
+        ("texts", (0..105_000).map(|n| format!("\"t{n}\"")).collect()),
+    ];
+    for (what, values) in documents {
+        let ty = if what == "texts" { "string" } else { "integer" };
+        let values_of = values.join(",");
+        let document = format!("{{\"properties\":{{\"v\":{{\"type\":\"{ty}\",\"enum\":[{values_of}]}}}}}}");
+        assert!((900_000..1 << 20).contains(&document.len()), "{what}: {}", document.len());
+        let place = SqliteFolder::new();
+        let mut running = place.loader("--table load").stdin_open().spawn();
+        let last = values.last().expect("values");
+        running.write(format!(
+            "{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",\"id\":\"m\",\"schema\":{document}}}}}\n{{\"v\":{last}}}\n"
+        ));
+        // More than is held back, so that the record is in the table's transaction.
+        let state = "{\"_etl\":{\"v\":1,\"kind\":\"state\",\"value\":1}}\n";
+        (0..9).for_each(|_| running.write(format!("{{\"v\":{last}}}\n{state}").repeat(20_000)));
+        running.wait_until_it_reads();
+        let peak = running.memory_peak();
+        assert!(peak < 48 << 10, "{what}: {peak} KiB");
+        running.write("{\"_etl\":{\"v\":1,\"kind\":\"end\",\"id\":\"m\",\"records\":180001}}\n");
+        running.finish().ok();
+        assert_eq!(place.count("SELECT count(*) FROM load"), 180_001, "{what}");
+    }
+}

@@ -136,3 +136,45 @@ fn memory_is_flat() {
     aborted(&endless, 3);
     assert!(endless.last_error_line().ends_with("the line is longer than 16777216 bytes (--max-line-bytes)"));
 }
+
+#[test]
+fn a_hundred_thousand_segments_are_read_in_little_memory() {
+    let stream: String = (0..100_000).map(|n| segment(&format!("segment {n}"), "", 1, "{}\n")).collect();
+    for command in [standpipe(["verify"]), standpipe(["through", "--", "cat"])] {
+        let mut running = command.stdin_open().spawn();
+        running.write(&stream);
+        running.wait_until_it_reads();
+        let peak = running.memory_peak();
+        assert!(peak < 32 << 10, "{peak} KiB");
+        running.finish().ok();
+    }
+}
+
+#[test]
+fn a_schema_of_more_than_a_mebibyte_is_78() {
+    let document = |bytes: usize| {
+        let (before, after) = ("{\"properties\":{\"v\":{\"type\":\"string\"}},\"$comment\":\"", "\"}");
+        format!("{before}{}{after}", "c".repeat(bytes - before.len() - after.len()))
+    };
+    let most = 1 << 20;
+    let stream = |bytes| segment("big", &format!(",\"schema\":{}", document(bytes)), 0, "");
+    for command in ["verify", "through -- cat", "seal -- cat"] {
+        let command = || Cmd::bin("standpipe").words(command);
+        command().stdin(stream(most)).run().ok();
+        let ran = command().stdin(stream(most + 1)).run();
+        let said = "line 1 (byte 0): the schema of segment big has 1048577 bytes; at most 1048576 are read";
+        assert!(ran.fails(78).stderr.contains(said), "{}", ran.stderr);
+    }
+    let folder = temp_dir();
+    for (name, bytes) in [("most.json", most), ("more.json", most + 1)] {
+        fs::write(folder.path().join(name), document(bytes)).expect("written");
+    }
+    let check =
+        |path: &str| standpipe(["schema", "check", path]).in_folder(&folder).stdin("{\"v\":\"x\"}\n").run();
+    check("./most.json").ok();
+    for endless in ["./more.json", "/dev/zero"] {
+        let ran = check(endless);
+        assert!(ran.fails(78).stderr.contains("longer than 1048576 bytes"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(endless), "{}", ran.stderr);
+    }
+}
