@@ -96,6 +96,8 @@ fn a_filter_that_fails_leaves_the_lines_of_all_stages_and_nothing_else() {
     let filter = format!("STANDPIPE through -- sh -c 'cat >/dev/null; {fails}'");
     let screen = screen(&place, &format!("STANDPIPE seal -- cat source | {filter} | LOAD"));
     source.write_all(b"{\"word\":\"a\"}\n").unwrap();
+    // What nobody has opened is lost once it is closed here.
+    wait_until("the record was read", || is_drained(&source));
     drop(source);
     let rows = screen.wait_for("ended");
     let mut rows: Vec<&str> = rows.iter().map(String::as_str).collect();
