@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::run::{Cmd, Folder, Ran, wait_until};
 
 /// Runs the script that is its argument, says how it ended, and keeps the terminal open, also after a Ctrl-C.
-const KEEP: &str = "trap : INT; sh -c \"$0\"; echo \"ended $?\"; while read -r line; do :; done";
+const KEEP: &str = "trap : INT; sh -c \"$0\"; echo \"ended $?\"; while :; do read -r line; done";
 
 /// A terminal of 80 columns and 24 rows. Its server has a socket of its own, and ends when this is dropped.
 pub struct Screen {
