@@ -134,6 +134,7 @@ mod tests {
             "extractors/extract-finnhub-trial/src/main.rs",
             "extractors/extract-finnhub-trial/src/mapping.rs",
             "extractors/extract-finnhub-trial/tests/it/extractor.rs",
+            "extractors/extract-finnhub-trial/tests/it/help.rs",
             "extractors/extract-finnhub-trial/tests/it/main.rs",
             "extractors/extract-finnhub-trial/tests/replies/PROVENANCE.md",
             "extractors/extract-finnhub-trial/tests/replies/error_401_unknown_key.err",
@@ -154,7 +155,7 @@ mod tests {
         }
         assert!(read(expected[0]).contains("name = \"extract-finnhub-trial\"\n"));
         assert!(read(expected[2]).contains("\"FINNHUB_TRIAL_API_KEY\""));
-        assert!(read(expected[14]).contains(r#""x-postgres": {"table": "finnhub_trial"}"#));
+        assert!(read(expected[15]).contains(r#""x-postgres": {"table": "finnhub_trial"}"#));
 
         let again = write("finnhub-trial", &root).unwrap_err().to_string();
         assert_eq!(again, "extractors/extract-finnhub-trial exists already");
