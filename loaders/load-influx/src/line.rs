@@ -129,6 +129,7 @@ impl Encoder {
         line: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
         if self.server.victoria
+            && ty != InfluxType::String
             && let Some(reason) = changed_by_victoria(value)
         {
             return Err(reason);
@@ -177,10 +178,7 @@ impl Encoder {
             Value::Date(days) => (i64::from(days) * DAY, ""),
             _ => return refuse("is null or absent, but it is the time of the point"),
         };
-        let Some(nanos) = nanos(micros, fraction) else { return refuse("is finer than a nanosecond") };
-        let Some(nanos) = nanos.filter(|nanos| TIMES.contains(nanos)) else {
-            return refuse("is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11");
-        };
+        let nanos = nanos(micros, fraction).map_err(|reason| self.refuse(column, reason))?;
         if self.server.victoria && nanos < MILLISECOND {
             return refuse(
                 "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing",
@@ -205,21 +203,22 @@ fn fraction(time: &str) -> &str {
     &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()]
 }
 
-/// The nanoseconds of a time that was rounded to microseconds, from the digits it was written with. `None` if they
-/// are finer than a nanosecond, `Some(None)` if the time does not fit into 64 bits.
-fn nanos(micros: i64, fraction: &str) -> Option<Option<i64>> {
-    let Some((six, rest)) = fraction.split_at_checked(6) else { return Some(micros.checked_mul(1000)) };
+/// The nanoseconds of a time that was rounded to microseconds, from the digits it was written with.
+fn nanos(micros: i64, fraction: &str) -> Result<i64, &'static str> {
+    let (six, rest) = fraction.split_at_checked(6).unwrap_or((fraction, ""));
     if rest.bytes().skip(3).any(|digit| digit != b'0') {
-        return None;
+        return Err("is finer than a nanosecond");
     }
-    let six: i64 = six.parse().ok()?;
     let digits = rest.bytes().map(|digit| i64::from(digit - b'0')).chain(std::iter::repeat(0));
     let mut three = digits.take(3).fold(0, |three, digit| 10 * three + digit);
     // It may have been rounded up.
-    if micros.rem_euclid(1_000_000) != six {
+    if !rest.is_empty() && six.parse() != Ok(micros.rem_euclid(1_000_000)) {
         three -= 1000;
     }
-    Some(micros.checked_mul(1000).and_then(|nanos| nanos.checked_add(three)))
+    let nanos = micros.checked_mul(1000).and_then(|nanos| nanos.checked_add(three));
+    nanos
+        .filter(|nanos| TIMES.contains(nanos))
+        .ok_or("is outside InfluxDB's range of times, 1677-09-21 to 2262-04-11")
 }
 
 /// The measurement, `,KEY=` of a tag and `KEY=` of a field, escaped.

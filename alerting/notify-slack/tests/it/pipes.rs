@@ -85,3 +85,26 @@ fn slack_that_is_gone_leaves_the_pipelines_code() {
     assert!(notified.last_error_line().ends_with(": 404: no_service"), "{}", notified.stderr);
     no_secret_in(&notified);
 }
+
+#[test]
+fn records_that_were_set_aside_are_told_with_a_condition_and_only_then() {
+    let load = |records: &str, notify: &[&str]| {
+        let (slack, folder) = (Slack::takes(), temp_dir());
+        let schema = r#"{"properties":{"id":{"type":"integer"}},"x-key":["id"],"required":["id"]}"#;
+        std::fs::write(folder.path().join("ids.json"), schema).expect("written");
+        let flags = "--db ids.db --schema ids.json --rejects bad.ndjson --max-rejects 10 --seal off";
+        let load = Cmd::bin("load-sqlite").words(flags).in_folder(folder.path()).stdin(records);
+        let (loaded, notified) = load.pipe(slack.notify(notify));
+        (loaded.code, notified.code, slack.texts())
+    };
+    let (good, bad) = ("{\"id\":1}\n", "{\"id\":1}\n{\"id\":\"x\"}\n");
+    assert_eq!(load(bad, &["--on", "failure"]), (0, 0, vec![]));
+    let (loaded, notified, texts) = load(bad, &["--when", "rejected > 0"]);
+    assert_eq!((loaded, notified, texts.len()), (0, 0, 1));
+    assert!(texts[0].starts_with("Loaded *ids*: 2 records, 1 inserted in "), "{texts:?}");
+    assert!(texts[0].ends_with("\n:warning: 1 record rejected"), "{texts:?}");
+    assert_eq!(load(good, &["--when", "rejected > 0"]), (0, 0, vec![]));
+    // The abort of a load that failed is told whatever the condition.
+    let (loaded, notified, texts) = load("not a record\n", &["--when", "rejected > 0"]);
+    assert_eq!((loaded, notified, texts.len()), (3, 3, 1), "{texts:?}");
+}

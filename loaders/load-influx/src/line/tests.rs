@@ -214,7 +214,8 @@ fn series_and_time_tell_points_apart() {
 #[test]
 fn what_victoria_metrics_would_change_is_refused() {
     let schema = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time"},
-        "i": {"type": "integer"}, "v": {"type": "number"}, "d": {"type": "number", "x-postgres": {"type": "numeric"}}}}"#;
+        "i": {"type": "integer"}, "v": {"type": "number"}, "d": {"type": "number", "x-postgres": {"type": "numeric"}},
+        "s": {"type": "integer", "x-influx": {"type": "string"}}}}"#;
     let encode = |fields: &str, at: &str, victoria: bool| {
         let record = format!("{{\"at\":\"{at}\",{fields}}}");
         encode_for(schema, &record, Precision::Ns, Server { whole_strings: true, victoria })
@@ -224,6 +225,7 @@ fn what_victoria_metrics_would_change_is_refused() {
         ("\"i\":9007199254740992,\"v\":1e-307", at),
         ("\"i\":-9007199254740992,\"d\":0.0", first),
         ("\"v\":-0.0", first),
+        ("\"s\":9007199254740993", at),
     ] {
         assert_eq!(encode(fields, at, true), encode(fields, at, false), "{fields}");
         assert!(encode(fields, at, true).is_ok(), "{fields}");
