@@ -215,6 +215,22 @@ impl<R: Read> Front<R> {
         Ok(full)
     }
 
+    /// Hands the record on this line of the input to `then`, if all of the load is still held. Call
+    /// [`Front::rewind`] before the next event.
+    pub fn find<T>(&mut self, number: u64, then: impl FnOnce(Line<'_>) -> T) -> Option<T> {
+        if !self.rewind() {
+            return None;
+        }
+        while self.given < self.held.len() {
+            match self.next() {
+                Ok(Some(Event::Record(line))) if line.number == number => return Some(then(line)),
+                Ok(Some(_)) => (),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        None
+    }
+
     /// Starts the load again from its first event; false if not all that was read of it is still held.
     pub fn rewind(&mut self) -> bool {
         (self.given, self.mark, self.position) = (0, 0, Position::default());
@@ -307,6 +323,11 @@ mod tests {
         let mut front = Front::new(Reader::new(stream, Options::default()));
         if hold {
             front.hold_back(|_| Ok(())).unwrap();
+        }
+        if hold {
+            assert_eq!(front.find(9, |line| line.number), Some(9));
+            assert_eq!(front.find(u64::MAX, |line| line.number), None);
+            front.rewind();
         }
         let mut events = Vec::new();
         while let Some(event) = front.next().unwrap() {

@@ -26,5 +26,5 @@ mod tasks;
 
 pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use load::run;
-pub use sink::{Counts, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink};
+pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink};
 pub use target::{FirstRecord, Target};

@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
-use etl_component::{Context, Fault, Output, signals};
+use etl_component::{Context, Fault, Output, excerpt, signals};
 use etl_stream::json::Scanner;
 use etl_stream::{Decoder, Event, counted};
 
@@ -22,7 +22,7 @@ use self::plans::Plans;
 use crate::args::{Settings, Task};
 use crate::emit::{Emit, Receipt};
 use crate::front::{Cuts, Front};
-use crate::sink::Sink;
+use crate::sink::{Culprit, Sink};
 use crate::tasks;
 
 /// The `run` of a loader: does what the settings ask of the sink that `connect` opens, and returns the summary.
@@ -140,9 +140,28 @@ impl<S: Sink> Load<'_, S> {
                     self.outputs.committed(&receipts, state.as_deref())?;
                     return Ok(receipts);
                 }
-                Err(fault) if front.rewind() => self.sink.retry(fault)?,
-                Err(fault) => return Err(fault),
+                Err(fault) => {
+                    let fault = match self.sink.culprit() {
+                        Some(culprit) => naming(front, &culprit, fault),
+                        None => fault,
+                    };
+                    if !front.rewind() {
+                        return Err(fault);
+                    }
+                    self.sink.retry(fault)?;
+                }
             }
         }
+    }
+}
+
+/// A failure of the database with the record that it is about.
+fn naming<R: Read>(front: &mut Front<R>, culprit: &Culprit, fault: Fault) -> Fault {
+    let Culprit { line, record, key } = culprit;
+    let key = key.iter().map(String::as_str);
+    match front.find(*line, |line| (line.place(), excerpt(line, key))) {
+        Some((place, excerpt)) => fault.adding(&excerpt).at(&place),
+        None if *record > 0 => fault.at(&format!("line {line} (record {record})")),
+        None => fault.at(&format!("line {line}")),
     }
 }

@@ -126,6 +126,17 @@ impl From<Fault> for Refused {
     }
 }
 
+/// A record that the database itself refused.
+#[derive(Debug)]
+pub struct Culprit {
+    /// Its line in the input.
+    pub line: u64,
+    /// Its number in its segment; 0 in a plain stream.
+    pub record: u64,
+    /// The names of the fields of its key.
+    pub key: Vec<String>,
+}
+
 /// A database that takes loads.
 pub trait Sink {
     /// What a plan holds for this sink alone.
@@ -237,6 +248,12 @@ pub trait Sink {
     /// The failure, if another attempt would do no better.
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {
         Err(fault)
+    }
+
+    /// The record that the last failure of this attempt was about, if the sink knows: the failure's message is about to
+    /// get its place and what it has, as far as the load is still held.
+    fn culprit(&mut self) -> Option<Culprit> {
+        None
     }
 
     /// The failure that ends the run, with what a sink that cannot roll back adds to it.

@@ -166,6 +166,12 @@ impl Fault {
         self
     }
 
+    /// The same failure, with the place that it is about before its message.
+    pub fn at(mut self, place: &str) -> Fault {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// The same failure, described by `message`, with the description so far as its cause.
     pub fn within(self, message: impl Into<String>) -> Fault {
         let (class, kind) = (self.class, self.kind);

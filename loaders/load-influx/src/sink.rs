@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Counts, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema};
 use etl_stream::{Line, counted};
 
@@ -207,6 +207,13 @@ impl Sink for Influx {
     /// What was sent stays; [`Sink::give_up`] says how much that is.
     fn rollback(&mut self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// The first of the points that were refused.
+    fn culprit(&mut self) -> Option<Culprit> {
+        let line = self.told.then(|| self.tally().first()).flatten()?;
+        let key = self.tables.iter().flat_map(|table| table.plan.schema.key_names().map(str::to_owned));
+        Some(Culprit { line, record: 0, key: key.collect() })
     }
 
     fn give_up(&mut self, fault: Fault) -> Fault {

@@ -83,6 +83,11 @@ impl Tally {
         self.too_large = Some(self.too_large.map_or(bytes, |limit| limit.min(bytes)));
     }
 
+    /// The first line among those of the refused points that are named.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.named.values().flatten().min().copied()
+    }
+
     /// `refused 9 points, the other 3 sent were stored: line 3: reason; lines 4, 5: reason; and 6 more`, in the order
     /// of the stream.
     pub(crate) fn refusals(&self) -> String {

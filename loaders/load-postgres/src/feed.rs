@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use etl_component::Fault;
 use etl_postgres::{CopyIn, Error, Session};
+use etl_stream::Line;
 
 use crate::encode::{HEADER, TRAILER};
 
@@ -56,14 +57,14 @@ impl Feed {
         }
     }
 
-    /// Notes another row in the chunk, from this line of the input. `true` if it is time to finish.
+    /// Notes another row in the chunk, from this line. `true` if it is time to finish.
     ///
     /// # Errors
     /// What made the COPY fail.
     #[inline]
-    pub(crate) fn row(&mut self, line: u64) -> Result<bool, Error> {
+    pub(crate) fn row(&mut self, line: Line<'_>) -> Result<bool, Error> {
         self.rows += 1;
-        self.lines.push(self.rows, line);
+        self.lines.push(self.rows, line.number, line.record);
         if self.chunk.len() < CHUNK {
             return Ok(false);
         }
@@ -85,40 +86,52 @@ impl Feed {
     /// Ends the COPY, and returns how many rows were fed and how many the server says it took.
     ///
     /// # Errors
-    /// What made the COPY fail, also as a fault.
-    pub(crate) fn finish(mut self) -> Result<(u64, u64), (Error, Fault)> {
+    /// What made the COPY fail.
+    pub(crate) fn finish(mut self) -> Result<(u64, u64), Failure> {
         self.chunk.extend_from_slice(&TRAILER);
         if let Err(error) = self.send() {
-            let fault = self.fault(&error);
-            return Err((error, fault));
+            return Err(self.failure(error));
         }
-        let Feed { copy, destination, lines, rows, .. } = self;
-        copy.finish().map(|there| (rows, there)).map_err(|error| {
-            let fault = explain(&destination, &lines, &error);
-            (error, fault)
-        })
+        let Feed { copy, destination, lines, rows, table, .. } = self;
+        copy.finish()
+            .map(|there| (rows, there))
+            .map_err(|error| Failure::new(error, table, &destination, &lines))
     }
 
-    /// An error of this COPY as a fault, with the line of the input that it is about.
-    pub(crate) fn fault(&self, error: &Error) -> Fault {
-        explain(&self.destination, &self.lines, error)
+    /// An error of this COPY, with what is known of the row that it is about.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        Failure::new(error, self.table, &self.destination, &self.lines)
     }
 }
 
-fn explain(destination: &Destination, lines: &Lines, error: &Error) -> Fault {
-    let at = error.copy_row(&destination.relation).map(|row| match lines.line(row) {
-        Some(line) => format!("line {line}: "),
-        None => format!("row {row} of the current COPY: "),
-    });
-    error.about(&format!("{}{}", at.unwrap_or_default(), destination.what))
+/// Why a COPY failed.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) fault: Fault,
+    /// The number of the table, and the line and the record's number of the row that was refused.
+    pub(crate) refused: Option<(usize, u64, u64)>,
+}
+
+impl Failure {
+    fn new(error: Error, table: usize, destination: &Destination, lines: &Lines) -> Failure {
+        // A connection that ends in the middle of a row is not that row's fault.
+        let row = error.copy_row(&destination.relation).filter(|_| error.is_data());
+        let refused = row.and_then(|row| lines.of(row)).map(|(line, record)| (table, line, record));
+        let fault = error.about(&destination.what);
+        let fault = match (row, refused) {
+            (Some(row), None) => fault.at(&format!("row {row} of the current COPY")),
+            _ => fault,
+        };
+        Failure { error, fault, refused }
+    }
 }
 
 /// Which line of the input each row of the COPY came from, as runs of rows from consecutive lines. Only the last runs
 /// are kept: a row that the server refuses is among the last few megabytes that were sent.
 #[derive(Debug, Default)]
 struct Lines {
-    /// The first row of each run, and its line.
-    runs: VecDeque<(u64, u64)>,
+    /// The first row of each run, its line, and its record's number in the segment, or 0.
+    runs: VecDeque<(u64, u64, u64)>,
 }
 
 /// The most runs that are kept.
@@ -126,19 +139,20 @@ const RUNS: usize = 1 << 16;
 
 impl Lines {
     #[inline]
-    fn push(&mut self, row: u64, line: u64) {
-        let follows = self.runs.back().is_some_and(|(first, at)| line - at == row - first);
+    fn push(&mut self, row: u64, line: u64, record: u64) {
+        let follows = self.runs.back().is_some_and(|(first, at, _)| line - at == row - first);
         if !follows {
             if self.runs.len() == RUNS {
                 self.runs.pop_front();
             }
-            self.runs.push_back((row, line));
+            self.runs.push_back((row, line, record));
         }
     }
 
-    fn line(&self, row: u64) -> Option<u64> {
-        let run = self.runs.iter().rev().find(|(first, _)| *first <= row)?;
-        Some(run.1 + (row - run.0))
+    fn of(&self, row: u64) -> Option<(u64, u64)> {
+        let (first, line, record) = self.runs.iter().rev().find(|(first, ..)| *first <= row)?;
+        let after = row - first;
+        Some((line + after, if *record == 0 { 0 } else { record + after }))
     }
 }
 
@@ -149,14 +163,15 @@ mod tests {
     #[test]
     fn rows_lead_back_to_their_lines() {
         let mut lines = Lines::default();
-        for (row, line) in [(1, 2), (2, 3), (3, 7), (4, 8), (5, 10)] {
-            lines.push(row, line);
+        for (row, line, record) in [(1, 2, 1), (2, 3, 2), (3, 7, 1), (4, 8, 2), (5, 10, 0)] {
+            lines.push(row, line, record);
         }
         assert_eq!(lines.runs.len(), 3);
-        assert_eq!([1, 2, 3, 4, 5].map(|row| lines.line(row)), [2, 3, 7, 8, 10].map(Some));
+        let expected = [(2, 1), (3, 2), (7, 1), (8, 2), (10, 0)].map(Some);
+        assert_eq!([1, 2, 3, 4, 5].map(|row| lines.of(row)), expected);
         for row in 6..200_000 {
-            lines.push(row, row * 2);
+            lines.push(row, row * 2, 0);
         }
-        assert_eq!((lines.runs.len(), lines.line(199_999), lines.line(1)), (RUNS, Some(399_998), None));
+        assert_eq!((lines.runs.len(), lines.of(199_999), lines.of(1)), (RUNS, Some((399_998, 0)), None));
     }
 }

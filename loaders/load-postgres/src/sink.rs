@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use etl_component::{Class, Fault, random_id};
-use etl_load::{Counts, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_postgres::{Error, Name, Session};
 use etl_schema::{Row, Schema};
 use etl_stream::Line;
 
-use crate::feed::{Destination, Feed};
+use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
@@ -44,6 +44,8 @@ pub(crate) struct Postgres<'s> {
     /// The COPY under way. It is taken out while a row is added to it.
     feed: Option<Box<Feed>>,
     stamp: Stamp,
+    /// The record that a COPY has failed for.
+    culprit: Option<Culprit>,
     /// A row of the ledger that this transaction completes: by it, a lost COMMIT is settled.
     completed: Option<Completed>,
 }
@@ -78,6 +80,7 @@ impl<'s> Postgres<'s> {
             tables: Vec::new(),
             feed: None,
             stamp: Stamp::default(),
+            culprit: None,
             completed: None,
         })
     }
@@ -99,18 +102,24 @@ impl<'s> Postgres<'s> {
     fn end_copy(&mut self) -> Result<(), Fault> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
         let number = feed.table;
-        let (fed, there) = feed.finish().map_err(|(error, fault)| {
-            self.link.note(&error);
-            fault
-        })?;
+        let (fed, there) = feed.finish().map_err(|failure| self.copy_failed(failure))?;
         let table = &mut self.tables[number];
         table.fed += fed;
         table.there += there;
         Ok(())
     }
 
+    fn copy_failed(&mut self, failure: Failure) -> Fault {
+        self.link.note(&failure.error);
+        self.culprit = failure.refused.map(|(table, line, record)| {
+            let key = self.tables[table].plan.schema.key_names().map(str::to_owned).collect();
+            Culprit { line, record, key }
+        });
+        failure.fault
+    }
+
     fn reset(&mut self) {
-        self.feed = None;
+        (self.feed, self.culprit) = (None, None);
         self.targets.clear();
         self.tables.clear();
         self.completed = None;
@@ -270,15 +279,14 @@ impl Sink for Postgres<'_> {
             self.feed = Some(feed);
             return Err(refused);
         }
-        match feed.row(line.number) {
+        match feed.row(line) {
             Ok(is_long) => {
                 self.feed = Some(feed);
                 if is_long { Ok(self.end_copy()?) } else { Ok(()) }
             }
             Err(error) => {
-                let fault = feed.fault(&error);
-                self.link.note(&error);
-                Err(Refused::Load(fault))
+                let failure = feed.failure(error);
+                Err(Refused::Load(self.copy_failed(failure)))
             }
         }
     }
@@ -358,6 +366,10 @@ impl Sink for Postgres<'_> {
             self.link.run(Session::batch, "ROLLBACK", "ROLLBACK")?;
         }
         Ok(())
+    }
+
+    fn culprit(&mut self) -> Option<Culprit> {
+        self.culprit.take()
     }
 
     fn retry(&mut self, fault: Fault) -> Result<(), Fault> {

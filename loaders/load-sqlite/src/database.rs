@@ -213,10 +213,19 @@ fn is_unusable(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::Unknown))
 }
 
+/// Whether SQLite refused a row: by a constraint, a trigger, or the length of a value.
+pub(crate) fn is_data(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    matches!(error.sqlite_error_code(), Some(ConstraintViolation | TypeMismatch | TooBig))
+}
+
 /// SQLite's result codes (<https://www.sqlite.org/rescode.html>) as classes.
 pub(crate) fn fault(what: &str, error: rusqlite::Error) -> Fault {
+    if is_data(&error) {
+        // The cause of this error only repeats its code.
+        return Fault::data(format!("{what}: {error}"));
+    }
     let class = match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => Class::Data,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged) => {
             Class::Transient
         }

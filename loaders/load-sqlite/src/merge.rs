@@ -4,15 +4,23 @@
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
 use etl_schema::{Type, quote_ident};
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 
-use crate::database::{Database, fault};
-use crate::names::{STAGE_PREFIX, column_list, key_list};
+use crate::database::{Database, fault, is_data};
+use crate::names::{STAGE_PREFIX, column_list, free_name, key_list};
 use crate::plan::Plan;
 
 /// A temporary table with the records for one target.
 pub(crate) struct Stage {
     name: String,
+    /// The columns for the position and for the line of a record, where there is room for them.
+    row: Option<String>,
+    line: Option<String>,
 }
+
+/// The most columns that a table can have (<https://www.sqlite.org/limits.html>).
+const MAX_COLUMNS: usize = 2000;
 
 impl Stage {
     /// Creates it, with the target's own affinities and collations, so that values compare as they do there.
@@ -21,12 +29,24 @@ impl Stage {
         let columns = plan.details.stored.columns.iter().zip(&plan.details.storage);
         let mut columns: Vec<String> =
             columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
-        if plan.details.news {
-            columns.push("etl_row INTEGER".to_owned());
-        }
+        let free = |name| free_name(&plan.details.stored, name);
+        let row = plan.details.news.then(|| free("etl_row"));
+        let room = columns.len() + usize::from(row.is_some()) < MAX_COLUMNS;
+        let line = room.then(|| free("etl_line"));
+        columns.extend(row.iter().chain(&line).map(|column| format!("{column} INTEGER")));
         let (columns, key) = (columns.join(", "), key_list(&plan.schema));
         database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
-        Ok(Stage { name })
+        Ok(Stage { name, row, line })
+    }
+
+    /// The columns that follow those of the target.
+    pub(crate) fn own_columns(&self) -> impl Iterator<Item = &String> {
+        self.row.iter().chain(&self.line)
+    }
+
+    /// Whether each row ends with its record's line.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.line.is_some()
     }
 
     /// The start of the statement that adds a record: the last one of a key wins; in mode ignore, the first.
@@ -43,14 +63,10 @@ impl Stage {
         fed: u64,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, Fault> {
-        // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
-        // that of the index.
-        let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
-        let same = same.collect::<Vec<_>>().join(" AND ");
-        let merge = Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same };
+        let merge = self.of(database, plan);
         let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
-        if let Some(new) = new {
-            merge.tell_new(new)?;
+        if let (Some(new), Some(row)) = (new, &self.row) {
+            merge.tell_new(row, new)?;
         }
         let Merged { inserted, updated, known } = merge.run(staged)?;
         if inserted + known != staged || updated > known {
@@ -62,6 +78,21 @@ impl Stage {
         }
         database.batch(&format!("DROP TABLE {}", self.name))?;
         Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged, replaced: None })
+    }
+
+    /// The line of the first record whose row the target refuses, after [`Stage::merge`] has failed: SQLite does not say
+    /// which it was, so they are tried one by one.
+    pub(crate) fn refused(&self, database: &Database, plan: &Plan) -> Option<u64> {
+        let merge = self.of(database, plan);
+        merge.refused(self.line.as_ref()?).ok().flatten()
+    }
+
+    fn of<'a>(&'a self, database: &'a Database, plan: &'a Plan) -> Merge<'a> {
+        // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
+        // that of the index.
+        let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
+        let same = same.collect::<Vec<_>>().join(" AND ");
+        Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same }
     }
 }
 
@@ -86,7 +117,7 @@ struct Merged {
 
 impl Merge<'_> {
     /// Reports which rows of the stage the target does not have, by the positions of their records.
-    fn tell_new(&self, new: &mut dyn FnMut(u64)) -> Result<(), Fault> {
+    fn tell_new(&self, row: &str, new: &mut dyn FnMut(u64)) -> Result<(), Fault> {
         let Merge { stage, table, same, .. } = self;
         let absent = match self.plan.mode {
             Mode::Append | Mode::Replace => String::new(),
@@ -94,7 +125,7 @@ impl Merge<'_> {
                 format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})")
             }
         };
-        let rows = format!("SELECT etl_row FROM {stage} new {absent}");
+        let rows = format!("SELECT {row} FROM {stage} new {absent}");
         let fault = |error| self.fault(error);
         let mut rows = self.database.connection.prepare(&rows).map_err(fault)?;
         let mut rows = rows.query([]).map_err(fault)?;
@@ -107,9 +138,7 @@ impl Merge<'_> {
     /// Inserts and updates as the mode requires.
     fn run(&self, staged: u64) -> Result<Merged, Fault> {
         let Merge { plan, stage, table, same, .. } = self;
-        let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
-        // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
-        let insert = format!("INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage}");
+        let insert = self.insert("true");
         let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
         let triggers = self.has_triggers()?;
         match plan.mode {
@@ -118,7 +147,7 @@ impl Merge<'_> {
             }
             Mode::Ignore => {
                 let known = if triggers { Some(self.count(&there)?) } else { None };
-                let inserted = self.change(&format!("{insert} WHERE true ON CONFLICT ({key}) DO NOTHING"))?;
+                let inserted = self.change(&insert)?;
                 let known = known.unwrap_or(staged.saturating_sub(inserted));
                 Ok(Merged { inserted, updated: 0, known })
             }
@@ -127,8 +156,7 @@ impl Merge<'_> {
                 let differs = differs(plan, "old", "new").filter(|_| triggers);
                 let differing = differs.map(|differs| self.count(&format!("{there} WHERE {differs}")));
                 let differing = differing.transpose()?;
-                let update = do_update(plan, table);
-                let changed = self.change(&format!("{insert} WHERE true ON CONFLICT ({key}) {update}"))?;
+                let changed = self.change(&insert)?;
                 let inserted = self.count(&there)?.saturating_sub(known);
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
@@ -141,6 +169,42 @@ impl Merge<'_> {
                 Ok(Merged { inserted, updated, known })
             }
         }
+    }
+
+    /// The statement that moves those rows of the stage for which the condition holds.
+    fn insert(&self, condition: &str) -> String {
+        let Merge { plan, stage, table, .. } = self;
+        let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
+        let known = match plan.mode {
+            Mode::Append | Mode::Replace => String::new(),
+            Mode::Ignore => format!(" ON CONFLICT ({key}) DO NOTHING"),
+            Mode::Upsert => format!(" ON CONFLICT ({key}) {}", do_update(plan, table)),
+        };
+        // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
+        format!(
+            "INSERT OR ABORT INTO {table} ({columns}) SELECT {columns} FROM {stage} WHERE {condition}{known}"
+        )
+    }
+
+    /// The line of the first row that cannot be moved.
+    fn refused(&self, line: &str) -> rusqlite::Result<Option<u64>> {
+        let (key, connection) = (key_list(&self.plan.schema), &self.database.connection);
+        let count = self.plan.schema.key.len();
+        let mut move_one =
+            connection.prepare(&self.insert(&format!("({key}) = ({})", vec!["?"; count].join(", "))))?;
+        let mut rows = connection.prepare(&format!("SELECT {line}, {key} FROM {}", self.stage))?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = (1..=count).map(|column| row.get::<_, Value>(column));
+            match move_one.execute(params_from_iter(key.collect::<rusqlite::Result<Vec<_>>>()?)) {
+                Ok(_) => (),
+                Err(error) if is_data(&error) => {
+                    return row.get::<_, i64>(0).map(|line| Some(line.unsigned_abs()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the target has triggers: one may call RAISE(IGNORE), which silently leaves a row out, or leaves it as it

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use etl_component::{Fault, random_id};
-use etl_load::{Counts, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_component::{Fault, excerpt, random_id};
+use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_schema::{Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::Line;
 use rusqlite::Statement;
@@ -25,6 +25,8 @@ pub(crate) struct Sqlite<'c> {
     tables: Vec<Table<'c>>,
     /// The place of the load in the order of loads, and the name of the attempt, once its rows are completed.
     place: Option<(i64, String)>,
+    /// The number of the table whose merge has failed.
+    merging: Option<usize>,
     /// The stamp of the rows to come.
     load_id: String,
     loaded_at: String,
@@ -32,8 +34,8 @@ pub(crate) struct Sqlite<'c> {
 
 impl<'c> Sqlite<'c> {
     pub(crate) fn new(database: &'c Database, settings: &'c Settings) -> Sqlite<'c> {
-        let (claimed, tables, place, load_id, loaded_at) = Default::default();
-        Sqlite { database, settings, claimed, tables, place, load_id, loaded_at }
+        let (claimed, tables, place, merging, load_id, loaded_at) = Default::default();
+        Sqlite { database, settings, claimed, tables, place, merging, load_id, loaded_at }
     }
 }
 
@@ -74,7 +76,7 @@ impl Sink for Sqlite<'_> {
     fn begin(&mut self) -> Result<(), Fault> {
         self.claimed.clear();
         self.tables.clear();
-        self.place = None;
+        (self.place, self.merging) = (None, None);
         self.loaded_at = ledger::now();
         self.database.begin()?;
         ledger::create(self.database)
@@ -106,25 +108,30 @@ impl Sink for Sqlite<'_> {
         if let Some(violation) = table.changed(row) {
             return Err(Refused::Record(violation));
         }
-        let stored = table.store(row, &self.load_id, &self.loaded_at);
+        let stored = table.store(row, line.number, &self.load_id, &self.loaded_at);
         table.fed += 1;
         match stored {
             Ok(0) if table.stage.is_none() => {
-                let (at, name) = (line.place(), &table.plan.name);
-                Err(Fault::data(format!("{at}: a trigger on table {name} keeps the row out")).into())
+                let name = &table.plan.name;
+                let fault = Fault::data(format!("a trigger on table {name} keeps the row out"));
+                Err(table.about(line, fault).into())
             }
             Ok(_) => Ok(()),
             Err(error) => {
-                let what = format!("{}: table {}", line.place(), table.plan.name);
-                Err(database::fault(&what, error).into())
+                let is_data = database::is_data(&error);
+                let fault = database::fault(&format!("table {}", table.plan.name), error);
+                Err(if is_data { table.about(line, fault) } else { fault.at(&line.place()) }.into())
             }
         }
     }
 
-    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
-        let table = &self.tables[table];
+    fn finish(&mut self, index: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+        let table = &self.tables[index];
         let counts = match &table.stage {
-            Some(stage) => stage.merge(self.database, &table.plan, table.fed, new)?,
+            Some(stage) => {
+                let merged = stage.merge(self.database, &table.plan, table.fed, new);
+                merged.inspect_err(|_| self.merging = Some(index))?
+            }
             None => {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -158,6 +165,13 @@ impl Sink for Sqlite<'_> {
         self.tables.clear();
         self.database.batch("ROLLBACK")
     }
+
+    /// The stage of a table that was not merged still has the record.
+    fn culprit(&mut self) -> Option<Culprit> {
+        let Table { stage, plan, .. } = self.tables.get(self.merging.take()?)?;
+        let line = stage.as_ref()?.refused(self.database, plan)?;
+        Some(Culprit { line, record: 0, key: plan.schema.key_names().map(str::to_owned).collect() })
+    }
 }
 
 /// A table that records go to, in the load's transaction.
@@ -168,6 +182,7 @@ struct Table<'c> {
     /// How many rows were deleted, in mode replace.
     replaced: Option<u64>,
     news: bool,
+    lines: bool,
     /// The columns of decimals that are kept as integers or doubles.
     numeric: Vec<bool>,
     stamp: bool,
@@ -208,9 +223,9 @@ impl<'c> Table<'c> {
             // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
             None => format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name)),
         };
-        let news = *news && stage.is_some();
-        if news {
-            columns += ", etl_row";
+        let (news, lines) = (*news && stage.is_some(), stage.as_ref().is_some_and(Stage::has_lines));
+        for column in stage.iter().flat_map(Stage::own_columns) {
+            columns += &format!(", {column}");
             placeholders += ", ?";
         }
         let insert = database
@@ -228,11 +243,17 @@ impl<'c> Table<'c> {
             stage,
             replaced,
             news,
+            lines,
             numeric,
             stamp,
             fed: 0,
             text: Vec::new(),
         })
+    }
+
+    /// A failure that this record has caused.
+    fn about(&self, line: Line<'_>, fault: Fault) -> Fault {
+        fault.adding(&excerpt(line, self.plan.schema.key_names())).at(&line.place())
     }
 
     /// The first value of a row that its column would change.
@@ -254,7 +275,7 @@ impl<'c> Table<'c> {
     }
 
     /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.
-    fn store(&mut self, row: &Row<'_>, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
+    fn store(&mut self, row: &Row<'_>, line: u64, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
         let Table { insert, text, numeric, .. } = self;
         let mut next = 1;
         for (value, numeric) in row.values().zip(numeric) {
@@ -288,6 +309,10 @@ impl<'c> Table<'c> {
         }
         if self.news {
             insert.raw_bind_parameter(next, self.fed as i64)?;
+            next += 1;
+        }
+        if self.lines {
+            insert.raw_bind_parameter(next, line as i64)?;
         }
         insert.raw_execute()
     }

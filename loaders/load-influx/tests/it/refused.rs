@@ -43,7 +43,10 @@ fn twenty_refused_points_are_named_and_the_others_are_there() {
     // Line 1 is `begin`.
     assert!(lines.iter().all(|line| (line - 2) % 100 == 7) && lines.is_sorted(), "{message}");
     let reason = "field type conflict: input field \"n\" on measurement \"sites\" is type integer, already exists as type string";
-    assert!(message.ends_with(&format!("{reason}; and 10 more")), "{message}");
+    assert!(message.contains(&format!("{reason}; and 10 more; record ")), "{message}");
+    // The first of them is shown.
+    assert!(message.starts_with("line 9 (record 8, byte "), "{message}");
+    assert!(message.ends_with(r#"{"site":"site-7","at":"2023-11-14T22:00:00Z","n":7,"v":7.5}"#), "{message}");
     assert_eq!(place.database.count("sites", "v"), 2970);
     assert_eq!(place.database.count("sites", "n"), 1);
 }
@@ -54,7 +57,7 @@ fn all_points_of_a_batch_may_be_refused() {
     place.database.write("sites,site=other n=\"text\" 1699999200000000000");
     let ran = place.load("--batch-lines 100", plain(&many(250)));
     refused(&ran, 3, "refused 250 points, none was stored: lines ");
-    assert!(ran.last_error_line().ends_with("already exists as type string; and 230 more"));
+    assert!(ran.last_error_line().contains("already exists as type string; and 230 more; record site="));
     assert_eq!(place.database.count("sites", "v"), 0);
 }
 
@@ -263,7 +266,7 @@ fn a_count_is_believed_whatever_follows_it() {
                 let (ran, posted) = scripted(script, &format!("{args} --batch-lines 50"), plain(&many(100)));
                 refused(&ran, 3, "refused 100 points, none was stored: lines ");
                 let message = ran.last_error_line();
-                assert!(message.ends_with(reason), "{message}");
+                assert!(message.contains(&format!("{reason}; record site=\"site-0\"")), "{message}");
                 assert_eq!(message.matches(reason).count(), 1, "{message}");
                 assert_eq!(posted.len(), 2, "{message}");
             }

@@ -16,17 +16,19 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
     let lines = ["{\"id\":1}", "", "{\"id\":\"x\"}", "{\"id\":2}", "{\"id\":100}"];
     place.write("in.ndjson", plain(&lines));
     let ran = place.loader("--schema t.json --input in.ndjson --rejects r --max-rejects 1").run();
-    refused(&ran, 3, "line 5: table");
-    for said in
-        ["violates check constraint \"t_id_check\"", "Failing row contains (100, null)", "SQLSTATE 23514"]
-    {
+    refused(&ran, 3, "line 5 (byte 30): table");
+    for said in [
+        "violates check constraint \"t_id_check\"",
+        "Failing row contains (100, null)",
+        "(SQLSTATE 23514); record: {\"id\":100}",
+    ] {
         assert!(ran.last_error_line().contains(said), "{said}: {}", ran.last_error_line());
     }
     // The same after the COPY was sent in many parts.
     let mut lines: Vec<String> = (0..200_000).map(|n| format!("{{\"id\":{}}}", -n)).collect();
     lines[150_000] = "{\"id\":-7}".to_owned();
     let stream = sealed("long", &strs(&lines));
-    refused(&place.load("--schema t.json", stream), 3, "line 150002: table");
+    refused(&place.load("--schema t.json", stream), 3, "line 150002 (record 150001, byte ");
     assert_eq!(place.count("SELECT count(*) FROM t"), 0);
 }
 
@@ -36,7 +38,7 @@ fn a_line_is_named_whatever_the_table_is_called() {
     place.sql("CREATE TABLE \"COPY t, line 7\" (n bigint CHECK (n < 9), text text)");
     let mut cmd = place.loader("--schema events.json").stdin(events("a", [1, 2, 10]));
     cmd = cmd.args(["--table", "COPY t, line 7"]);
-    refused(&cmd.run(), 3, "line 4: table");
+    refused(&cmd.run(), 3, "line 4 (record 3, byte 57): table");
 }
 
 #[test]
@@ -51,7 +53,8 @@ fn a_refused_row_ends_a_long_load_before_its_end() {
     let more = format!("{{\"n\":1,\"text\":\"{}\"}}\n", "x".repeat(1000)).repeat(1000);
     let writes = std::panic::AssertUnwindSafe(|| (0..512).for_each(|_| running.write(&more)));
     assert!(std::panic::catch_unwind(writes).is_err(), "it read 512 MB of a load that had failed");
-    refused(&running.finish(), 3, "line 2: table");
+    // What it was is no longer held.
+    refused(&running.finish(), 3, "line 2 (record 1): table");
 }
 
 #[test]

@@ -29,8 +29,9 @@ fn a_partitioned_table_takes_records_in_every_mode() {
         assert_eq!(counts(&ran), expected, "{mode}");
         assert_eq!(place.rows("SELECT id, name, tableoid::regclass FROM items ORDER BY id"), left, "{mode}");
         let ran = place.load("--schema items.json --mode append", items("b", &[(2, "x"), (99, "y")]));
-        refused(&ran, 3, "line 3: table");
+        refused(&ran, 3, "line 3 (record 2, byte 61): table");
         assert!(ran.last_error_line().contains("no partition of relation \"items\" found"));
+        assert!(ran.last_error_line().ends_with(r#"; record id=99: {"id":99,"name":"y"}"#));
     }
 }
 

@@ -46,7 +46,7 @@ fn extreme_values_are_kept() {
     }
     // What is left to the server is refused by the server, and named in the message.
     let ran = place.load("--table t", sealed("b", &["{\"id\":5}", r#"{"id":6,"j":1e200000}"#]));
-    refused(&ran, 3, "line 3: table");
+    refused(&ran, 3, "line 3 (record 2, byte 50): table");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn append_adds_rows_and_a_key_that_is_there_fails_the_load() {
     let args = "--schema items.json --mode append";
     assert_eq!(counts(&place.load(args, items("a", &[(1, "one"), (2, "two")]))), [2, 2, 0, 0, 0, 0]);
     let ran = place.load(args, items("b", &[(3, "three"), (2, "again")]));
-    refused(&ran, 3, "line 3: table");
+    refused(&ran, 3, "line 3 (record 2, byte 65): table");
     for said in [
         "duplicate key value violates unique constraint \"items_pkey\"",
         "Key (id)=(2) already exists",

@@ -1,6 +1,6 @@
 //! How records meet existing rows.
 
-use crate::support::{SqliteFolder, counts, many, plain, receipts, refused, rows, sealed};
+use crate::support::{SqliteFolder, counts, many, plain, receipts, refused, rows, sealed, strs};
 
 const ITEMS: &str = "--schema items.json --seal off";
 const ROWS: &str = "SELECT id, name FROM items ORDER BY id, name";
@@ -209,12 +209,35 @@ fn a_constraint_of_the_table_fails_the_load_whole() {
     refused(
         &place.load(ITEMS, plain(&[r#"{"id":2,"name":"b"}"#, r#"{"id":3,"name":"a"}"#])),
         3,
-        "UNIQUE constraint failed: items.name",
+        r#"line 2 (byte 20): table items: UNIQUE constraint failed: items.name; record id=3: {"id":3,"name":"a"}"#,
     );
-    refused(&place.load(ITEMS, "{\"id\":2,\"name\":\"no\"}\n"), 3, "CHECK constraint failed");
+    let lines =
+        [r#"{"id":1,"name":"z"}"#, r#"{"id":9,"name":"c"}"#, r#"{"id":2,"name":"no"}"#, r#"{"id":8}"#];
+    for mode in ["append", "upsert", "replace", "ignore", "upsert --emit new"] {
+        // A key that the table has is not refused for its other values in mode ignore.
+        let lines = if mode == "append" { &lines[1..] } else { &lines[..] };
+        let ran = place.load(&format!("--schema items.json --mode {mode}"), sealed(mode, lines));
+        refused(&ran, 3, &format!("line {} (record {}, byte ", lines.len(), lines.len() - 1));
+        let said =
+            r#"): table items: CHECK constraint failed: name <> 'no'; record id=2: {"id":2,"name":"no"}"#;
+        assert!(ran.last_error_line().ends_with(said), "{mode}: {}", ran.stderr);
+    }
     assert_eq!(place.rows(ROWS), [r#"1|"a""#]);
     // This is not among the client's checks, so the record is not a reject either.
     let ran = place
         .load(&format!("{ITEMS} --mode append --rejects r --max-rejects 9"), "{\"id\":2,\"name\":\"no\"}\n");
     refused(&ran, 3, "line 1 (byte 0): table items: CHECK constraint failed");
+    // In a load that is no longer held, the stage still knows the line, and an append the record.
+    let mut lines: Vec<String> =
+        (10..120_000).map(|id| format!("{{\"id\":{id},\"name\":\"{}{id}\"}}", "x".repeat(60))).collect();
+    lines.push(r#"{"id":5,"name":"no"}"#.to_owned());
+    let said = "line 119991: table items: CHECK constraint failed: name <> 'no'";
+    let ran = place.load(&format!("{ITEMS} --mode upsert"), plain(&strs(&lines)));
+    refused(&ran, 3, said);
+    let ran = place.load(&format!("{ITEMS} --mode append"), plain(&strs(&lines)));
+    refused(
+        &ran,
+        3,
+        r#"): table items: CHECK constraint failed: name <> 'no'; record id=5: {"id":5,"name":"no"}"#,
+    );
 }
