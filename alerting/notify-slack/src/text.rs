@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use etl_component::counted;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A link or mention of up to this many bytes, which fits into a section, is not cut; the `<` of a longer one counts as a
@@ -48,7 +50,7 @@ pub(crate) fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
 }
 
 fn note(rest: usize) -> String {
-    format!("… ({rest} more characters)")
+    format!("… ({})", counted(rest as u64, "more character", "more characters"))
 }
 
 /// Cuts a text into parts within the limit, at line ends where possible. Blank parts are left out.

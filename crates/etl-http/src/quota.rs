@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etl_component::{Class, Fault};
+use etl_component::{Class, Fault, counted};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -49,13 +49,12 @@ impl Per {
 impl fmt::Display for Quota {
     /// `25 requests a day`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.calls == 1 { "" } else { "s" };
         let per = match self.per {
             Per::Minute => "a minute",
             Per::Hour => "an hour",
             Per::Day => "a day",
         };
-        write!(f, "{} request{plural} {per}", self.calls)
+        write!(f, "{} {per}", counted(self.calls.into(), "request", "requests"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use etl_component::{Class, Fault, redact};
+use etl_component::{Class, Fault, counted, redact};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use ureq::http::StatusCode;
@@ -65,6 +65,7 @@ impl Reply {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({} bytes): {}", self.host, self.status_line(), self.body.len(), self.excerpt())
+        let bytes = counted(self.body.len() as u64, "byte", "bytes");
+        write!(f, "{} {} ({bytes}): {}", self.host, self.status_line(), self.excerpt())
     }
 }

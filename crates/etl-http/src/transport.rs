@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use etl_component::{Env, Fault};
+use etl_component::{Env, Fault, counted};
 use jiff::Timestamp;
 use rustls::crypto::ring::default_provider;
 use ureq::http::{self, HeaderValue};
@@ -166,8 +166,8 @@ impl Transport {
             // Otherwise the status of an error says enough without the rest of its page.
             read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
             if bytes.len() > self.max_body_bytes {
-                let cause =
-                    format!("the reply is larger than {} bytes (--max-body-bytes)", self.max_body_bytes);
+                let most = counted(self.max_body_bytes as u64, "byte", "bytes");
+                let cause = format!("the reply is larger than {most} (--max-body-bytes)");
                 return Err(Broken::new(Failure::TooLarge, cause));
             }
         }

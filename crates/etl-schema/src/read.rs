@@ -1,7 +1,7 @@
 //! Turns a JSON value into the cell of its column, and checks it on the way.
 
 use etl_stream::json::{self, Kind};
-use etl_stream::{Class, Fault};
+use etl_stream::{Class, Fault, counted};
 
 use crate::cell::{Cell, Kept, Scratch};
 use crate::encoding::{decode_base64, parse_uuid};
@@ -113,10 +113,12 @@ fn within(precision: Option<(u32, u32)>, text: &str) -> Result<(), String> {
     let Some((digits, scale)) = precision else { return Ok(()) };
     let exact = Exact::new(text);
     if exact.whole_digits() > i64::from(digits - scale) {
-        return Err(format!("has more than {} digits before the decimal point", digits - scale));
+        let digits = counted(u64::from(digits - scale), "digit", "digits");
+        return Err(format!("has more than {digits} before the decimal point"));
     }
     if exact.fraction_digits() > i64::from(scale) {
-        return Err(format!("has more than {scale} digits after the decimal point"));
+        let digits = counted(u64::from(scale), "digit", "digits");
+        return Err(format!("has more than {digits} after the decimal point"));
     }
     Ok(())
 }

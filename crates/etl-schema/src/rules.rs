@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use etl_stream::counted;
 use etl_stream::json::{self, Kind};
 use regex::Regex;
 
@@ -207,7 +208,7 @@ impl Rules {
 pub(crate) fn at_most(text: &str, max: u64) -> Result<(), String> {
     // No text has more code points than bytes.
     if text.len() as u64 > max && text.chars().count() as u64 > max {
-        return Err(format!("is longer than {max} characters"));
+        return Err(format!("is longer than {}", counted(max, "character", "characters")));
     }
     Ok(())
 }

@@ -6,17 +6,17 @@
 //! Every failure is a [`Fault`] that names the line (counted from 1, blank and control lines included) and the
 //! position in the stream (counted from 0) of its first byte, or of the byte at which a record goes wrong.
 
+mod ids;
 mod lines;
 mod options;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 
 use serde_json::value::RawValue;
 
+use self::ids::Ids;
 use self::lines::Lines;
 pub use self::options::{Options, Origin, Seal};
 use crate::control::{self, Abort, Begin, CHANGED, Control, End, MAX_SCHEMA, SchemaRef};
@@ -114,28 +114,6 @@ struct Open {
     id: String,
     line: u64,
     records: u64,
-}
-
-/// The ids of segments, each by a digest under keys of this process alone: a stream may have millions of segments. Of
-/// a million ids, two that differ are taken for the same once in 10^17 runs. There are several sets, so that only a part
-/// of them is in memory twice when one grows.
-#[derive(Default)]
-struct Ids {
-    digests: [HashSet<[u32; 3]>; 16],
-    keys: [RandomState; 2],
-}
-
-impl Ids {
-    /// Whether an id is new.
-    fn insert(&mut self, id: &str) -> bool {
-        let [low, high] = [0, 1].map(|i| self.keys[i].hash_one(id));
-        let digest = [low as u32, (low >> 32) as u32, high as u32];
-        self.digests[(high >> 60) as usize].insert(digest)
-    }
-
-    fn clear(&mut self) {
-        self.digests.iter_mut().for_each(HashSet::clear);
-    }
 }
 
 /// Reads a stream from any `Read`; the source needs no buffer of its own.
@@ -324,8 +302,9 @@ impl<R: Read> Reader<R> {
             Some(format!("segment {} has {records}, but its end says {}", open.id, end.records))
         } else if end.bytes.is_some_and(|said| said != bytes) {
             Some(format!(
-                "segment {} has {bytes} bytes, but its end says {}",
+                "segment {} has {}, but its end says {}",
                 open.id,
+                counted(bytes, "byte", "bytes"),
                 end.bytes.unwrap_or_default()
             ))
         } else {

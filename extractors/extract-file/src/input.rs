@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 
-use etl_component::{Class, Fault};
+use etl_component::{Class, Fault, counted};
 use etl_stream::digest::Hasher;
 use etl_stream::{Digest, Foreign, Origin};
 
@@ -147,7 +147,8 @@ impl Input {
 
     /// A row that is longer than allowed.
     pub(crate) fn too_long(&self) -> Fault {
-        self.bad(0, format!("longer than {} bytes (--max-line-bytes)", self.longest))
+        let most = counted(self.longest as u64, "byte", "bytes");
+        self.bad(0, format!("longer than {most} (--max-line-bytes)"))
     }
 
     /// The longest row allowed.

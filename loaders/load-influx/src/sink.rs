@@ -228,14 +228,12 @@ impl Sink for Influx {
         } else if tally.stored > 0 {
             let hint = " (--spool DIR keeps points until the stream has ended)";
             let hint = if self.spool.is_none() { hint } else { "" };
-            more.push(match tally.stored {
-                1 => format!("1 point was sent and stays{hint}"),
-                stored => format!("{stored} points were sent and stay{hint}"),
-            });
+            let stay = counted(tally.stored, "point was sent and stays", "points were sent and stay");
+            more.push(stay + hint);
         }
         if tally.unanswered > 0 {
-            let were = if tally.unanswered == 1 { "was" } else { "were" };
-            more.push(format!("{} more {were} sent without a reply and may be stored", tally.unanswered));
+            let more_were = counted(tally.unanswered, "more was", "more were");
+            more.push(format!("{more_were} sent without a reply and may be stored"));
         }
         more.iter().fold(fault, |fault, more| fault.adding(&format!("; {more}")))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use etl_component::signals;
+use etl_component::{counted, signals};
 
 use crate::reply;
 
@@ -110,7 +110,7 @@ impl Tally {
             parts.push(format!("and {} more", self.refused - named as u64));
         }
         let least = if self.unknown > 0 { "at least " } else { "" };
-        let plural = if self.refused == 1 { "" } else { "s" };
+        let points = counted(self.refused, "point", "points");
         let others = match (self.stored, self.unknown) {
             (0, 0) => "none was stored".to_owned(),
             (0, unknown) => format!("the other {unknown} sent may be stored or not"),
@@ -120,6 +120,6 @@ impl Tally {
                 format!("{stored} sent were stored, the other {unknown} may be stored or not")
             }
         };
-        format!("refused {least}{} point{plural}, {others}: {}", self.refused, parts.join("; "))
+        format!("refused {least}{points}, {others}: {}", parts.join("; "))
     }
 }

@@ -86,14 +86,11 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     ))?;
     // Another load may have done it before this one got the lock.
     let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
+    let mut forgotten = 0;
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;
     } else if plan.details.table.is_none() {
-        let forgotten = session.count(&what, &ledger::forget(name))?;
-        if forgotten > 0 {
-            let loads = counted(forgotten, "load", "loads");
-            log::warn!("{what} is gone; the ledger forgets {loads} into it, to be loaded again");
-        }
+        forgotten = session.count(&what, &ledger::forget(name))?;
     }
     let statements = plan::statements(&plan);
     if !statements.is_empty() {
@@ -101,6 +98,10 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
         comment(session, &what, &plan::comments(&plan))?;
     }
     run("COMMIT")?;
+    if forgotten > 0 {
+        let loads = counted(forgotten, "load", "loads");
+        log::warn!("{what} is gone; the ledger forgets {loads} into it, to be loaded again");
+    }
     let created = plan.details.table.is_none();
     if !statements.is_empty() {
         log::info!("{what} {}", if created { "created" } else { "has new columns" });

@@ -7,7 +7,7 @@ mod field;
 mod numeric;
 mod text;
 
-use etl_component::Fault;
+use etl_component::{Fault, counted};
 use etl_postgres::Kind;
 use etl_postgres::types::Precision;
 use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
@@ -261,7 +261,8 @@ fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Resul
         return Err(NUL.into());
     }
     if let Some(max) = max.filter(|max| text.len() > *max as usize && text.chars().count() > *max as usize) {
-        return Err(format!("is longer than the {max} characters of its column").into());
+        let most = counted(max.into(), "character", "characters");
+        return Err(format!("is longer than the {most} of its column").into());
     }
     sized(out, text.as_bytes());
     Ok(())

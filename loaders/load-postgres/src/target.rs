@@ -1,7 +1,7 @@
 //! The table that records go to: its name in messages, the statements that fill it, and the check that it then has what
 //! was sent.
 
-use etl_component::Fault;
+use etl_component::{Fault, counted};
 use etl_postgres::Error;
 use etl_schema::quote_ident;
 
@@ -40,8 +40,9 @@ pub(crate) fn complete(plan: &TablePlan, rows: u64, there: u64) -> Result<(), Me
         return Ok(());
     }
     Err(MergeError::Changed(Fault::data(format!(
-        "table {}: only {there} of {rows} rows are in the table: a trigger on the table keeps rows out, or gives them another key",
-        plan.name
+        "table {}: only {there} of {} in the table: a trigger on the table keeps rows out, or gives them another key",
+        plan.name,
+        counted(rows, "row is", "rows are")
     ))))
 }
 

@@ -1,7 +1,7 @@
 //! Modes that go by a key: records are gathered in a temporary table, which has each key once, and are merged into the
 //! target by one statement.
 
-use etl_component::Fault;
+use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode};
 use etl_schema::{Type, quote_ident};
 use rusqlite::params_from_iter;
@@ -71,9 +71,10 @@ impl Stage {
         let Merged { inserted, updated, known } = merge.run(staged)?;
         if inserted + known != staged || updated > known {
             return Err(Fault::data(format!(
-                "table {}: of {staged} rows, {inserted} were inserted and {updated} of {known} updated: a trigger on \
-                 the table keeps rows out",
-                plan.name
+                "table {}: of {}, {} inserted and {updated} of {known} updated: a trigger on the table keeps rows out",
+                plan.name,
+                counted(staged, "row", "rows"),
+                counted(inserted, "was", "were")
             )));
         }
         database.batch(&format!("DROP TABLE {}", self.name))?;
@@ -160,9 +161,9 @@ impl Merge<'_> {
                 let inserted = self.count(&there)?.saturating_sub(known);
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
+                    let differing = counted(differing, "row that differs was", "rows that differ were");
                     return Err(Fault::data(format!(
-                        "table {}: only {updated} of {differing} rows that differ were updated: a trigger on the table keeps \
-                         rows as they are",
+                        "table {}: only {updated} of {differing} updated: a trigger on the table keeps rows as they are",
                         plan.name
                     )));
                 }

@@ -73,7 +73,7 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<String> {
     let totals = reader.totals();
     let records = counted(totals.records, "record", "records");
     let segments = counted(totals.segments, "segment", "segments");
-    Ok(format!("{records}, {segments}, {} bytes", totals.bytes))
+    Ok(format!("{records}, {segments}, {}", counted(totals.bytes, "byte", "bytes")))
 }
 
 fn read(

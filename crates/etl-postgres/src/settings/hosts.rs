@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
-use etl_component::{Fault, Secret};
+use etl_component::{Fault, Secret, counted};
 
 use super::params::{Given, Params};
 
@@ -98,8 +98,9 @@ impl<'a> List<'a> {
             1 if or_one => Ok(()),
             parts if parts == count => Ok(()),
             parts => {
-                let hosts = if count == 1 { "host" } else { "hosts" };
-                Err(self.refuse(&format!("{parts} values for {count} {hosts}")))
+                let values = counted(parts as u64, "value", "values");
+                let hosts = counted(count as u64, "host", "hosts");
+                Err(self.refuse(&format!("{values} for {hosts}")))
             }
         }
     }

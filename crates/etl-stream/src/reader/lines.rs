@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use super::{Options, place};
 use crate::digest::{Digest, Hasher};
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Fault, counted};
 use crate::foreign::Foreign;
 
 /// How much is read at a time.
@@ -181,7 +181,8 @@ impl<R: Read> Lines<R> {
         if let Some(foreign) = Foreign::of(self.text_from(from)).filter(|_| self.number == 1) {
             return Err(Fault::data(format!("{at}: {}", foreign.says())));
         }
-        Err(Fault::data(format!("{at}: the line is longer than {limit} bytes (--max-line-bytes)")))
+        let most = counted(limit as u64, "byte", "bytes");
+        Err(Fault::data(format!("{at}: the line is longer than {most} (--max-line-bytes)")))
     }
 
     /// A byte order mark is tolerated where editors put it, before the first line.

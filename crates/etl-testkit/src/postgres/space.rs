@@ -66,7 +66,16 @@ impl Space {
     /// If it cannot.
     #[track_caller]
     pub fn connect(&self) -> Client {
-        done("connecting", self.address.connect(&self.database, &self.schema))
+        self.connect_to(&self.database)
+    }
+
+    /// Connects to another database of the server.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[track_caller]
+    pub fn connect_to(&self, database: &str) -> Client {
+        done("connecting", self.address.connect(database, &self.schema))
     }
 
     /// Runs statements.

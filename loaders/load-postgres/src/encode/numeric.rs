@@ -1,5 +1,6 @@
 //! `numeric`: sign, digits in base 10000, and the number of digits after the decimal point (`numeric_recv`).
 
+use etl_component::counted;
 use etl_postgres::types::Precision;
 
 use super::field::{Refusal, put};
@@ -108,15 +109,18 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
     let groups = (pad + last + 1 - first).div_ceil(4);
     if let Some(Precision { whole: most, scale }) = precision {
         if whole > most {
+            let digits = counted(most.max(0).unsigned_abs(), "digit", "digits");
             return Err(format!(
-                "has more than {} digits before the decimal point, which its column does not store",
-                most.max(0)
+                "has more than {digits} before the decimal point, which its column does not store"
             )
             .into());
         }
         if last as i64 + 1 - number.point > scale {
             let digits = match scale {
-                0.. => format!("more than {scale} digits after the decimal point"),
+                0.. => {
+                    let digits = counted(scale.unsigned_abs(), "digit", "digits");
+                    format!("more than {digits} after the decimal point")
+                }
                 _ => format!("nonzero digits below 10^{}", -scale),
             };
             return Err(format!("has {digits}, which its column does not store").into());

@@ -1,7 +1,7 @@
 //! Moves the rows of a stage with a key into the target by `INSERT … ON CONFLICT`, counts them, and checks them where a
 //! trigger on the table could lose one.
 
-use etl_component::Fault;
+use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode};
 use etl_postgres::{Error, Session};
 use etl_schema::quote_ident;
@@ -174,8 +174,9 @@ impl Merge<'_> {
         if updated >= differing {
             return Ok(());
         }
+        let differing = counted(differing, "row that differs was", "rows that differ were");
         Err(MergeError::Changed(Fault::data(format!(
-            "table {}: only {updated} of {differing} rows that differ were updated: a trigger on the table keeps rows as they are",
+            "table {}: only {updated} of {differing} updated: a trigger on the table keeps rows as they are",
             self.plan.name
         ))))
     }

@@ -140,7 +140,7 @@ fn tables_that_inherit_keep_their_rows() {
          CREATE TRIGGER keep BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION keep()",
     );
     let ran = place.load("--schema items.json --mode upsert", items("c", &[(1, "own")]));
-    refused(&ran, 3, "only 0 of 1 rows are in the table");
+    refused(&ran, 3, "only 0 of 1 row is in the table");
     place.sql("DROP TRIGGER keep ON items");
     assert_eq!(counts(&place.load("--schema items.json --mode upsert", items("d", &[(1, "own")])))[1], 1);
     assert_eq!(place.rows("SELECT name FROM items ORDER BY 1"), ["child", "own"]);

@@ -257,6 +257,30 @@ fn a_comment_that_the_databases_encoding_lacks_is_left_out() {
 }
 
 #[test]
+fn a_database_of_bytes_keeps_every_comment() {
+    let place = PostgresFolder::of(Server::shared().database());
+    let name = format!("{}_bytes", place.space.database());
+    place.sql(&format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"));
+    place.write(
+        "c.json",
+        r#"{"description":"Müll → 😀","properties":{"n":{"type":"integer","description":"a → b","x-unit":"°C"},"→":{"type":"string"}}}"#,
+    );
+    let load = |args: &str, line: &str| {
+        place.loader(args).env("PGDATABASE", &name).stdin(sealed("a", &[line])).run()
+    };
+    let ran = load("--create --schema c.json --table public.t", r#"{"n":1,"→":"é"}"#);
+    assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);
+    assert!(!ran.stderr.contains("comment"), "{}", ran.stderr);
+    // The client's encoding is UTF-8, so the bytes are those of the schema.
+    let mut other = place.space.connect_to(&name);
+    let row = other.query_one("SELECT obj_description('public.t'::regclass), col_description('public.t'::regclass, 1), \"→\" FROM public.t", &[]);
+    let row = row.expect("a row");
+    assert_eq!([0, 1, 2].map(|column| row.get::<_, String>(column)), ["Müll → 😀", "a → b [°C]", "é"]);
+    drop(other);
+    place.sql(&format!("DROP DATABASE {name}"));
+}
+
+#[test]
 fn a_quoted_part_of_a_name_may_have_dots() {
     let place = PostgresFolder::new();
     let args = format!("--create --schema events.json --table {}.\"b.c\"", place.space.schema());

@@ -81,6 +81,12 @@ fn a_trigger_that_keeps_rows_as_they_are_fails_the_load() {
     let ran = place.load("--schema t.json --table t --mode ignore", sealed("s", &[lines[0], r#"{"k":9}"#]));
     refused(&ran, 3, "a trigger on the table keeps rows out");
     assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"one""#, r#"2|"two""#]);
+    let ran = place.load("--schema t.json --table t", sealed("s", &lines[..1]));
+    refused(
+        &ran,
+        3,
+        "only 0 of 1 row that differs was updated: a trigger on the table keeps rows as they are",
+    );
     // A row that is unchanged anyway is not one that the trigger kept.
     let lines = [r#"{"k":1,"v":"one"}"#, r#"{"k":2,"v":"y"}"#, r#"{"k":3,"v":"z"}"#];
     assert_eq!(counts(&place.load("--schema t.json --table t", sealed("u", &lines))), [3, 1, 1, 1, 0, 0]);

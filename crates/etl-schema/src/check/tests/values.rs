@@ -46,6 +46,7 @@ fn texts() {
             ("null", "null, but the schema does not allow null here"),
         ],
     );
+    all(json!({"type": "string", "maxLength": 1}), &[(r#""ab""#, r#""ab" is longer than 1 character"#)]);
     all(json!({"type": ["string", "null"]}), &[("null", "Null"), (r#""a\u0000\n""#, r#"Text("a\0\n")"#)]);
     all(
         json!({"type": "string", "x-postgres": {"type": "text"}, "format": "date"}),
