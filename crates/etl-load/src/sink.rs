@@ -146,6 +146,9 @@ pub trait Sink {
     /// the table is still the same. If not, it is made again.
     const PLANS_LAST: bool;
 
+    /// Whether it stores NaN and infinities, where numbers come as texts.
+    const ODD_NUMBERS: bool = false;
+
     /// Where the load goes, for the summary.
     fn name(&self) -> String;
 

@@ -82,6 +82,7 @@ pub struct Checker {
     schema: Arc<Schema>,
     unknown: UnknownFields,
     values: Values,
+    odd: bool,
     /// What has been dropped so far.
     pub dropped: Dropped,
     columns: HashMap<String, u32>,
@@ -124,6 +125,7 @@ impl Checker {
             schema,
             unknown,
             values: Values::Json,
+            odd: false,
             dropped: Dropped::default(),
             columns,
             numbering: None,
@@ -136,6 +138,11 @@ impl Checker {
     /// The same, for records whose values are written in this way.
     pub fn of(self, values: Values) -> Checker {
         Checker { values, ..self }
+    }
+
+    /// The same, where numbers that come as texts may also be NaN and infinite.
+    pub fn with_odd_numbers(self, odd: bool) -> Checker {
+        Checker { odd, ..self }
     }
 
     /// How the records' values are written.
@@ -156,7 +163,7 @@ impl Checker {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
         }
-        let Checker { slots, layout, schema, scratch, values, .. } = self;
+        let Checker { slots, layout, schema, scratch, values, odd, .. } = self;
         let texts = *values == Values::Text;
         scratch.clear();
         let line = record.text().as_bytes();
@@ -169,8 +176,9 @@ impl Checker {
                 slot.quick.read(line, extent, &mut slot.cell)
             };
             if !is_read {
+                let values = (*values, *odd);
                 slot.cell =
-                    read_slowly(&schema.columns[column], *values, record, (i, extent.start), scratch)?;
+                    read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
             }
         }
         self.dropped.fields += self.layout.dropped;
@@ -261,7 +269,7 @@ impl Checker {
 #[inline(never)]
 fn read_slowly(
     column: &Column,
-    values: Values,
+    (values, odd): (Values, bool),
     record: &Record<'_>,
     (field, start): (usize, u32),
     scratch: &mut Scratch,
@@ -269,7 +277,7 @@ fn read_slowly(
     let Some(value) = record.value(field) else { return Ok(Cell::Null) };
     let read = match values {
         Values::Json => read(&column.ty, column.nullable, &column.rules, value, start, scratch),
-        Values::Text => texts::read_value(column, value, start, scratch),
+        Values::Text => texts::read_value(column, value, start, odd, scratch),
     };
     read.map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
 }

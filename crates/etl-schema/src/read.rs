@@ -183,7 +183,7 @@ pub(crate) fn read_text(
     rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
 }
 
-fn read_array(
+pub(crate) fn read_array(
     ty: &Type,
     rules: &Rules,
     value: json::Value<'_>,

@@ -1,11 +1,16 @@
 //! Values that are all texts, as in CSV: what a text is in its column, read as PostgreSQL's COPY reads it (chapter 8, each
 //! type's input function), or refused. A text that COPY would round, or read by the session's settings, is refused.
 
+mod array;
+
+use std::borrow::Cow;
+
 use etl_stream::json::{self, Kind};
 
 use crate::cell::{Cell, Kept, Scratch};
 use crate::encoding::parse_uuid;
-use crate::read::{Refused, read, read_number, read_text, refuse};
+use crate::read::{Refused, read, read_array, read_number, read_text, refuse};
+use crate::rules::Kinds;
 use crate::schema::Column;
 use crate::time;
 use crate::types::Type;
@@ -14,25 +19,26 @@ use crate::types::Type;
 const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
 const DAY: i64 = 86_400_000_000;
 
-/// Reads the value of a column, which begins at `at` in its line.
+/// Reads the value of a column, which begins at `at` in its line. `odd` says whether a number may be NaN or infinite.
 pub(crate) fn read_value(
     column: &Column,
     value: json::Value<'_>,
     at: u32,
+    odd: bool,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
     match value.kind {
         Kind::Null => read(&column.ty, column.nullable, &column.rules, value, at, scratch),
         Kind::String { escaped: false } => {
             let kept = Kept::line(at + 1, at + 1 + value.text.len() as u32);
-            typed(column, value, value.text, kept, scratch)
+            typed(column, value, value.text, kept, odd, scratch)
         }
         Kind::String { escaped: true } => {
             let start = scratch.bytes.len();
             json::unescape_into(value.text, &mut scratch.bytes);
             let kept = Kept { start: start as u32, end: scratch.bytes.len() as u32, scratch: true };
             let text = String::from_utf8_lossy(&scratch.bytes[start..]).into_owned();
-            typed(column, value, &text, kept, scratch)
+            typed(column, value, &text, kept, odd, scratch)
         }
         _ => Err(refuse(
             value,
@@ -46,6 +52,7 @@ fn typed(
     value: json::Value<'_>,
     text: &str,
     kept: Kept,
+    odd: bool,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
     let Column { ty, rules, .. } = column;
@@ -59,6 +66,14 @@ fn typed(
             if whole && !bare.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(refuse(value, "is not an integer"));
             }
+            // A schema of its own may bound a number, and JSON, from which its bounds are, has none of these.
+            let odd = if odd && !whole && rules.kinds == Kinds::ANY { not_finite(bare) } else { None };
+            if let Some((x, name)) = odd {
+                return Ok(match ty {
+                    Type::Decimal { .. } => Cell::Decimal(keep(scratch, name.as_bytes())),
+                    _ => Cell::Double(x),
+                });
+            }
             let number = normal(bare).ok_or_else(|| refuse(value, "is not a number"))?;
             let kept = if number == bare { bare_kept } else { keep(scratch, number.as_bytes()) };
             read_number(ty, rules, json::Value { kind: Kind::Number, text: &number, ..value }, kept)
@@ -71,7 +86,7 @@ fn typed(
             let cell = match ty {
                 Type::Date => time::parse_date(bare).map(Cell::Date),
                 Type::Timestamp => timestamp(bare).map(Cell::Timestamp),
-                _ => time::parse_timestamptz(&with_minutes(bare)).map(Cell::TimestampTz),
+                _ => timestamptz(bare).map(Cell::TimestampTz),
             };
             let cell = cell.map_err(|what| refuse(value, what))?;
             rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
@@ -96,8 +111,11 @@ fn typed(
                 _ => Err(refuse(value, "is not JSON")),
             }
         }
-        Type::Array(_) => {
-            Err(refuse(value, "is an array as a text, which is not read; give extract-file a --schema"))
+        Type::Array(element) => {
+            let json = array::to_json(element, text).map_err(|what| refuse(value, what))?;
+            let scanned = json::scan_value(&json).map_err(|error| refuse(value, error.message))?;
+            read_array(ty, rules, scanned, scratch)?;
+            Ok(Cell::Array(keep(scratch, json.as_bytes())))
         }
         Type::Text { .. } => read_text(ty, rules, value, text, kept, scratch),
     }
@@ -107,6 +125,27 @@ fn keep(scratch: &mut Scratch, bytes: &[u8]) -> Kept {
     let start = scratch.bytes.len() as u32;
     scratch.bytes.extend_from_slice(bytes);
     Kept { start, end: scratch.bytes.len() as u32, scratch: true }
+}
+
+/// The digits of a number that came as a text, as JSON writes them.
+pub fn number_of(value: json::Value<'_>) -> Option<String> {
+    let mut text = Cow::Borrowed(value.text);
+    if value.kind == (Kind::String { escaped: true }) {
+        let mut bytes = Vec::new();
+        json::unescape_into(value.text, &mut bytes);
+        text = Cow::Owned(String::from_utf8(bytes).ok()?);
+    }
+    normal(text.trim_matches(BLANKS))
+}
+
+/// What is a number to PostgreSQL, but not to JSON, with its name.
+fn not_finite(text: &str) -> Option<(f64, &'static str)> {
+    match text.to_ascii_lowercase().as_str() {
+        "nan" => Some((f64::NAN, "NaN")),
+        "inf" | "+inf" | "infinity" | "+infinity" => Some((f64::INFINITY, "Infinity")),
+        "-inf" | "-infinity" => Some((f64::NEG_INFINITY, "-Infinity")),
+        _ => None,
+    }
 }
 
 /// A decimal number as JSON writes it: without a plus or leading zeros, with digits on both sides of a point.
@@ -155,7 +194,22 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// A date alone is its midnight.
 fn timestamp(text: &str) -> Result<i64, &'static str> {
-    time::parse_date(text).map(|days| i64::from(days) * DAY).or_else(|_| time::parse_timestamp(text))
+    time::parse_date(text)
+        .map(|days| i64::from(days) * DAY)
+        .or_else(|_| time::parse_timestamp(&with_seconds(text)))
+}
+
+fn timestamptz(text: &str) -> Result<i64, &'static str> {
+    time::parse_timestamptz(&with_minutes(&with_seconds(text)))
+}
+
+/// A time `HH:MM` with its seconds.
+fn with_seconds(text: &str) -> Cow<'_, str> {
+    const MINUTES: usize = "YYYY-MM-DD HH:MM".len();
+    match (text.as_bytes().get(MINUTES - 3), text.split_at_checked(MINUTES)) {
+        (Some(b':'), Some((time, rest))) if !rest.starts_with(':') => Cow::Owned(format!("{time}:00{rest}")),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// A time whose zone is `+HH` or `+HHMM`, with the zone as `+HH:MM`.

@@ -10,7 +10,7 @@ mod text;
 use etl_component::{Fault, counted};
 use etl_postgres::Kind;
 use etl_postgres::types::Precision;
-use etl_schema::{Scratch, Type, Value, array_elements, parse_uuid, time};
+use etl_schema::{Scratch, Type, Value, array_elements, number_of, parse_uuid, time};
 use etl_stream::json::{self, Kind as Json};
 
 use self::field::{Refusal, fill_length, fixed, put, sized};
@@ -144,11 +144,18 @@ impl Encoder {
         source: Option<json::Value<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        // A number or a boolean that came as a text is not JSON's string.
-        let raw = source.map_or("", |source| match value {
-            Value::Integer(_) | Value::Double(_) | Value::Boolean(_) => source.text,
-            _ => source.raw,
-        });
+        // What came as a text, but is none, is not JSON's string: a number may then have blanks, a plus or leading zeros.
+        let is_text = source.is_some_and(|source| matches!(source.kind, Json::String { .. }));
+        let number = match value {
+            Value::Integer(_) | Value::Double(_) if is_text => source.and_then(number_of),
+            _ => None,
+        };
+        let raw = match value {
+            Value::Json(text) | Value::Array(text, _) => text,
+            Value::Boolean(true) => "true",
+            Value::Boolean(false) => "false",
+            _ => number.as_deref().or(source.map(|source| source.raw)).unwrap_or_default(),
+        };
         let escapes = source.is_some_and(|source| source.kind == Json::String { escaped: true });
         match (self, value) {
             (Encoder::Int(bytes), Value::Integer(n)) => return int(n, *bytes, out),
@@ -169,9 +176,7 @@ impl Encoder {
             }
             (Encoder::Uuid, Value::Uuid(bytes)) => fixed(out, bytes),
             (Encoder::Bytea, Value::Bytes(bytes)) => sized(out, bytes),
-            (Encoder::Json, Value::Json(text)) => sized(out, text.as_bytes()),
             (Encoder::Json, _) => sized(out, raw.as_bytes()),
-            (Encoder::Jsonb, Value::Json(text)) => return jsonb(text, out),
             (Encoder::Jsonb, _) => return jsonb(raw, out),
             (Encoder::Raw(max), _) => return self::text(raw, *max, false, out),
             (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {

@@ -133,6 +133,8 @@ impl Sink for Postgres<'_> {
     // In the transaction, the table is locked and compared with the plan.
     const PLANS_LAST: bool = true;
 
+    const ODD_NUMBERS: bool = true;
+
     fn name(&self) -> String {
         self.link.name()
     }

@@ -280,8 +280,9 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                 if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
-                let checker =
-                    Checker::new(plan.schema.clone(), self.settings.unknown_fields).of(declared.values);
+                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields)
+                    .of(declared.values)
+                    .with_odd_numbers(S::ODD_NUMBERS);
                 self.tables.push(Table::new(name, plan, checker));
                 self.tables.len() - 1
             }

@@ -97,7 +97,17 @@ impl Short {
     }
 }
 
+/// The signs of what has no digits (src/backend/utils/adt/numeric.c, `NUMERIC_NAN`, `NUMERIC_PINF`, `NUMERIC_NINF`).
+const ODD: [(&str, u16); 3] = [("NaN", 0xc000), ("Infinity", 0xd000), ("-Infinity", 0xf000)];
+
 fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    if let Some((_, sign)) = ODD.iter().find(|(name, _)| *name == text) {
+        put(out, &8_i32.to_be_bytes());
+        put(out, &[0; 4]);
+        put(out, &sign.to_be_bytes());
+        put(out, &[0; 2]);
+        return Ok(());
+    }
     let number = Number::read(text);
     let Some((first, last)) = number.significant() else {
         return number.zero(out);

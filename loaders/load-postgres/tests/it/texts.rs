@@ -64,20 +64,36 @@ fn no_text_becomes_another_value_than_the_servers() {
          EXCEPTION WHEN others THEN RETURN 'refused'; END $$",
     );
     let numbers = "0|-0|007|+7| 12 |12\t|1e3|1E-2|1.50|+001.50|.5|5.|.|-||+-1|1_000|0x1F|NaN|Infinity|32768|2147483648|\
-                   9223372036854775808|1,5|1e400|0.1|16777217|1 2";
+                   9223372036854775808|1,5|1e400|0.1|16777217|1 2|\
+                   nan| NaN |inf|+inf|-Infinity|INFINITY|nano|infinit";
     let words = "t|TRUE|tr|y|yes|on|of|o|0|1| f |n|2||truex|ja";
     let times = "2026-01-01|2026-01-01 00:00:00+00|2026-01-01 10:00:00+0530|2026-01-01 10:00:00-05|\
                  2026-01-01T10:00:00Z|2026-01-01 10:00:00.1234567+01:00|2026-02-30|2026-1-1|January 8, 1999|\
                  2026-01-01 24:00:00+00|2026-01-01 10:00:00+05:30:30| 2026-01-01 10:00:00+00 |2026-01-01 10:00:00 UTC|\
-                 2026-01-01 10:00-05";
+                 2026-01-01 10:00-05|2026-01-01 10:00|2026-01-01T10:00Z|2026-01-01 10:|2026-01-01 10:00:|2026-01-01 10:0";
     let uuids = "a0eebc999c0b4ef8bb6d6bb9bd380a11|A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11|a0eebc99|";
     let others = "{\"a\":1}| [1, 2] |null|\"x\"|{|1|\\x00fF|\\x0|abc|";
-    let kinds: [(&[&str], &str); 5] = [
+    let arrays = r#"{}| {1, 2 } |{1,null,NULL,"NULL"}|{"1","a\"b","c\\d"}|{a\,b}|{ a b }|{"a"b}|{a"b"}|{1,}|{,}|{{1},{2}}|[0:1]={1,2}|{1|1,2|
+        {t,f,no}|{2026-01-01}|{2026-01-01 10:00+00,"2026-01-01 10:00:00.5+01"}|{1e3,.5,+007}|{\ a}|{""}|{é,"{x}"}|{"1" , "2"}"#;
+    let kinds: [(&[&str], &str); 6] = [
         (&["smallint", "integer", "bigint", "real", "double precision", "numeric"], numbers),
         (&["boolean"], words),
         (&["date", "timestamp", "timestamptz"], times),
         (&["uuid"], uuids),
         (&["text", "jsonb", "json", "bytea"], others),
+        (
+            &[
+                "int[]",
+                "text[]",
+                "numeric[]",
+                "float8[]",
+                "boolean[]",
+                "date[]",
+                "timestamptz[]",
+                "varchar(3)[]",
+            ],
+            arrays,
+        ),
     ];
     for (types, list) in kinds {
         for ty in types {
@@ -93,6 +109,55 @@ fn no_text_becomes_another_value_than_the_servers() {
             assert_eq!(place.rows(&other), [""; 0], "{ty}");
             assert!(place.count("SELECT count(*) FROM t") > 0, "{ty}");
         }
+    }
+}
+
+#[test]
+fn more_of_what_copy_reads() {
+    let place = PostgresFolder::new();
+    place.sql("CREATE TABLE t (id int, x float8, y real, n numeric, m numeric(4,2), at timestamptz, i int[], t text[], r int4range[])");
+    let lines = [
+        r#"{"id":"1","x":"NaN","y":"inf","n":"-Infinity","m":"nan","at":"2026-01-01 10:00+01","i":"{1,NULL}","t":"{\"a b\",\"c,\\\"d\"}","r":"{\"[1,5)\",empty}"}"#,
+        r#"{"id":"2","i":"[3,4]","t":"[\"x\"]","r":"{}"}"#,
+    ];
+    assert_eq!(counts(&place.load("--table t", texts("a", &lines)))[1], 2);
+    assert_eq!(
+        place.rows("SELECT * FROM t ORDER BY id"),
+        [
+            r#"1|NaN|Infinity|-Infinity|NaN|2026-01-01 09:00:00+00|{1,NULL}|{"a b","c,\"d"}|{"[1,5)",empty}"#,
+            "2|NULL|NULL|NULL|NULL|NULL|{3,4}|{x}|{}"
+        ]
+    );
+    for (record, why) in [
+        (r#"{"id":"NaN"}"#, "field \"id\": \"NaN\" is not an integer"),
+        (r#"{"m":"inf"}"#, "line 2 (record 1, byte "),
+        (r#"{"i":"{1,x}"}"#, "field \"i\": \"{1,x}\" is refused: element 1 is not an integer"),
+        (r#"{"i":"{{1},{2}}"}"#, "is an array of arrays, which is not read"),
+        (r#"{"i":"1,2"}"#, "\"1,2\" is not an array, such as {1,2} or [1,2]"),
+        (r#"{"at":"2026-01-01 10:00"}"#, "has no zone"),
+    ] {
+        refused(&place.load("--table t", texts("b", &[record])), 3, why);
+    }
+    // JSON has no such numbers.
+    refused(&place.load("--table t", sealed("c", &[r#"{"x":"NaN"}"#])), 3, "field \"x\": expected a number");
+}
+
+#[test]
+fn texts_are_read_by_a_schema_too() {
+    let place = PostgresFolder::new();
+    place.write(
+        "t.json",
+        r#"{"properties":{"a":{"type":"number"},"b":{"type":"integer"},"c":{"type":"array","items":{"type":"integer"}},
+            "d":{"type":"boolean"},"e":{"type":"object"},"f":{"type":"number"},"g":{"type":"number","minimum":0}}}"#,
+    );
+    place.sql("CREATE TABLE t (a numeric, b numeric, c text, d jsonb, e text, f jsonb, g float8)");
+    let line = r#"{"a":" 007.50","b":"\t+8","c":"{1,2}","d":"t","e":"{\"x\": 1}","f":" +1e2","g":"1"}"#;
+    assert_eq!(counts(&place.load("--table t --schema t.json", texts("a", &[line])))[1], 1);
+    assert_eq!(place.rows("SELECT * FROM t"), [r#"7.50|8|[1,2]|true|{"x": 1}|100|1"#]);
+    for field in ["a", "g"] {
+        let line = format!("{{\"{field}\":\"NaN\"}}");
+        let ran = place.load("--table t --schema t.json", texts("b", &[&line]));
+        refused(&ran, 3, &format!("field \"{field}\": \"NaN\" is not a number"));
     }
 }
 

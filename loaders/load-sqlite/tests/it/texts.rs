@@ -16,6 +16,14 @@ fn texts_are_read_into_the_columns_of_the_table() {
         place.rows("SELECT * FROM t"),
         [r#"7|1000.0|1|"2026-01-01"|"2026-01-01T00:00:00Z"|"1.50"|" 007""#]
     );
+    // SQLite has no NaN, and a TEXT_ARRAY is JSON.
+    for number in ["NaN", "Infinity", "-inf"] {
+        let ran = place.load("--table t", texts("n", &[&format!("{{\"x\":\"{number}\"}}")]));
+        refused(&ran, 3, &format!("field \"x\": \"{number}\" is not a number"));
+    }
+    place.sql("CREATE TABLE a (v TEXT_ARRAY_INTEGER)");
+    place.load("--table a", texts("a", &[r#"{"v":"{1,2}"}"#, r#"{"v":"[3]"}"#])).ok();
+    assert_eq!(place.rows("SELECT v FROM a"), [r#""[1,2]""#, r#""[3]""#]);
     let ran = place.load("--table t", texts("b", &[r#"{"id":7}"#]));
     refused(&ran, 3, "line 2");
     assert!(ran.last_error_line().contains("field \"id\": 7 is neither a string nor null"), "{}", ran.stderr);
