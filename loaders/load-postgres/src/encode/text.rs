@@ -8,13 +8,17 @@ use super::field::{Refusal, put};
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
 
-/// The microseconds since midnight in `HH:MM:SS[.ffffff]`, up to `24:00:00` (chapter 8.5.1.2).
+/// The microseconds since midnight in `HH:MM[:SS[.ffffff]]`, up to `24:00:00` (chapter 8.5.1.2).
 pub(super) fn time(text: &str) -> Result<i64, Refusal> {
-    let wrong = || Refusal::from("is not a time (HH:MM:SS)");
-    let [h1, h2, b':', m1, m2, b':', ..] = *text.as_bytes() else { return Err(wrong()) };
+    let wrong = || Refusal::from("is not a time (HH:MM or HH:MM:SS)");
+    let [h1, h2, b':', m1, m2, ref rest @ ..] = *text.as_bytes() else { return Err(wrong()) };
     let two = |tens: u8, ones: u8| number(&[tens, ones]).ok_or_else(wrong);
     let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
-    let seconds = seconds(&text[6..], 2).ok_or_else(wrong)?;
+    let seconds = match rest {
+        [] => 0,
+        [b':', ..] => seconds(&text[6..], 2).ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
     let micros = hours * HOUR + minutes * 60 * SECOND + seconds;
     if minutes > 59 || seconds > 60 * SECOND || micros > 24 * HOUR {
         return Err("is not a time of day".into());

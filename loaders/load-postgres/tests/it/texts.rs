@@ -115,17 +115,17 @@ fn no_text_becomes_another_value_than_the_servers() {
 #[test]
 fn more_of_what_copy_reads() {
     let place = PostgresFolder::new();
-    place.sql("CREATE TABLE t (id int, x float8, y real, n numeric, m numeric(4,2), at timestamptz, i int[], t text[], r int4range[])");
+    place.sql("CREATE TABLE t (id int, hour time, x float8, y real, n numeric, m numeric(4,2), at timestamptz, i int[], t text[], r int4range[])");
     let lines = [
-        r#"{"id":"1","x":"NaN","y":"inf","n":"-Infinity","m":"nan","at":"2026-01-01 10:00+01","i":"{1,NULL}","t":"{\"a b\",\"c,\\\"d\"}","r":"{\"[1,5)\",empty}"}"#,
+        r#"{"id":"1","hour":"10:00","x":"NaN","y":"inf","n":"-Infinity","m":"nan","at":"2026-01-01 10:00+01","i":"{1,NULL}","t":"{\"a b\",\"c,\\\"d\"}","r":"{\"[1,5)\",empty}"}"#,
         r#"{"id":"2","i":"[3,4]","t":"[\"x\"]","r":"{}"}"#,
     ];
     assert_eq!(counts(&place.load("--table t", texts("a", &lines)))[1], 2);
     assert_eq!(
         place.rows("SELECT * FROM t ORDER BY id"),
         [
-            r#"1|NaN|Infinity|-Infinity|NaN|2026-01-01 09:00:00+00|{1,NULL}|{"a b","c,\"d"}|{"[1,5)",empty}"#,
-            "2|NULL|NULL|NULL|NULL|NULL|{3,4}|{x}|{}"
+            r#"1|10:00:00|NaN|Infinity|-Infinity|NaN|2026-01-01 09:00:00+00|{1,NULL}|{"a b","c,\"d"}|{"[1,5)",empty}"#,
+            "2|NULL|NULL|NULL|NULL|NULL|NULL|{3,4}|{x}|{}"
         ]
     );
     for (record, why) in [
