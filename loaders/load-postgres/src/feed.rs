@@ -87,7 +87,7 @@ impl Feed {
     ///
     /// # Errors
     /// What made the COPY fail.
-    pub(crate) fn finish(mut self) -> Result<(u64, u64), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(u64, u64), Box<Failure>> {
         self.chunk.extend_from_slice(&TRAILER);
         if let Err(error) = self.send() {
             return Err(self.failure(error));
@@ -99,7 +99,7 @@ impl Feed {
     }
 
     /// An error of this COPY, with what is known of the row that it is about.
-    pub(crate) fn failure(&self, error: Error) -> Failure {
+    pub(crate) fn failure(&self, error: Error) -> Box<Failure> {
         Failure::new(error, self.table, &self.destination, &self.lines)
     }
 }
@@ -113,7 +113,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(error: Error, table: usize, destination: &Destination, lines: &Lines) -> Failure {
+    fn new(error: Error, table: usize, destination: &Destination, lines: &Lines) -> Box<Failure> {
         // A connection that ends in the middle of a row is not that row's fault.
         let row = error.copy_row(&destination.relation).filter(|_| error.is_data());
         let refused = row.and_then(|row| lines.of(row)).map(|(line, record)| (table, line, record));
@@ -122,7 +122,7 @@ impl Failure {
             (Some(row), None) => fault.at(&format!("row {row} of the current COPY")),
             _ => fault,
         };
-        Failure { error, fault, refused }
+        Box::new(Failure { error, fault, refused })
     }
 }
 

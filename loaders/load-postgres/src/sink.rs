@@ -102,7 +102,7 @@ impl<'s> Postgres<'s> {
     fn end_copy(&mut self) -> Result<(), Fault> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
         let number = feed.table;
-        let (fed, there) = feed.finish().map_err(|failure| self.copy_failed(failure))?;
+        let (fed, there) = feed.finish().map_err(|failure| self.copy_failed(*failure))?;
         let table = &mut self.tables[number];
         table.fed += fed;
         table.there += there;
@@ -288,7 +288,7 @@ impl Sink for Postgres<'_> {
             }
             Err(error) => {
                 let failure = feed.failure(error);
-                Err(Refused::Load(self.copy_failed(failure)))
+                Err(Refused::Load(self.copy_failed(*failure)))
             }
         }
     }
