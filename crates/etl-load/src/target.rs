@@ -79,9 +79,13 @@ impl Target {
     pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
         let keyed = !schema.key.is_empty();
         match self.mode {
-            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => Err(Fault::config(format!(
-                "table {table}: mode {mode} needs a key, but the schema has no x-key"
-            ))),
+            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => {
+                let lacks = match self.schema {
+                    Some(_) => "the schema has no x-key",
+                    None => "the table has none that the records must have",
+                };
+                Err(Fault::config(format!("table {table}: mode {mode} needs a key, but {lacks}")))
+            }
             Some(mode) => Ok(mode),
             None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),
         }

@@ -56,7 +56,13 @@ fn sqlite_fills_it_in_if_the_first_record_does_not_have_it() {
         assert_eq!(place.rows("SELECT * FROM t"), [r#"1|"old""#, r#"2|"a""#, r#"9|"b""#, r#"10|"c""#]);
         for mode in ["upsert", "ignore"] {
             let ran = place.load(&format!("{TABLE} --mode {mode}"), sealed("u", &[first]));
-            refused(&ran, 78, &format!("table t: mode {mode} needs a key"));
+            refused(
+                &ran,
+                78,
+                &format!(
+                    "table t: mode {mode} needs a key, but the table has none that the records must have"
+                ),
+            );
         }
     }
 }
