@@ -177,8 +177,7 @@ impl Checker {
             };
             if !is_read {
                 let values = (*values, *odd);
-                slot.cell =
-                    read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
+                slot.cell = read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
             }
         }
         self.dropped.fields += self.layout.dropped;
