@@ -80,9 +80,10 @@ impl Target {
         let keyed = !schema.key.is_empty();
         match self.mode {
             Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => {
-                let lacks = match self.schema {
-                    Some(_) => "the schema has no x-key",
+                // A schema without a document is a table's own.
+                let lacks = match &schema.document {
                     None => "the table has none that the records must have",
+                    Some(_) => "the schema has no x-key",
                 };
                 Err(Fault::config(format!("table {table}: mode {mode} needs a key, but {lacks}")))
             }
