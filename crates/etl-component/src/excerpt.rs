@@ -5,8 +5,8 @@ use std::fmt::Write;
 use etl_stream::json::{Record, Scanner};
 use etl_stream::{Fault, Line};
 
-use crate::logs::visible;
 use crate::secret::redact;
+use crate::visible::visible;
 
 /// How much of a record is shown, in characters.
 const SHOWN: usize = 120;

@@ -20,6 +20,7 @@ pub mod secret;
 pub mod signals;
 pub mod spool;
 pub mod stderr;
+mod visible;
 
 pub use args::{duration, random_id};
 pub use component::{CommandCard, Component, Context, Reads, Stdout, When};

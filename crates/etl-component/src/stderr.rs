@@ -7,8 +7,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::logs::visible;
 use crate::secret::redact;
+use crate::visible::visible;
 
 /// To the start of the row, and clear what follows (ECMA-48: CR, ED).
 const CLEAR: &str = "\r\x1b[J";

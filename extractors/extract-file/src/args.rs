@@ -8,7 +8,7 @@ use etl_schema::Schema;
 use etl_stream::SchemaRef;
 use jiff::tz::TimeZone;
 
-use crate::values::Reading;
+use crate::values::{Epoch, Reading};
 
 /// Files as sealed records: CSV, TSV, a JSON array or a JSON object on each line, packed by gzip, zstd or not at all.
 #[derive(Debug, Parser)]
@@ -73,15 +73,6 @@ pub(crate) enum Format {
 /// What encloses a field, if anything does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quote(pub(crate) Option<u8>);
-
-/// What a time that is only a number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Epoch {
-    /// Seconds, with a fraction or without
-    Seconds,
-    /// Milliseconds
-    Milliseconds,
-}
 
 /// The schema of all files.
 pub(crate) struct Typed {

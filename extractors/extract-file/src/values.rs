@@ -7,7 +7,14 @@ use etl_stream::json::{Kind, scan_value};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::args::Epoch;
+/// What a time that is only a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Epoch {
+    /// Seconds, with a fraction or without
+    Seconds,
+    /// Milliseconds
+    Milliseconds,
+}
 
 /// How texts are read.
 pub(crate) struct Reading {

@@ -10,7 +10,7 @@ use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
 
-use super::ended::Ended;
+use super::ended::{Claim, Ended};
 use super::outputs::Outputs;
 use super::plans::Plans;
 use super::states::States;
@@ -18,12 +18,6 @@ use crate::args::{Mode, Settings};
 use crate::emit::Receipt;
 use crate::front::Front;
 use crate::sink::{Loaded, Plan, PlanError, Refused, Sink};
-
-/// A row of the ledger that this load has claimed, for its load id or for the segment at hand.
-pub(super) struct Claim {
-    pub(super) table: usize,
-    pub(super) load_id: String,
-}
 
 /// A target of the load.
 pub(super) struct Table<D> {

@@ -4,8 +4,8 @@ use etl_component::{Fault, signals};
 use etl_stream::{Digest, counted};
 use serde_json::value::RawValue;
 
-use super::attempt::{Attempt, Claim, Table};
-use super::ended::Row;
+use super::attempt::{Attempt, Table};
+use super::ended::{Claim, Row};
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
 use crate::sink::{Counts, Entry, Loaded, Plan, Sink};

@@ -3,11 +3,15 @@
 use etl_component::{Class, Fault, Spool};
 use etl_stream::Segment;
 
-use super::attempt::Claim;
-
 /// How much of them waits in memory, in bytes; the rest is in a temporary file, since a load may have millions of
 /// segments.
 const IN_MEMORY: usize = 1 << 20;
+
+/// A row of the ledger that this load has claimed, for its load id or for the segment at hand.
+pub(super) struct Claim {
+    pub(super) table: usize,
+    pub(super) load_id: String,
+}
 
 /// The rows of segments that have ended, each as a line of JSON: table, load id, digest, number of records.
 pub(super) struct Ended(Spool);
