@@ -46,8 +46,10 @@ impl Ended {
     /// 74 if the temporary file cannot be read; those of `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(Row) -> Result<(), Fault>) -> Result<(), Fault> {
         self.0.drain_lines(|line| {
-            let (table, load_id, digest, records) = serde_json::from_slice(line)
-                .map_err(|error| Fault::new(Class::Io, "a temporary file was changed").because(error))?;
+            let (table, load_id, digest, records) = serde_json::from_slice(line).map_err(|error| {
+                Fault::new(Class::Io, "cannot read the ids of segments back from their temporary file")
+                    .because(error)
+            })?;
             each(Row { table, load_id, digest, records })
         })
     }
