@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::Cmd;
+use crate::run::{self, Cmd};
 
 /// The help of these commands, of which `""` is the component itself, after what holds for all: each flag is in a
 /// group, examples end the help, their flags exist, and the manual page has them, too; there are completions.
@@ -43,6 +43,15 @@ pub fn of(binary: impl AsRef<Path>, commands: &[&str]) -> String {
         assert!(script.contains(&*name) && script.contains("log-level"), "{shell}: {script}");
     }
     all
+}
+
+/// Compares [`of`] these commands with `tests/help.txt` in the folder of the component.
+///
+/// # Panics
+/// If they differ, or as [`of`].
+#[track_caller]
+pub fn golden(binary: impl AsRef<Path>, folder: &str, commands: &[&str]) {
+    run::golden(format!("{folder}/tests/help.txt"), &of(binary, commands));
 }
 
 /// Runs it with arguments that are wrong, and compares what it says of them, without its name.

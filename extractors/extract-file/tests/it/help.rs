@@ -1,13 +1,12 @@
 //! `--help`, and what is suggested for a typo.
 
 use etl_testkit::help;
-use etl_testkit::run::golden;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_extract-file");
 
 #[test]
 fn the_help_is_that_of_the_golden_file() {
-    golden(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt"), &help::of(BINARY, &[""]));
+    help::golden(BINARY, env!("CARGO_MANIFEST_DIR"), &[""]);
 }
 
 #[test]

@@ -1,29 +1,26 @@
 //! `--help`, and what is suggested for a typo.
 
 use etl_testkit::help;
-use etl_testkit::run::golden;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_standpipe");
 
 #[test]
 fn the_help_is_that_of_the_golden_file() {
-    golden(
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt"),
-        &help::of(
-            BINARY,
-            &[
-                "",
-                "seal",
-                "through",
-                "verify",
-                "unreject",
-                "schema",
-                "schema list",
-                "schema show",
-                "schema ddl",
-                "schema check",
-            ],
-        ),
+    help::golden(
+        BINARY,
+        env!("CARGO_MANIFEST_DIR"),
+        &[
+            "",
+            "seal",
+            "through",
+            "verify",
+            "unreject",
+            "schema",
+            "schema list",
+            "schema show",
+            "schema ddl",
+            "schema check",
+        ],
     );
 }
 
