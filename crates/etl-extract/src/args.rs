@@ -1,7 +1,14 @@
 //! The flags and variables of every extractor.
 
-use etl_component::{OutputArgs, Variable};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etl_component::{OutputArgs, Variable, duration};
 use etl_http::SourceArgs;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::history::midnight;
 
 /// The flags of every extractor; flatten it into the component's own arguments, at the top: each flag is accepted after a
 /// subcommand, too.
@@ -13,6 +20,44 @@ pub struct ExtractArgs {
     /// Where the records go.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Where earlier runs have got to; flatten it into the commands that read on from there.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Since when")]
+pub struct StateArgs {
+    /// Read on from the state in this file, which whatever stores the records writes; none yet is a start
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+/// What of a source's history is read; flatten it into the commands whose source has one.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Since when")]
+pub struct HistoryArgs {
+    /// Where earlier runs have got to.
+    #[command(flatten)]
+    pub state: StateArgs,
+
+    /// How far before the state's cursor to look again for what came late; what was seen before is left out
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub look_back: Option<Duration>,
+
+    /// Only records of this day (UTC) or RFC 3339 time, and later ones
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub since: Option<Timestamp>,
+
+    /// Only records before this day or time; such a run writes no state
+    #[arg(long, value_name = "T", value_parser = instant, conflicts_with = "state")]
+    pub until: Option<Timestamp>,
+}
+
+/// A day, which begins in UTC, or an RFC 3339 time.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().ok().filter(|_| text.len() == "2026-01-31".len()).map(midnight);
+    text.parse().ok().or_else(day).ok_or_else(|| {
+        "expected a day such as 2026-01-31, or a time with its zone such as 2026-01-31T18:00:00Z".to_owned()
+    })
 }
 
 /// A key without which no live run starts. `help` says where one is had, and that a replay needs none.

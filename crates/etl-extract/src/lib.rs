@@ -28,8 +28,12 @@
 //! ```
 
 mod args;
+mod history;
+mod state;
 mod stream;
 
-pub use args::{ExtractArgs, key, setting};
+pub use args::{ExtractArgs, HistoryArgs, StateArgs, key, setting};
 pub use etl_stream::counted;
+pub use history::{History, Part, Window, midnight};
+pub use state::State;
 pub use stream::{Stream, run};
