@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 pub mod docker;
+pub mod examples;
 pub mod extract;
 pub mod help;
 pub mod http;

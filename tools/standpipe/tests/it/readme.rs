@@ -2,40 +2,8 @@
 
 use std::path::Path;
 
+use etl_testkit::examples;
 use etl_testkit::http::{Reply, Script, Server};
-use etl_testkit::influx::Influx;
-use etl_testkit::postgres;
-use etl_testkit::run::{Cmd, temp_dir, workspace_binary};
-
-/// A fenced block: its language, its text, and the last line before it.
-struct Block {
-    language: String,
-    text: String,
-    before: String,
-}
-
-fn blocks(document: &str) -> Vec<Block> {
-    let (mut blocks, mut open, mut before) = (Vec::<Block>::new(), false, String::new());
-    for line in document.lines() {
-        match line.strip_prefix("```") {
-            Some(_) if open => open = false,
-            Some(language) => {
-                let (language, before) = (language.to_owned(), std::mem::take(&mut before));
-                blocks.push(Block { language, text: String::new(), before });
-                open = true;
-            }
-            None if open => blocks.last_mut().expect("a block").text += &format!("{line}\n"),
-            None if !line.trim().is_empty() => before = line.to_owned(),
-            None => (),
-        }
-    }
-    blocks
-}
-
-/// The file that a block is, if the line before it ends with `` `name`: ``.
-fn file_name(before: &str) -> Option<&str> {
-    before.strip_suffix("`:")?.rsplit('`').next()
-}
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -55,46 +23,20 @@ fn service() -> Server {
     )
 }
 
-/// Runs a document's examples in one folder; returns how many there were.
+/// Runs a document's examples; returns how many there were.
+#[track_caller]
 fn run_examples(document: &str) -> usize {
-    let text = std::fs::read_to_string(root().join(document)).expect("the document");
-    let (server, folder) = (service(), temp_dir());
-    let database = postgres::Server::shared().database();
-    let binaries = workspace_binary("standpipe").parent().expect("a folder").to_owned();
-    // Built along with standpipe.
-    for name in
-        ["extract-openweather", "extract-file", "load-sqlite", "load-postgres", "load-influx", "notify-slack"]
-    {
-        workspace_binary(name);
-    }
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
-    let (mut count, mut printed) = (0, String::new());
-    for Block { language, text, before } in blocks(&text) {
-        match language.as_str() {
-            "sh" => {
-                let cmd = Cmd::new("sh")
-                    .args(["-e", "-c", &text])
-                    .in_folder(folder.path())
-                    .env("PATH", &path)
-                    .env("OPENWEATHER_API_KEY", "k3y")
-                    .env("OPENWEATHER_BASE_URL", server.url())
-                    .env("INFLUX_URL", Influx::shared().url());
-                let ran =
-                    database.env().into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run();
-                assert_eq!(ran.code, 0, "{document}:\n{text}\n{}", ran.stderr);
-                printed = ran.stdout;
-                count += 1;
-            }
-            "text" => assert_eq!(printed, text, "{document}"),
-            "sh no-run" => (),
-            _ => {
-                if let Some(name) = file_name(&before) {
-                    std::fs::write(folder.path().join(name), text).expect("the folder is writable");
-                }
-            }
-        }
-    }
-    count
+    let server = service();
+    let binaries = [
+        "extract-openweather",
+        "extract-file",
+        "load-sqlite",
+        "load-postgres",
+        "load-influx",
+        "notify-slack",
+    ];
+    let env = [("OPENWEATHER_API_KEY", "k3y"), ("OPENWEATHER_BASE_URL", &server.url())];
+    examples::run(root().join(document), &[&binaries[..], &["standpipe"]].concat(), &env)
 }
 
 #[test]
