@@ -61,8 +61,9 @@ pub fn run(document: impl AsRef<Path>, binaries: &[&str], env: &[(&str, &str)]) 
     let text = std::fs::read_to_string(document).expect("the document");
     let folder = temp_dir();
     let mut path = env::var("PATH").unwrap_or_default();
-    if let Some(binary) = binaries.iter().map(|name| workspace_binary(name)).last() {
-        path = format!("{}:{path}", binary.parent().expect("a folder").display());
+    let binaries: Vec<_> = binaries.iter().map(|name| workspace_binary(name)).collect();
+    if let Some(folder) = binaries.first().and_then(|binary| binary.parent()) {
+        path = format!("{}:{path}", folder.display());
     }
     let mut set: Vec<(String, String)> = vec![("PATH".to_owned(), path)];
     set.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
