@@ -16,8 +16,8 @@ use crate::file::replace;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// The headers that affect a decision; the last two are GitHub's.
-const KEPT: [&str; 8] = [
+/// The headers that affect a decision; the last three are GitHub's.
+const KEPT: [&str; 9] = [
     "content-type",
     "date",
     "retry-after",
@@ -26,6 +26,7 @@ const KEPT: [&str; 8] = [
     "last-modified",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
+    "gh-limited-by",
 ];
 
 #[derive(Serialize, Deserialize)]

@@ -247,7 +247,8 @@ impl JudgedAttempt {
         if self.number > 1 {
             message.push_str(&format!(" after {} attempts in {} s", self.number, self.took.as_secs()));
         }
-        if let (Ok(reply), None | Some(Verdict::Retry { .. })) = (&self.result, &self.verdict)
+        if let (Ok(reply), None | Some(Verdict::Retry { .. } | Verdict::Limited { .. })) =
+            (&self.result, &self.verdict)
             && !reply.body.is_empty()
             && !reply.is_html()
         {

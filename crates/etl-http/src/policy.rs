@@ -28,6 +28,12 @@ pub enum Verdict {
         /// The shortest wait.
         min_wait: Duration,
     },
+    /// A limit that does not say until when: without a readable `Retry-After`, not before `first_wait`, and after each wait
+    /// that was too short not before twice that time.
+    Limited {
+        /// The first wait.
+        first_wait: Duration,
+    },
     /// It will not get better.
     Fail {
         /// The class it ends with.
@@ -131,7 +137,7 @@ pub fn decide(
     spent: Duration,
     jitter: f64,
 ) -> Decision {
-    let min_wait = match sort(terms, outcome, verdict) {
+    let min_wait = match sort(terms, free, outcome, verdict) {
         Sort::Good => return Decision::Done,
         Sort::Bad(class) => return Decision::Fail { class },
         Sort::Again { min_wait } => min_wait,
@@ -155,11 +161,14 @@ pub fn decide(
     Decision::Retry { wait, free: is_free }
 }
 
-fn sort(terms: &Terms, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
+fn sort(terms: &Terms, free: u32, outcome: Outcome, verdict: Option<&Verdict>) -> Sort {
     let again = Sort::Again { min_wait: Duration::ZERO };
     match (verdict, outcome) {
         (Some(Verdict::Accept), _) => Sort::Good,
         (Some(Verdict::Retry { min_wait }), _) => Sort::Again { min_wait: *min_wait },
+        (Some(Verdict::Limited { first_wait }), _) => {
+            Sort::Again { min_wait: first_wait.saturating_mul(2_u32.saturating_pow(free)) }
+        }
         (Some(Verdict::Fail { class, .. }), _) => Sort::Bad(*class),
         (None, Outcome::Reply { status, .. }) => match status {
             200..=299 | 304 => Sort::Good,

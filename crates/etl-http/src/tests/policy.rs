@@ -147,6 +147,31 @@ fn the_api_judges_first() {
 }
 
 #[test]
+fn the_wait_for_a_limit_that_names_no_time_doubles() {
+    let limited = Verdict::Limited { first_wait: s(60) };
+    let free = |wait| Retry { wait, free: true };
+    for (attempt, earlier, outcome, spent, expected) in [
+        (1, 0, status(403), s(0), free(s(60))),
+        (2, 1, status(403), s(60), free(s(120))),
+        (3, 2, status(403), s(180), GiveUp { retry_in: Some(s(240)) }),
+        // An attempt that failed for another reason was no wait for the limit.
+        (4, 0, status(429), s(0), free(s(60))),
+        (2, 1, asking(403, s(7)), s(60), free(s(7))),
+        (2, 1, asking(403, s(0)), s(60), Retry { wait: Duration::from_millis(100), free: false }),
+        (
+            99,
+            98,
+            status(403),
+            s(0),
+            GiveUp { retry_in: Some(Duration::from_secs(60).saturating_mul(u32::MAX)) },
+        ),
+    ] {
+        let decision = decide(&TERMS, attempt, earlier, outcome, Some(&limited), spent, 1.0);
+        assert_eq!(decision, expected, "{attempt} {outcome:?}");
+    }
+}
+
+#[test]
 fn attempts_that_cost_no_retry_are_not_counted() {
     let wait = Duration::from_secs(30);
     for (attempt, free, expected) in
