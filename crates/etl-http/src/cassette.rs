@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::file::replace;
-use crate::reply::Reply;
+use crate::reply::{Redirect, Reply};
 use crate::request::Request;
 
 /// The headers that affect a decision; the last three are GitHub's.
@@ -38,6 +38,8 @@ struct Cassette {
     status: u16,
     headers: BTreeMap<String, String>,
     fetched_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<Redirect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     /// A body that is not UTF-8.
@@ -84,6 +86,7 @@ pub(crate) fn record(folder: &Path, request: &Request, reply: &Reply) -> Result<
         status: reply.status,
         headers,
         fetched_at: reply.fetched_at,
+        redirect: reply.redirect.clone(),
         body,
         body_base64,
     };
@@ -126,6 +129,7 @@ pub(crate) fn replay(folder: &Path, request: &Request) -> Result<Reply, Fault> {
         body,
         fetched_at,
         host: request.base.host(),
+        redirect: cassette.redirect,
     })
 }
 

@@ -36,7 +36,7 @@ pub use pages::Pages;
 pub use policy::{Decision, Failure, Outcome, Terms, Verdict, decide, retry_after};
 pub use quota::{Per, Quota};
 pub use quote::{quote, quote_up_to};
-pub use reply::Reply;
+pub use reply::{Redirect, Reply};
 pub use request::{Judge, Request};
 pub use service::{Api, Key, Place, Service};
 pub use url::{BaseUrl, base_url, secret_url, whole_url};

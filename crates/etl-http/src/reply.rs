@@ -5,6 +5,7 @@ use std::fmt;
 use etl_component::{Class, Fault, counted, redact};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use ureq::http::StatusCode;
 
 use crate::quote::quote;
@@ -23,6 +24,18 @@ pub struct Reply {
     pub fetched_at: Timestamp,
     /// The host that replied, with its port if that is not the usual one.
     pub host: String,
+    /// Where redirects led, if there were any.
+    pub redirect: Option<Redirect>,
+}
+
+/// The redirects that a request followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// The address that replied, without secrets.
+    pub to: String,
+    /// Whether each of them was permanent (301 or 308): then the address that was asked is out of date.
+    pub permanent: bool,
 }
 
 impl Reply {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use etl_component::{Env, Fault, counted};
+use etl_component::{Env, Fault, counted, redact};
 use jiff::Timestamp;
 use rustls::crypto::ring::default_provider;
 use ureq::http::{self, HeaderValue};
@@ -15,7 +15,7 @@ use crate::agent;
 use crate::args::HttpArgs;
 use crate::policy::Failure;
 use crate::proxy::Proxies;
-use crate::reply::Reply;
+use crate::reply::{Redirect, Reply};
 use crate::request::{Pair, Request};
 use crate::url::Url;
 
@@ -81,6 +81,7 @@ impl Transport {
     /// One attempt, in at most `left` or the request timeout for each hop.
     pub(crate) fn attempt(&self, request: &Request, left: impl Fn() -> Duration) -> Result<Reply, Broken> {
         let mut url = request.url();
+        let mut redirect = None;
         for _ in 0..=MAX_REDIRECTS {
             let mut response = self.exchange(request, &url, left().min(self.request_timeout), true)?;
             // RFC 9110, section 10.1.1: whoever does not know the header gets the request without it.
@@ -88,7 +89,7 @@ impl Transport {
                 response = self.exchange(request, &url, left().min(self.request_timeout), false)?;
             }
             let Some(location) = location(&response)? else {
-                return self.read(response, &url, request.whole_errors);
+                return Ok(Reply { redirect, ..self.read(response, &url, request.whole_errors)? });
             };
             let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
             self.check_redirect(request, &url, &next)?;
@@ -96,6 +97,9 @@ impl Transport {
             if request.method != "GET" && !matches!(response.status().as_u16(), 307 | 308) {
                 return Err(refused("would drop what is sent"));
             }
+            let before = redirect.is_none_or(|redirect: Redirect| redirect.permanent);
+            let permanent = before && matches!(response.status().as_u16(), 301 | 308);
+            redirect = Some(Redirect { to: redact(&next.address()), permanent });
             url = next;
         }
         Err(refused(&format!("is the {}th in a row", MAX_REDIRECTS + 1)))
@@ -180,6 +184,7 @@ impl Transport {
             body: bytes,
             fetched_at: now(),
             host: url.origin.to_string(),
+            redirect: None,
         })
     }
 }

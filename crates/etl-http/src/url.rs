@@ -167,6 +167,11 @@ pub(crate) struct Url {
 }
 
 impl Url {
+    /// The whole address, for people and other programs.
+    pub(crate) fn address(&self) -> String {
+        format!("{}://{}{}", if self.origin.https { "https" } else { "http" }, self.origin, self.target)
+    }
+
     /// Resolves a `Location` (RFC 3986, section 5.2; a fragment is dropped).
     pub(crate) fn join(&self, location: &str) -> Result<Url, String> {
         let location = location.split('#').next().unwrap_or_default();

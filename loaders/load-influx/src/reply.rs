@@ -220,7 +220,7 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Reply {
         let (fetched_at, host) = ("2026-11-23T00:00:00Z".parse().unwrap(), "influx".to_owned());
-        Reply { status, headers: Vec::new(), body: body.into(), fetched_at, host }
+        Reply { status, headers: Vec::new(), body: body.into(), fetched_at, host, redirect: None }
     }
 
     #[test]

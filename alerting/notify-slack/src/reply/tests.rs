@@ -9,7 +9,14 @@ fn reply(status: u16, body: &str) -> Reply {
     let kind = if body.starts_with('{') { "application/json" } else { "text/plain" };
     let headers = vec![("content-type".to_owned(), kind.to_owned())];
     let host = "slack.example".to_owned();
-    Reply { status, headers, body: body.into(), fetched_at: "2026-11-23T00:00:00Z".parse().unwrap(), host }
+    Reply {
+        status,
+        headers,
+        body: body.into(),
+        fetched_at: "2026-11-23T00:00:00Z".parse().unwrap(),
+        host,
+        redirect: None,
+    }
 }
 
 fn fail(class: Class, message: &str) -> Option<Verdict> {

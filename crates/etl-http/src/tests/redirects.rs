@@ -2,7 +2,7 @@ use etl_component::{Class, Secret};
 use etl_testkit::http::{Reply as Answer, Script, Server};
 
 use super::{base, client, fails, fault, get};
-use crate::{Request, base_url, secret_url};
+use crate::{Redirect, Request, base_url, secret_url};
 
 fn paths(server: &Server) -> Vec<String> {
     server.requests().into_iter().map(|request| format!("{} {}", request.method, request.target)).collect()
@@ -129,4 +129,30 @@ fn a_secret_address_is_requested_as_it_is_and_never_elsewhere() {
 fn not_modified_is_a_good_reply() {
     let (result, ..) = get(Answer::status(304), "");
     assert_eq!(result.unwrap().status, 304);
+}
+
+#[test]
+fn where_redirects_led_is_known_and_whether_for_good() {
+    let (last, folder) = (Answer::text(200, "here"), tempfile::tempdir().unwrap());
+    for (statuses, permanent) in [
+        (&[][..], None),
+        (&[301][..], Some(true)),
+        (&[308, 301], Some(true)),
+        (&[302], Some(false)),
+        (&[301, 307], Some(false)),
+        (&[303, 308], Some(false)),
+    ] {
+        let script = statuses.iter().enumerate().fold(Script::new(), |script, (n, status)| {
+            script.then(Answer::redirect(*status, &format!("/{n}?key=redirect-sesame-3")))
+        });
+        let server = Server::start(script.then(last.clone()));
+        Secret::new("redirect-sesame-3");
+        let request = Request::get(&base(&server), "old");
+        let flags = |flag: &str| format!("--{flag} {}", folder.path().display());
+        let reply = client(&flags("record"), &[]).0.send(&request).unwrap();
+        let to = format!("{}/{}?key=[redacted]", server.url(), statuses.len().saturating_sub(1));
+        assert_eq!(reply.redirect, permanent.map(|permanent| Redirect { to, permanent }), "{statuses:?}");
+        let replayed = client(&flags("replay"), &[]).0.send(&request).unwrap();
+        assert_eq!(replayed.redirect, reply.redirect, "{statuses:?}");
+    }
 }
