@@ -125,7 +125,17 @@ impl<'a> Object<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// The value as it was sent, for a column of any JSON; `None` where it is absent or null.
+    /// The value for a column of any JSON, on one line, which a record must be; otherwise as it was sent, every digit
+    /// included. `None` where it is absent or null.
+    ///
+    /// # Errors
+    /// Never: the whole reply is JSON.
+    pub fn any(&self, key: &str) -> Shape<Option<Box<RawValue>>> {
+        let compact = |raw: &RawValue| RawValue::from_string(on_one_line(raw.get()));
+        self.raw(key).map(compact).transpose().map_err(|_| self.mismatch(key, "is not JSON"))
+    }
+
+    /// The value as it was sent, white space included; `None` where it is absent or null.
     pub fn raw(&self, key: &str) -> Option<&'a RawValue> {
         self.fields.get(key).copied().filter(|raw| raw.get() != "null")
     }
@@ -282,6 +292,18 @@ impl<'a> Object<'a> {
         let instant = Timestamp::from_second(seconds).map(Some);
         instant.map_err(|_| self.mismatch(key, &format!("is {seconds}, which is not a time in Unix seconds")))
     }
+}
+
+/// JSON without the white space between its tokens.
+fn on_one_line(json: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let kept = quoted || !matches!(c, ' ' | '\t' | '\n' | '\r');
+        quoted ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        kept
+    };
+    json.chars().filter(is_kept).collect()
 }
 
 /// What kind of JSON value this is, for messages; never the value, which may hold anything.

@@ -118,3 +118,13 @@ fn days_times_booleans_and_texts() {
         assert_eq!(message, "`at` is not a time such as 2026-11-23T02:00:00Z", "{text}");
     }
 }
+
+#[test]
+fn any_json_is_on_one_line_and_otherwise_as_it_was_sent() {
+    let reply =
+        "{\n \"a\": [ 1.50,\r\n {\"b c\": \" \\\" \\\\\", \"d\" : 12345678901234567890 }\n],\n \"e\":null}";
+    let root = object(reply.as_bytes()).unwrap();
+    let any = |key: &str| root.any(key).unwrap().map(|raw| raw.get().to_owned());
+    assert_eq!(any("a").unwrap(), r#"[1.50,{"b c":" \" \\","d":12345678901234567890}]"#);
+    assert_eq!((any("e"), any("f")), (None, None));
+}
