@@ -29,11 +29,13 @@
 
 mod args;
 mod history;
+mod list;
 mod state;
 mod stream;
 
 pub use args::{ExtractArgs, HistoryArgs, StateArgs, key, setting};
 pub use etl_stream::counted;
 pub use history::{History, Part, Window, midnight};
+pub use list::list;
 pub use state::State;
 pub use stream::{Stream, run};

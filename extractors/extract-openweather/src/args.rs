@@ -5,8 +5,8 @@ mod location;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use etl_component::{Class, Env, Fault, Variable};
-use etl_extract::{ExtractArgs, key, setting};
+use etl_component::{Env, Fault, Variable};
+use etl_extract::{ExtractArgs, key, list, setting};
 use etl_http::{BaseUrl, base_url};
 
 use location::NO_CITIES;
@@ -189,10 +189,7 @@ fn locations(ask: &Ask, endpoint: Endpoint, env: &Env) -> Result<Vec<Location>, 
     }
     let mut locations = from_flags(ask)?;
     if let Some(path) = &ask.locations {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Fault::new(Class::NoInput, format!("cannot read {file}")).because(error))?;
-        locations.extend(Location::list(&text, &file, endpoint.knows_cities())?);
+        locations.extend(list(path, "location", |line| Location::listed(line, endpoint.knows_cities()))?);
     }
     if locations.is_empty() {
         locations.push(from_environment(endpoint, env)?);

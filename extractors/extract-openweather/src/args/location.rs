@@ -1,7 +1,5 @@
 //! What places can be asked for, and how they are written.
 
-use etl_component::Fault;
-
 /// Why a city is no location of air pollution.
 pub(crate) const NO_CITIES: &str = "the service knows the air by coordinates only";
 
@@ -49,27 +47,13 @@ impl Location {
         Ok(Location { name: name(left)?, asked: coordinates(lat, lon)? })
     }
 
-    /// The locations of a file's text, one a line: `NAME=LAT,LON` or a city; `#` starts a comment.
-    ///
-    /// `file` is the file's name for messages; without `cities`, one is refused.
-    pub(crate) fn list(text: &str, file: &str, cities: bool) -> Result<Vec<Location>, Fault> {
-        let mut locations = Vec::new();
-        for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
-            }
-            let location = match line.contains('=') {
-                true => Location::named(line),
-                false if cities => Location::city(line),
-                false => Err(format!("{line}: {NO_CITIES}")),
-            };
-            locations.push(location.map_err(|why| Fault::config(format!("{file}, line {number}: {why}")))?);
+    /// A line of a file: `NAME=LAT,LON` or a city; without `cities`, one is refused.
+    pub(crate) fn listed(line: &str, cities: bool) -> Result<Location, String> {
+        match line.contains('=') {
+            true => Location::named(line),
+            false if cities => Location::city(line),
+            false => Err(format!("{line}: {NO_CITIES}")),
         }
-        if locations.is_empty() {
-            return Err(Fault::config(format!("{file} names no location")));
-        }
-        Ok(locations)
     }
 
     /// The parameters of the request that ask for this place.
@@ -139,17 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_lists_them_and_its_errors_name_the_line() {
-        let text = "# home\nSeattle=47.6,-122.3 # west\r\n\n  Lisbon,PT\n";
-        let names: Vec<String> =
-            Location::list(text, "places", true).unwrap().into_iter().map(|location| location.name).collect();
-        assert_eq!(names, ["Seattle", "Lisbon,PT"]);
-
-        let fault = Location::list("Seattle\n\nx=1,200", "places", true).unwrap_err();
-        assert_eq!(fault.message(), "places, line 3: longitude \"200\" is not a number from -180 to 180");
-        assert_eq!(fault.class().code(), 78);
-        let fault = Location::list("a=1,2\nLisbon", "places", false).unwrap_err();
-        assert_eq!(fault.message(), "places, line 2: Lisbon: the service knows the air by coordinates only");
-        assert_eq!(Location::list("#\n", "places", true).unwrap_err().message(), "places names no location");
+    fn a_line_of_a_file_is_a_name_with_coordinates_or_a_city() {
+        let name = |line, cities| Location::listed(line, cities).map(|location| location.name);
+        assert_eq!(name("Seattle=47.6,-122.3", false), Ok("Seattle".to_owned()));
+        assert_eq!(name("Lisbon,PT", true), Ok("Lisbon,PT".to_owned()));
+        let why = "Lisbon: the service knows the air by coordinates only";
+        assert_eq!(name("Lisbon", false), Err(why.to_owned()));
     }
 }
