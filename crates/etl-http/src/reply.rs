@@ -39,9 +39,28 @@ pub struct Redirect {
 }
 
 impl Reply {
+    /// A reply as the test of a [`Judge`](crate::Judge) needs it, which arrived when Unix time was a billion and a half.
+    pub fn of(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+        let headers = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned()));
+        Reply {
+            status,
+            headers: headers.collect(),
+            body: body.into(),
+            fetched_at: Timestamp::constant(1_500_000_000, 0),
+            host: "api.example".to_owned(),
+            redirect: None,
+        }
+    }
+
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// When the server sent it, by the server's own clock (`Date`); otherwise when it arrived.
+    pub fn sent_at(&self) -> Timestamp {
+        let sent = self.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        sent.and_then(|sent| Timestamp::try_from(sent).ok()).unwrap_or(self.fetched_at)
     }
 
     /// The body as JSON of the shape that the API documents.

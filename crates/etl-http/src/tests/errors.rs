@@ -4,7 +4,7 @@ use etl_component::{Class, Fault};
 use etl_testkit::http::{Reply as Answer, Server};
 
 use super::{base, client, get};
-use crate::{Error, Request, Verdict};
+use crate::{Error, Reply, Request, Verdict};
 
 /// What a caller may ask: the status, whether the failure may pass, and whether a time is named.
 fn facts(error: &Error) -> (Option<u16>, bool, bool) {
@@ -63,4 +63,16 @@ fn as_a_fault_it_keeps_its_class_and_message_and_its_causes() {
     let caused = Fault::new(Class::Io, "no room").because(std::io::Error::other("disk full"));
     let fault = Fault::from(Error::from(caused));
     assert_eq!((fault.class(), fault.source().unwrap().to_string()), (Class::Io, "disk full".to_owned()));
+}
+
+#[test]
+fn a_reply_was_sent_when_its_server_says_so() {
+    for (date, sent_at) in [
+        (Some("Sun, 06 Nov 1994 08:49:37 GMT"), 784_111_777),
+        (Some("yesterday"), 1_500_000_000),
+        (None, 1_500_000_000),
+    ] {
+        let headers: Vec<(&str, &str)> = date.iter().map(|date| ("Date", *date)).collect();
+        assert_eq!(Reply::of(200, &headers, "").sent_at().as_second(), sent_at, "{date:?}");
+    }
 }
