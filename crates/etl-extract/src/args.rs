@@ -52,8 +52,11 @@ pub struct HistoryArgs {
     pub until: Option<Timestamp>,
 }
 
-/// A day, which begins in UTC, or an RFC 3339 time.
-fn instant(text: &str) -> Result<Timestamp, String> {
+/// Reads a day, which begins in UTC, or an RFC 3339 time.
+///
+/// # Errors
+/// What is expected, if it is neither.
+pub fn instant(text: &str) -> Result<Timestamp, String> {
     let day = || text.parse::<Date>().ok().filter(|_| text.len() == "2026-01-31".len()).map(midnight);
     text.parse().ok().or_else(day).ok_or_else(|| {
         "expected a day such as 2026-01-31, or a time with its zone such as 2026-01-31T18:00:00Z".to_owned()

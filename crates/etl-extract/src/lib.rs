@@ -33,7 +33,7 @@ mod list;
 mod state;
 mod stream;
 
-pub use args::{ExtractArgs, HistoryArgs, StateArgs, key, setting};
+pub use args::{ExtractArgs, HistoryArgs, StateArgs, instant, key, setting};
 pub use etl_stream::counted;
 pub use history::{History, Part, Window, midnight};
 pub use list::list;

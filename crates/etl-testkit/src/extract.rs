@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod fixtures;
 mod golden;
 mod keys;
 mod local;
@@ -35,6 +36,7 @@ use serde_json::Value;
 use crate::http::{Reply, Script, Server};
 use crate::run::{Cmd, Ran};
 
+pub use fixtures::fixtures;
 pub use local::Local;
 pub use sealed::{Sealed, failed};
 
