@@ -67,7 +67,8 @@ impl Target {
             }
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
-                 shows them) or --schema PATH, or --table TABLE to use the columns of a table",
+                 shows them) or --schema PATH (`standpipe schema infer` writes one from sample records), or --table TABLE to \
+                 use the columns of a table",
             )),
         }
     }

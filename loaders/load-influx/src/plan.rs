@@ -31,7 +31,7 @@ pub(crate) fn plan(target: Target, precision: Precision, server: Server) -> Resu
     let schema = Arc::new(target.schema.ok_or_else(|| {
         unfit(
             "the records have no schema, and InfluxDB has no columns to take one from: give --schema NAME \
-             (`standpipe schema list` shows them) or --schema PATH"
+             (`standpipe schema list` shows them) or --schema PATH (`standpipe schema infer` writes one from sample records)"
                 .to_owned(),
         )
     })?);

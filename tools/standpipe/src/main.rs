@@ -29,6 +29,7 @@ const COMMANDS: &[CommandCard] = &[
     CommandCard::new("schema list", Reads::Nothing, Stdout::Text),
     CommandCard::new("schema show", Reads::Nothing, Stdout::Text),
     CommandCard::new("schema ddl", Reads::Nothing, Stdout::Text),
+    CommandCard::new("schema infer", Reads::Any, Stdout::Text),
     CommandCard::new("schema check", Reads::Any, Stdout::Text),
 ];
 
@@ -53,7 +54,7 @@ enum Command {
     Verify(verify::Args),
     /// Print the original lines of a stream of rejects, to be corrected and loaded again
     Unreject(unreject::Args),
-    /// List, show and check schemas, and write their DDL
+    /// List, show, infer and check schemas, and write their DDL
     Schema(schema::Args),
 }
 

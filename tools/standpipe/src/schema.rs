@@ -1,5 +1,7 @@
 //! `standpipe schema`: the embedded schemas, and whether one of your own is understood.
 
+mod infer;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ const SHOWN: u64 = 20;
 #[command(after_help = "Examples:
   standpipe schema list
   standpipe schema ddl openweather.current --dialect sqlite
+  standpipe schema infer orders.ndjson
   standpipe schema check ./orders.schema.json orders.ndjson")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -56,6 +59,12 @@ enum Command {
         #[arg(long, help_heading = "Table")]
         table: Option<String>,
     },
+    /// Write a schema from sample records, or from a JSON Schema of pydantic or OpenAPI, for a person to read
+    #[command(after_help = "Examples:
+  standpipe schema infer orders.ndjson
+  extract-file orders.csv | standpipe schema infer --table orders
+  standpipe schema infer --json-schema openapi.json --at '#/components/schemas/Order'")]
+    Infer(infer::Args),
     /// Say what a schema is understood to mean; with data, check the records against it
     #[command(after_help = "Examples:
   standpipe schema check ./orders.schema.json
@@ -84,6 +93,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         Command::List => list(),
         Command::Show { name } => show(&name),
         Command::Ddl { schema, dialect, table } => ddl(&schema, dialect, table),
+        Command::Infer(args) => {
+            let (document, summary) = infer::run(args)?;
+            print(&document)?;
+            Ok(summary)
+        }
         Command::Check { schema, file, mut input } => {
             let schema = Schema::from_flag(&schema)?;
             let given = file.is_some() || input.input != Path::new("-");

@@ -4,6 +4,7 @@ mod bare;
 mod card;
 mod foreign;
 mod help;
+mod infer;
 mod limits;
 mod manual;
 mod readme;
