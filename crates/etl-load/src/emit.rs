@@ -139,6 +139,7 @@ impl Emit {
     ///
     /// # Errors
     /// 141 or 74 if it cannot be written.
+    #[inline]
     pub(crate) fn record(&mut self, line: Line<'_>) -> Result<(), Fault> {
         match (self.kind, &mut self.relay) {
             (EmitKind::Records, Some(relay)) => relay.record(line.bytes),
@@ -150,6 +151,7 @@ impl Emit {
     ///
     /// # Errors
     /// 74 if it cannot be kept.
+    #[inline]
     pub(crate) fn taken(&mut self, line: Line<'_>) -> Result<(), Fault> {
         if self.kind == EmitKind::New { self.news.push(line.bytes) } else { Ok(()) }
     }

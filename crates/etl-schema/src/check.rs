@@ -163,22 +163,10 @@ impl Checker {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
         }
-        let Checker { slots, layout, schema, scratch, values, odd, .. } = self;
-        let texts = *values == Values::Text;
-        scratch.clear();
-        let line = record.text().as_bytes();
-        for (i, (extent, &column)) in record.extents().zip(&layout.column_of).enumerate() {
-            let column = column as usize;
-            let Some(slot) = slots.get_mut(column) else { continue };
-            let is_read = if texts {
-                slot.quick.read_text(line, extent, &mut slot.cell)
-            } else {
-                slot.quick.read(line, extent, &mut slot.cell)
-            };
-            if !is_read {
-                let values = (*values, *odd);
-                slot.cell = read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
-            }
+        // Decided once for a record, not for each of its fields.
+        match self.values {
+            Values::Json => self.read_cells::<false>(record)?,
+            Values::Text => self.read_cells::<true>(record)?,
         }
         self.dropped.fields += self.layout.dropped;
         self.dropped.records += u64::from(self.layout.dropped > 0);
@@ -189,6 +177,27 @@ impl Checker {
             field_of: &self.layout.field_of,
             scratch: &self.scratch,
         })
+    }
+
+    #[inline(always)]
+    fn read_cells<const TEXTS: bool>(&mut self, record: &Record<'_>) -> Result<(), Violation> {
+        let Checker { slots, layout, schema, scratch, values, odd, .. } = self;
+        scratch.clear();
+        let line = record.text().as_bytes();
+        for (i, (extent, &column)) in record.extents().zip(&layout.column_of).enumerate() {
+            let column = column as usize;
+            let Some(slot) = slots.get_mut(column) else { continue };
+            let is_read = if TEXTS {
+                slot.quick.read_text(line, extent, &mut slot.cell)
+            } else {
+                slot.quick.read(line, extent, &mut slot.cell)
+            };
+            if !is_read {
+                let values = (*values, *odd);
+                slot.cell = read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
+            }
+        }
+        Ok(())
     }
 
     #[inline(never)]

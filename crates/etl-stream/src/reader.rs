@@ -45,10 +45,13 @@ impl<'a> Line<'a> {
     /// 3, naming the line and the byte in the stream, if it is not one.
     #[inline]
     pub fn scan(self, scanner: &'a mut Scanner) -> Result<Record<'a>, Fault> {
-        scanner.scan(self.bytes).map_err(|error| {
-            let at = Line { offset: self.offset + error.offset as u64, ..self }.place();
-            Fault::data(format!("{at}: {}", error.message))
-        })
+        scanner.scan(self.bytes).map_err(|error| self.not_a_record(&error))
+    }
+
+    #[cold]
+    fn not_a_record(self, error: &json::Error) -> Fault {
+        let at = Line { offset: self.offset + error.offset as u64, ..self }.place();
+        Fault::data(format!("{at}: {}", error.message))
     }
 
     /// How messages name it: by its number, also as its producer counts, and by the position of its first byte.
@@ -151,15 +154,13 @@ impl<R: Read> Reader<R> {
         loop {
             let found = self.lines.next();
             self.totals.lines = self.lines.number();
-            let (from, to) = match found? {
-                Some(line) => line,
-                None => match self.unended()? {
-                    Some(line) => line,
-                    None => {
-                        self.finish()?;
-                        return Ok(None);
-                    }
-                },
+            let line = match found? {
+                None => self.unended()?,
+                line => line,
+            };
+            let Some((from, to)) = line else {
+                self.finish()?;
+                return Ok(None);
             };
             self.totals.bytes = self.lines.position();
             let line = self.lines.text(from, to).trim_ascii_end();
@@ -168,10 +169,11 @@ impl<R: Read> Reader<R> {
             } else if control::is_control(line) {
                 return self.control(from, to).map(Some);
             } else {
+                // Trailing white space is not part of a record: this is what makes `\r\n` the same as `\n`.
+                let to = from + line.len();
                 let record = self.record(from)?;
                 let (number, offset) = (self.totals.lines, self.lines.offset(from));
-                // Trailing white space is not part of a record: this is what makes `\r\n` the same as `\n`.
-                let bytes = self.lines.text(from, to).trim_ascii_end();
+                let bytes = self.lines.text(from, to);
                 return Ok(Some(Event::Record(Line { number, offset, record, bytes })));
             }
         }

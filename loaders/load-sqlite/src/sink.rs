@@ -7,7 +7,7 @@ use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused,
 use etl_schema::{Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::Line;
 use rusqlite::Statement;
-use rusqlite::types::Null;
+use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 
 use crate::database::{self, Database};
 use crate::ledger;
@@ -183,7 +183,7 @@ struct Table<'c> {
     replaced: Option<u64>,
     news: bool,
     lines: bool,
-    /// The columns of decimals that are kept as integers or doubles.
+    /// The columns of decimals that are kept as integers or doubles; empty if there are none.
     numeric: Vec<bool>,
     stamp: bool,
     fed: u64,
@@ -235,7 +235,8 @@ impl<'c> Table<'c> {
         let numeric = plan.schema.columns.iter().zip(&plan.details.storage).map(|(column, storage)| {
             matches!(column.ty, Type::Decimal { .. } | Type::Json) && storage.starts_with("NUMERIC")
         });
-        let numeric = numeric.collect();
+        let numeric: Vec<bool> = numeric.collect();
+        let numeric = if numeric.contains(&true) { numeric } else { Vec::new() };
         let stamp = stored.columns.len() > plan.schema.columns.len();
         Ok(Table {
             plan: Arc::clone(plan),
@@ -258,7 +259,7 @@ impl<'c> Table<'c> {
 
     /// The first value of a row that its column would change.
     fn changed(&self, row: &Row<'_>) -> Option<Violation> {
-        if !self.numeric.contains(&true) {
+        if self.numeric.is_empty() {
             return None;
         }
         let columns = self.plan.schema.columns.iter().zip(&self.numeric).zip(row.values());
@@ -278,10 +279,11 @@ impl<'c> Table<'c> {
     fn store(&mut self, row: &Row<'_>, line: u64, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
         let Table { insert, text, numeric, .. } = self;
         let mut next = 1;
-        for (value, numeric) in row.values().zip(numeric) {
-            text.clear();
+        for value in row.values() {
             match value {
-                Value::Decimal(value) | Value::Json(value) if *numeric && is_number(value) => {
+                Value::Decimal(value) | Value::Json(value)
+                    if numeric.get(next - 1) == Some(&true) && is_number(value) =>
+                {
                     insert.raw_bind_parameter(next, kept(value))?;
                 }
                 Value::Null => insert.raw_bind_parameter(next, Null)?,
@@ -292,13 +294,20 @@ impl<'c> Table<'c> {
                 Value::Double(value) => insert.raw_bind_parameter(next, value)?,
                 Value::Boolean(value) => insert.raw_bind_parameter(next, value)?,
                 Value::Bytes(value) => insert.raw_bind_parameter(next, value)?,
-                Value::Date(days) => time::format_date(days, text),
-                Value::Timestamp(micros) => time::format_timestamp(micros, text),
-                Value::TimestampTz(micros) => time::format_timestamptz(micros, text),
-                Value::Uuid(uuid) => format_uuid(&uuid, text),
-            }
-            if !text.is_empty() {
-                insert.raw_bind_parameter(next, String::from_utf8_lossy(text))?;
+                Value::Date(days) => {
+                    insert.raw_bind_parameter(next, written(text, |text| time::format_date(days, text)))?;
+                }
+                Value::Timestamp(micros) => {
+                    let write = |text: &mut Vec<u8>| time::format_timestamp(micros, text);
+                    insert.raw_bind_parameter(next, written(text, write))?;
+                }
+                Value::TimestampTz(micros) => {
+                    let write = |text: &mut Vec<u8>| time::format_timestamptz(micros, text);
+                    insert.raw_bind_parameter(next, written(text, write))?;
+                }
+                Value::Uuid(uuid) => {
+                    insert.raw_bind_parameter(next, written(text, |text| format_uuid(&uuid, text)))?;
+                }
             }
             next += 1;
         }
@@ -316,6 +325,13 @@ impl<'c> Table<'c> {
         }
         insert.raw_execute()
     }
+}
+
+/// What `write` writes, as a text to bind. It is ASCII, so nothing looks at it again.
+fn written(text: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> ToSqlOutput<'_> {
+    text.clear();
+    write(text);
+    ToSqlOutput::Borrowed(ValueRef::Text(text))
 }
 
 /// Whether the text of a decimal, or of any JSON, is that of a number, which a NUMERIC column would convert.

@@ -171,18 +171,20 @@ impl<R: Read> Lines<R> {
         self.buf.len()
     }
 
+    #[inline]
     fn check_length(&self, length: usize, from: usize) -> Result<(), Fault> {
-        let limit = self.options.max_line_bytes;
-        if length <= limit {
-            return Ok(());
-        }
+        if length <= self.options.max_line_bytes { Ok(()) } else { Err(self.too_long(from)) }
+    }
+
+    #[cold]
+    fn too_long(&self, from: usize) -> Fault {
         let at = place(self.number, self.offset(from));
         // Packed or JSON in one line: what it is matters more than its length.
         if let Some(foreign) = Foreign::of(self.text_from(from)).filter(|_| self.number == 1) {
-            return Err(Fault::data(format!("{at}: {}", foreign.says())));
+            return Fault::data(format!("{at}: {}", foreign.says()));
         }
-        let most = counted(limit as u64, "byte", "bytes");
-        Err(Fault::data(format!("{at}: the line is longer than {most} (--max-line-bytes)")))
+        let most = counted(self.options.max_line_bytes as u64, "byte", "bytes");
+        Fault::data(format!("{at}: the line is longer than {most} (--max-line-bytes)"))
     }
 
     /// A byte order mark is tolerated where editors put it, before the first line.
