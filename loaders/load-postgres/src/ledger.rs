@@ -105,13 +105,17 @@ pub(crate) fn read_newest(rows: &[TextRow]) -> Option<Newest> {
     })
 }
 
-/// Asks for the next place in the order of loads, after all those that the ledgers of these tables have.
-pub(crate) fn next<'t>(tables: impl Iterator<Item = &'t Name>) -> String {
+/// The place of this load in the order of loads, for the rest of its transaction.
+const ORDER: &str = "current_setting('standpipe.seq')::bigint";
+
+/// Takes the next place in the order of loads, after all those that the ledgers of these tables have.
+pub(crate) fn take_order<'t>(tables: impl Iterator<Item = &'t Name>) -> String {
     let mut ledgers: Vec<String> = tables.map(|table| table.sibling(TABLE).sql()).collect();
     ledgers.sort();
     ledgers.dedup();
     let newest = ledgers.iter().map(|ledger| format!("(SELECT max(seq) FROM {ledger})"));
-    format!("SELECT greatest(0, {}) + 1", newest.collect::<Vec<_>>().join(", "))
+    let next = format!("(greatest(0, {}) + 1)::text", newest.collect::<Vec<_>>().join(", "));
+    format!("SELECT set_config('standpipe.seq', {next}, true)")
 }
 
 /// Finds out whether an attempt whose connection was lost has committed: inserting its row waits for the lost session to
@@ -125,12 +129,12 @@ pub(crate) fn settle(table: &Name, load_id: &str) -> Result<String, Fault> {
     Ok(format!("{claim}; SELECT attempt FROM {ledger} WHERE target = {target} AND load_id = {id} FOR UPDATE"))
 }
 
-/// Completes the row of a load, which has this place in the order.
-pub(crate) fn complete(table: &Name, entry: &Entry<'_>, order: i64, attempt: &str) -> String {
+/// Completes the row of a load, once [`take_order`] has been run.
+pub(crate) fn complete(table: &Name, entry: &Entry<'_>, attempt: &str) -> String {
     let Entry { load_id, mode, digest, records, pipeline, state, .. } = entry;
     format!(
         "UPDATE {} SET digest = {}, records = {records}, pipeline = {}, state = {}, loaded_at = clock_timestamp(),
-           seq = {order}, attempt = '{attempt}', mode = '{mode}'
+           seq = {ORDER}, attempt = '{attempt}', mode = '{mode}'
          WHERE target = {} AND load_id = {}",
         table.sibling(TABLE).sql(),
         quote_literal(digest),
@@ -141,17 +145,16 @@ pub(crate) fn complete(table: &Name, entry: &Entry<'_>, order: i64, attempt: &st
     )
 }
 
-/// Forgets loads older than `keep`, but never a pipeline's newest row that has a state, nor those of this load, which has
-/// this place in the order. Rows that another load is
-/// forgetting at the same time are left to that load.
-pub(crate) fn prune(table: &Name, keep: Duration, order: i64) -> String {
+/// Forgets loads older than `keep`, but never a pipeline's newest row that has a state, nor those of this load, once
+/// [`take_order`] has been run. Rows that another load is forgetting at the same time are left to that load.
+pub(crate) fn prune(table: &Name, keep: Duration) -> String {
     let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
     // PostgreSQL's timestamps do not go back further than this.
     let seconds = keep.as_secs_f64().min(1e11);
     format!(
         "DELETE FROM {ledger} WHERE ctid = ANY (ARRAY(
            SELECT old.ctid FROM {ledger} old WHERE target = {target}
-             AND loaded_at < now() - interval '1 s' * {seconds} AND digest IS NOT NULL AND seq IS DISTINCT FROM {order}
+             AND loaded_at < now() - interval '1 s' * {seconds} AND digest IS NOT NULL AND seq IS DISTINCT FROM {ORDER}
              AND NOT (state IS NOT NULL AND NOT EXISTS (SELECT FROM {ledger} newer WHERE newer.target = old.target
                AND newer.pipeline IS NOT DISTINCT FROM old.pipeline AND newer.state IS NOT NULL
                AND newer.loaded_at > old.loaded_at))

@@ -7,8 +7,15 @@ use std::time::{Duration, Instant};
 use etl_component::{Class, Fault};
 use etl_postgres::{Error, Name, Session, Settings};
 
+use crate::catalog::{self, Inspected};
 use crate::ledger;
 
+/// How often a table is looked up again on a new connection.
+const REOPENED: u32 = 3;
+/// For how long what was found is not asked for again. The flags' table is looked up before the input is read, and again
+/// once the stream has named it: an extractor may take hours until then, but what is there at once is not worth asking
+/// twice. Whatever has changed by the load's transaction is found there.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long a load that can be replayed is retried after its first failure.
 const RETRY_FOR: Duration = Duration::from_secs(60);
 /// How long to wait for the outcome of a lost COMMIT.
@@ -27,8 +34,6 @@ enum Remedy {
 pub(crate) struct Completed {
     pub(crate) table: Name,
     pub(crate) load_id: String,
-    /// The place of the load in the order of loads.
-    pub(crate) order: i64,
     /// Which attempt did: another one may have completed the same row before or after.
     pub(crate) attempt: String,
 }
@@ -40,6 +45,8 @@ pub(crate) struct Link {
     remedy: Option<Remedy>,
     /// Since when, and how often, the current load has been retried.
     retried: Option<(Instant, u32)>,
+    /// What was found before the load's transaction, under which name, and when.
+    found: Option<(Name, Instant, Inspected)>,
 }
 
 impl Link {
@@ -49,7 +56,7 @@ impl Link {
     /// Those of [`Session::connect`].
     pub(crate) fn open(settings: Settings) -> Result<Link, Fault> {
         let session = Session::connect(&settings)?;
-        Ok(Link { settings, session, remedy: None, retried: None })
+        Ok(Link { settings, session, remedy: None, retried: None, found: None })
     }
 
     /// The server's name, for messages.
@@ -72,6 +79,36 @@ impl Link {
     pub(crate) fn reopen(&mut self) -> Result<(), Error> {
         self.session = self.another()?;
         Ok(())
+    }
+
+    /// Looks up what has this name, on a new connection if it has to be: an extractor may take hours until its first
+    /// line, and proxies or firewalls close idle connections.
+    ///
+    /// # Errors
+    /// Those of [`catalog::inspect`].
+    pub(crate) fn inspect(&mut self, name: &Name, in_transaction: bool) -> Result<Inspected, Fault> {
+        let known = self.found.take().filter(|(known, since, _)| known == name && since.elapsed() < FRESH);
+        if let Some((_, _, found)) = known.filter(|_| !in_transaction) {
+            return Ok(found);
+        }
+        for _ in 0..REOPENED {
+            match catalog::inspect(&self.session, name) {
+                Err(_) if !in_transaction && self.is_broken() => self.reopen()?,
+                Err(fault) => return Err(self.examined(fault)),
+                Ok(found) => {
+                    if !in_transaction {
+                        self.found = Some((name.clone(), Instant::now(), found.clone()));
+                    }
+                    return Ok(found);
+                }
+            }
+        }
+        catalog::inspect(&self.session, name)
+    }
+
+    /// What was found may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.found = None;
     }
 
     /// Runs statements with this method of the session, and notes whether another attempt may help if one fails.

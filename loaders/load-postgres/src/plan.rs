@@ -99,14 +99,25 @@ impl Details {
 /// Compares the target with the database.
 ///
 /// # Errors
-/// 78 if the records or the mode do not fit the table; 77 if a privilege is missing.
+/// Those of [`catalog::inspect`] and of [`fitting`].
 pub(crate) fn plan(session: &Session, target: Target, settings: &Settings) -> Result<TablePlan, PlanError> {
-    let name = Name::parse(&target.table)?;
-    let found = catalog::inspect(session, &name)?;
+    let found = catalog::inspect(session, &Name::parse(&target.table)?)?;
+    fitting(&found, target, settings)
+}
+
+/// Compares the target with what was found under its name.
+///
+/// # Errors
+/// 78 if the records or the mode do not fit the table; 77 if a privilege is missing.
+pub(crate) fn fitting(
+    found: &Inspected,
+    target: Target,
+    settings: &Settings,
+) -> Result<TablePlan, PlanError> {
     let loads = settings.task == Task::Load;
-    let plan = compare(&found, target, settings).map_err(PlanError::Unfit)?;
+    let plan = compare(found, target, settings).map_err(PlanError::Unfit)?;
     if loads {
-        privileges::permitted(&plan, &found)?;
+        privileges::permitted(&plan, found)?;
     }
     Ok(plan)
 }

@@ -30,9 +30,6 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
         THEN set_config('client_connection_check_interval', '2s', true) END,
       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
 
-/// How often a plan is tried again on a new connection.
-const REOPENED: u32 = 3;
-
 /// A server that loads go to.
 pub(crate) struct Postgres<'s> {
     settings: &'s Settings,
@@ -48,6 +45,15 @@ pub(crate) struct Postgres<'s> {
     culprit: Option<Culprit>,
     /// A row of the ledger that this transaction completes: by it, a lost COMMIT is settled.
     completed: Option<Completed>,
+    pending: Pending,
+}
+
+/// Statements that complete rows of the ledger and are still to be sent, together with what follows.
+#[derive(Default)]
+struct Pending {
+    sql: String,
+    /// How many there are; each must affect one row.
+    count: usize,
 }
 
 /// A table that is open for records, in the load's transaction.
@@ -82,6 +88,7 @@ impl<'s> Postgres<'s> {
             stamp: Stamp::default(),
             culprit: None,
             completed: None,
+            pending: Pending::default(),
         })
     }
 
@@ -109,6 +116,20 @@ impl<'s> Postgres<'s> {
         Ok(())
     }
 
+    /// Completes the rows of the ledger that are still to be completed, and then does this, in one message.
+    fn send_pending(&mut self, then: &str) -> Result<(), Fault> {
+        let Pending { sql, count } = std::mem::take(&mut self.pending);
+        if sql.is_empty() && then.is_empty() {
+            return Ok(());
+        }
+        let counts = self.link.run(Session::counts, "the ledger", &(sql + then))?;
+        if counts.iter().take(count).any(|rows| *rows != 1) {
+            let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
+            return Err(Fault::config(why));
+        }
+        Ok(())
+    }
+
     fn copy_failed(&mut self, failure: Failure) -> Fault {
         self.link.note(&failure.error);
         self.culprit = failure.refused.map(|(table, line, record)| {
@@ -122,8 +143,9 @@ impl<'s> Postgres<'s> {
         (self.feed, self.culprit) = (None, None);
         self.targets.clear();
         self.tables.clear();
-        self.completed = None;
+        (self.completed, self.pending) = (None, Pending::default());
         self.in_transaction = false;
+        self.link.forget();
     }
 }
 
@@ -145,19 +167,8 @@ impl Sink for Postgres<'_> {
 
     fn plan(&mut self, target: Target) -> Result<TablePlan, PlanError> {
         self.end_copy()?;
-        // An extractor may take hours until its first line, and proxies or firewalls close idle connections.
-        for _ in 0..REOPENED {
-            match plan::plan(&self.link.session, target.clone(), self.settings) {
-                Err(PlanError::Failed(_)) if !self.in_transaction && self.link.is_broken() => {
-                    self.link.reopen().map_err(Fault::from)?;
-                }
-                Err(PlanError::Failed(fault)) => {
-                    return Err(PlanError::Failed(self.link.examined(fault)));
-                }
-                planned => return planned,
-            }
-        }
-        plan::plan(&self.link.session, target, self.settings)
+        let found = self.link.inspect(&Name::parse(&target.table)?, self.in_transaction)?;
+        plan::fitting(&found, target, self.settings)
     }
 
     fn explain(&self, plan: &TablePlan) -> String {
@@ -233,9 +244,11 @@ impl Sink for Postgres<'_> {
         } else {
             format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
         };
-        self.link.run(Session::batch, &what, &lock)?;
-        let now =
-            catalog::inspect(&self.link.session, name).map_err(|fault| self.link.examined(fault))?.table;
+        // What is asked in the same message sees what was committed while the lock was waited for.
+        let sql = format!("{lock};{}", catalog::question(name));
+        let results = self.link.run(Session::results, &what, &sql)?;
+        let now = catalog::answer(&self.link.session, name, &results);
+        let now = now.map_err(|fault| self.link.examined(fault))?.table;
         if plan.details.table != now {
             self.link.must_roll_back();
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
@@ -318,35 +331,35 @@ impl Sink for Postgres<'_> {
             return Ok(());
         }
         let Some(first) = entries.first() else { return Ok(()) };
+        self.send_pending("")?;
         if self.completed.is_none() {
-            let next = ledger::next(self.targets.iter().map(|plan| &plan.details.name));
-            let order = self.link.run(Session::number, "the ledger", &next)?;
-            let (order, attempt) = (i64::try_from(order).unwrap_or(i64::MAX), random_id()?);
+            let attempt = random_id()?;
             let plan = self.targets.iter().find(|plan| plan.name == first.target);
             self.completed = plan.map(|plan| {
                 let (table, load_id) = (plan.details.name.clone(), first.load_id.to_owned());
-                Completed { table, load_id, order, attempt }
+                Completed { table, load_id, attempt }
             });
+            // It selects one row.
+            let order = ledger::take_order(self.targets.iter().map(|plan| &plan.details.name));
+            self.pending = Pending { sql: order + ";", count: 1 };
         }
-        let Some(Completed { order, attempt, .. }) = &self.completed else { return Ok(()) };
-        let complete = entries.iter().filter_map(|entry| {
-            let plan = self.targets.iter().find(|plan| plan.name == entry.target)?;
-            Some(ledger::complete(&plan.details.name, entry, *order, attempt))
-        });
-        let complete = complete.collect::<Vec<_>>().join(";");
-        let completed = self.link.run(Session::counts, "the ledger", &complete)?;
-        if completed.iter().any(|rows| *rows != 1) {
-            let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
-            return Err(Fault::config(why));
+        let Some(Completed { attempt, .. }) = &self.completed else { return Ok(()) };
+        for entry in entries {
+            let Some(plan) = self.targets.iter().find(|plan| plan.name == entry.target) else { continue };
+            self.pending.sql += &ledger::complete(&plan.details.name, entry, attempt);
+            self.pending.sql.push(';');
+            self.pending.count += 1;
         }
         Ok(())
     }
 
     fn prune(&mut self) -> Result<(), Fault> {
-        let Some(Completed { order, .. }) = &self.completed else { return Ok(()) };
+        if self.completed.is_none() {
+            return Ok(());
+        }
         let keep = self.settings.ledger_keep;
-        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep, *order));
-        self.link.run(Session::batch, "the ledger", &prune.collect::<Vec<_>>().join(";"))
+        let prune = self.targets.iter().map(|plan| ledger::prune(&plan.details.name, keep));
+        self.send_pending(&prune.collect::<Vec<_>>().join(";"))
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
