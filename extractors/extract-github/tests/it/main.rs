@@ -7,5 +7,7 @@ mod fixtures;
 mod help;
 mod history;
 mod paging;
+mod pipelines;
+mod readme;
 mod refusals;
 mod runs;
