@@ -37,6 +37,14 @@ pub(crate) struct Pair {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) secret: bool,
+    /// Whether it is no part of the request's name.
+    pub(crate) passing: bool,
+}
+
+impl Pair {
+    fn new(name: &str, value: String) -> Pair {
+        Pair { name: name.to_owned(), value, secret: false, passing: false }
+    }
 }
 
 impl Request {
@@ -73,7 +81,14 @@ impl Request {
 
     /// Adds a query pair; pairs are sent in the order of the calls.
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Request {
-        self.query.push(Pair { name: name.to_owned(), value: value.to_string(), secret: false });
+        self.query.push(Pair::new(name, value.to_string()));
+        self
+    }
+
+    /// Adds a query pair that is different in each run, such as the time now. It is no part of the request's name in
+    /// messages and cassettes, so that a replay finds the reply to a request of another time.
+    pub fn passing_query(mut self, name: &str, value: impl fmt::Display) -> Request {
+        self.query.push(Pair { passing: true, ..Pair::new(name, value.to_string()) });
         self
     }
 
@@ -91,20 +106,20 @@ impl Request {
 
     /// Adds a query pair that is never printed, recorded or sent to another origin.
     pub fn secret_query(mut self, name: &str, value: &Secret) -> Request {
-        self.query.push(Pair { name: name.to_owned(), value: value.expose().to_owned(), secret: true });
+        self.query.push(Pair { secret: true, ..Pair::new(name, value.expose().to_owned()) });
         self
     }
 
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Request {
-        self.headers.push(Pair { name: name.to_owned(), value: value.to_owned(), secret: false });
+        self.headers.push(Pair::new(name, value.to_owned()));
         self
     }
 
     /// Adds a header of `prefix` and a secret, such as `Authorization` with `"Bearer "`.
     pub fn secret_header(mut self, name: &str, prefix: &str, value: &Secret) -> Request {
         let value = format!("{prefix}{}", value.expose());
-        self.headers.push(Pair { name: name.to_owned(), value, secret: true });
+        self.headers.push(Pair { secret: true, ..Pair::new(name, value) });
         self
     }
 
@@ -143,13 +158,13 @@ impl Request {
         Url { origin: self.base.origin.clone(), target }
     }
 
-    /// Path and query below the base, without secrets: the name of the request in messages and cassettes.
+    /// Path and query below the base, without secrets and what passes: the name of the request in messages and cassettes.
     pub(crate) fn label(&self) -> String {
         let path = match self.base.whole {
             true => format!("{}{}", self.base.host(), self.base.path),
             false => self.path.clone(),
         };
-        redact(&with_query(path, self.query.iter().filter(|pair| !pair.secret)))
+        redact(&with_query(path, self.query.iter().filter(|pair| !pair.secret && !pair.passing)))
     }
 }
 

@@ -78,6 +78,23 @@ fn a_replay_gives_what_was_recorded_without_the_secret() {
 }
 
 #[test]
+fn what_passes_is_sent_and_does_not_name_the_cassette() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Answer::json(200, "{}"));
+    let request = |now: u32| {
+        Request::get(&base(&server), "history").query("start", 1).passing_query("end", now).query("q", "a")
+    };
+    let (recorder, _) = client(&format!("--record {}", folder.path().display()), &[]);
+    recorder.send(&request(2)).unwrap();
+    assert_eq!(server.requests()[0].target, "/history?start=1&end=2&q=a");
+    let cassettes = texts(folder.path());
+    assert_eq!(cassettes.len(), 1);
+    assert!(cassettes[0].1.contains("\"url\": \"history?start=1&q=a\""), "{cassettes:?}");
+    let (replay, _) = client(&format!("--replay {}", folder.path().display()), &[]);
+    assert_eq!(replay.send(&request(3)).unwrap().body, b"{}");
+}
+
+#[test]
 fn a_missing_cassette_is_no_input_and_a_broken_one_too() {
     let folder = tempfile::tempdir().unwrap();
     let (client, _) = client(&format!("--replay {}", folder.path().display()), &[]);
