@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use etl_testkit::extract::{Extractor, Key, Place};
+use etl_testkit::extract::{Extractor, Key, Place, fixtures};
 use etl_testkit::http::Reply;
 use etl_testkit::run::Ran;
 
@@ -53,4 +53,19 @@ fn recorded_replies_become_the_records_beside_them() {
         let expected: &[&str] = if name == "before_the_open" { &[zeros] } else { &[] };
         assert_eq!(warnings, expected, "{name}");
     }
+}
+
+#[test]
+fn each_shared_fixture_has_an_outcome() {
+    fixtures(
+        env!("CARGO_MANIFEST_DIR"),
+        "finnhub_quote",
+        &[
+            ("aapl_2024_sample.json", "tests/replies/aapl_2024_sample.json", "1 record"),
+            ("aapl_docs_2020.json", "tests/replies/aapl_docs_2020.json", "1 record"),
+            ("error_429.json", "tests/replies/error_429_limit.json", "exit code 75"),
+            ("rubi_2020.json", "tests/replies/rubi_2020.json", "1 record"),
+            ("unknown_symbol_zeros.json", "tests/replies/unknown_symbol_zeros.json", "exit code 78"),
+        ],
+    );
 }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod extractor;
-mod fixtures;
 mod help;
 mod pipelines;
 mod readme;
