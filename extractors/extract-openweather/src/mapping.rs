@@ -1,21 +1,23 @@
 //! Reply → records, as pure functions: no network, no clock.
 //!
-//! The replies are those of <https://openweathermap.org/current>, `/forecast5` and `/api/air-pollution`, with what
-//! recorded replies have beyond the documentation: `cod` as integer or string, `message` on success, several or no
-//! weather entries, empty `rain`, integers among floats.
+//! The replies are those of <https://openweathermap.org/current>, `/forecast5`, `/api/air-pollution` and `/api/one-call-3`,
+//! with what recorded replies have beyond the documentation: `cod` as integer or string, `message` on success, several or
+//! no weather entries, empty `rain`, integers among floats.
 
+mod judge;
+mod one_call;
 mod record;
 
 use std::time::Duration;
 
-use etl_component::{Class, Fault};
+use etl_component::Fault;
 use etl_http::json::{self, Number, Object, Shape, non_empty};
-use etl_http::{Reply, Verdict, quote};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::args::{Asked, Endpoint, Location};
-use record::{AirPollution, Condition, Current, Forecast, Record, Weather};
+pub(crate) use judge::{judge, judge_one_call};
+pub(crate) use record::AirPollution;
+use record::{Air, AirForecast, Condition, Conditions, Current, Forecast, Record, Weather};
 
 /// The free plan counts calls by the minute, and the service sends no `Retry-After`.
 pub(crate) const QUOTA_WINDOW: Duration = Duration::from_secs(60);
@@ -44,9 +46,35 @@ pub(crate) fn records<'a>(
         .and_then(|reply| match endpoint {
             Endpoint::Current => current(&reply, asked),
             Endpoint::Forecast => forecast(&reply, asked),
-            Endpoint::AirPollution => air_pollution(&reply, asked),
+            Endpoint::AirPollution | Endpoint::AirHistory => {
+                Ok(Mapped::of(observations_of(&reply, asked)?, Record::AirPollution))
+            }
+            Endpoint::AirForecast => Ok(Mapped::of(air_forecast(&reply, asked)?, Record::AirForecast)),
+            Endpoint::OneCall(part) => {
+                Ok(Mapped::of(one_call::records(part, &reply, asked)?, Record::OneCall))
+            }
         })
         .map_err(|mismatch| mismatch.in_reply_to(endpoint.path()))
+}
+
+/// The records of a reply about the air at a place, now or in the past.
+///
+/// # Errors
+/// As [`records`].
+pub(crate) fn observations<'a>(
+    location: &'a Location,
+    fetched_at: Timestamp,
+    reply: &'a [u8],
+) -> Result<Vec<AirPollution<'a>>, Fault> {
+    json::object(reply)
+        .and_then(|reply| observations_of(&reply, Asking { location, fetched_at }))
+        .map_err(|mismatch| mismatch.in_reply_to(Endpoint::AirHistory.path()))
+}
+
+impl<'a> Mapped<'a> {
+    fn of<T>(records: Vec<T>, kind: impl Fn(T) -> Record<'a>) -> Mapped<'a> {
+        Mapped { records: records.into_iter().map(kind).collect(), warnings: Vec::new() }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -111,19 +139,35 @@ fn forecast<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>> {
     Ok(mapped)
 }
 
-fn air_pollution<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>> {
+fn observations_of<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Vec<AirPollution<'a>>> {
+    let of = |(observed_at, air)| AirPollution {
+        location: &asked.location.name,
+        observed_at,
+        fetched_at: asked.fetched_at,
+        air,
+    };
+    Ok(air_pollution(reply, asked)?.into_iter().map(of).collect())
+}
+
+fn air_forecast<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Vec<AirForecast<'a>>> {
+    let of = |(forecast_at, air)| AirForecast {
+        location: &asked.location.name,
+        forecast_at,
+        fetched_at: asked.fetched_at,
+        air,
+    };
+    Ok(air_pollution(reply, asked)?.into_iter().map(of).collect())
+}
+
+fn air_pollution<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Vec<(Timestamp, Air<'a>)>> {
     let (lat, lon) = coordinates(reply, asked.location)?;
-    let mut mapped = Mapped::default();
-    for entry in reply.list("list")? {
+    let entry = |entry: &Object<'a>| {
         let (main, gas) = (entry.object("main")?, entry.object("components")?);
         let aqi = main.required("aqi", Object::integer)?;
         if !(1..=5).contains(&aqi) {
             return Err(main.mismatch("aqi", &format!("is {aqi}, expected 1 to 5")));
         }
-        mapped.records.push(Record::AirPollution(AirPollution {
-            location: &asked.location.name,
-            observed_at: entry.required("dt", instant)?,
-            fetched_at: asked.fetched_at,
+        let air = Air {
             lat,
             lon,
             aqi,
@@ -135,22 +179,16 @@ fn air_pollution<'a>(reply: &Object<'a>, asked: Asking<'a>) -> Shape<Mapped<'a>>
             pm2_5: gas.number("pm2_5")?,
             pm10: gas.number("pm10")?,
             nh3: gas.number("nh3")?,
-        }));
-    }
-    Ok(mapped)
+        };
+        Ok((entry.required("dt", instant)?, air))
+    };
+    reply.list("list")?.iter().map(entry).collect()
 }
 
 fn weather<'a>(at: &Object<'a>) -> Shape<Weather<'a>> {
     let (main, wind) = (at.object("main")?, at.object("wind")?);
-    let conditions = at.list("weather")?.iter().map(condition).collect::<Shape<Vec<_>>>()?;
-    let none = Condition { id: None, main: None, description: None, icon: None };
-    let primary = conditions.first().cloned().unwrap_or(none);
     Ok(Weather {
-        condition_id: primary.id,
-        condition: primary.main,
-        description: primary.description,
-        icon: primary.icon,
-        conditions,
+        conditions: conditions(at)?,
         temp: main.required("temp", Object::number)?,
         feels_like: main.number("feels_like")?,
         temp_min: main.number("temp_min")?,
@@ -164,6 +202,19 @@ fn weather<'a>(at: &Object<'a>) -> Shape<Weather<'a>> {
         wind_deg: wind.number("deg")?,
         wind_gust: wind.number("gust")?,
         clouds: at.object("clouds")?.number("all")?,
+    })
+}
+
+fn conditions(at: &Object<'_>) -> Shape<Conditions> {
+    let conditions = at.list("weather")?.iter().map(condition).collect::<Shape<Vec<_>>>()?;
+    let none = Condition { id: None, main: None, description: None, icon: None };
+    let primary = conditions.first().cloned().unwrap_or(none);
+    Ok(Conditions {
+        condition_id: primary.id,
+        condition: primary.main,
+        description: primary.description,
+        icon: primary.icon,
+        conditions,
     })
 }
 
@@ -196,10 +247,7 @@ fn city_id(at: &Object<'_>) -> Shape<Option<i64>> {
 /// The documentation of air pollution also shows `coord` as a list of two equal numbers, so that their order cannot
 /// be told: a list is not read.
 fn coordinates<'a>(at: &Object<'a>, location: &Location) -> Shape<(Option<Number<'a>>, Option<Number<'a>>)> {
-    let (asked_lat, asked_lon) = match location.asked {
-        Asked::Coordinates { lat, lon } => (Some(Number::Asked(lat)), Some(Number::Asked(lon))),
-        Asked::City(_) => (None, None),
-    };
+    let (asked_lat, asked_lon) = asked_for(location);
     if at.is_array("coord") {
         return Ok((asked_lat, asked_lon));
     }
@@ -207,45 +255,11 @@ fn coordinates<'a>(at: &Object<'a>, location: &Location) -> Shape<(Option<Number
     Ok((coord.number("lat")?.or(asked_lat), coord.number("lon")?.or(asked_lon)))
 }
 
-/// What the service says of itself: `cod` is an integer in some replies and a string in others, and may contradict a
-/// status of 200; `message` is a number on success and says nothing then.
-pub(crate) fn judge(reply: &Reply) -> Option<Verdict> {
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let code = match &body["cod"] {
-        _ if reply.status != 200 => reply.status.to_string(),
-        Value::String(code) => code.clone(),
-        Value::Number(code) => code.to_string(),
-        _ => return None,
-    };
-    let said = match body["message"].as_str() {
-        Some(message) => format!("{code}: {}", quote(message)),
-        None if reply.is_html() => code.clone(),
-        None => format!("{code}: {}", reply.excerpt()),
-    };
-    let fail = |class, message| Some(Verdict::Fail { class, message });
-    match code.as_str() {
-        "200" => None,
-        "400" | "404" => fail(Class::Config, said),
-        // A blocked account is told so with a 401; the block ends by itself.
-        "401" if speaks_of(&body, "temporarily blocked") => {
-            Some(Verdict::Fail { class: Class::Transient, message: said })
-        }
-        "401" if speaks_of(&body, "Invalid API key") => {
-            fail(Class::Denied, format!("{said} (a new key takes up to two hours to work)"))
-        }
-        "401" => fail(Class::Denied, said),
-        // These the common rules know by their status.
-        _ if reply.status != 200 => None,
-        "403" => fail(Class::Denied, said),
-        "429" => Some(Verdict::Retry { min_wait: QUOTA_WINDOW }),
-        code if code.starts_with('5') => Some(Verdict::Retry { min_wait: Duration::ZERO }),
-        _ => fail(Class::Protocol, format!("an unknown `cod` {said}")),
+fn asked_for<'a>(location: &Location) -> (Option<Number<'a>>, Option<Number<'a>>) {
+    match location.asked {
+        Asked::Coordinates { lat, lon } => (Some(Number::Asked(lat)), Some(Number::Asked(lon))),
+        Asked::City(_) => (None, None),
     }
-}
-
-/// Whether the service's own words have these.
-fn speaks_of(body: &Value, words: &str) -> bool {
-    body["message"].as_str().is_some_and(|message| message.contains(words))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What places can be asked for, and how they are written.
 
-/// Why a city is no location of air pollution.
-pub(crate) const NO_CITIES: &str = "the service knows the air by coordinates only";
+/// Why a city is no location of air pollution, nor of One Call.
+pub(crate) const NO_CITIES: &str = "the service knows this by coordinates only";
 
 /// A place, and the name that its records carry.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,7 +127,7 @@ mod tests {
         let name = |line, cities| Location::listed(line, cities).map(|location| location.name);
         assert_eq!(name("Seattle=47.6,-122.3", false), Ok("Seattle".to_owned()));
         assert_eq!(name("Lisbon,PT", true), Ok("Lisbon,PT".to_owned()));
-        let why = "Lisbon: the service knows the air by coordinates only";
+        let why = "Lisbon: the service knows this by coordinates only";
         assert_eq!(name("Lisbon", false), Err(why.to_owned()));
     }
 }

@@ -5,6 +5,8 @@ use etl_http::json::Number;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::one_call::OneCall;
+
 /// A record of one of the schemas.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -12,6 +14,8 @@ pub(crate) enum Record<'a> {
     Current(Current<'a>),
     Forecast(Forecast<'a>),
     AirPollution(AirPollution<'a>),
+    AirForecast(AirForecast<'a>),
+    OneCall(OneCall<'a>),
 }
 
 #[derive(Serialize)]
@@ -60,8 +64,24 @@ pub(crate) struct Forecast<'a> {
 #[derive(Serialize)]
 pub(crate) struct AirPollution<'a> {
     pub(super) location: &'a str,
-    pub(super) observed_at: Timestamp,
+    pub(crate) observed_at: Timestamp,
     pub(super) fetched_at: Timestamp,
+    #[serde(flatten)]
+    pub(super) air: Air<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct AirForecast<'a> {
+    pub(super) location: &'a str,
+    pub(super) forecast_at: Timestamp,
+    pub(super) fetched_at: Timestamp,
+    #[serde(flatten)]
+    pub(super) air: Air<'a>,
+}
+
+/// What an hour of air pollution has, observed or forecast.
+#[derive(Serialize)]
+pub(crate) struct Air<'a> {
     pub(super) lat: Option<Number<'a>>,
     pub(super) lon: Option<Number<'a>>,
     pub(super) aqi: i64,
@@ -78,11 +98,8 @@ pub(crate) struct AirPollution<'a> {
 /// What current weather and a step of the forecast have in common.
 #[derive(Serialize)]
 pub(crate) struct Weather<'a> {
-    pub(super) condition_id: Option<i64>,
-    pub(super) condition: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) icon: Option<String>,
-    pub(super) conditions: Vec<Condition>,
+    #[serde(flatten)]
+    pub(super) conditions: Conditions,
     pub(super) temp: Number<'a>,
     pub(super) feels_like: Option<Number<'a>>,
     pub(super) temp_min: Option<Number<'a>>,
@@ -96,6 +113,16 @@ pub(crate) struct Weather<'a> {
     pub(super) wind_deg: Option<Number<'a>>,
     pub(super) wind_gust: Option<Number<'a>>,
     pub(super) clouds: Option<Number<'a>>,
+}
+
+/// The primary condition, and all of them.
+#[derive(Serialize)]
+pub(crate) struct Conditions {
+    pub(super) condition_id: Option<i64>,
+    pub(super) condition: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) icon: Option<String>,
+    pub(super) conditions: Vec<Condition>,
 }
 
 #[derive(Clone, Serialize)]

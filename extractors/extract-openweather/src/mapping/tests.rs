@@ -1,9 +1,10 @@
 //! The shapes that no recorded reply shows.
 
 use etl_component::Class;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::args::Part;
 
 fn fetched_at() -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap()
@@ -59,7 +60,40 @@ fn coordinates_as_a_list_are_not_guessed_at() {
 }
 
 #[test]
+fn a_forecast_of_the_air_differs_in_its_time() {
+    let entry = json!({"dt": 1700000000, "main": {"aqi": 1}, "components": {"no": 0}});
+    let reply = json!({"coord": {"lat": 1, "lon": 2}, "list": [entry]});
+    let [observed, forecast] = [Endpoint::AirHistory, Endpoint::AirForecast]
+        .map(|endpoint| map(endpoint, &reply).unwrap().remove(0));
+    assert_eq!(
+        (&observed["observed_at"], &observed["forecast_at"]),
+        (&json!("2023-11-14T22:13:20Z"), &Value::Null)
+    );
+    assert_eq!(
+        (&forecast["forecast_at"], &forecast["observed_at"]),
+        (&json!("2023-11-14T22:13:20Z"), &Value::Null)
+    );
+    assert_eq!((&observed["no"], &forecast["no"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn a_day_of_one_call_is_that_of_the_place() {
+    let day = |dt: i64, offset: i64| {
+        let reply =
+            json!({"lat": 1, "lon": 2, "timezone_offset": offset, "daily": [{"dt": dt, "weather": []}]});
+        map(Endpoint::OneCall(Part::Daily), &reply).unwrap().remove(0)["date"].clone()
+    };
+    // Noon on Kiritimati and in Pago Pago, which share neither day nor clock.
+    assert_eq!(day(1_699_912_800, 14 * 3600), "2023-11-14");
+    assert_eq!(day(1_700_002_800, -11 * 3600), "2023-11-14");
+}
+
+#[test]
 fn an_empty_list_is_no_record() {
+    let reply = json!({"lat": 1, "lon": 2, "timezone_offset": 0, "daily": [], "hourly": []});
+    for part in [Part::Minutely, Part::Hourly, Part::Daily, Part::Alerts] {
+        assert_eq!(map(Endpoint::OneCall(part), &reply), Ok(vec![]), "{part:?}");
+    }
     assert_eq!(map(Endpoint::AirPollution, &json!({"coord": {"lon": 0, "lat": 0}, "list": []})), Ok(vec![]));
     let forecast = json!({"cod": "200", "message": 0, "cnt": 0, "list": [], "city": {"id": 1}});
     assert_eq!(map(Endpoint::Forecast, &forecast), Ok(vec![]));
@@ -67,7 +101,7 @@ fn an_empty_list_is_no_record() {
 
 #[test]
 fn another_shape_names_the_field() {
-    use Endpoint::{AirPollution, Current, Forecast};
+    use Endpoint::{AirForecast, AirPollution, Current, Forecast, OneCall};
     let dt = 1700000000;
     let step = json!({"dt": dt, "main": {"temp": 1}, "weather": []});
     for (endpoint, reply, why) in [
@@ -118,6 +152,33 @@ fn another_shape_names_the_field() {
             AirPollution,
             json!({"list": [{"dt": dt, "main": {"aqi": 6}}]}),
             "air_pollution is not as documented: `list[0].main.aqi` is 6, expected 1 to 5",
+        ),
+        (
+            AirForecast,
+            json!({"list": [{"main": {"aqi": 1}}]}),
+            "air_pollution/forecast is not as documented: `list[0].dt` is missing",
+        ),
+        (OneCall(Part::Current), json!({}), "onecall is not as documented: `current.dt` is missing"),
+        (
+            OneCall(Part::Hourly),
+            json!({"hourly": [{"dt": dt, "weather": []}]}),
+            "onecall is not as documented: `hourly[0].temp` is missing",
+        ),
+        (OneCall(Part::Hourly), json!({"daily": []}), "onecall is not as documented: `hourly` is missing"),
+        (
+            OneCall(Part::Daily),
+            json!({"daily": []}),
+            "onecall is not as documented: `timezone_offset` is missing",
+        ),
+        (
+            OneCall(Part::Daily),
+            json!({"timezone_offset": 1_000_000, "daily": []}),
+            "onecall is not as documented: `timezone_offset` is 1000000, which is no offset from UTC",
+        ),
+        (
+            OneCall(Part::Alerts),
+            json!({"alerts": [{"event": "Wind"}]}),
+            "onecall is not as documented: `alerts[0].start` is missing",
         ),
     ] {
         let message = map(endpoint, &reply).unwrap_err();

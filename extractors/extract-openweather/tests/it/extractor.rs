@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use etl_testkit::extract::{Extractor, Key, Place};
+use etl_testkit::extract::{Extractor, Key, Place, fixtures};
 use etl_testkit::http::Reply;
 use etl_testkit::run::Ran;
 
@@ -50,10 +50,19 @@ fn it_does_what_every_extractor_does() {
 
 #[test]
 fn recorded_replies_become_the_records_beside_them() {
-    for (command, folder) in
-        [("current", "current"), ("forecast", "forecast"), ("air-pollution", "air_pollution")]
-    {
-        let args = [command, "--location", "here=48.14,11.58", "--base-url", "{url}"];
+    for (command, folder) in [
+        ("current", "current"),
+        ("forecast", "forecast"),
+        ("air-pollution", "air_pollution"),
+        ("air-pollution --forecast", "air_pollution_forecast"),
+        ("one-call", "one_call_current"),
+        ("one-call --part minutely", "one_call_minutely"),
+        ("one-call --part hourly", "one_call_hourly"),
+        ("one-call --part daily", "one_call_daily"),
+        ("one-call --part alerts", "one_call_alerts"),
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        let args = [&command[..], &["--location", "here=48.14,11.58", "--base-url", "{url}"]].concat();
         let runs = extractor().golden(&format!("tests/replies/{folder}"), &args, "1 location");
         for (name, ran) in runs {
             let warnings: Vec<&str> =
@@ -70,4 +79,49 @@ fn recorded_replies_become_the_records_beside_them() {
             }
         }
     }
+}
+
+#[test]
+fn each_shared_fixture_has_an_outcome() {
+    let table = |source: &str, folder: &str, files: &[(&str, &str)]| {
+        let copies: Vec<String> =
+            files.iter().map(|(name, _)| format!("tests/replies/{folder}/{name}")).collect();
+        let table: Vec<(&str, &str, &str)> = files
+            .iter()
+            .zip(&copies)
+            .map(|((name, outcome), copy)| (*name, copy.as_str(), *outcome))
+            .collect();
+        fixtures(env!("CARGO_MANIFEST_DIR"), source, &table);
+    };
+    table(
+        "openweather_current",
+        "current",
+        &[
+            ("error_401_invalid_key.json", "exit code 77"),
+            ("error_429_blocked.json", "exit code 75"),
+            ("munich_two_conditions_no_feels_like.json", "1 record"),
+            ("paris_drizzle_no_cod_no_base.json", "1 record"),
+            ("rain_1h_only.json", "1 record"),
+            ("seattle_imperial.json", "1 record"),
+        ],
+    );
+    table(
+        "openweather_forecast",
+        "forecast",
+        &[
+            ("error_401_invalid_key.json", "exit code 77"),
+            ("london_2013_one_step.json", "1 record"),
+            ("munich_pop_16_steps_mock.json", "16 records"),
+            ("paris_2018_40_steps.json", "2 records"),
+        ],
+    );
+    table(
+        "openweather_air_pollution",
+        "air_pollution",
+        &[
+            ("error_401_invalid_key.json", "exit code 77"),
+            ("london_2021.json", "1 record"),
+            ("seattle_2023.json", "1 record"),
+        ],
+    );
 }

@@ -6,7 +6,11 @@ const BINARY: &str = env!("CARGO_BIN_EXE_extract-openweather");
 
 #[test]
 fn the_help_is_that_of_the_golden_file() {
-    help::golden(BINARY, env!("CARGO_MANIFEST_DIR"), &["", "current", "forecast", "air-pollution"]);
+    help::golden(
+        BINARY,
+        env!("CARGO_MANIFEST_DIR"),
+        &["", "current", "forecast", "air-pollution", "one-call"],
+    );
 }
 
 #[test]

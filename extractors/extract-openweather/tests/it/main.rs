@@ -5,5 +5,9 @@
 mod demo;
 mod extractor;
 mod help;
+mod history;
+mod one_call;
+mod pipelines;
+mod readme;
 mod replies;
 mod runs;

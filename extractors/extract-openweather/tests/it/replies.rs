@@ -40,37 +40,31 @@ fn a_refused_key_is_not_tried_again() {
 #[test]
 fn only_an_invalid_key_is_told_to_wait_for_its_activation() {
     const HINT: &str = "(a new key takes up to two hours to work)";
+    let invalid = "Invalid API key. Please see https://openweathermap.org/faq#error401 for more info.";
     let subscription =
         "Please note that using One Call 3.0 requires a separate subscription to the One Call by Call plan.";
     let blocked = "You are temporarily blocked because your account is exceeding the requests limitation of your subscription type.";
-    for command in ["current", "forecast", "air-pollution"] {
+    for command in ["current", "forecast", "air-pollution", "air-pollution --forecast", "one-call"] {
         for (cod, said, code, hinted) in [
-            (
-                "401",
-                "Invalid API key. Please see https://openweathermap.org/faq#error401 for more info.",
-                77,
-                true,
-            ),
-            (
-                "\"401\"",
-                "Invalid API key. Please see https://openweathermap.org/faq#error401 for more info.",
-                77,
-                true,
-            ),
+            ("401", invalid, 77, true),
+            ("\"401\"", invalid, 77, true),
             ("401", subscription, 77, false),
             ("\"401\"", subscription, 77, false),
             ("401", blocked, 75, false),
         ] {
             let body = format!("{{\"cod\":{cod},\"message\":\"{said}\"}}");
             let server = Server::start(Reply::json(401, &body));
-            let ran = run(&[command, "--location", "here=1,2", "--base-url", &server.url()]);
-            ran.fails(code);
-            let line = ran.last_error_line();
-            assert_eq!(
-                (line.contains(said), line.contains(HINT)),
-                (true, hinted),
-                "{command} {body}: {line}"
-            );
+            let args: Vec<&str> = command.split(' ').collect();
+            let ran = run(&[&args[..], &["--location", "here=1,2", "--base-url", &server.url()]].concat());
+            let line = ran.fails(code).last_error_line();
+            assert!(line.contains(said), "{command} {body}: {line}");
+            // At One Call a 401 is about its subscription, whatever it says.
+            let one_call = command == "one-call";
+            assert_eq!(line.contains(HINT), hinted && !one_call, "{command} {body}: {line}");
+            assert_eq!(line.contains("two hours"), hinted && !one_call, "{command} {body}: {line}");
+            let own =
+                "(One Call 3.0 needs a subscription of its own, beside the key: openweathermap.org/price)";
+            assert_eq!(line.contains(own), one_call && code == 77, "{command} {body}: {line}");
             assert_eq!(server.requests().len(), 1, "{command} {body}");
         }
     }

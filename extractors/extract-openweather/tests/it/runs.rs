@@ -89,7 +89,7 @@ fn arguments_that_make_no_sense_are_refused_before_anything_is_sent() {
             "base URL \"http://h.example\": http:// is only allowed to loopback, because keys would travel \
              unencrypted; --allow-http permits it",
         ),
-        (&["air-pollution", "--city", "A"], 2, "--city A: the service knows the air by coordinates only"),
+        (&["air-pollution", "--city", "A"], 2, "--city A: the service knows this by coordinates only"),
         (
             &["current"],
             2,
@@ -132,10 +132,25 @@ fn other_places_of_the_same_cassettes_are_another_stream() {
 fn the_card_lists_what_it_reads_and_writes() {
     let run = run(&["--describe"]);
     let card: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    let schemas = ["openweather.current", "openweather.forecast", "openweather.air_pollution"];
-    assert_eq!(card["schemas"]["out"], serde_json::json!(schemas));
-    for (command, schema) in card["commands"].as_array().unwrap().iter().zip(schemas) {
-        assert_eq!(command["writes"], serde_json::json!([schema]), "{}", command["name"]);
+    let commands = [
+        ("current", &["openweather.current"][..]),
+        ("forecast", &["openweather.forecast"]),
+        ("air-pollution", &["openweather.air_pollution", "openweather.air_pollution_forecast"]),
+        (
+            "one-call",
+            &[
+                "openweather.one_call_current",
+                "openweather.one_call_minutely",
+                "openweather.one_call_hourly",
+                "openweather.one_call_daily",
+                "openweather.one_call_alerts",
+            ],
+        ),
+    ];
+    let all: Vec<&str> = commands.iter().flat_map(|(_, schemas)| *schemas).copied().collect();
+    assert_eq!(card["schemas"]["out"], serde_json::json!(all));
+    for (command, (name, schemas)) in card["commands"].as_array().unwrap().iter().zip(commands) {
+        assert_eq!((&command["name"], &command["writes"]), (&name.into(), &serde_json::json!(schemas)));
     }
     let help = "the key from openweathermap.org/api_keys; not needed with --replay";
     assert_eq!(card["variables"][0]["help"], help);

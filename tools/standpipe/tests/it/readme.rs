@@ -55,11 +55,6 @@ fn the_examples_of_standpipe_run_as_written() {
 }
 
 #[test]
-fn the_examples_of_openweather_run_as_written() {
-    assert_eq!(run_examples("docs/openweather.md"), 5);
-}
-
-#[test]
 fn the_examples_of_sqlite_run_as_written() {
     assert_eq!(run_examples("docs/sqlite.md"), 1);
 }
