@@ -26,6 +26,10 @@ pub struct Client {
     record: Option<PathBuf>,
     /// Asked before each attempt; a replay has no quota.
     pub(crate) quota: Option<Ledger>,
+    /// The least time from one attempt to the next.
+    pub(crate) gap: Duration,
+    /// When the last attempt started.
+    last: Cell<Option<Instant>>,
     retries: u32,
     deadline: Duration,
     /// Requests and waits so far; the time between them belongs to whoever reads our output.
@@ -92,6 +96,8 @@ impl Client {
             source,
             record: None,
             quota: None,
+            gap: Duration::ZERO,
+            last: Cell::default(),
             retries: args.retries,
             deadline: args.deadline,
             spent: Cell::new(Duration::ZERO),
@@ -127,6 +133,7 @@ impl Client {
             let result = match &self.source {
                 Source::Network(transport) => {
                     self.ask_quota(request)?;
+                    self.keep_distance();
                     self.timed(|left| transport.attempt(request, left))
                 }
                 Source::Cassettes(folder) => Ok(cassette::replay(folder, request)?),
@@ -138,8 +145,7 @@ impl Client {
             match self.decide(request, &attempt) {
                 Decision::Retry { wait, free: is_free } => {
                     log::warn!("{}; trying again in {wait:.1?}", redact(&attempt.words(request)));
-                    (self.pace.sleep)(wait);
-                    self.spent.set(self.spent.get().saturating_add(wait));
+                    self.wait(wait);
                     number += 1;
                     free += u32::from(is_free);
                 }
@@ -175,6 +181,21 @@ impl Client {
         let (host, quota) = (request.base.host(), ledger.quota);
         let message = format!("{host}: the quota of {quota} is spent (--quota); retry_at {until}");
         Err(Error::passing(message, None, Some(until)))
+    }
+
+    fn keep_distance(&self) {
+        let since = self.last.get().map(|last| last.elapsed());
+        let wait = since.map_or(Duration::ZERO, |since| self.gap.saturating_sub(since));
+        if !wait.is_zero() {
+            self.wait(wait);
+        }
+        self.last.set(Some(Instant::now()));
+    }
+
+    /// Waits, and counts it against the deadline.
+    fn wait(&self, wait: Duration) {
+        (self.pace.sleep)(wait);
+        self.spent.set(self.spent.get().saturating_add(wait));
     }
 
     fn record(&self, request: &Request, attempt: &JudgedAttempt) -> Result<(), Fault> {

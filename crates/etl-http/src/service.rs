@@ -40,12 +40,20 @@ pub struct Api {
     pub min_wait_429: Duration,
     /// The limit that `--quota` enforces; without one the flag is refused.
     pub quota: Option<Quota>,
+    /// The least time from one request to the next of a run, for a limit by the second.
+    pub gap: Duration,
 }
 
 impl Api {
     /// No key and no rule of its own.
-    pub const PLAIN: Api =
-        Api { key: None, headers: &[], judge: None, min_wait_429: Duration::ZERO, quota: None };
+    pub const PLAIN: Api = Api {
+        key: None,
+        headers: &[],
+        judge: None,
+        min_wait_429: Duration::ZERO,
+        quota: None,
+        gap: Duration::ZERO,
+    };
 }
 
 /// A key, and how it travels.
@@ -101,6 +109,7 @@ impl Service {
         let mut key = None;
         if !client.replaying() {
             client.quota = ledger;
+            client.gap = api.gap;
             key = api.key.map(|key| key.read(env)).transpose()?.flatten();
         }
         Ok(Service { client, api: *api, base: base.clone(), key, allow_http: args.allow_http })

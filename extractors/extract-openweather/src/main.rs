@@ -59,6 +59,7 @@ const API: Api = Api {
     judge: Some(mapping::judge),
     min_wait_429: mapping::QUOTA_WINDOW,
     quota: Some(Quota { calls: 60, per: Per::Minute }),
+    ..Api::PLAIN
 };
 
 /// <https://openweathermap.org/api/one-call-3>: what its subscription has for nothing.

@@ -166,3 +166,44 @@ fn a_replay_needs_no_key_and_no_address_of_the_recording() {
     assert_eq!(run("https://api.example/v1", "replay", &[]), live);
     assert_eq!(targets(&server), ["/x?a=1&key=replay-sesame", "/y?key=replay-sesame&a=2"]);
 }
+
+#[test]
+fn a_limit_by_the_second_is_kept_between_requests_and_costs_nothing_in_a_replay() {
+    let hour = Duration::from_secs(3600);
+    let api = Api { gap: hour, ..Api::PLAIN };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Script::new().then(Answer::status(503)).then(Answer::json(200, "{}")));
+    let cassettes = folder.path().display();
+    let mut live = service(&api, &server.url(), &format!("--deadline 5h --record {cassettes}"), &[]).unwrap();
+    let waits = watched(&mut live.client);
+    for path in ["a", "b"] {
+        live.send(&live.get(path)).unwrap();
+    }
+    let waits = waits.lock().unwrap().clone();
+    // The backoff of the first attempt, which was not slept here, and then the rest of an hour before each other one.
+    assert_eq!((waits.len(), waits[0]), (3, Duration::from_millis(500)));
+    for wait in &waits[1..] {
+        assert!(*wait <= hour && *wait > hour / 2, "{waits:?}");
+    }
+    assert_eq!(targets(&server), ["/a", "/a", "/b"]);
+
+    let mut replay = service(&api, &server.url(), &format!("--replay {cassettes}"), &[]).unwrap();
+    let waits = watched(&mut replay.client);
+    for path in ["a", "b"] {
+        replay.send(&replay.get(path)).unwrap();
+    }
+    assert!(waits.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_gap_that_does_not_fit_the_deadline_ends_it() {
+    let api = Api { gap: Duration::from_secs(3600), ..Api::PLAIN };
+    let server = Server::start(Answer::json(200, "{}"));
+    let mut service = service(&api, &server.url(), "--retries 0", &[]).unwrap();
+    watched(&mut service.client);
+    service.send(&service.get("a")).unwrap();
+    let fault = super::fault(service.send(&service.get("b")));
+    assert_eq!(fault.class(), Class::Transient);
+    assert!(fault.message().ends_with("the --deadline of 300s is used up"), "{}", fault.message());
+    assert_eq!(targets(&server), ["/a"]);
+}
