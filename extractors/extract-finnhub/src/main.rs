@@ -4,6 +4,7 @@ mod args;
 mod mapping;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use etl_component::{CommandCard, Component, Context, Reads, Stdout};
 use etl_extract::counted;
@@ -20,14 +21,15 @@ const COMPONENT: Component = Component {
     commands: &[CommandCard::new("quote", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
 };
 
-/// <https://finnhub.io/docs/api/authentication> and <https://finnhub.io/docs/api/rate-limit>: the free plan. All plans
-/// also have a limit of 30 requests a second, which requests that go one after the other do not reach.
+/// <https://finnhub.io/docs/api/authentication> and <https://finnhub.io/docs/api/rate-limit>: the free plan, and the 30 requests
+/// a second of all plans.
 const API: Api = Api {
     key: Some(Key { variable: args::KEY, place: Place::Header("X-Finnhub-Token") }),
     headers: &[("Accept", "application/json")],
     judge: Some(mapping::judge),
     min_wait_429: mapping::QUOTA_WINDOW,
     quota: Some(Quota { calls: 60, per: Per::Minute }),
+    gap: Duration::from_millis(34),
 };
 
 fn main() -> ExitCode {
