@@ -229,6 +229,14 @@ fn a_run_reads_on_from_the_state_and_sees_what_came_late() {
 }
 
 #[test]
+fn hours_that_the_service_does_not_have_are_no_records_and_no_state() {
+    let service = service(0);
+    let ran = service.run(&["--since", "2025-01-01"]);
+    assert_eq!(times(&Sealed::of(&ran)), [""; 0]);
+    assert!(!ran.stdout.contains("\"kind\":\"state\""), "{}", ran.stdout);
+}
+
+#[test]
 fn a_failure_in_a_later_window_writes_no_state() {
     let folder = Folder::new();
     let state = folder.path("air.json").display().to_string();
