@@ -98,8 +98,9 @@ fn the_quota_of_the_free_plan_is_kept() {
     let ran = run(&["quote", "--symbols", &file, "--quota", &ledger, "--base-url", &server.url()]);
     let last = ran.fails(75).last_error_line();
     assert!(last.contains("the quota of 60 requests a minute is spent (--quota); retry_at "), "{last}");
-    // Those of two windows, if a minute ends meanwhile.
-    assert!([60, 120].contains(&server.requests().len()), "{}", server.requests().len());
+    // More than those of one minute, if one ends meanwhile; never those of all symbols.
+    let sent = server.requests().len();
+    assert!((60..=120).contains(&sent), "{sent}");
 }
 
 #[test]
