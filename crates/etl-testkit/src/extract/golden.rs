@@ -23,7 +23,7 @@ impl Extractor {
     ///
     /// The reply `NAME.json` (or `.csv`, `.xml`) becomes the records in `NAME.ndjson`, with the time of the fetch set to
     /// 2026-11-24; they fit their schema and have its fields in its order. Or it becomes the exit code and the message in
-    /// `NAME.err`, with `HOST` for the address of the server. `UPDATE_GOLDEN=1` writes these files. Its status is 200, or
+    /// `NAME.err`. `HOST` stands for the address of the server in both. `UPDATE_GOLDEN=1` writes these files. Its status is 200, or
     /// NNN of `error_NNN_….json`, or that in `NAME.meta.json`, an object of `status` and `headers`. Its further pages are
     /// `NAME.2.json` and so on.
     ///
@@ -43,7 +43,8 @@ impl Extractor {
             let ran = self.run(&args.concat());
             assert_eq!(server.requests().len(), count, "requests of {name}: {}", ran.stderr);
             let (kind, text) = match ran.code {
-                0 => ("ndjson", self.records(&name, &ran, of)),
+                // A record may have the address that it was asked for, or relative ones made absolute.
+                0 => ("ndjson", self.records(&name, &ran, of).replace(&server.url(), "http://HOST")),
                 code => ("err", format!("exit code {code}\n{}\n", message(&ran))),
             };
             golden(folder.join(format!("{name}.{kind}")), &text);

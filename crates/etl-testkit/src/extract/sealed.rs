@@ -72,10 +72,11 @@ pub(super) fn aborted(ran: &Ran) {
     assert_eq!(abort["_etl"]["message"], ran.last_error_line());
 }
 
-/// The text with `HOST` in the place of the address of a server.
+/// The text with `HOST` in the place of each address of a server.
 pub(super) fn without_address(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("127.0.0.1:") else { return text.to_owned() };
-    format!("{before}HOST{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+    let mut parts = text.split("127.0.0.1:");
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |text, rest| text + "HOST" + rest.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 #[track_caller]
