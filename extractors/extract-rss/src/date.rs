@@ -25,6 +25,10 @@ fn rfc_822(words: &str) -> Option<Timestamp> {
     if words.len() == 6 && words[0].chars().all(char::is_alphabetic) {
         words.remove(0);
     }
+    // As Americans write it.
+    if words.len() == 5 && is_month(&words[0]) {
+        words.swap(0, 1);
+    }
     let [day, month, year, time, zone] = words.get_mut(..).unwrap_or_default() else { return None };
     // `Sept`, `July`; `+00:00`; `UTC`.
     if month.is_ascii() && month.len() > 3 && is_month(month) {
@@ -77,6 +81,7 @@ mod tests {
             ("Thursday, 01 January 2004 19:48 EST", Some("2004-01-02T00:48:00Z")),
             ("Thu 01 Sept 2005 19:48:21 PDT", Some("2005-09-02T02:48:21Z")),
             (" Thu,  01\n Jul 2004 19:48:21 +02:00 ", Some("2004-07-01T17:48:21Z")),
+            ("Fri, Oct 7 2022 10:15:00 -0400", Some("2022-10-07T14:15:00Z")),
             ("01 Jan 04 19:48:21 UT", Some("2004-01-01T19:48:21Z")),
             ("Thu, 01 Jan 2004 19:48:21 UTC", Some("2004-01-01T19:48:21Z")),
             ("2003-12-13T08:29:29-04:00", Some("2003-12-13T12:29:29Z")),
@@ -88,6 +93,8 @@ mod tests {
             ("2003-12-13T08:29:29", None),
             ("2003-12-13", None),
             ("Thu, 01 Jan 2004 19:48:21", None),
+            ("Sat, Dec 16 2023 02:02:33 PM", None),
+            ("Thu Jan 01 19:48:21 2004", None),
             ("Thu, 01 Jan 2004 19:48:21 CET", None),
             ("Thu, 01 Jan 2004 19:48:21 A", None),
             ("Thu, 01 Jan 2004 19:48:21 GMT+1", None),

@@ -76,12 +76,20 @@ fn feed(text: &str, base: &str) -> Shape<Feed> {
     if start.starts_with('{') {
         return json::feed(start, base);
     }
-    let document = xml::parse(start, base, &ROOTS)?;
-    let feed = match document.root.name.to_ascii_lowercase().as_str() {
-        "feed" => atom::feed(&document.root),
-        _ => rss::feed(&document.root),
-    };
-    Ok(Feed { mended: document.mended, ..feed })
+    let mut drafts: Vec<(usize, Draft)> = Vec::new();
+    let document = xml::parse(start, base, &ROOTS, &mut |root, element| {
+        let is_atom = root.eq_ignore_ascii_case("feed");
+        let is_item = if is_atom { atom::is_item(element) } else { rss::is_item(element) };
+        if is_item {
+            drafts.push((element.at, if is_atom { atom::draft(element) } else { rss::draft(element) }));
+        }
+        is_item
+    })?;
+    // Where an end tag is missing, an item may end within another one.
+    drafts.sort_by_key(|(at, _)| *at);
+    let mut drafts: Vec<Draft> = drafts.into_iter().map(|(_, draft)| draft).collect();
+    atom::finish(&document.root, &mut drafts);
+    Ok(Feed { drafts, hint: rss::hint(&document.root), mended: document.mended })
 }
 
 /// Gives the items their ids; of an item that is there twice, the first counts.

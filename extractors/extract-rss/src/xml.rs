@@ -17,9 +17,13 @@ use reference::resolved;
 pub(crate) use namespace::Ns;
 pub(crate) use reference::unescape;
 
-/// The limits of what is kept of a document, which itself is limited by `--max-body-bytes`.
+/// The limits of what is kept of a document, which itself is limited by `--max-body-bytes`: of items that were taken,
+/// nothing is.
 const DEEPEST: usize = 200;
-const MOST_ELEMENTS: usize = 500_000;
+const MOST_ELEMENTS: usize = 100_000;
+
+/// Takes an element of a document with this root, and says whether it did: it is not kept then.
+pub(crate) type Take<'t, 'a> = &'t mut dyn FnMut(&str, &Element<'a>) -> bool;
 
 /// An element.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Element<'a> {
     pub(crate) ns: Ns,
     /// Without its prefix.
     pub(crate) name: &'a str,
+    /// Where it begins in the text.
+    pub(crate) at: usize,
     attributes: Vec<(&'a str, String)>,
     /// What relative addresses in it are relative to (`xml:base`).
     pub(crate) base: Rc<str>,
@@ -70,16 +76,6 @@ impl<'a> Element<'a> {
     pub(crate) fn text(&self, ns: Ns, name: &'static str) -> Option<&str> {
         self.all(ns, name).find_map(Element::content)
     }
-
-    /// All elements of this name below this one, wherever they are.
-    pub(crate) fn below<'e>(&'e self, ns: &[Ns], name: &str, found: &mut Vec<&'e Element<'a>>) {
-        for child in &self.children {
-            if ns.contains(&child.ns) && child.name.eq_ignore_ascii_case(name) {
-                found.push(child);
-            }
-            child.below(ns, name, found);
-        }
-    }
 }
 
 /// An element whose end has not come.
@@ -89,27 +85,37 @@ struct Open<'a> {
     tag: &'a str,
     inner_from: usize,
     scopes: usize,
+    /// How many elements were kept before it.
+    elements: usize,
 }
 
-struct Parser<'a> {
+struct Parser<'a, 't> {
     text: &'a str,
+    take: Take<'t, 'a>,
     open: Vec<Open<'a>>,
     scopes: Scopes<'a>,
     elements: usize,
     mended: usize,
 }
 
-/// The document that was sent as `text` from the address `base`; its root must have one of the names in `roots`.
+/// The document that was sent as `text` from the address `base`; its root must have one of the names in `roots`. `take` is
+/// shown each element below the root once it is whole.
 ///
 /// # Errors
 /// If it has another root, ends within an element, or is larger or deeper than any feed.
-pub(crate) fn parse<'a>(text: &'a str, base: &str, roots: &[&str]) -> Shape<Document<'a>> {
+pub(crate) fn parse<'a>(
+    text: &'a str,
+    base: &str,
+    roots: &[&str],
+    take: Take<'_, 'a>,
+) -> Shape<Document<'a>> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.allow_dangling_amp = true;
     config.allow_unmatched_ends = true;
     config.check_end_names = false;
-    let mut parser = Parser { text, open: Vec::new(), scopes: Scopes::default(), elements: 0, mended: 0 };
+    let mut parser =
+        Parser { text, take, open: Vec::new(), scopes: Scopes::default(), elements: 0, mended: 0 };
     loop {
         let from = position(reader.buffer_position());
         let event = reader.read_event();
@@ -159,7 +165,7 @@ fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-impl<'a> Parser<'a> {
+impl<'a> Parser<'a, '_> {
     fn start(
         &mut self,
         start: &BytesStart<'_>,
@@ -197,13 +203,24 @@ impl<'a> Parser<'a> {
                 _ => {}
             }
         }
+        if self.open.is_empty() {
+            self.scopes.root(prefix);
+        }
         let outer = self.open.last().map_or_else(|| Rc::from(base), |open| Rc::clone(&open.element.base));
         let own = attributes.iter().find(|(name, _)| *name == "xml:base");
         let base = own.map_or(Rc::clone(&outer), |(_, own)| Rc::from(resolve(&outer, own)));
         let ns = self.scopes.of(prefix);
-        let element =
-            Element { ns, name, attributes, base, children: Vec::new(), text: String::new(), inner: "" };
-        self.open.push(Open { element, tag, inner_from: to, scopes });
+        let element = Element {
+            ns,
+            name,
+            at: from,
+            attributes,
+            base,
+            children: Vec::new(),
+            text: String::new(),
+            inner: "",
+        };
+        self.open.push(Open { element, tag, inner_from: to, scopes, elements: self.elements - 1 });
         Ok(())
     }
 
@@ -224,12 +241,14 @@ impl<'a> Parser<'a> {
 
     /// Closes the innermost element, whose content ends here; returns it if it is the root.
     fn close(&mut self, inner_to: usize) -> Option<Element<'a>> {
-        let Open { mut element, inner_from, scopes, .. } = self.open.pop()?;
+        let Open { mut element, inner_from, scopes, elements, .. } = self.open.pop()?;
         element.inner = self.text.get(inner_from..inner_to).unwrap_or_default();
         self.scopes.leave(scopes);
-        match self.open.last_mut() {
-            Some(outer) => outer.element.children.push(element),
-            None => return Some(element),
+        let Some(root) = self.open.first().map(|root| root.element.name) else { return Some(element) };
+        if (self.take)(root, &element) {
+            self.elements = elements;
+        } else if let Some(outer) = self.open.last_mut() {
+            outer.element.children.push(element);
         }
         None
     }

@@ -1,23 +1,27 @@
 //! Atom 1.0 (RFC 4287), and 0.3 where it differs.
 
 use super::item::{Draft, IdSource, distinct, one_line};
-use super::{Feed, Hint};
 use crate::link::resolve;
 use crate::xml::{Element, Ns, unescape};
 
 /// Feeds that declare no namespace are Atom by their root.
 const ATOM: [Ns; 2] = [Ns::Atom, Ns::Core];
 
-/// The feed that this root is.
-pub(super) fn feed(root: &Element<'_>) -> Feed {
-    let mut entries = Vec::new();
-    root.below(&ATOM, "entry", &mut entries);
-    let authors = distinct(all(root, "author").filter_map(person));
-    let drafts = entries.into_iter().map(|entry| draft(entry, &authors)).collect();
-    Feed { drafts, hint: Hint::default(), mended: 0 }
+/// Whether this is an entry.
+pub(super) fn is_item(element: &Element<'_>) -> bool {
+    ATOM.contains(&element.ns) && element.name.eq_ignore_ascii_case("entry")
 }
 
-fn draft(entry: &Element<'_>, of_feed: &[String]) -> Draft {
+/// What the feed says of all its entries (section 4.2.1): who has written those that name nobody.
+pub(super) fn finish(root: &Element<'_>, drafts: &mut [Draft]) {
+    let authors = distinct(all(root, "author").filter_map(person));
+    for draft in drafts.iter_mut().filter(|draft| draft.authors.is_empty()) {
+        draft.authors.clone_from(&authors);
+    }
+}
+
+/// The item that an entry is.
+pub(super) fn draft(entry: &Element<'_>) -> Draft {
     let text = |name| all(entry, name).find_map(Element::content);
     let construct = |name| all(entry, name).find_map(construct);
     let date = |names: [&'static str; 3]| names.into_iter().find_map(text).and_then(one_line);
@@ -25,12 +29,9 @@ fn draft(entry: &Element<'_>, of_feed: &[String]) -> Draft {
     let id = text("id").map(|id| (id.to_owned(), IdSource::Atom));
     let mut authors = distinct(all(entry, "author").filter_map(person));
     if authors.is_empty() {
-        // Section 4.2.1: of an entry that was taken from another feed, else those of this one.
+        // It was taken from another feed.
         let source = all(entry, "source").flat_map(|source| all(source, "author"));
         authors = distinct(source.filter_map(person));
-    }
-    if authors.is_empty() {
-        authors = of_feed.to_vec();
     }
     let terms = all(entry, "category")
         .filter_map(|category| category.attribute("term").or(category.attribute("label")));
@@ -68,7 +69,8 @@ fn title(element: &Element<'_>) -> Option<String> {
     let words = construct(element)?;
     match element.attribute("type") {
         Some("html" | "xhtml" | "text/html" | "application/xhtml+xml") => {
-            one_line(&unescape(&without_tags(words)))
+            // It may be nothing but a picture.
+            one_line(&unescape(&without_tags(words))).or_else(|| one_line(words))
         }
         _ => one_line(words),
     }

@@ -3,19 +3,22 @@
 use jiff::SignedDuration;
 
 use super::item::{Draft, IdSource, distinct, one_line};
-use super::{Feed, Hint, atom};
+use super::{Hint, atom};
 use crate::link::{has_scheme, resolve};
 use crate::xml::{Element, Ns};
 
-/// The feed that this root has: its items are in the channel or, in RSS 1.0, beside it.
-pub(super) fn feed(root: &Element<'_>) -> Feed {
-    let mut items = Vec::new();
-    root.below(&[Ns::Core], "item", &mut items);
-    let hint = root.all(Ns::Core, "channel").next().map(hint).unwrap_or_default();
-    Feed { drafts: items.into_iter().map(draft).collect(), hint, mended: 0 }
+/// Whether this is an item, which is in the channel or, in RSS 1.0, beside it.
+pub(super) fn is_item(element: &Element<'_>) -> bool {
+    element.ns == Ns::Core && element.name.eq_ignore_ascii_case("item")
 }
 
-fn draft(item: &Element<'_>) -> Draft {
+/// When the feed asks to be read.
+pub(super) fn hint(root: &Element<'_>) -> Hint {
+    root.all(Ns::Core, "channel").next().map(of_channel).unwrap_or_default()
+}
+
+/// The item that an element is.
+pub(super) fn draft(item: &Element<'_>) -> Draft {
     let text = |ns, name| item.text(ns, name).map(str::to_owned);
     let (link, guid) = (link(item), item.all(Ns::Core, "guid").find_map(Element::content));
     // In RSS 1.0 this is the address of the item, whether it is also the link or not.
@@ -61,7 +64,7 @@ fn link(item: &Element<'_>) -> Option<String> {
     own.or_else(|| atom::alternate(item.all(Ns::Atom, "link"))).or_else(permanent)
 }
 
-fn hint(channel: &Element<'_>) -> Hint {
+fn of_channel(channel: &Element<'_>) -> Hint {
     let minutes = |text: &str| text.parse::<u32>().ok().filter(|minutes| *minutes > 0);
     let ttl = channel.text(Ns::Core, "ttl").and_then(minutes);
     let ttl = ttl.map(|minutes| (SignedDuration::from_mins(minutes.into()), "ttl"));

@@ -34,6 +34,13 @@ impl<'a> Scopes<'a> {
         self.0.push((prefix, by_address(address)));
     }
 
+    /// The root's vocabulary is that of the feed, whatever address it gives it: RSS 2.0 has had several.
+    pub(super) fn root(&mut self, prefix: Option<&str>) {
+        if let Some((_, ns)) = self.0.iter_mut().find(|(known, ns)| *known == prefix && ns.is_none()) {
+            *ns = Some(Ns::Core);
+        }
+    }
+
     /// The vocabulary of an element with this prefix. Many feeds use prefixes that they do not declare, with the meaning
     /// that they have in others.
     pub(super) fn of(&self, prefix: Option<&str>) -> Ns {

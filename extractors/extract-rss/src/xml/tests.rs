@@ -1,7 +1,7 @@
 use super::*;
 
 fn root(text: &str) -> Shape<Document<'_>> {
-    parse(text, "https://feeds.example/a/feed", &["rss", "feed"])
+    parse(text, "https://feeds.example/a/feed", &["rss", "feed"], &mut |_, _| false)
 }
 
 /// What is said of a document that is refused.
@@ -51,6 +51,10 @@ fn prefixes_mean_what_they_are_declared_as_or_what_they_usually_do() {
         ]
     );
     assert_eq!(document.root.children[4].children[0].ns, Ns::Atom);
+
+    let text = "<r:rss xmlns:r='http://backend.userland.com/rss2' xmlns:x='urn:x'><r:a/><x:b/><c/></r:rss>";
+    let found: Vec<Ns> = root(text).unwrap().root.children.iter().map(|child| child.ns).collect();
+    assert_eq!(found, [Ns::Core, Ns::Other, Ns::Core]);
 }
 
 #[test]
@@ -105,4 +109,20 @@ fn no_entity_of_a_document_is_expanded() {
     let text = "<!DOCTYPE rss [<!ENTITY a \"boom\"><!ENTITY b \"&a;&a;\"><!ENTITY x SYSTEM \"file:///etc/passwd\">]>\
                 <rss><a>&b;&x;</a></rss>";
     assert_eq!(root(text).unwrap().root.text(Ns::Core, "a"), Some("&b;&x;"));
+}
+
+#[test]
+fn what_is_taken_is_whole_and_not_kept() {
+    let text = format!("<rss>{}<b/></rss>", "<a>x<c>y</c></a>".repeat(MOST_ELEMENTS));
+    let mut taken = Vec::new();
+    let document = parse(&text, "", &["rss"], &mut |root, element| {
+        let is_taken = element.name == "a";
+        if is_taken {
+            taken.push((root.to_owned(), element.at, element.content().unwrap().to_owned()));
+        }
+        is_taken
+    });
+    let names: Vec<&str> = document.as_ref().unwrap().root.children.iter().map(|child| child.name).collect();
+    assert_eq!((names, taken.len()), (vec!["b"], MOST_ELEMENTS));
+    assert_eq!(taken[1], ("rss".to_owned(), 5 + 16, "x<c>y</c>".to_owned()));
 }
