@@ -18,7 +18,7 @@ pub(crate) enum Slack {
     /// To Slack.
     Online {
         /// Sends the messages.
-        client: Client,
+        client: Box<Client>,
         /// How they are sent.
         transport: Transport,
         /// The channel, if the transport does not imply one.
@@ -60,7 +60,7 @@ impl Slack {
             Transport::Webhook(webhook(&context.env, allow_http)?)
         };
         let client = Client::new(&destination.http, allow_http, &context.env, &context.producer())?;
-        Ok(Slack::Online { client, transport, channel })
+        Ok(Slack::Online { client: Box::new(client), transport, channel })
     }
 
     /// Posts a message, and posts it again without blocks if Slack refuses those.

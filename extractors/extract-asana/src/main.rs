@@ -30,6 +30,7 @@ const API: Api = Api {
     judge: Some(judge),
     min_wait_429: Duration::from_secs(60),
     quota: Some(Quota { calls: 150, per: Per::Minute }),
+    ..Api::PLAIN
 };
 
 /// The most that the API gives. Without a limit it gives no next page either.
