@@ -19,7 +19,24 @@ const VALUE: usize = 40;
 /// 3 if it is not one, naming the line and the byte, with an excerpt.
 #[inline]
 pub fn scan<'a>(line: Line<'a>, scanner: &'a mut Scanner) -> Result<Record<'a>, Fault> {
-    line.scan(scanner).map_err(|fault| fault.adding(&excerpt(line, [])))
+    line.scan(scanner).map_err(|fault| unscanned(line, fault))
+}
+
+/// Scans a line whose fields do not matter: that it is a record is enough.
+///
+/// # Errors
+/// Those of [`scan`].
+#[inline]
+pub fn check_record(line: &Line<'_>, scanner: &mut Scanner) -> Result<(), Fault> {
+    match line.scan(scanner) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(unscanned(*line, fault)),
+    }
+}
+
+#[cold]
+fn unscanned(line: Line<'_>, fault: Fault) -> Fault {
+    fault.adding(&excerpt(line, []))
 }
 
 /// What follows a message about a record: the values of its key and its first characters, without secrets.

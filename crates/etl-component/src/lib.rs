@@ -26,7 +26,7 @@ pub use args::{duration, random_id};
 pub use component::{CommandCard, Component, Context, Reads, Stdout, When};
 pub use env::{Env, Terminal, Variable};
 pub use etl_stream::{Class, Fault, counted};
-pub use excerpt::{excerpt, scan};
+pub use excerpt::{check_record, excerpt, scan};
 pub use io::{InputArgs, Output, OutputArgs};
 pub use relay::Relay;
 pub use runner::main;

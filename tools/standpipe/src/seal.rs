@@ -88,10 +88,13 @@ struct Segments {
 
 impl Segments {
     /// Opens the next segment, if none is open.
+    #[inline]
     fn open(&mut self, writer: &mut Writer<Output>) -> Result<(), Fault> {
-        if writer.is_open() {
-            return Ok(());
-        }
+        if writer.is_open() { Ok(()) } else { self.open_next(writer) }
+    }
+
+    #[cold]
+    fn open_next(&mut self, writer: &mut Writer<Output>) -> Result<(), Fault> {
         self.opened += 1;
         let mut begin = self.begin.clone();
         if self.cuts != Cuts::default() {
@@ -130,33 +133,43 @@ fn copy(
     loop {
         // A `state` that follows at once is that of the records before it, and stays with them.
         let full = cutter.is_full(&mut reader).map_err(blame)?;
-        let cut = full && !cutter.waits_for_line(&mut reader, Instant::now(), LINGER).map_err(blame)?;
-        let event = if cut { None } else { reader.next().map_err(blame)? };
-        if cut || full && matches!(event, Some(Event::Record(_))) {
+        if full && !cutter.waits_for_line(&mut reader, Instant::now(), LINGER).map_err(blame)? {
             writer.end()?;
             cutter.start();
+            continue;
         }
-        let Some(event) = event else { if cut { continue } else { break } };
+        let event = reader.next();
+        // Most events are records; they are looked at where they are, since moving them takes as long as finding them.
+        if let Ok(Some(event @ Event::Record(line))) = &event {
+            if full {
+                writer.end()?;
+                cutter.start();
+            }
+            cutter.count(event);
+            if segments.opened == 0 && line.number == 1 && line.offset > 0 {
+                log::warn!("the output starts with a byte order mark, which is left out");
+            }
+            segments.open(writer)?;
+            etl_component::check_record(line, &mut scanner).map_err(blame)?;
+            writer.line(line.bytes)?;
+            if reader.is_drained() {
+                writer.flush()?;
+            }
+            continue;
+        }
+        let Some(event) = event.map_err(blame)? else { break };
         cutter.count(&event);
         match event {
             Event::Begin(theirs) => {
                 segments.pass_on(writer, &theirs)?;
                 cutter = Cutter::default();
             }
-            Event::Record(line) => {
-                if segments.opened == 0 && line.number == 1 && line.offset > 0 {
-                    log::warn!("the output starts with a byte order mark, which is left out");
-                }
-                segments.open(writer)?;
-                etl_component::scan(line, &mut scanner).map_err(blame)?;
-                writer.line(line.bytes)?;
-            }
             Event::State(value) => {
                 segments.open(writer)?;
                 writer.state(&value)?;
             }
             // Written when the next segment begins, or when the program has exited with 0.
-            Event::End(_) => (),
+            Event::End(_) | Event::Record(_) => (),
         }
         if reader.is_drained() {
             writer.flush()?;

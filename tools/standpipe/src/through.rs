@@ -138,7 +138,7 @@ fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: boo
                 }
             }
             Event::Record(line) => {
-                etl_component::scan(line, &mut scanner)?;
+                etl_component::check_record(&line, &mut scanner)?;
                 integers.count(line.bytes);
                 if wanted {
                     written = stdin.write_all(line.bytes).and_then(|()| stdin.write_all(b"\n"));
@@ -184,7 +184,7 @@ fn hold(
     let mut scanner = Scanner::new();
     while let Some(event) = reader.next().map_err(|fault| process.blame(fault))? {
         if let Event::Record(line) = event {
-            etl_component::scan(line, &mut scanner).map_err(|fault| process.blame(fault))?;
+            etl_component::check_record(&line, &mut scanner).map_err(|fault| process.blame(fault))?;
             integers.count(line.bytes);
             relay.record(line.bytes)?;
         }

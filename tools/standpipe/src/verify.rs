@@ -82,24 +82,28 @@ fn read(
 ) -> Result<(), Fault> {
     let mut scanner = Scanner::new();
     let (mut open, mut states, mut last_state) = (None, 0, None);
-    while let Some(event) = reader.next()? {
-        match event {
-            Event::Begin(begin) => open = Some(begin),
-            Event::Record(line) => {
-                etl_component::scan(line, &mut scanner)?;
-            }
-            Event::State(value) => {
+    loop {
+        let event = reader.next();
+        // Most events are records; they are looked at where they are, since moving them takes as long as finding them.
+        if let Ok(Some(Event::Record(line))) = &event {
+            etl_component::check_record(line, &mut scanner)?;
+            continue;
+        }
+        match event? {
+            Some(Event::Begin(begin)) => open = Some(begin),
+            Some(Event::State(value)) => {
                 states += 1;
                 last_state = Some(value);
             }
-            Event::End(segment) => {
+            Some(Event::End(segment)) => {
                 let begin = open.take().unwrap_or_default();
                 found(SegmentSummary { begin, segment, states, last_state: last_state.take() })?;
                 states = 0;
             }
+            Some(Event::Record(_)) => (),
+            None => return Ok(()),
         }
     }
-    Ok(())
 }
 
 impl SegmentSummary {
