@@ -36,6 +36,7 @@ pub(crate) enum Cell {
     Uuid(u32),
     Bytes(u32, u32),
     Json(Kept),
+    Special(Kept),
     Array(Kept),
 }
 
@@ -86,6 +87,7 @@ impl Cell {
             }
             Cell::Bytes(start, end) => Value::Bytes(&scratch.bytes[start as usize..end as usize]),
             Cell::Json(kept) => Value::Json(kept.get(line, scratch)),
+            Cell::Special(kept) => Value::Special(kept.get(line, scratch)),
             Cell::Array(kept) => match ty {
                 Type::Array(element) => Value::Array(kept.get(line, scratch), element),
                 _ => Value::Null,

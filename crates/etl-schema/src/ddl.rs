@@ -85,7 +85,7 @@ pub fn create_table(schema: &Schema, dialect: Dialect, table: &str) -> String {
     let commas = schema.columns.len() - usize::from(schema.key.is_empty());
     for (i, column) in schema.columns.iter().enumerate() {
         let ty = match dialect {
-            Dialect::Postgres => column.ty.postgres(),
+            Dialect::Postgres => column.postgres(),
             Dialect::Sqlite => column.ty.sqlite(),
         };
         let null = if column.never_null() { " NOT NULL" } else { "" };

@@ -17,6 +17,7 @@ mod read;
 pub mod registry;
 mod rules;
 mod schema;
+mod spelled;
 mod texts;
 pub mod time;
 mod types;

@@ -48,6 +48,9 @@ pub(crate) fn read(
         (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
         // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
+        (Kind::String { .. }, Type::Double | Type::Float | Type::Decimal { .. }) if rules.special => {
+            read_special_number(ty, rules, value, raw, scratch)
+        }
         _ if rules.kinds != Kinds::ANY && !rules.kinds.has(value.kind, value.text) => {
             Err(wrong_type(ty, rules, value))
         }
@@ -96,6 +99,40 @@ pub(crate) fn read_number(
         }
     };
     rules.number(text, approximate).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+/// What is a number to PostgreSQL, but not to JSON.
+const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// Reads a string in place of a number.
+#[cold]
+fn read_special_number(
+    ty: &Type,
+    rules: &Rules,
+    value: json::Value<'_>,
+    raw: Kept,
+    scratch: &mut Scratch,
+) -> Result<Cell, Refused> {
+    if NO_NUMBERS.contains(&value.text) {
+        return Ok(Cell::Special(Kept::line(raw.start + 1, raw.end - 1)));
+    }
+    // A decimal may be a text, too.
+    if rules.kinds.includes(Kinds::STRING) {
+        let ordinary = Rules { special: false, ..rules.clone() };
+        return read(ty, true, &ordinary, value, raw.start, scratch);
+    }
+    Err(refuse(value, "is neither a number nor NaN, Infinity or -Infinity"))
+}
+
+/// Whether `x-special` admits a text in place of a date or a time of this type.
+pub(crate) fn is_special_time(ty: &Type, text: &str) -> bool {
+    match ty {
+        Type::Date => time::special::parse_date(text).is_some(),
+        Type::Timestamp | Type::TimestampTz => {
+            time::special::parse_timestamp(text, *ty == Type::TimestampTz).is_some()
+        }
+        _ => false,
+    }
 }
 
 /// The nearest double or single; `None` if it overflows, or if a number other than zero would become zero.
@@ -179,7 +216,10 @@ pub(crate) fn read_text(
         },
         _ => return Err(wrong_type(ty, rules, value)),
     };
-    let cell = typed.map_err(|what| refuse(value, what))?;
+    let cell = match typed {
+        Err(_) if rules.special && is_special_time(ty, text) => Cell::Special(kept),
+        typed => typed.map_err(|what| refuse(value, what))?,
+    };
     rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
 }
 
@@ -190,10 +230,14 @@ pub(crate) fn read_array(
     scratch: &mut Scratch,
 ) -> Result<(), Refused> {
     let length = scratch.bytes.len();
+    let own = if rules.special { &Rules::SPECIAL } else { &Rules::NONE };
     for (i, element) in json::elements(value.raw).enumerate() {
         let read = match (&rules.items, ty) {
             (Some(items), _) => read(&items.ty, items.nullable, &items.rules, element, 0, scratch),
-            (None, Type::Array(of)) => read(of, true, &Rules::NONE, element, 0, scratch),
+            (None, Type::Array(of)) if rules.nested && is_nested(of, element) => {
+                read_array(ty, rules, element, scratch).map(|()| Cell::Null)
+            }
+            (None, Type::Array(of)) => read(of, true, own, element, 0, scratch),
             (None, _) => break,
         };
         read.map_err(|reason| format!("element {i}: {reason}"))?;
@@ -202,8 +246,13 @@ pub(crate) fn read_array(
     Ok(())
 }
 
+/// Whether an element is itself an array of elements of this type: a further dimension.
+fn is_nested(of: &Type, element: json::Value<'_>) -> bool {
+    element.kind == Kind::Array && !matches!(of, Type::Json)
+}
+
 /// Passes the elements of a checked array to `each`, in order, each with the JSON value it was read from; see
-/// [`Value::Array`].
+/// [`Value::Array`]. An array of several dimensions has arrays of the same type as elements.
 ///
 /// # Errors
 /// What `each` fails with; 70 if the array was not checked against this type.
@@ -215,7 +264,11 @@ pub fn array_elements<E: From<Fault>>(
 ) -> Result<(), E> {
     for value in json::elements(array) {
         scratch.clear();
-        let cell = read(element, true, &Rules::NONE, value, 0, scratch).map_err(|reason| {
+        if is_nested(element, value) {
+            each(Value::Array(value.raw, element), value)?;
+            continue;
+        }
+        let cell = read(element, true, &Rules::SPECIAL, value, 0, scratch).map_err(|reason| {
             Fault::new(Class::Bug, format!("an array element passed the check: {reason}"))
         })?;
         each(cell.value(element, value.raw, scratch), value)?;

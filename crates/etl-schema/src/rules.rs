@@ -129,6 +129,8 @@ impl Bound {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Element {
     pub(crate) ty: Type,
+    /// As [`crate::Column::postgres`] says it.
+    pub(crate) declared: Option<Box<str>>,
     pub(crate) nullable: bool,
     pub(crate) rules: Rules,
 }
@@ -146,6 +148,10 @@ pub(crate) struct Rules {
     /// The format of a text that is stored as text.
     pub(crate) format: Option<Type>,
     pub(crate) items: Option<Box<Element>>,
+    /// `x-special`: also NaN, the infinities, and the years that RFC 3339 does not have.
+    pub(crate) special: bool,
+    /// An array may also be one of arrays, as PostgreSQL's may have several dimensions.
+    pub(crate) nested: bool,
 }
 
 impl Rules {
@@ -159,7 +165,12 @@ impl Rules {
         pattern: None,
         format: None,
         items: None,
+        special: false,
+        nested: false,
     };
+
+    /// No rules, but all that `x-special` admits.
+    pub(crate) const SPECIAL: Rules = Rules { special: true, ..Rules::NONE };
 
     fn allows(&self, has: impl Fn(&Literals) -> bool) -> Result<(), String> {
         match &self.literals {

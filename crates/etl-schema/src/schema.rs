@@ -39,6 +39,8 @@ pub struct Column {
     pub name: String,
     /// Its logical type.
     pub ty: Type,
+    /// How a new table of PostgreSQL declares it, where that says more than the logical type.
+    pub(crate) declared: Option<Box<str>>,
     /// Whether null is valid.
     pub nullable: bool,
     /// Whether the property must be present. One that is optional and absent becomes NULL.
@@ -58,6 +60,7 @@ impl Column {
         Column {
             name: name.into(),
             ty,
+            declared: None,
             nullable,
             required,
             description: None,
@@ -70,6 +73,16 @@ impl Column {
     /// Whether the schema wants every value, numbers too, written as a string.
     pub fn is_string(&self) -> bool {
         self.rules.kinds.includes(Kinds::STRING) && !self.rules.kinds.includes(Kinds::INTEGER)
+    }
+
+    /// Whether it admits NaN, infinities and the years that RFC 3339 does not have (`x-special`).
+    pub fn is_special(&self) -> bool {
+        self.rules.special
+    }
+
+    /// The type that a new table of PostgreSQL declares, such as `timestamp(3)` or `interval`.
+    pub fn postgres(&self) -> String {
+        self.declared.as_deref().map_or_else(|| self.ty.postgres(), str::to_owned)
     }
 
     /// Whether a row always has a value here, so that the table's column can be NOT NULL.

@@ -9,7 +9,7 @@ use etl_stream::json::{self, Kind};
 
 use crate::cell::{Cell, Kept, Scratch};
 use crate::encoding::parse_uuid;
-use crate::read::{Refused, read, read_array, read_number, read_text, refuse};
+use crate::read::{Refused, is_special_time, read, read_array, read_number, read_text, refuse};
 use crate::rules::Kinds;
 use crate::schema::Column;
 use crate::time;
@@ -67,12 +67,9 @@ fn typed(
                 return Err(refuse(value, "is not an integer"));
             }
             // A schema of its own may bound a number, and JSON, from which its bounds are, has none of these.
-            let odd = if odd && !whole && rules.kinds == Kinds::ANY { not_finite(bare) } else { None };
-            if let Some((x, name)) = odd {
-                return Ok(match ty {
-                    Type::Decimal { .. } => Cell::Decimal(keep(scratch, name.as_bytes())),
-                    _ => Cell::Double(x),
-                });
+            let odd = rules.special || odd && !whole && rules.kinds == Kinds::ANY;
+            if let Some(name) = not_finite(bare).filter(|_| odd) {
+                return Ok(Cell::Special(keep(scratch, name.as_bytes())));
             }
             let number = normal(bare).ok_or_else(|| refuse(value, "is not a number"))?;
             let kept = if number == bare { bare_kept } else { keep(scratch, number.as_bytes()) };
@@ -88,7 +85,10 @@ fn typed(
                 Type::Timestamp => timestamp(bare).map(Cell::Timestamp),
                 _ => timestamptz(bare).map(Cell::TimestampTz),
             };
-            let cell = cell.map_err(|what| refuse(value, what))?;
+            let cell = match cell {
+                Err(_) if rules.special && is_special_time(ty, bare) => Cell::Special(bare_kept),
+                cell => cell.map_err(|what| refuse(value, what))?,
+            };
             rules.text(text).map(|()| cell).map_err(|what| refuse(value, what))
         }
         Type::Uuid => {
@@ -138,12 +138,12 @@ pub fn number_of(value: json::Value<'_>) -> Option<String> {
     normal(text.trim_matches(BLANKS))
 }
 
-/// What is a number to PostgreSQL, but not to JSON, with its name.
-fn not_finite(text: &str) -> Option<(f64, &'static str)> {
+/// The name of what is a number to PostgreSQL, but not to JSON.
+fn not_finite(text: &str) -> Option<&'static str> {
     match text.to_ascii_lowercase().as_str() {
-        "nan" => Some((f64::NAN, "NaN")),
-        "inf" | "+inf" | "infinity" | "+infinity" => Some((f64::INFINITY, "Infinity")),
-        "-inf" | "-infinity" => Some((f64::NEG_INFINITY, "-Infinity")),
+        "nan" => Some("NaN"),
+        "inf" | "+inf" | "infinity" | "+infinity" => Some("Infinity"),
+        "-inf" | "-infinity" => Some("-Infinity"),
         _ => None,
     }
 }

@@ -3,6 +3,8 @@
 //! Dates are days since 1970-01-01, timestamps microseconds since its midnight, in the proleptic Gregorian calendar,
 //! of the years 1 to 9999.
 
+pub mod special;
+
 use crate::digits::triple;
 
 const DAY: i64 = 86_400_000_000;
@@ -196,10 +198,16 @@ pub fn format_date(days: i32, out: &mut Vec<u8>) {
 /// Appends a time without a zone, `2026-11-23T02:00:00`, with as many fractional digits as it needs.
 pub fn format_timestamp(micros: i64, out: &mut Vec<u8>) {
     push_date(micros.div_euclid(DAY), out);
-    let of_day = micros.rem_euclid(DAY);
+    out.push(b'T');
+    push_clock(micros.rem_euclid(DAY), out);
+}
+
+/// Appends a time of day, `02:00:00`, with as many fractional digits as it needs.
+fn push_clock(of_day: i64, out: &mut Vec<u8>) {
     let seconds = of_day / 1_000_000;
-    for (mark, part) in [(b'T', seconds / 3600), (b':', seconds / 60 % 60), (b':', seconds % 60)] {
-        out.push(mark);
+    push_two((seconds / 3600) as u32, out);
+    for part in [seconds / 60 % 60, seconds % 60] {
+        out.push(b':');
         push_two(part as u32, out);
     }
     let fraction = (of_day % 1_000_000) as u32;

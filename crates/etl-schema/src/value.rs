@@ -29,6 +29,9 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// JSON text as it stands in the line.
     Json(&'a str),
+    /// What `x-special` admits in place of a number, a date or a time, as PostgreSQL writes it: `NaN`, `-infinity`,
+    /// `0044-03-15 BC`.
+    Special(&'a str),
     /// The JSON text of an array and the type of its elements; see [`crate::array_elements`].
     Array(&'a str, &'a Type),
 }

@@ -150,6 +150,7 @@ impl Encoder {
                 line.extend_from_slice(text.as_bytes());
             }
             (Value::Double(_), _) => line.extend_from_slice(source.as_bytes()),
+            (Value::Special(_), InfluxType::Float) => return Err("is not a number that InfluxDB stores"),
             (Value::Boolean(value), _) => put(line, value),
             (Value::Text(text) | Value::Json(text) | Value::Array(text, _), _) => {
                 if !self.server.whole_strings && text.contains('\n') {
@@ -176,6 +177,7 @@ impl Encoder {
                 (micros, row.source(column).map_or("", |source| fraction(source.text)))
             }
             Value::Date(days) => (i64::from(days) * DAY, ""),
+            Value::Special(_) => return refuse("is outside the times that InfluxDB stores"),
             _ => return refuse("is null or absent, but it is the time of the point"),
         };
         let nanos = nanos(micros, fraction).map_err(|reason| self.refuse(column, reason))?;
@@ -246,7 +248,7 @@ fn pieces(measurement: &str, tag: &str, field: &str) -> (Vec<u8>, Vec<u8>, Vec<u
 fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(), &'static str> {
     match value {
         Value::Null | Value::Text("") => return Ok(()),
-        Value::Text(text) => {
+        Value::Text(text) | Value::Special(text) => {
             if text.bytes().any(|byte| matches!(byte, b'\n' | b'\\')) {
                 return Err("has a newline or a backslash, which line protocol cannot represent in a tag");
             }
@@ -277,7 +279,11 @@ fn plain(value: Value<'_>, line: &mut Vec<u8>) {
         Value::Boolean(value) => {
             let _ = write!(line, "{value}");
         }
-        Value::Decimal(text) | Value::Text(text) | Value::Json(text) | Value::Array(text, _) => {
+        Value::Decimal(text)
+        | Value::Text(text)
+        | Value::Json(text)
+        | Value::Special(text)
+        | Value::Array(text, _) => {
             line.extend_from_slice(text.as_bytes());
         }
         Value::Bytes(bytes) => line.extend_from_slice(BASE64_STANDARD.encode(bytes).as_bytes()),

@@ -138,7 +138,7 @@ fn field_type(column: &Column) -> Result<InfluxType, String> {
             "property {:?}: x-influx.type {} does not fit {}",
             column.name,
             type_name(asked),
-            column.ty.postgres()
+            column.postgres()
         ))
     }
 }

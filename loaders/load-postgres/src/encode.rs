@@ -3,17 +3,19 @@
 //! A field always has the type of its column: otherwise the server would misread the bytes. A value that its column
 //! cannot store exactly is refused, and with it the record.
 
+mod array;
 mod field;
 mod numeric;
+mod special;
 mod text;
 
-use etl_component::{Fault, counted};
+use etl_component::counted;
 use etl_postgres::Kind;
 use etl_postgres::types::Precision;
-use etl_schema::{Scratch, Type, Value, array_elements, number_of, parse_uuid, time};
+use etl_schema::{Type, Value, number_of, parse_uuid, time};
 use etl_stream::json::{self, Kind as Json};
 
-use self::field::{Refusal, fill_length, fixed, put, sized};
+use self::field::{Refusal, fixed, put, sized};
 
 /// The beginning of a stream of binary COPY: the signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -179,55 +181,20 @@ impl Encoder {
             (Encoder::Json, _) => sized(out, raw.as_bytes()),
             (Encoder::Jsonb, _) => return jsonb(raw, out),
             (Encoder::Raw(max), _) => return self::text(raw, *max, false, out),
-            (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text)) => {
+            (Encoder::Plain(max), Value::Text(text) | Value::Decimal(text) | Value::Special(text)) => {
                 return self::text(text, *max, escapes, out);
             }
             (Encoder::Plain(max), _) => {
                 return self::text(source.map_or("", |source| source.text), *max, escapes, out);
             }
+            (_, Value::Special(text)) => return special::encode(self, text, out),
             (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),
             (Encoder::Array(encoder, ty, oid), Value::Array(array, _)) => {
-                return encoder.array(array, ty, *oid, out);
+                return array::encode(encoder, array, ty, *oid, out);
             }
             (Encoder::Vector, Value::Array(array, _)) => return vector(array, out),
             _ => return Err("is of another type than its column: a bug".into()),
         }
-        Ok(())
-    }
-
-    /// Appends an array: the number of dimensions, whether it has nulls, the type of the elements, the length, the
-    /// lower bound, and the elements (`array_recv`).
-    fn array(&self, array: &str, ty: &Type, oid: u32, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        let start = out.len();
-        put(out, &[0; 4]);
-        put(out, &0_i32.to_be_bytes());
-        put(out, &0_i32.to_be_bytes());
-        put(out, &oid.to_be_bytes());
-        let (mut length, mut nulls) = (0_i32, false);
-        array_elements(array, ty, &mut Scratch::default(), |value, source| {
-            if length == 0 {
-                put(out, &[0; 4]);
-                put(out, &1_i32.to_be_bytes());
-            }
-            length += 1;
-            nulls |= value == Value::Null;
-            self.encode(value, true, || Some(source), out)
-                .map_err(|refusal| Element::Refused(length - 1, refusal))
-        })
-        .map_err(|element| match element {
-            Element::Refused(index, refusal) => {
-                Refusal::from(format!("is refused: element {index} {refusal}"))
-            }
-            Element::Bug(fault) => fault.to_string().into(),
-        })?;
-        let mut fill =
-            |at: usize, value: i32| out[start + at..start + at + 4].copy_from_slice(&value.to_be_bytes());
-        if length > 0 {
-            fill(4, 1);
-            fill(16, length);
-        }
-        fill(8, nulls.into());
-        fill_length(out, start);
         Ok(())
     }
 }
@@ -245,18 +212,6 @@ fn vector(array: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
 
 fn is_number(ty: &Type) -> bool {
     matches!(ty, Type::Integer { .. } | Type::Double | Type::Float | Type::Decimal { .. })
-}
-
-/// Why an array is refused.
-enum Element {
-    Refused(i32, Refusal),
-    Bug(Fault),
-}
-
-impl From<Fault> for Element {
-    fn from(fault: Fault) -> Element {
-        Element::Bug(fault)
-    }
 }
 
 #[inline]

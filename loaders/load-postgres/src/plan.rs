@@ -237,7 +237,7 @@ fn field(
         return refuse("is generated; it cannot be loaded".to_owned());
     }
     let Some(encoder) = Encoder::between(&column.ty, &found.kind) else {
-        let ty = column.ty.postgres();
+        let ty = column.postgres();
         return refuse(format!(
             "is {}, which does not store {ty} of schema {} exactly",
             found.spelled, stored.name
@@ -258,7 +258,7 @@ fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(
     let wanted = stored.columns.iter().find(|column| matches!(column.ty, Type::Text { max: Some(_) }));
     let (column, spelled) = match (found, wanted) {
         (Some(found), _) => (&found.name, found.spelled.clone()),
-        (None, Some(wanted)) if fields.is_empty() => (&wanted.name, wanted.ty.postgres()),
+        (None, Some(wanted)) if fields.is_empty() => (&wanted.name, wanted.postgres()),
         _ => return Ok(()),
     };
     let why = "which counts bytes in a database with the encoding SQL_ASCII; make it text";
@@ -322,7 +322,7 @@ pub(crate) fn statements(plan: &TablePlan) -> String {
     let table = name.sql();
     missing.iter().fold(String::new(), |mut sql, &column| {
         let column = &stored.columns[column];
-        let (name, ty) = (quote_ident(&column.name), column.ty.postgres());
+        let (name, ty) = (quote_ident(&column.name), column.postgres());
         let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {ty};");
         sql
     })
@@ -360,7 +360,7 @@ pub(crate) fn explain(plan: &TablePlan) -> String {
         text += &ledger::ddl(name);
     }
     for column in &stored.columns {
-        let (own, ty) = (&column.name, column.ty.postgres());
+        let (own, ty) = (&column.name, column.postgres());
         let found = table.as_ref().and_then(|table| table.column(own));
         let spelled = found.map_or(&ty, |found| &found.spelled);
         let cast =

@@ -151,7 +151,7 @@ pub(crate) fn explain(plan: &Plan) -> String {
     }
     let columns = stored.columns.iter().zip(storage);
     let columns = columns
-        .map(|(column, storage)| comment(&format!("{}: {} as {storage}", column.name, column.ty.postgres())));
+        .map(|(column, storage)| comment(&format!("{}: {} as {storage}", column.name, column.postgres())));
     comment(&first) + &statements(plan) + &columns.collect::<String>()
 }
 

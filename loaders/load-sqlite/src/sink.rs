@@ -185,6 +185,8 @@ struct Table<'c> {
     lines: bool,
     /// The columns of decimals that are kept as integers or doubles; empty if there are none.
     numeric: Vec<bool>,
+    /// The columns that have numbers only, not their texts, and so none of what `x-special` admits; empty if there are none.
+    finite: Vec<bool>,
     stamp: bool,
     fed: u64,
     text: Vec<u8>,
@@ -236,7 +238,14 @@ impl<'c> Table<'c> {
             matches!(column.ty, Type::Decimal { .. } | Type::Json) && storage.starts_with("NUMERIC")
         });
         let numeric: Vec<bool> = numeric.collect();
-        let numeric = if numeric.contains(&true) { numeric } else { Vec::new() };
+        let finite = plan.schema.columns.iter().zip(&numeric).map(|(column, numeric)| {
+            column.is_special()
+                && (matches!(column.ty, Type::Double | Type::Float)
+                    || *numeric && matches!(column.ty, Type::Decimal { .. }))
+        });
+        let finite: Vec<bool> = finite.collect();
+        let some = |columns: Vec<bool>| if columns.contains(&true) { columns } else { Vec::new() };
+        let (numeric, finite) = (some(numeric), some(finite));
         let stamp = stored.columns.len() > plan.schema.columns.len();
         Ok(Table {
             plan: Arc::clone(plan),
@@ -246,6 +255,7 @@ impl<'c> Table<'c> {
             news,
             lines,
             numeric,
+            finite,
             stamp,
             fed: 0,
             text: Vec::new(),
@@ -259,6 +269,11 @@ impl<'c> Table<'c> {
 
     /// The first value of a row that its column would change.
     fn changed(&self, row: &Row<'_>) -> Option<Violation> {
+        if !self.finite.is_empty()
+            && let Some(violation) = self.not_finite(row)
+        {
+            return Some(violation);
+        }
         if self.numeric.is_empty() {
             return None;
         }
@@ -275,6 +290,18 @@ impl<'c> Table<'c> {
         Some(Violation { field: column.name.to_string(), reason })
     }
 
+    /// The first value of a row that is NaN or infinite in a column that only has numbers.
+    fn not_finite(&self, row: &Row<'_>) -> Option<Violation> {
+        let mut columns = self.plan.schema.columns.iter().zip(&self.finite).zip(row.values());
+        columns.find_map(|((column, finite), value)| match value {
+            Value::Special(text) if *finite => {
+                let reason = format!("{text} is not a number that SQLite stores");
+                Some(Violation { field: column.name.clone(), reason })
+            }
+            _ => None,
+        })
+    }
+
     /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.
     fn store(&mut self, row: &Row<'_>, line: u64, load_id: &str, loaded_at: &str) -> rusqlite::Result<usize> {
         let Table { insert, text, numeric, .. } = self;
@@ -287,7 +314,11 @@ impl<'c> Table<'c> {
                     insert.raw_bind_parameter(next, kept(value))?;
                 }
                 Value::Null => insert.raw_bind_parameter(next, Null)?,
-                Value::Text(value) | Value::Decimal(value) | Value::Json(value) | Value::Array(value, _) => {
+                Value::Text(value)
+                | Value::Decimal(value)
+                | Value::Json(value)
+                | Value::Special(value)
+                | Value::Array(value, _) => {
                     insert.raw_bind_parameter(next, value)?;
                 }
                 Value::Integer(value) => insert.raw_bind_parameter(next, value)?,

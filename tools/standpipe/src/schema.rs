@@ -153,7 +153,7 @@ fn understood(schema: &Schema) -> anyhow::Result<String> {
         let null = if column.never_null() { "not null" } else { "null" };
         let required = if column.required { "required" } else { "optional" };
         let unit = column.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
-        let ty = column.ty.postgres();
+        let ty = column.postgres();
         writeln!(text, "{}: {ty} {null}, {required}{unit}", column.name).context("formatting")?;
     }
     let key = schema.key_names().collect::<Vec<_>>().join(", ");

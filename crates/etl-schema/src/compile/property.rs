@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::keywords::{Faults, Keywords, nearest, read};
 use crate::rules::{Bound, Element, Kinds, Literals, Pattern, Rules};
 use crate::schema::{Column, Influx, InfluxType, Role};
+use crate::spelled;
 use crate::types::Type;
 
 /// How deep arrays of arrays may go.
@@ -21,8 +22,8 @@ pub(super) fn compile(name: String, required: bool, document: &RawValue) -> Resu
     let description = faults.note(keywords.text("description"));
     let unit = faults.note(keywords.text("x-unit"));
     let influx = faults.note(influx(&mut keywords));
-    let Element { ty, nullable, rules } = element(keywords, None, faults, 0)?;
-    Ok(Column { name, ty, nullable, required, description, unit, influx, rules })
+    let Element { ty, declared, nullable, rules } = element(keywords, None, faults, 0)?;
+    Ok(Column { name, ty, declared, nullable, required, description, unit, influx, rules })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.
@@ -35,7 +36,7 @@ fn element(
     faults.note(keywords.text("title"));
     faults.note(keywords.text("description"));
     let (kinds, nullable) = faults.note(declared(&mut keywords).map(Some)).unwrap_or((Kinds::NONE, true));
-    let stored = faults.note(stored(&mut keywords, prescribed));
+    let (stored, declared) = faults.note(stored(&mut keywords, prescribed));
     let format = faults.note(format(&mut keywords));
     let mut rules = Rules {
         kinds: if kinds == Kinds::NONE { Kinds::ANY } else { kinds },
@@ -46,6 +47,8 @@ fn element(
         pattern: faults.note(pattern(&mut keywords)),
         format: None,
         items: items(&mut keywords, kinds, stored.as_ref(), &mut faults, depth),
+        special: faults.note(special(&mut keywords)),
+        nested: false,
     };
     keywords.left_over(&mut faults);
     if !faults.is_empty() {
@@ -64,7 +67,11 @@ fn element(
             );
         }
         (None, Some(natural)) => natural,
-        (Some(stored), natural) if lossless(kinds, format.as_ref(), natural.as_ref(), &stored) => stored,
+        (Some(stored), natural)
+            if lossless(kinds, format.as_ref(), natural.as_ref(), rules.items.is_some(), &stored) =>
+        {
+            stored
+        }
         (Some(stored), _) => {
             return refuse(format!("x-postgres.type: {} contradicts type or format", stored.postgres()));
         }
@@ -72,8 +79,11 @@ fn element(
     if let Type::Text { .. } = ty {
         rules.format = format;
     }
+    rules.nested = matches!(ty, Type::Array(_)) && rules.items.is_none();
     fits(&ty, &rules).map_err(Faults::one)?;
-    Ok(Element { ty, nullable, rules })
+    let of_items = || Some(format!("{}[]", rules.items.as_deref()?.declared.as_deref()?).into());
+    let declared = declared.or_else(|| if let Type::Array(_) = ty { of_items() } else { None });
+    Ok(Element { ty, declared, nullable, rules })
 }
 
 /// The types except null, and whether null is one of them.
@@ -106,14 +116,23 @@ fn declared(keywords: &mut Keywords<'_>) -> Result<(Kinds, bool), String> {
     Ok((kinds, nullable))
 }
 
-fn stored(keywords: &mut Keywords<'_>, prescribed: Option<Type>) -> Result<Option<Type>, String> {
-    let Some(spelled) = keywords.only("x-postgres", "type")? else { return Ok(prescribed) };
-    let own = Type::from_postgres(&spelled)
-        .ok_or_else(|| format!("x-postgres.type: {spelled:?} is not supported"))?;
+/// The type that `x-postgres` names, and how a new table declares it.
+fn stored(
+    keywords: &mut Keywords<'_>,
+    prescribed: Option<Type>,
+) -> Result<(Option<Type>, Option<Box<str>>), String> {
+    let Some(named) = keywords.only("x-postgres", "type")? else { return Ok((prescribed, None)) };
+    let (own, declared) =
+        spelled::parse(&named).ok_or_else(|| format!("x-postgres.type: {named:?} is not supported"))?;
     if prescribed.is_some_and(|prescribed| prescribed != own) {
-        return Err(format!("x-postgres.type: {spelled:?} is not the element type of the array's"));
+        return Err(format!("x-postgres.type: {named:?} is not the element type of the array's"));
     }
-    Ok(Some(own))
+    Ok((Some(own), declared))
+}
+
+fn special(keywords: &mut Keywords<'_>) -> Result<bool, String> {
+    let Some(special) = keywords.take("x-special") else { return Ok(false) };
+    read(special).ok_or_else(|| "x-special: neither true nor false".into())
 }
 
 fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {
@@ -193,7 +212,13 @@ fn natural(kinds: Kinds, format: Option<&Type>, rules: &Rules) -> Option<Type> {
 }
 
 /// Whether the storage type keeps or refuses every value that the keywords allow, and never changes one.
-fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored: &Type) -> bool {
+fn lossless(
+    kinds: Kinds,
+    format: Option<&Type>,
+    natural: Option<&Type>,
+    has_items: bool,
+    stored: &Type,
+) -> bool {
     match (kinds, stored) {
         (_, Type::Json) => format.is_none(),
         (Kinds::STRING, Type::Text { .. }) => true,
@@ -207,7 +232,8 @@ fn lossless(kinds: Kinds, format: Option<&Type>, natural: Option<&Type>, stored:
         (Kinds::INTEGER, Type::Integer { .. } | Type::Decimal { .. }) => true,
         (Kinds::NUMBER, Type::Double | Type::Float | Type::Decimal { .. }) => true,
         (Kinds::BOOLEAN, Type::Boolean) => true,
-        (Kinds::ARRAY, Type::Array(_)) => natural == Some(stored),
+        // Without items, x-postgres.type alone says what the elements are, in any number of dimensions.
+        (Kinds::ARRAY, Type::Array(_)) => natural == Some(stored) || !has_items,
         _ => false,
     }
 }
@@ -224,10 +250,31 @@ fn fits(ty: &Type, rules: &Rules) -> Result<(), String> {
         ("pattern", rules.pattern.is_some() && !string),
         ("enum and const", rules.literals.is_some() && composite),
     ];
-    match misplaced.iter().find(|(_, misplaced)| *misplaced) {
-        Some((keyword, _)) => Err(format!("{keyword}: not supported for a column of {}", ty.postgres())),
-        None => Ok(()),
+    if let Some((keyword, _)) = misplaced.iter().find(|(_, misplaced)| *misplaced) {
+        return Err(format!("{keyword}: not supported for a column of {}", ty.postgres()));
     }
+    match ty {
+        _ if !rules.special => Ok(()),
+        Type::Array(element) if rules.nested && may_be_special(element) => Ok(()),
+        ty if !may_be_special(ty) || rules.kinds == Kinds::INTEGER => {
+            Err(format!("x-special: not supported for a column of {}", ty.postgres()))
+        }
+        _ if rules.minimum.is_some()
+            || rules.maximum.is_some()
+            || rules.max_length.is_some()
+            || rules.pattern.is_some()
+            || rules.literals.is_some() =>
+        {
+            Err("x-special: cannot be used together with bounds, pattern, enum or const".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether values may be NaN or infinite, or lie in the years that RFC 3339 does not have.
+fn may_be_special(ty: &Type) -> bool {
+    use Type::{Date, Decimal, Double, Float, Timestamp, TimestampTz};
+    matches!(ty, Double | Float | Decimal { .. } | Date | Timestamp | TimestampTz)
 }
 
 fn literals(keywords: &mut Keywords<'_>) -> Result<Option<Arc<Literals>>, String> {

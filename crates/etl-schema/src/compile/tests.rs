@@ -361,7 +361,6 @@ fn only_lossless_storage_is_accepted() {
         ("string", date_time.clone(), "jsonb"),
         ("string", json!({"format": "date"}), "timestamptz"),
         ("string", json!({"format": "uuid"}), "numeric"),
-        ("array", json!({}), "text[]"),
         ("array", json!({"items": {"type": "string"}}), "text"),
         ("array", json!({"items": {"type": "integer"}}), "text[]"),
         ("object", json!({}), "text"),
@@ -378,6 +377,7 @@ fn only_lossless_storage_is_accepted() {
         ("string", date_time, "text"),
         ("string", json!({"contentEncoding": "base64"}), "bytea"),
         ("array", json!({"items": {"type": "integer"}}), "smallint[]"),
+        ("array", json!({}), "text[]"),
         ("array", json!({"items": {"type": "integer"}}), "jsonb"),
         ("object", json!({}), "jsonb"),
     ] {
@@ -395,4 +395,62 @@ fn tables_are_schemas() {
         let fault = Schema::from_columns("t", columns, &[key]).expect_err("no schema");
         assert_eq!(fault.class(), Class::Config);
     }
+}
+
+#[test]
+fn special_is_for_numbers_and_times() {
+    let with = |more: Value| {
+        let mut property = json!({"x-special": true});
+        for (keyword, value) in more.as_object().expect("keywords") {
+            property[keyword] = value.clone();
+        }
+        json!({"properties": {"a": property}})
+    };
+    let misplaced = "property \"a\": x-special: not supported for a column of ";
+    let bounded = "property \"a\": x-special: cannot be used together with bounds, pattern, enum or const";
+    for (more, message) in [
+        (json!({"type": "string"}), format!("{misplaced}text")),
+        (json!({"type": "integer"}), format!("{misplaced}bigint")),
+        (json!({"type": "integer", "x-postgres": {"type": "numeric"}}), format!("{misplaced}numeric")),
+        (json!({"type": "boolean"}), format!("{misplaced}boolean")),
+        (json!({"type": "object"}), format!("{misplaced}jsonb")),
+        (json!({"type": "array", "items": {"type": "number"}}), format!("{misplaced}double precision[]")),
+        (json!({"type": "number", "minimum": 0}), bounded.to_owned()),
+        (json!({"type": "string", "format": "date", "const": "infinity"}), bounded.to_owned()),
+        (
+            json!({"type": "number", "x-special": "yes"}),
+            "property \"a\": x-special: neither true nor false".to_owned(),
+        ),
+    ] {
+        assert_eq!(refusal(with(more)), message);
+    }
+}
+
+#[test]
+fn a_table_is_declared_as_the_schema_says() {
+    let document = json!({"properties": {
+        "a": {"type": "string", "x-postgres": {"type": "interval day to second(3)"}},
+        "b": {"type": "string", "format": "date-time", "x-postgres": {"type": "timestamp (3) with time zone"}},
+        "c": {"type": "string", "maxLength": 2, "x-postgres": {"type": "character(3)"}},
+        "d": {"x-postgres": {"type": "json"}},
+        "e": {"type": "array", "items": {"type": "string", "x-postgres": {"type": "inet"}}},
+        "f": {"type": "array", "x-postgres": {"type": "numeric(3,5)[]"}},
+    }});
+    let schema = Schema::from_json("s", &document.to_string()).expect("a schema");
+    assert_eq!(
+        ddl(&schema, Dialect::Postgres, "t"),
+        "CREATE TABLE IF NOT EXISTS \"t\" (
+    \"a\" interval day to second(3),
+    \"b\" timestamptz(3),
+    \"c\" char(3),
+    \"d\" json,
+    \"e\" inet[],
+    \"f\" numeric(3,5)[]
+);
+"
+    );
+    assert!(
+        ddl(&schema, Dialect::Sqlite, "t")
+            .contains("\"a\" TEXT,\n    \"b\" TEXT_TIMESTAMPTZ,\n    \"c\" VARCHAR(3),\n")
+    );
 }

@@ -249,3 +249,25 @@ fn what_victoria_metrics_would_change_is_refused() {
         assert!(encode(fields, at, false).is_ok(), "{fields}");
     }
 }
+
+#[test]
+fn what_no_number_is_stays_out_of_a_field_of_numbers() {
+    let schema = r#"{"x-time": "at", "properties": {"at": {"type": "string", "format": "date-time", "x-special": true},
+        "day": {"type": "string", "format": "date", "x-special": true},
+        "tag": {"type": "string", "format": "date", "x-special": true, "x-influx": {"role": "tag"}},
+        "v": {"type": "number", "x-special": true},
+        "d": {"type": "number", "x-postgres": {"type": "numeric"}, "x-special": true},
+        "s": {"type": "number", "x-postgres": {"type": "numeric"}, "x-special": true, "x-influx": {"type": "string"}}}}"#;
+    let line = |fields: &str| {
+        encode(schema, &format!(r#"{{"at":"1970-01-01T00:00:01Z"{fields}}}"#), Precision::S, true)
+    };
+    let refused = |field: &str| Err(format!("field \"{field}\": is not a number that InfluxDB stores"));
+    assert_eq!(line(r#","v":"NaN""#), refused("v"));
+    assert_eq!(line(r#","d":"-Infinity""#), refused("d"));
+    assert_eq!(line(r#","s":"NaN""#), Ok("m s=\"NaN\" 1\n".into()));
+    assert_eq!(line(r#","day":"0044-03-15 BC""#), Ok("m day=\"0044-03-15 BC\" 1\n".into()));
+    assert_eq!(line(r#","tag":"0044-03-15 BC","v":1"#), Ok("m,tag=0044-03-15\\ BC v=1 1\n".into()));
+    let record = r#"{"at":"infinity","v":1}"#;
+    let said = "field \"at\": is outside the times that InfluxDB stores";
+    assert_eq!(encode(schema, record, Precision::S, true), Err(said.into()));
+}

@@ -101,7 +101,10 @@ impl Short {
 const ODD: [(&str, u16); 3] = [("NaN", 0xc000), ("Infinity", 0xd000), ("-Infinity", 0xf000)];
 
 fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    if let Some((_, sign)) = ODD.iter().find(|(name, _)| *name == text) {
+    if let Some((name, sign)) = ODD.iter().find(|(name, _)| *name == text) {
+        if precision.is_some() && *name != "NaN" {
+            return Err("is infinite, which a column with a precision does not store".into());
+        }
         put(out, &8_i32.to_be_bytes());
         put(out, &[0; 4]);
         put(out, &sign.to_be_bytes());

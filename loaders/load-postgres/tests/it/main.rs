@@ -17,6 +17,7 @@ mod privileges;
 mod proxies;
 mod replace;
 mod signals;
+mod special;
 mod support;
 mod tables;
 mod texts;

@@ -242,3 +242,34 @@ fn every_type_is_stored_in_its_standard_form() {
     assert_eq!(place.count("SELECT count(*) FROM (SELECT DISTINCT * FROM exact)"), 2);
     refused(&place.load("--table exact --seal off", "{\"at\":\"2026-11-23T02:00:00\"}\n"), 3, "field \"at\"");
 }
+
+#[test]
+fn special_values_are_texts_or_refused() {
+    let place = SqliteFolder::new();
+    schema(
+        &place,
+        r#""n":{"type":"integer"},"x":{"type":"number","x-special":true},
+        "d":{"type":"number","x-postgres":{"type":"numeric"},"x-special":true},
+        "day":{"type":"string","format":"date","x-special":true},
+        "at":{"type":"string","format":"date-time","x-special":true},
+        "list":{"type":"array","x-postgres":{"type":"numeric[]"},"x-special":true}"#,
+    );
+    let lines = [
+        r#"{"n":1,"d":"NaN","day":"infinity","at":"0044-03-15 12:00:00+00 BC","list":[["NaN"],[1.50]]}"#,
+        r#"{"n":2,"d":"-Infinity","day":"12026-01-01","at":"-infinity"}"#,
+    ];
+    place.load(ARGS, plain(&lines)).ok();
+    assert_eq!(
+        place.rows("SELECT d, day, at, list FROM exact ORDER BY n"),
+        [
+            r#""NaN"|"infinity"|"0044-03-15 12:00:00+00 BC"|"[[\"NaN\"],[1.50]]""#,
+            r#""-Infinity"|"12026-01-01"|"-infinity"|NULL"#
+        ]
+    );
+    let ran = place.load(ARGS, plain(&[r#"{"n":3,"x":"NaN"}"#]));
+    refused(&ran, 3, "field \"x\": NaN is not a number that SQLite stores");
+    // A column of numbers.
+    place.sql("CREATE TABLE numbers (n INTEGER, d NUMERIC, x REAL, day TEXT, at TEXT, list TEXT)");
+    let ran = place.load(&format!("{ARGS} --table numbers"), plain(&[r#"{"n":3,"d":"Infinity"}"#]));
+    refused(&ran, 3, "field \"d\": Infinity is not a number that SQLite stores");
+}

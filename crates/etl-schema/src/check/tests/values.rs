@@ -303,3 +303,113 @@ fn arrays() {
     .expect("checked");
     assert_eq!(seen, [r#"Text("a")"#, r#"Text("é\"")"#, "Null", r#"Text("")"#]);
 }
+
+#[test]
+fn special_numbers_and_times() {
+    let special = |mut property: serde_json::Value| {
+        property["x-special"] = true.into();
+        property
+    };
+    for postgres in ["real", "double precision", "numeric", "numeric(5,2)"] {
+        let property = special(stored("number", postgres));
+        all(
+            property,
+            &[
+                (r#""NaN""#, r#"Special("NaN")"#),
+                (r#""Infinity""#, r#"Special("Infinity")"#),
+                (r#""-Infinity""#, r#"Special("-Infinity")"#),
+                (r#""nan""#, r#""nan" is neither a number nor NaN, Infinity or -Infinity"#),
+                (r#""1""#, r#""1" is neither a number nor NaN, Infinity or -Infinity"#),
+                ("true", "expected a number, found true"),
+                ("null", "null, but the schema does not allow null here"),
+            ],
+        );
+    }
+    all(special(json!({"type": "number"})), &[("1.5", "Double(1.5)")]);
+    all(
+        special(stored("string", "numeric(5,2)")),
+        &[
+            (r#""NaN""#, r#"Special("NaN")"#),
+            (r#""1.50""#, r#"Decimal("1.50")"#),
+            (r#""1.505""#, r#""1.505" has more than 2 digits after the decimal point"#),
+        ],
+    );
+    all(
+        special(json!({"type": "string", "format": "date"})),
+        &[
+            (r#""-infinity""#, r#"Special("-infinity")"#),
+            (r#""0044-03-15 BC""#, r#"Special("0044-03-15 BC")"#),
+            (r#""1970-01-02""#, "Date(1)"),
+            (r#""Infinity""#, r#""Infinity" is not a date (YYYY-MM-DD)"#),
+            (r#""2026-02-30""#, r#""2026-02-30" is not a day of the calendar"#),
+        ],
+    );
+    all(
+        special(json!({"type": "string", "format": "date-time"})),
+        &[
+            (r#""infinity""#, r#"Special("infinity")"#),
+            (r#""12026-01-01 00:00:00+00""#, r#"Special("12026-01-01 00:00:00+00")"#),
+            (r#""12026-01-01 00:00:00\u002b00""#, r#"Special("12026-01-01 00:00:00+00")"#),
+            (r#""12026-01-01 00:00:00""#, r#""12026-01-01 00:00:00" is not an RFC 3339 date and time"#),
+            (r#""1970-01-01T00:00:01Z""#, "TimestampTz(1000000)"),
+        ],
+    );
+    all(
+        special(json!({"type": "string", "format": "date-time", "x-postgres": {"type": "timestamp(3)"}})),
+        &[
+            (r#""0001-01-01 00:00:00 BC""#, r#"Special("0001-01-01 00:00:00 BC")"#),
+            (
+                r#""0001-01-01 00:00:00+00 BC""#,
+                r#""0001-01-01 00:00:00+00 BC" has a zone, but the column is a timestamp without one"#,
+            ),
+        ],
+    );
+    // Without the annotation, none of them.
+    all(json!({"type": "number"}), &[(r#""NaN""#, r#"expected a number, found "NaN""#)]);
+    all(
+        json!({"type": "string", "format": "date"}),
+        &[(r#""infinity""#, r#""infinity" is not a date (YYYY-MM-DD)"#)],
+    );
+}
+
+#[test]
+fn arrays_of_several_dimensions() {
+    let array = |more: serde_json::Value| {
+        let mut property = json!({"type": "array", "x-postgres": {"type": "numeric(5,2)[]"}});
+        for (keyword, value) in more.as_object().expect("keywords") {
+            property[keyword] = value.clone();
+        }
+        property
+    };
+    let decimals = "Decimal { precision: Some((5, 2)) }";
+    all(
+        array(json!({})),
+        &[
+            ("[1,null]", &format!(r#"Array("[1,null]", {decimals})"#)),
+            ("[[1],[[]],[2,null]]", &format!(r#"Array("[[1],[[]],[2,null]]", {decimals})"#)),
+            ("[[1],[1.005]]", "element 1: element 0: 1.005 has more than 2 digits after the decimal point"),
+            (r#"[["NaN"]]"#, r#"element 0: element 0: "NaN" is not a decimal number"#),
+        ],
+    );
+    let special = format!(r#"Array("[[\"NaN\"],[1]]", {decimals})"#);
+    all(array(json!({"x-special": true})), &[(r#"[["NaN"],[1]]"#, &special)]);
+    all(
+        array(json!({"items": {"type": "number", "x-special": true}})),
+        &[
+            (r#"["NaN"]"#, &format!(r#"Array("[\"NaN\"]", {decimals})"#)),
+            ("[[1]]", "element 0: expected a number, found [1]"),
+        ],
+    );
+    // An array is also an element.
+    all(
+        json!({"type": "array", "x-postgres": {"type": "jsonb[]"}}),
+        &[("[[1],2]", r#"Array("[[1],2]", Json)"#)],
+    );
+    let mut elements = Vec::new();
+    array_elements("[[1,2],[\"NaN\"]]", &Type::Double, &mut Scratch::default(), |value, source| {
+        elements.push(format!("{value:?} {}", source.raw));
+        Ok::<(), etl_stream::Fault>(())
+    })
+    .expect("a checked array");
+    assert_eq!(elements, [r#"Array("[1,2]", Double) [1,2]"#, r#"Array("[\"NaN\"]", Double) ["NaN"]"#]);
+}
