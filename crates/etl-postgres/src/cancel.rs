@@ -1,6 +1,7 @@
 //! Cancelling a statement from outside.
 
 use postgres::{CancelToken, Client, NoTls};
+use tokio::runtime;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Error;
@@ -8,15 +9,27 @@ use crate::error::Error;
 /// Cancels the statement that a session is running, from any thread.
 #[derive(Clone)]
 pub struct Canceller {
-    token: CancelToken,
+    token: Token,
     /// `None` if the session does not use TLS.
     tls: Option<MakeRustlsConnect>,
+}
+
+/// What names the connection to the server.
+#[derive(Clone)]
+enum Token {
+    Session(CancelToken),
+    Reader(tokio_postgres::CancelToken),
 }
 
 impl Canceller {
     /// A canceller for this session, which uses TLS or not.
     pub(crate) fn new(client: &Client, tls: Option<MakeRustlsConnect>) -> Canceller {
-        Canceller { token: client.cancel_token(), tls }
+        Canceller { token: Token::Session(client.cancel_token()), tls }
+    }
+
+    /// The same for the connection of a [`crate::Reader`].
+    pub(crate) fn of_reader(token: tokio_postgres::CancelToken, tls: Option<MakeRustlsConnect>) -> Canceller {
+        Canceller { token: Token::Reader(token), tls }
     }
 
     /// Asks the server, on a connection of its own, to cancel the statement that the session is running, which then
@@ -26,9 +39,17 @@ impl Canceller {
     /// # Errors
     /// If the server cannot be reached.
     pub fn cancel(&self) -> Result<(), Error> {
-        let asked = match &self.tls {
-            Some(tls) => self.token.cancel_query(tls.clone()),
-            None => self.token.cancel_query(NoTls),
+        let asked = match (&self.token, self.tls.clone()) {
+            (Token::Session(token), Some(tls)) => token.cancel_query(tls),
+            (Token::Session(token), None) => token.cancel_query(NoTls),
+            (Token::Reader(token), tls) => {
+                let runtime = runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| Error::system("cancelling a statement", error))?;
+                match tls {
+                    Some(tls) => runtime.block_on(token.cancel_query(tls)),
+                    None => runtime.block_on(token.cancel_query(NoTls)),
+                }
+            }
         };
         asked.map_err(|error| Error::statement("cancelling a statement", error))
     }

@@ -15,8 +15,9 @@ use std::thread;
 use etl_component::{Class, Fault};
 use postgres::config::SslMode;
 use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use postgres::{Client, NoTls, SimpleQueryMessage};
 use rustls::pki_types::ServerName;
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::broken;
@@ -29,11 +30,43 @@ use crate::settings::{Endpoint, Settings, Wanted};
 const NO_NAME: &str = "0.0.0.0";
 
 /// Why there is no session with one address.
-enum NoSession {
+pub(crate) enum NoSession {
     Broken(postgres::Error),
     TooLong,
     Unwanted(&'static str),
-    NoThread(io::Error),
+    System(io::Error),
+}
+
+/// A connection of one kind or another.
+pub(crate) trait Open: Sized + Send + 'static {
+    /// Opens it, with TLS or without.
+    fn open(config: &Config, tls: Option<MakeRustlsConnect>) -> Result<Self, NoSession>;
+
+    /// What the server answers to a query.
+    fn ask(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, postgres::Error>;
+
+    /// A canceller of its statements.
+    fn canceller(&self, tls: Option<MakeRustlsConnect>) -> Canceller;
+}
+
+impl Open for Client {
+    fn open(config: &Config, tls: Option<MakeRustlsConnect>) -> Result<Client, NoSession> {
+        let mut config = postgres::Config::from(config.clone());
+        config.notice_callback(|notice| log::debug!("{}: {}", notice.severity(), notice.message()));
+        let client = match tls {
+            Some(tls) => config.connect(tls),
+            None => config.connect(NoTls),
+        };
+        client.map_err(NoSession::Broken)
+    }
+
+    fn ask(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, postgres::Error> {
+        self.simple_query(query)
+    }
+
+    fn canceller(&self, tls: Option<MakeRustlsConnect>) -> Canceller {
+        Canceller::new(self, tls)
+    }
 }
 
 /// Connects to the first server that answers and offers the kind of session that was asked for.
@@ -43,7 +76,7 @@ enum NoSession {
 ///
 /// # Errors
 /// 75 if a server could not be reached; 76, 77 or 78 if something is wrong with a server or the credentials.
-pub(crate) fn connect(settings: &Settings) -> Result<(Client, Canceller), Error> {
+pub(crate) fn connect<C: Open>(settings: &Settings) -> Result<(C, Canceller), Error> {
     let failed = |refusal| Err(Error::connecting(refusal));
     let tls = match settings.tls.connector() {
         Ok(tls) => tls,
@@ -86,7 +119,11 @@ impl Search<'_> {
     }
 
     /// Connects to one address, or to the endpoint's socket if there is no address.
-    fn attempt(&self, endpoint: &Endpoint, address: Option<IpAddr>) -> Result<(Client, Canceller), Refusal> {
+    fn attempt<C: Open>(
+        &self,
+        endpoint: &Endpoint,
+        address: Option<IpAddr>,
+    ) -> Result<(C, Canceller), Refusal> {
         let mut name = self.settings.name_of(endpoint);
         let mut config = self.settings.config.clone();
         config.port(endpoint.port);
@@ -123,22 +160,18 @@ impl Search<'_> {
 
     /// Opens one connection. A thread does this, and is left behind if it takes too long: the crate's own limit covers
     /// only the first packet.
-    fn open(
+    fn open<C: Open>(
         &self,
         config: &Config,
         tls: Option<MakeRustlsConnect>,
-    ) -> Result<(Client, Canceller), NoSession> {
+    ) -> Result<(C, Canceller), NoSession> {
         let (config, wanted) = (config.clone(), self.settings.wanted);
         let (result, wait) = mpsc::sync_channel(1);
         let open = move || {
-            let client = match &tls {
-                Some(tls) => config.connect(tls.clone()),
-                None => config.connect(NoTls),
-            };
-            let mut client = client.map_err(NoSession::Broken)?;
+            let mut client = C::open(&config, tls.clone())?;
             match objection(wanted, &mut client).map_err(NoSession::Broken)? {
                 None => {
-                    let canceller = Canceller::new(&client, tls);
+                    let canceller = client.canceller(tls);
                     Ok((client, canceller))
                 }
                 Some(objection) => Err(NoSession::Unwanted(objection)),
@@ -146,7 +179,7 @@ impl Search<'_> {
         };
         // If it took too long, nobody is waiting any longer.
         let work = move || drop(result.send(open()));
-        thread::Builder::new().name("connecting".to_owned()).spawn(work).map_err(NoSession::NoThread)?;
+        thread::Builder::new().name("connecting".to_owned()).spawn(work).map_err(NoSession::System)?;
         let received = match self.settings.timeout {
             Some(timeout) => wait.recv_timeout(timeout),
             None => wait.recv().map_err(RecvTimeoutError::from),
@@ -168,8 +201,8 @@ impl Search<'_> {
             NoSession::Unwanted(objection) => {
                 Refusal::unwanted(format!("{name}: {objection} (target_session_attrs)"))
             }
-            NoSession::NoThread(error) => {
-                let why = format!("cannot start a thread: {error}");
+            NoSession::System(error) => {
+                let why = format!("cannot prepare a connection: {error}");
                 Refusal::without_server(&Fault::new(Class::Io, why))
             }
         }
@@ -177,12 +210,12 @@ impl Search<'_> {
 }
 
 /// Why the session is not of the kind that is wanted, in the words of libpq.
-fn objection(wanted: Wanted, client: &mut Client) -> Result<Option<&'static str>, postgres::Error> {
+fn objection(wanted: Wanted, client: &mut impl Open) -> Result<Option<&'static str>, postgres::Error> {
     if wanted == Wanted::Any {
         return Ok(None);
     }
     let query = "SELECT pg_catalog.current_setting('transaction_read_only'), pg_catalog.pg_is_in_recovery()";
-    let messages = client.simple_query(query)?;
+    let messages = client.ask(query)?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some((row.get(0) == Some("on"), row.get(1) == Some("t"))),
         _ => None,

@@ -14,7 +14,8 @@
 //! # }
 //! ```
 //!
-//! A session works on a thread of its own, so that the caller goes on while it waits for the server. Its failures are
+//! A [`Session`] works on a thread of its own, so that the caller goes on while it waits for the server; a [`Reader`] reads many rows
+//! at the least cost. Their failures are
 //! [`Error`]s, whose predicates say what can be done about them; `?` makes a `Fault` of them.
 
 mod broken;
@@ -24,6 +25,7 @@ mod copy_in;
 mod copy_out;
 mod error;
 pub mod names;
+pub mod reader;
 mod refusal;
 mod session;
 mod settings;
@@ -42,6 +44,7 @@ pub use error::Error;
 pub use names::Name;
 /// A row of a simple query, in which every value is a text or NULL.
 pub use postgres::SimpleQueryRow as TextRow;
+pub use reader::Reader;
 pub use session::Session;
 pub use settings::{Settings, VARIABLES};
 pub use types::Kind;

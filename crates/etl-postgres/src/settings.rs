@@ -19,8 +19,8 @@ mod words;
 use std::time::Duration;
 
 use etl_component::{Env, Fault};
-use postgres::Config;
 use postgres::config::ChannelBinding;
+use tokio_postgres::Config;
 
 use crate::tls::Policy;
 pub(crate) use hosts::Endpoint;
@@ -86,7 +86,6 @@ impl Settings {
 
         let mut config = Config::new();
         config.user(&user).dbname(&dbname).ssl_mode(ssl.mode).ssl_negotiation(ssl.negotiation);
-        config.notice_callback(|notice| log::debug!("{}: {}", notice.severity(), notice.message()));
         let name = params.text("application_name").or(params.text("fallback_application_name"));
         config.application_name(name.unwrap_or(component));
         if let Some(options) = options(&params, env) {

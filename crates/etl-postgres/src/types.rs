@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use etl_schema::Type;
 use postgres::types::{Kind as Builtin, Type as Known};
 
+use crate::TextRow;
 use crate::error::Error;
 use crate::session::Session;
 
@@ -100,6 +101,17 @@ impl Types {
     /// # Errors
     /// Those of the server.
     pub fn of(session: &Session, what: &str, oids: impl IntoIterator<Item = u32>) -> Result<Types, Error> {
+        Types::asking(oids, |sql| session.rows(what, sql))
+    }
+
+    /// The same, where `ask` returns the rows of a query.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub fn asking(
+        oids: impl IntoIterator<Item = u32>,
+        ask: impl FnOnce(&str) -> Result<Vec<TextRow>, Error>,
+    ) -> Result<Types, Error> {
         let mut types = Types::default();
         let defined = oids.into_iter().filter(|oid| *oid >= FIRST_DEFINED);
         let list = defined.map(|oid| oid.to_string()).collect::<Vec<_>>().join(", ");
@@ -118,7 +130,7 @@ impl Types {
              SELECT made.oid, typtype, typname, typbasetype, typtypmod, element, enumlabel
              FROM made LEFT JOIN pg_enum ON enumtypid = made.oid ORDER BY made.oid, enumsortorder"
         );
-        for row in session.rows(what, &sql)? {
+        for row in ask(&sql)? {
             let number =
                 |column: &str| row.get(column).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
             let (oid, element) = (number("oid"), number("element"));

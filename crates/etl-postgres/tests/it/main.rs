@@ -2,5 +2,6 @@
 
 mod copy_in;
 mod copy_out;
+mod reader;
 mod session;
 mod support;

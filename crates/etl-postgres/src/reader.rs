@@ -1,0 +1,302 @@
+//! Reading many rows on the caller's own thread.
+//!
+//! A [`Session`](crate::Session) hands everything over between two threads, and asks its connection again for each row. Here the
+//! rows of one answer are taken one after the other as they lie in the connection's buffer. Nothing is read ahead, so a slow
+//! caller slows the server down.
+
+use std::error::Error as StdError;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use futures_core::Stream;
+use postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{self, Runtime};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::TextRow;
+use crate::cancel::Canceller;
+use crate::connect::{NoSession, Open, connect};
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// An open connection. What it passes rows on to must not use another connection on the same thread.
+pub struct Reader {
+    link: Link,
+    client: Client,
+    canceller: Canceller,
+}
+
+/// A statement that the server has parsed.
+pub struct Statement {
+    statement: tokio_postgres::Statement,
+    /// What its rows have.
+    pub columns: Vec<Described>,
+}
+
+/// What the server says of a column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// The number (OID) of its type; that of a domain is the one of its base type.
+    pub oid: u32,
+    /// The modifier of the type.
+    pub modifier: i32,
+    /// The table (OID) and the number of the column that it is, if it is just that.
+    pub origin: Option<(u32, i16)>,
+}
+
+/// A row, each of whose fields has the binary form of its type.
+pub struct Row<'a>(&'a tokio_postgres::Row);
+
+impl Reader {
+    /// Connects.
+    ///
+    /// # Errors
+    /// 75 if the server cannot be reached; 76, 77 or 78 if something is wrong with it or with the credentials.
+    pub fn connect(settings: &Settings) -> Result<Reader, Error> {
+        let (Opened { link, client }, canceller) = connect(settings)?;
+        Ok(Reader { link, client, canceller })
+    }
+
+    /// A handle that cancels the running statement from another thread.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// Runs statements whose rows do not matter.
+    ///
+    /// # Errors
+    /// The error of the statement that failed; those after it were not run.
+    pub fn batch(&mut self, what: &str, sql: &str) -> Result<(), Error> {
+        let ran = self.link.wait_for(self.client.batch_execute(sql));
+        ran.map_err(|error| Error::statement(what, error))
+    }
+
+    /// Runs statements, and returns all their rows, as texts.
+    ///
+    /// # Errors
+    /// The error of the statement that failed.
+    pub fn rows(&mut self, what: &str, sql: &str) -> Result<Vec<TextRow>, Error> {
+        let messages = self.link.wait_for(self.client.simple_query(sql));
+        let rows =
+            messages.map_err(|error| Error::statement(what, error))?.into_iter().filter_map(|message| {
+                match message {
+                    SimpleQueryMessage::Row(row) => Some(row),
+                    _ => None,
+                }
+            });
+        Ok(rows.collect())
+    }
+
+    /// Has the server parse a statement, which takes locks on what it reads, and says what its rows have.
+    ///
+    /// # Errors
+    /// What is wrong with it, also that it is several statements.
+    pub fn prepare(&mut self, what: &str, sql: &str) -> Result<Statement, Error> {
+        let statement = self.link.wait_for(self.client.prepare(sql));
+        let statement = statement.map_err(|error| Error::statement(what, error))?;
+        let columns = statement.columns().iter().map(|column| Described {
+            name: column.name().to_owned(),
+            oid: column.type_().oid(),
+            modifier: column.type_modifier(),
+            origin: column.table_oid().zip(column.column_id()),
+        });
+        Ok(Statement { columns: columns.collect(), statement })
+    }
+
+    /// Runs `COPY … TO STDOUT`, and passes the bytes on as they come; PostgreSQL sends them row by row.
+    ///
+    /// The statement must only read: the crate does not report what goes wrong after the last row. In a transaction, the
+    /// next statement is then refused (25P02).
+    ///
+    /// # Errors
+    /// What made the copy fail, or what `each` fails with: then the connection must not be used any more.
+    pub fn copy<E: From<Error>>(
+        &mut self,
+        what: &str,
+        sql: &str,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stream = self.link.wait_for(self.client.copy_out(sql));
+        let mut stream = pin!(stream.map_err(|error| Error::statement(what, error))?);
+        self.link.drain(what, stream.as_mut(), |bytes| each(&bytes))
+    }
+
+    /// Runs a statement with these texts as its parameters, which the server reads as their types, and passes the rows on
+    /// as they come.
+    ///
+    /// # Errors
+    /// What made it fail, or what `each` fails with: then the connection must not be used any more.
+    pub fn query<E: From<Error>>(
+        &mut self,
+        what: &str,
+        statement: &Statement,
+        parameters: &[&str],
+        mut each: impl FnMut(Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parameters = parameters.iter().map(|text| Text(text));
+        let rows = self.link.wait_for(self.client.query_raw(&statement.statement, parameters));
+        let mut rows = pin!(rows.map_err(|error| Error::statement(what, error))?);
+        self.link.drain(what, rows.as_mut(), |row| each(Row(&row)))
+    }
+}
+
+impl Statement {
+    /// How many parameters it has.
+    pub fn parameters(&self) -> usize {
+        self.statement.params().len()
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The fields in their order; `None` is NULL.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> + use<'a> {
+        let row = self.0;
+        // Any type is taken as it is.
+        (0..row.len())
+            .map(move |index| row.try_get::<_, Option<Raw<'a>>>(index).ok().flatten().map(|raw| raw.0))
+    }
+}
+
+/// The bytes of a field.
+struct Raw<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Raw<'a>, Box<dyn StdError + Sync + Send>> {
+        Ok(Raw(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// A parameter as a text.
+#[derive(Debug)]
+struct Text<'a>(&'a str);
+
+impl ToSql for Text<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+/// A connection, and what polls it.
+struct Link {
+    runtime: Runtime,
+    connection: Box<dyn Messages + Send>,
+}
+
+/// What the server sends by itself; polling for it moves everything else forward, too.
+trait Messages {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, postgres::Error>>>;
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, T: AsyncRead + AsyncWrite + Unpin> Messages for Connection<S, T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, postgres::Error>>> {
+        self.poll_message(cx)
+    }
+}
+
+/// Moves a connection forward as far as it goes without waiting.
+///
+/// # Errors
+/// Why it is broken, which is more than what waits for an answer would say.
+fn advance(connection: &mut (dyn Messages + Send), cx: &mut Context<'_>) -> Result<(), postgres::Error> {
+    while let Poll::Ready(Some(message)) = connection.poll(cx) {
+        if let AsyncMessage::Notice(notice) = message? {
+            log::debug!("{}: {}", notice.severity(), notice.message());
+        }
+    }
+    Ok(())
+}
+
+impl Link {
+    fn wait_for<T>(
+        &mut self,
+        answer: impl Future<Output = Result<T, postgres::Error>>,
+    ) -> Result<T, postgres::Error> {
+        let (connection, mut answer) = (&mut *self.connection, pin!(answer));
+        self.runtime.block_on(std::future::poll_fn(|cx| {
+            advance(connection, cx)?;
+            answer.as_mut().poll(cx)
+        }))
+    }
+
+    /// Passes on all that comes.
+    fn drain<T, E: From<Error>>(
+        &mut self,
+        what: &str,
+        mut stream: Pin<&mut impl Stream<Item = Result<T, postgres::Error>>>,
+        mut each: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let connection = &mut *self.connection;
+        let failed = |error| E::from(Error::statement(what, error));
+        self.runtime.block_on(std::future::poll_fn(|cx| {
+            loop {
+                advance(connection, cx).map_err(failed)?;
+                let mut came = false;
+                while let Poll::Ready(item) = stream.as_mut().poll_next(cx) {
+                    match item {
+                        Some(item) => each(item.map_err(failed)?)?,
+                        None => return Poll::Ready(Ok(())),
+                    }
+                    came = true;
+                }
+                // Where something was taken, there is room for more that may have come.
+                if !came {
+                    return Poll::Pending;
+                }
+            }
+        }))
+    }
+}
+
+/// What a [`Reader`] is before it is known to be of the kind that is wanted.
+pub(crate) struct Opened {
+    link: Link,
+    client: Client,
+}
+
+impl Open for Opened {
+    fn open(config: &tokio_postgres::Config, tls: Option<MakeRustlsConnect>) -> Result<Opened, NoSession> {
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(NoSession::System)?;
+        let (client, connection): (Client, Box<dyn Messages + Send>) = match tls {
+            Some(tls) => {
+                let (client, connection) =
+                    runtime.block_on(config.connect(tls)).map_err(NoSession::Broken)?;
+                (client, Box::new(connection))
+            }
+            None => {
+                let (client, connection) =
+                    runtime.block_on(config.connect(NoTls)).map_err(NoSession::Broken)?;
+                (client, Box::new(connection))
+            }
+        };
+        Ok(Opened { link: Link { runtime, connection }, client })
+    }
+
+    fn ask(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, postgres::Error> {
+        self.link.wait_for(self.client.simple_query(query))
+    }
+
+    fn canceller(&self, tls: Option<MakeRustlsConnect>) -> Canceller {
+        Canceller::of_reader(self.client.cancel_token(), tls)
+    }
+}
