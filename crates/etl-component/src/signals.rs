@@ -34,6 +34,9 @@ static CHANGED: Condvar = Condvar::new();
 /// Set by the signal handlers themselves, and so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
+/// What is still to be ended elsewhere; see [`on_end`].
+static ELSEWHERE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
 /// How long the rest of the process may take once it has been told to end; and how long all its children together.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -151,6 +154,12 @@ impl Drop for Sending {
     }
 }
 
+/// Says how to end what this process has set going elsewhere, such as a statement that a server is still busy with. It is done if a
+/// signal ends the process as a failure, on another thread, which the process waits for only for a moment.
+pub fn on_end(end: impl FnOnce() + Send + 'static) {
+    *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(end));
+}
+
 /// Starts a child process. For as long as the guard lives, it receives the signals that this process receives, and so
 /// does its whole process group if it leads one. Once a signal is ending the process, this does not return.
 ///
@@ -246,6 +255,7 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
         io::remove_temporaries();
         process::exit(0);
     };
+    end_elsewhere();
     end_children(signal);
     let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("signal");
@@ -297,10 +307,20 @@ fn settle() -> Option<Phase> {
 
 /// Writing the `abort` may block, if its reader does not read; the process does not wait for that.
 fn abort_briefly(class: Class, message: String) {
-    let (done, wait) = mpsc::channel();
     // Without a thread there is no abort: the reader sees a cut stream.
+    briefly(move || io::abort(class, &message));
+}
+
+fn end_elsewhere() {
+    let end = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    end.map(briefly);
+}
+
+/// Does something on another thread, and waits for it a moment.
+fn briefly(act: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
     let _ = thread::Builder::new().spawn(move || {
-        io::abort(class, &message);
+        act();
         let _ = done.send(());
     });
     let _ = wait.recv_timeout(PATIENCE / 2);

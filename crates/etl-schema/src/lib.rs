@@ -29,6 +29,7 @@ pub use ddl::{Dialect, column_comment, comments, create_table, ddl, name_parts, 
 pub use encoding::{format_uuid, parse_uuid};
 pub use read::array_elements;
 pub use schema::{Column, Influx, InfluxType, Role, Schema};
+pub use spelled::declared;
 pub use texts::number_of;
 pub use types::Type;
 pub use value::Value;

@@ -57,6 +57,12 @@ const INTERVALS: [&str; 13] = [
     "minute to second",
 ];
 
+/// The type that `x-postgres.type` may name, as SQL spells it, in its short form: `timestamp(3)`. `None` for one that it may not.
+pub fn declared(spelled: &str) -> Option<String> {
+    let (ty, own) = parse(spelled)?;
+    Some(own.map_or_else(|| ty.postgres(), String::from))
+}
+
 /// Reads the name of a type in any of its spellings: the logical type, and how SQL spells it where that is not just
 /// [`Type::postgres`]. `None` for a type that is not supported.
 pub(crate) fn parse(spelled: &str) -> Option<(Type, Option<Box<str>>)> {

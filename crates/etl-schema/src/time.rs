@@ -192,34 +192,29 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
 
 /// Appends a date, `2026-11-23`.
 pub fn format_date(days: i32, out: &mut Vec<u8>) {
-    push_date(i64::from(days), out);
+    match short_date(days.into()) {
+        Some(date) => out.extend_from_slice(&date),
+        None => push_long_date(days.into(), out),
+    }
 }
 
 /// Appends a time without a zone, `2026-11-23T02:00:00`, with as many fractional digits as it needs.
 pub fn format_timestamp(micros: i64, out: &mut Vec<u8>) {
-    push_date(micros.div_euclid(DAY), out);
-    out.push(b'T');
-    push_clock(micros.rem_euclid(DAY), out);
-}
-
-/// Appends a time of day, `02:00:00`, with as many fractional digits as it needs.
-fn push_clock(of_day: i64, out: &mut Vec<u8>) {
-    let seconds = of_day / 1_000_000;
-    push_two((seconds / 3600) as u32, out);
-    for part in [seconds / 60 % 60, seconds % 60] {
-        out.push(b':');
-        push_two(part as u32, out);
-    }
-    let fraction = (of_day % 1_000_000) as u32;
-    if fraction > 0 {
-        out.push(b'.');
-        for part in [fraction / 10_000, fraction / 100 % 100, fraction % 100] {
-            push_two(part, out);
+    let (days, of_day) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    match short_date(days) {
+        Some([y1, y2, y3, y4, d1, m1, m2, d2, t1, t2]) => {
+            let [h1, h2, c1, i1, i2, c2, s1, s2] = clock(of_day);
+            out.extend_from_slice(&[
+                y1, y2, y3, y4, d1, m1, m2, d2, t1, t2, b'T', h1, h2, c1, i1, i2, c2, s1, s2,
+            ]);
         }
-        while out.last() == Some(&b'0') {
-            out.pop();
+        None => {
+            push_long_date(days, out);
+            out.push(b'T');
+            out.extend_from_slice(&clock(of_day));
         }
     }
+    push_fraction(of_day, out);
 }
 
 /// Appends a time in UTC, `2026-11-23T02:00:00Z`, with as many fractional digits as it needs.
@@ -228,22 +223,65 @@ pub fn format_timestamptz(micros: i64, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
-fn push_date(days: i64, out: &mut Vec<u8>) {
-    let (year, month, day) = civil_from_days(days);
-    if (0..=9999).contains(&year) {
-        push_two(year as u32 / 100, out);
-        push_two(year as u32 % 100, out);
-    } else {
-        out.extend_from_slice(year.to_string().as_bytes());
-    }
-    out.push(b'-');
-    push_two(month, out);
-    out.push(b'-');
-    push_two(day, out);
+/// Appends the time of day of this many microseconds, `02:00:00`, with as many fractional digits as it needs.
+pub fn format_clock(of_day: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&clock(of_day));
+    push_fraction(of_day, out);
 }
 
-fn push_two(n: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]);
+/// A date of the years 0 to 9999.
+#[inline]
+fn short_date(days: i64) -> Option<[u8; 10]> {
+    // Days since 0000-03-01; that year's January and February belong to the year before.
+    let days = u32::try_from(days + 719_468).ok().filter(|days| *days < 3_652_365)?;
+    let (century, day_of_century) = ((4 * days + 3) / 146_097, (4 * days + 3) % 146_097 / 4);
+    let (year, day_of_year) = ((4 * day_of_century + 3) / 1461, (4 * day_of_century + 3) % 1461 / 4);
+    let (shifted, day) = ((5 * day_of_year + 2) / 153, (5 * day_of_year + 2) % 153 / 5 + 1);
+    let (month, next) = if shifted < 10 { (shifted + 3, 0) } else { (shifted - 9, 1) };
+    let year = century * 100 + year + next;
+    let ([y1, y2], [y3, y4]) = (pair(year / 100), pair(year % 100));
+    let ([m1, m2], [d1, d2]) = (pair(month), pair(day));
+    Some([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2])
+}
+
+/// `02:00:00`
+#[inline]
+fn clock(of_day: i64) -> [u8; 8] {
+    let seconds = (of_day / 1_000_000) as u32;
+    let ([h1, h2], [m1, m2], [s1, s2]) = (pair(seconds / 3600), pair(seconds / 60 % 60), pair(seconds % 60));
+    [h1, h2, b':', m1, m2, b':', s1, s2]
+}
+
+/// The fraction of a second, if there is one.
+#[inline]
+fn push_fraction(of_day: i64, out: &mut Vec<u8>) {
+    let fraction = (of_day % 1_000_000) as u32;
+    if fraction == 0 {
+        return;
+    }
+    out.push(b'.');
+    for part in [fraction / 10_000, fraction / 100 % 100, fraction % 100] {
+        out.extend_from_slice(&pair(part));
+    }
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
+/// A date of any year.
+fn push_long_date(days: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil_from_days(days);
+    let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { year.to_string() };
+    out.extend_from_slice(year.as_bytes());
+    for part in [month, day] {
+        out.push(b'-');
+        out.extend_from_slice(&pair(part));
+    }
+}
+
+#[inline]
+fn pair(n: u32) -> [u8; 2] {
+    [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]
 }
 
 #[cfg(test)]

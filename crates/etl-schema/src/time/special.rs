@@ -4,7 +4,7 @@
 //! The numbers here are PostgreSQL's own: days and microseconds since 2000-01-01, of which the least and the greatest are the
 //! infinities. Those of the last 30 years that it knows, to 294276, would not fit when counted from 1970.
 
-use super::{MONTHS, civil_from_days, days_from_civil, is_leap, push_clock, push_two};
+use super::{MONTHS, civil_from_days, days_from_civil, format_clock, is_leap, pair};
 use crate::digits::triple;
 
 const DAY: i64 = 86_400_000_000;
@@ -37,7 +37,7 @@ pub fn format_timestamp(micros: i64, is_utc: bool, out: &mut Vec<u8>) {
         _ => {
             let is_bc = push_day(micros.div_euclid(DAY), out);
             out.push(b' ');
-            push_clock(micros.rem_euclid(DAY), out);
+            format_clock(micros.rem_euclid(DAY), out);
             out.extend_from_slice(if is_utc { b"+00" } else { b"" });
             out.extend_from_slice(if is_bc { b" BC" } else { b"" });
         }
@@ -50,9 +50,9 @@ fn push_day(days: i64, out: &mut Vec<u8>) -> bool {
     let is_bc = year < 1;
     let year = if is_bc { 1 - year } else { year };
     out.extend_from_slice(format!("{year:04}-").as_bytes());
-    push_two(month, out);
+    out.extend_from_slice(&pair(month));
     out.push(b'-');
-    push_two(day, out);
+    out.extend_from_slice(&pair(day));
     is_bc
 }
 

@@ -163,3 +163,14 @@ fn agrees_with_reading_digit_by_digit() {
     }
     assert!(good > 50_000 && bad > 50_000, "one-sided: {good} good, {bad} bad");
 }
+
+#[test]
+fn every_day_is_written_as_the_long_way_writes_it() {
+    for days in
+        (FIRST_DAY - 400..=LAST_DAY + 400).chain([-719_468, -719_528, i32::MIN.into(), i32::MAX.into()])
+    {
+        let (year, month, day) = civil_from_days(days);
+        let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { year.to_string() };
+        assert_eq!(shown(|out| format_date(days as i32, out)), format!("{year}-{month:02}-{day:02}"));
+    }
+}
