@@ -154,7 +154,7 @@ impl Statement {
 
 impl<'a> Row<'a> {
     /// The fields in their order; `None` is NULL.
-    pub fn fields(&self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> + use<'a> {
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone + use<'a> {
         let row = self.0;
         // Any type is taken as it is.
         (0..row.len())
