@@ -313,7 +313,9 @@ fn abort_briefly(class: Class, message: String) {
 
 fn end_elsewhere() {
     let end = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    end.map(briefly);
+    if let Some(end) = end {
+        briefly(end);
+    }
 }
 
 /// Does something on another thread, and waits for it a moment.
