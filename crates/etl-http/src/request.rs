@@ -30,6 +30,7 @@ pub struct Request {
     pub(crate) classify: Option<Judge>,
     pub(crate) min_wait_429: Duration,
     pub(crate) whole_errors: bool,
+    pub(crate) marked_end: bool,
 }
 
 #[derive(Clone)]
@@ -76,6 +77,7 @@ impl Request {
             classify: None,
             min_wait_429: Duration::ZERO,
             whole_errors: false,
+            marked_end: false,
         }
     }
 
@@ -138,6 +140,13 @@ impl Request {
     /// Makes an error reply whose body breaks off count as no reply, because its body decides more than its status does.
     pub fn whole_errors(mut self) -> Request {
         self.whole_errors = true;
+        self
+    }
+
+    /// Makes a reply that ends only where the connection does count as no reply: with neither a length, chunks nor gzip
+    /// nobody can see whether it was cut. That is for formats whose beginning looks like a whole, such as CSV.
+    pub fn marked_end(mut self) -> Request {
+        self.marked_end = true;
         self
     }
 

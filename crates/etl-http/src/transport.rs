@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etl_component::{Env, Fault, counted, redact};
+use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use rustls::crypto::ring::default_provider;
 use ureq::http::{self, HeaderValue};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Timeout};
+use ureq::{Agent, Body, BodyReader, Timeout};
 
 use crate::agent;
 use crate::args::HttpArgs;
@@ -64,6 +65,7 @@ impl Transport {
             .proxy(None)
             .tls_config(tls)
             .user_agent(user_agent)
+            .accept_encoding("gzip")
             .timeout_resolve(Some(args.connect_timeout))
             .timeout_connect(Some(args.connect_timeout))
             .timeout_per_read(Some(args.read_timeout))
@@ -89,7 +91,7 @@ impl Transport {
                 response = self.exchange(request, &url, left().min(self.request_timeout), false)?;
             }
             let Some(location) = location(&response)? else {
-                return Ok(Reply { redirect, ..self.read(response, &url, request.whole_errors)? });
+                return Ok(Reply { redirect, ..self.read(response, &url, request)? });
             };
             let next = url.join(&location).map_err(|why| refused(&format!("cannot be followed: {why}")))?;
             self.check_redirect(request, &url, &next)?;
@@ -155,20 +157,26 @@ impl Transport {
         })
     }
 
-    fn read(&self, response: http::Response<Body>, url: &Url, whole: bool) -> Result<Reply, Broken> {
+    fn read(&self, response: http::Response<Body>, url: &Url, request: &Request) -> Result<Reply, Broken> {
         let (head, body) = response.into_parts();
         let status = head.status.as_u16();
+        let zipped = is_gzip(&head.headers);
+        let ends = zipped || head.headers.contains_key("content-length") || is_chunked(&head.headers);
+        if status < 400 && request.marked_end && !ends {
+            let cause = "the reply has neither a length nor chunks, so nobody can see whether it was cut";
+            return Err(Broken::new(Failure::Protocol, cause));
+        }
         let mut bytes = Vec::new();
         // One byte more than allowed shows that a body is too long, and does not just fit.
         let most = if status < 400 { self.max_body_bytes.saturating_add(1) } else { LONGEST_ERROR };
-        let read = body.into_reader().take(most as u64).read_to_end(&mut bytes);
+        let read = unpacked(body.into_reader(), zipped).take(most as u64).read_to_end(&mut bytes);
         if status >= 400 && bytes.len() == most {
             // The last word was cut, and half a secret would not be recognized.
             bytes.truncate(bytes.iter().rposition(u8::is_ascii_whitespace).unwrap_or(0));
         }
-        if status < 400 || whole {
+        if status < 400 || request.whole_errors {
             // Otherwise the status of an error says enough without the rest of its page.
-            read.map_err(|error| broken(ureq::Error::from(error), Failure::BrokenBody))?;
+            read.map_err(|error| broken_body(error, zipped))?;
             if bytes.len() > self.max_body_bytes {
                 let most = counted(self.max_body_bytes as u64, "byte", "bytes");
                 let cause = format!("the reply is larger than {most} (--max-body-bytes)");
@@ -187,6 +195,34 @@ impl Transport {
             redirect: None,
         })
     }
+}
+
+/// Whether the body is packed. ureq could unpack it, but would take away the headers that say where it ends.
+fn is_gzip(headers: &http::HeaderMap) -> bool {
+    let coding = headers.get("content-encoding").and_then(|coding| coding.to_str().ok());
+    coding.is_some_and(|coding| ["gzip", "x-gzip"].contains(&coding.trim().to_ascii_lowercase().as_str()))
+}
+
+fn is_chunked(headers: &http::HeaderMap) -> bool {
+    let coding = headers.get("transfer-encoding").and_then(|coding| coding.to_str().ok());
+    coding.is_some_and(|coding| coding.to_ascii_lowercase().contains("chunked"))
+}
+
+fn unpacked(body: BodyReader<'static>, zipped: bool) -> Box<dyn Read> {
+    if zipped { Box::new(MultiGzDecoder::new(body)) } else { Box::new(body) }
+}
+
+/// What an error of the body means: one that is not of the connection is of what was packed.
+fn broken_body(error: io::Error, zipped: bool) -> Broken {
+    let of_connection = error.get_ref().is_some_and(|inner| inner.is::<ureq::Error>());
+    let of_packing = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    );
+    if zipped && of_packing && !of_connection {
+        return Broken::new(Failure::BrokenBody, format!("broken gzip: {error}"));
+    }
+    broken(ureq::Error::from(error), Failure::BrokenBody)
 }
 
 /// Whether it asks the server to answer before the body is sent.
@@ -227,9 +263,6 @@ fn broken(error: ureq::Error, malformed: Failure) -> Broken {
         ureq::Error::HostNotFound => Broken::new(Failure::Unknown, "the host was not found"),
         ureq::Error::Protocol(error) => Broken::new(malformed, format!("not HTTP: {error}")),
         ureq::Error::BodyStalled => Broken::new(Failure::BrokenBody, "the reply ends early"),
-        ureq::Error::Decompress(_, error) => {
-            Broken::new(Failure::BrokenBody, format!("broken gzip: {error}"))
-        }
         ureq::Error::LargeResponseHeader(..) => Broken::new(Failure::Protocol, words),
         ureq::Error::Rustls(error) => untrusted(&error),
         ureq::Error::Tls(why) => Broken::new(Failure::Tls, format!("TLS: {why}")),

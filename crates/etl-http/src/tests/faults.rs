@@ -89,6 +89,46 @@ fn a_server_that_does_not_speak_http_broke_the_protocol() {
 }
 
 #[test]
+fn where_a_reply_must_have_a_marked_end_the_close_of_the_connection_is_none() {
+    let csv = || Answer::text(200, "Date,10 Yr\n01/02/2026,4.19");
+    for (answer, ends) in [
+        (csv(), true),
+        (csv().chunked(), true),
+        (csv().gzip(), true),
+        (csv().gzip().chunked(), true),
+        (csv().gzip().until_close(), true),
+        (csv().until_close(), false),
+    ] {
+        let server = Server::start(answer.clone());
+        let (client, waits) = client("", &[]);
+        let result = client.send(&Request::get(&base(&server), "rates.csv").marked_end());
+        match ends {
+            true => assert_eq!(result.unwrap().body, b"Date,10 Yr\n01/02/2026,4.19", "{answer:?}"),
+            false => {
+                let fault = fault(result);
+                assert_eq!(fault.class(), Class::Protocol);
+                let cause = "the reply has neither a length nor chunks, so nobody can see whether it was cut";
+                assert!(fault.message().ends_with(cause), "{}", fault.message());
+            }
+        }
+        assert!(waits.lock().unwrap().is_empty(), "{answer:?}");
+        // Without that, it is taken as it is.
+        let (result, ..) = get(answer, "");
+        assert_eq!(result.unwrap().body, b"Date,10 Yr\n01/02/2026,4.19");
+    }
+}
+
+#[test]
+fn packed_replies_that_are_cut_are_asked_for_again() {
+    let packed = || Answer::text(200, "Date,10 Yr\n01/02/2026,4.19").gzip();
+    for cut in [packed().cut_after(30), packed().until_close().cut_after(30), packed().chunk_missing()] {
+        let (result, waits, server) = get(Script::new().then(cut).then(packed()), "");
+        assert_eq!(result.unwrap().body, b"Date,10 Yr\n01/02/2026,4.19");
+        assert_eq!((waits, server.requests().len()), (vec![500], 2));
+    }
+}
+
+#[test]
 fn gzip_and_chunks_are_undone_and_headers_are_found_in_any_case() {
     let (result, _, server) = get(Answer::json(200, r#"{"temp":8.4}"#).gzip().chunked(), "");
     let reply = result.unwrap();

@@ -67,6 +67,7 @@ enum Framing {
     Chunked,
     ChunkMissing,
     BadChunk,
+    UntilClose,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +198,13 @@ impl Reply {
         self
     }
 
+    /// Sends the body without a length, and closes where it ends.
+    pub fn until_close(mut self) -> Reply {
+        self.framing = Framing::UntilClose;
+        self.ending = Ending::Close;
+        self
+    }
+
     /// Sends a chunk whose length is not a number.
     pub fn bad_chunk(mut self) -> Reply {
         self.framing = Framing::BadChunk;
@@ -219,6 +227,10 @@ impl Reply {
                 out.extend(format!("Content-Length: {}\r\n\r\n", self.body.len()).into_bytes());
                 out.extend(&self.body[..self.cut.unwrap_or(self.body.len()).min(self.body.len())]);
             }
+            Framing::UntilClose => {
+                out.extend(b"\r\n");
+                out.extend(&self.body[..self.cut.unwrap_or(self.body.len()).min(self.body.len())]);
+            }
             framing => {
                 out.extend(b"Transfer-Encoding: chunked\r\n\r\n");
                 // At least two chunks, so that a reader must join them.
@@ -230,7 +242,7 @@ impl Reply {
                 match framing {
                     Framing::BadChunk => out.extend(b"zz\r\nnonsense\r\n"),
                     Framing::ChunkMissing => {}
-                    Framing::Chunked | Framing::Length => out.extend(b"0\r\n\r\n"),
+                    Framing::Chunked | Framing::Length | Framing::UntilClose => out.extend(b"0\r\n\r\n"),
                 }
             }
         }
