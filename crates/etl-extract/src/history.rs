@@ -38,6 +38,12 @@ pub fn midnight(day: Date) -> Timestamp {
     TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
 }
 
+/// The zone of New York, by whose days US markets and services go; daylight saving time as it has been since 2007. It needs
+/// no database of zones, which a container from scratch does not have.
+pub fn new_york() -> TimeZone {
+    TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap_or(TimeZone::UTC)
+}
+
 /// What of a source's history a run reads.
 ///
 /// A part of the source, such as a repository or a place, is read from its cursor on, less `--look-back`: what comes late

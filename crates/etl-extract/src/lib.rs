@@ -35,7 +35,7 @@ mod stream;
 
 pub use args::{ExtractArgs, HistoryArgs, StateArgs, instant, key, setting};
 pub use etl_stream::counted;
-pub use history::{History, Part, Window, midnight};
+pub use history::{History, Part, Window, midnight, new_york};
 pub use list::list;
 pub use state::State;
 pub use stream::{Stream, run};

@@ -134,3 +134,16 @@ fn what_is_no_state_or_no_window_is_refused() {
         assert!(said(&["--since", wrong]).contains("expected a day such as 2026-01-31"), "{wrong}");
     }
 }
+
+#[test]
+fn a_day_of_new_york_ends_hours_after_that_of_greenwich() {
+    for (at, day) in [
+        ("2027-01-01T04:59:59Z", "2026-12-31"),
+        ("2027-01-01T05:00:00Z", "2027-01-01"),
+        ("2026-07-04T03:59:59Z", "2026-07-03"),
+        ("2026-07-04T04:00:00Z", "2026-07-04"),
+    ] {
+        let at: Timestamp = at.parse().unwrap();
+        assert_eq!(new_york().to_datetime(at).date().to_string(), day, "{at}");
+    }
+}
