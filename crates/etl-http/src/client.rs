@@ -246,10 +246,14 @@ impl Client {
 }
 
 impl JudgedAttempt {
-    /// `api.example: 503 Service Unavailable`
+    /// `api.example: 503 Service Unavailable`; of a limit with the status 200, the server's words.
     fn words(&self, request: &Request) -> String {
         match (&self.result, &self.verdict) {
             (Ok(reply), Some(Verdict::Fail { message, .. })) => format!("{}: {message}", reply.host),
+            // Its status says nothing.
+            (Ok(reply), Some(_)) if reply.status < 400 && !reply.body.is_empty() && !reply.is_html() => {
+                format!("{}: {}", reply.host, reply.excerpt())
+            }
             (Ok(reply), _) => format!("{}: {}", reply.host, reply.status_line()),
             (Err(broken), _) => format!("{}: {}", request.base.host(), broken.cause),
         }
@@ -270,6 +274,7 @@ impl JudgedAttempt {
         }
         if let (Ok(reply), None | Some(Verdict::Retry { .. } | Verdict::Limited { .. })) =
             (&self.result, &self.verdict)
+            && reply.status >= 400
             && !reply.body.is_empty()
             && !reply.is_html()
         {

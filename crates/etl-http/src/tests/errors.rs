@@ -1,4 +1,5 @@
 use std::error::Error as _;
+use std::time::Duration;
 
 use etl_component::{Class, Fault};
 use etl_testkit::http::{Reply as Answer, Server};
@@ -47,6 +48,22 @@ fn the_verdict_of_an_api_does_not_pass() {
     let request = Request::get(&base(&server), "x")
         .classify(|_| Some(Verdict::Fail { class: Class::Config, message: "no such thing".to_owned() }));
     assert_eq!(facts(&client.send(&request).unwrap_err()), (Some(200), false, false));
+}
+
+#[test]
+fn a_limit_that_comes_as_a_success_is_told_by_its_words() {
+    for (body, words) in
+        [(r#"{"Note":"slower"}"#, r#"{"Note":"slower"}"#), ("", "200 OK"), ("<html>", "200 OK")]
+    {
+        let server = Server::start(Answer::json(200, body));
+        let (client, _) = client("--retries 0", &[]);
+        let request = Request::get(&base(&server), "x")
+            .classify(|_| Some(Verdict::Retry { min_wait: Duration::from_secs(3600) }));
+        let error = client.send(&request).unwrap_err();
+        let host = format!("127.0.0.1:{}", server.port());
+        let at = error.retry_at().unwrap();
+        assert_eq!(error.to_string(), format!("{host}: {words}; retry_at {at}"));
+    }
 }
 
 #[test]
