@@ -81,7 +81,7 @@ impl Request {
         }
     }
 
-    /// Adds a query pair; pairs are sent in the order of the calls.
+    /// Adds a query pair; pairs are sent in the order of the calls. An empty value is sent as the name alone.
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Request {
         self.query.push(Pair::new(name, value.to_string()));
         self
@@ -182,8 +182,10 @@ fn with_query<'a>(mut target: String, pairs: impl Iterator<Item = &'a Pair>) -> 
     for pair in pairs {
         target.push(if target.contains('?') { '&' } else { '?' });
         target.extend(utf8_percent_encode(&pair.name, QUERY));
-        target.push('=');
-        target.extend(utf8_percent_encode(&pair.value, QUERY));
+        if !pair.value.is_empty() {
+            target.push('=');
+            target.extend(utf8_percent_encode(&pair.value, QUERY));
+        }
     }
     target
 }

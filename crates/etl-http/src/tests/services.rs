@@ -11,6 +11,15 @@ const fn keyed(place: Place) -> Api {
 }
 
 #[test]
+fn a_pair_without_a_value_is_sent_as_its_name() {
+    let server = Server::start(Answer::text(200, "here"));
+    let service = service(&Api::PLAIN, &server.url(), "", &[]).unwrap();
+    let request = service.get("rates.csv").query("year", 2026).query("page", "").query("_format", "csv");
+    service.send(&request).unwrap();
+    assert_eq!(server.requests()[0].target, "/rates.csv?year=2026&page&_format=csv");
+}
+
+#[test]
 fn the_key_travels_where_the_service_looks_for_it() {
     for (place, target, header) in [
         (Place::Query("appid"), "/v1/we%20ather?q=a&appid=place%2Fsesame", None),
