@@ -57,9 +57,27 @@ fn file_name(before: &str) -> Option<&str> {
 /// If an example fails, prints something else, or a binary is not built.
 #[track_caller]
 pub fn run(document: impl AsRef<Path>, binaries: &[&str], env: &[(&str, &str)]) -> usize {
+    run_beside(&[], document, binaries, env)
+}
+
+/// As [`run`], with these files and folders in the folder where the examples run.
+///
+/// # Panics
+/// As [`run`].
+#[track_caller]
+pub fn run_beside(
+    files: &[&Path],
+    document: impl AsRef<Path>,
+    binaries: &[&str],
+    env: &[(&str, &str)],
+) -> usize {
     let document = document.as_ref();
     let text = std::fs::read_to_string(document).expect("the document");
     let folder = temp_dir();
+    for file in files {
+        let name = file.file_name().expect("a file has a name");
+        std::os::unix::fs::symlink(file, folder.path().join(name)).expect("the folder is writable");
+    }
     let mut path = env::var("PATH").unwrap_or_default();
     let binaries: Vec<_> = binaries.iter().map(|name| workspace_binary(name)).collect();
     if let Some(folder) = binaries.first().and_then(|binary| binary.parent()) {

@@ -7,8 +7,10 @@ use anyhow::{Context, bail, ensure};
 /// A program and the Debian package it is in.
 pub type Program = (&'static str, &'static str);
 
-/// Runs extractors of the examples.
+/// Runs examples in Python.
 pub const PYTHON: Program = ("python3", "python3");
+/// Runs examples in JavaScript.
+pub const NODE: Program = ("node", "nodejs");
 /// Reads receipts in the examples.
 pub const JQ: Program = ("jq", "jq");
 /// A terminal for what is shown on one.
