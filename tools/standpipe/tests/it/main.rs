@@ -2,6 +2,7 @@
 
 mod bare;
 mod card;
+mod examples;
 mod foreign;
 mod help;
 mod infer;
