@@ -112,7 +112,15 @@ fn the_curve_is_a_measurement_in_influx_and_a_day_is_a_point() {
         pipeline(loader(), files());
         assert_eq!(database.rows(select), expected);
     }
-    let (_, loaded) = pipeline(loader(), [csv("Date,\"1 Mo\""), csv(NEW)]);
+    // A day without any rate cannot be a point.
+    let empty = csv("Date,\"1 Mo\"\n12/25/2025,");
+    let folder = Folder::new();
+    let rejects = folder.path("rejects").display().to_string();
+    let (_, loaded) =
+        pipeline(loader().args(["--rejects", &rejects, "--max-rejects", "1"]), [empty, csv(NEW)]);
+    let aside = folder.read("rejects");
+    let set_aside = aside.lines().filter(|line| !line.starts_with("{\"_etl\":"));
+    assert_eq!((set_aside.count(), aside.contains("2025-12-25")), (1, true), "{aside}");
     assert!(loaded.stderr.contains("m9"), "{}", loaded.stderr);
     assert_eq!(database.rows(select)[4..], ["1767657600000000000|3.71|3.72|null|4.18|null"]);
 }
