@@ -46,12 +46,15 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<(String, String)> {
         sample::draft(&mut args.input.open()?, &source)?
     };
     let of_file = || table_of(&args.input.input);
-    draft.table =
-        args.table.or_else(|| args.at.as_deref().map_or_else(of_file, |at| table_of(Path::new(at))));
+    let of_source = || args.at.as_deref().map_or_else(of_file, |at| table_of(Path::new(at)));
+    draft.table = args.table.or(draft.table).or_else(of_source);
     let text = draft.render();
-    // What is printed is understood by every loader; if it were not, that would be a bug.
-    etl_schema::Schema::from_json("inferred", &text)
-        .map_err(|fault| Fault::new(etl_component::Class::Bug, fault.message().to_owned()))?;
+    // What is printed is understood by every loader.
+    etl_schema::Schema::from_json("inferred", &text).map_err(|fault| {
+        let why = fault.message().strip_prefix("schema inferred: ").unwrap_or(fault.message()).to_owned();
+        let message = format!("{source}: no table can be made of it: {why}");
+        if args.json_schema { Fault::config(message) } else { Fault::data(message) }
+    })?;
     let columns = counted(draft.columns.len() as u64, "column", "columns");
     Ok((text, format!("{columns} inferred from {source}: read the comments before you use it")))
 }

@@ -82,6 +82,11 @@ fn what_pydantic_and_openapi_say_becomes_columns() {
         ),
         ("openapi.json --at #/components/schemas/Cat", 78, "#/components/schemas/Cat is not in the document"),
         ("openapi.json --at other.json#/Cat", 78, "other.json#/Cat is in another document"),
+        (
+            "names.json",
+            78,
+            "names.json: no table can be made of it: properties \"A\" and \"a\" would become one column",
+        ),
         ("zips.csv", 78, "zips.csv is not a JSON document (YAML must be turned into JSON first"),
         ("no.json", 66, "cannot read the input no.json"),
     ] {
@@ -90,14 +95,125 @@ fn what_pydantic_and_openapi_say_becomes_columns() {
     }
 }
 
+/// What is inferred from a property of this JSON Schema, on one line, without the braces around it.
+fn property_of(property: &str) -> String {
+    let document = format!(
+        r##"{{"type":"object","properties":{{"x":{property}}},"$defs":{{
+            "Json":{{"anyOf":[{{"type":"string"}},{{"type":"array","items":{{"$ref":"#/$defs/Json"}}}},{{"type":"null"}}]}},
+            "List":{{"type":"array","items":{{"$ref":"#/$defs/List"}}}},
+            "Loop":{{"anyOf":[{{"$ref":"#/$defs/Loop"}},{{"type":"null"}}]}}}}}}"##
+    );
+    let ran = standpipe(["schema", "infer", "--json-schema"]).stdin(document).run();
+    column_in(&ran.ok().stdout)
+}
+
+/// The keywords of column `x`, on one line.
+fn column_in(document: &str) -> String {
+    let text = document.split_once("\"x\": {").expect("the column").1;
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| *line != "}").collect();
+    lines.join(" ").trim().to_owned()
+}
+
+#[test]
+fn what_a_json_schema_says_of_a_property_is_kept_or_named() {
+    const JSONB: &str = r#""x-postgres": {"type": "jsonb"}"#;
+    let number = r#""type": "integer""#;
+    for (property, expected) in [
+        // What refers to itself.
+        (
+            r##"{"$ref":"#/$defs/Json"}"##,
+            format!(
+                r##""type": ["string", "array", "null"], {JSONB}, "$comment": "#/$defs/Json; anyOf of string, array: JSON, since a column has one type""##
+            ),
+        ),
+        (
+            r##"{"$ref":"#/$defs/List"}"##,
+            r##""type": "array", "$comment": "#/$defs/List; its elements are not of one simple type: one column of JSON""##.to_owned(),
+        ),
+        (
+            r##"{"$ref":"#/$defs/Loop"}"##,
+            format!(r##"{JSONB}, "$comment": "#/$defs/Loop; #/$defs/Loop leads to itself again: any JSON""##),
+        ),
+        // What holds beside a choice, or in several parts.
+        (
+            r#"{"type":["string","null"],"maxLength":9,"anyOf":[{"pattern":"a"},{"pattern":"b"}]}"#,
+            r#""type": ["string", "null"], "maxLength": 9, "$comment": "anyOf of 2 that are string: what they have in common""#.to_owned(),
+        ),
+        (r#"{"allOf":[{"type":["integer","null"]},{"type":"number","maximum":3},{"maximum":5}]}"#, format!(r#"{number}, "maximum": 3"#)),
+        // Bounds, of which the narrower counts; those of 64 bits, exact and as a double has them, are no more than that.
+        (r#"{"type":"integer","minimum":5,"exclusiveMinimum":0}"#, format!(r#"{number}, "minimum": 5"#)),
+        (
+            r#"{"type":"integer","maximum":9223372036854775807}"#,
+            format!(r#"{number}, "maximum": 9223372036854775807"#),
+        ),
+        (r#"{"type":"integer","maximum":9223372036854776000}"#, format!(r#"{number}, "maximum": 9223372036854776000"#)),
+        (
+            r#"{"type":"integer","format":"uint64"}"#,
+            format!(r#"{number}, "x-postgres": {{"type": "numeric"}}, "$comment": "it may be beyond 63 bits""#),
+        ),
+        // Lists of values, and null alone.
+        (r#"{"enum":[1.5,2]}"#, r#""type": "number", "enum": [1.5, 2]"#.to_owned()),
+        (r#"{"const":null}"#, format!(r#"{JSONB}, "$comment": "only null: its type is not known""#)),
+        (r#"{"oneOf":[{"type":"null"}]}"#, format!(r#"{JSONB}, "$comment": "only null: its type is not known""#)),
+        (r#"{"type":"integer","x-nullable":true}"#, r#""type": ["integer", "null"]"#.to_owned()),
+        // Draft 7's tuples; elements that nothing is left out of unsaid.
+        (
+            r#"{"items":[{"type":"integer"}]}"#,
+            r#""type": "array", "$comment": "its elements are not of one simple type: one column of JSON""#.to_owned(),
+        ),
+        (
+            r#"{"type":"array","items":{"type":"string","minLength":1}}"#,
+            r#""type": "array", "items": {"type": "string"}, "$comment": "left out: items {\"minLength\":1}""#.to_owned(),
+        ),
+        (
+            r#"{"type":"array","items":{"enum":["a",null]}}"#,
+            r#""type": "array", "items": {"type": ["string", "null"], "enum": ["a", null]}"#.to_owned(),
+        ),
+        // A title that says more than the name, and what is Standpipe's own.
+        (r#"{"type":"integer","title":"X"}"#, number.to_owned()),
+        (
+            r#"{"type":"integer","title":"Stock","x-unit":"1","x-postgres":{"type":"smallint"}}"#,
+            format!(r#"{number}, "title": "Stock", "x-unit": "1", "x-postgres": {{"type": "smallint"}}"#),
+        ),
+    ] {
+        assert_eq!(property_of(property), expected, "{property}");
+    }
+}
+
+#[test]
+fn what_standpipe_itself_says_of_a_record_is_kept() {
+    let document = r#"{"type":"object","x-key":["at","place"],"x-time":"at","x-postgres":{"table":"weather"},
+        "x-influx":{"measurement":"w"},"required":["place","at","day","id"],
+        "properties":{"id":{"type":"integer"},"place":{"type":"string","x-influx":{"role":"tag"}},
+        "at":{"type":"string","format":"date-time"},"day":{"type":"string","format":"date"}}}"#;
+    let infer = |document: &str| standpipe(["schema", "infer", "--json-schema"]).stdin(document).run();
+    let ran = infer(document);
+    for kept in [
+        r#""x-key": ["at", "place"]"#,
+        r#""x-time": "at""#,
+        r#""x-postgres": {"table": "weather"}"#,
+        r#""x-influx": {"measurement": "w"}"#,
+        r#""x-influx": {"role": "tag"}"#,
+        r#""$comment": "made from stdin, #, for a person to read""#,
+    ] {
+        assert!(
+            ran.ok().stdout.contains(&format!("{kept},\n")) || ran.stdout.contains(&format!("{kept}\n")),
+            "{kept}: {}",
+            ran.stdout
+        );
+    }
+    // What was inferred once is inferred again.
+    assert_eq!(infer(&ran.stdout).ok().stdout, ran.stdout);
+    let ran = infer(&document.replace("\"at\",\"place\"", "\"at\",\"plac\""));
+    assert!(ran.fails(78).stderr.contains("x-key"), "{}", ran.stderr);
+}
+
 #[test]
 fn each_type_names_the_line_that_decided_it() {
     let column = |values: &[&str]| {
         let records: String = values.iter().map(|value| format!("{{\"x\":{value}}}\n")).collect();
         let ran = standpipe(["schema", "infer", "--seal", "off"]).stdin(records).run();
-        let text = ran.ok().stdout.split_once("\"x\": {").expect("the column").1.to_owned();
-        let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| *line != "}").collect();
-        lines.join(" ").trim().to_owned()
+        column_in(&ran.ok().stdout)
     };
     for (values, expected) in [
         (&["1", "4.5"][..], r#""type": "number", "$comment": "line 2: 4.5 made it a number""#),
@@ -142,6 +258,16 @@ fn keys_are_what_tells_the_sample_apart() {
     assert!(!ran.stdout.contains("\"x-key\":"), "{}", ran.stdout);
     let ran = infer("{\"id\":1}\n{\"id\":1}\n");
     assert!(ran.ok().stdout.contains("x-key: no column and no pair of columns tells these 2 records apart"));
+    // The same value in other letters is the same key, and one record shows nothing.
+    let uuid = "8b1ad7d6-8b9d-4d06-b8b6-6d7c8b1ad7d6";
+    let ran = infer(&format!("{{\"uuid\":\"{uuid}\"}}\n{{\"uuid\":\"{}\"}}\n", uuid.to_uppercase()));
+    assert!(ran.ok().stdout.contains("x-key: no column and no pair of columns"), "{}", ran.stdout);
+    let ran = infer("{\"id\":1}\n");
+    assert!(ran.ok().stdout.contains("x-key: one record does not show"), "{}", ran.stdout);
+    // SQLite has no key of decimals.
+    let ran = infer("{\"id\":99999999999999999999}\n{\"id\":2}\n");
+    assert!(ran.ok().stdout.contains("told apart by id\""), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("\"x-key\":"), "{}", ran.stdout);
     let ran = infer("{\"ID\":1,\"n\":1}\n{\"ID\":2,\"n\":1}\n");
     assert!(ran.ok().stdout.contains("\"x-key\": [\"ID\"]"), "{}", ran.stdout);
 }
@@ -158,6 +284,24 @@ fn what_is_no_sample_is_refused() {
         let ran = standpipe(["schema", "infer"]).stdin(input).run();
         assert!(ran.fails(code).stderr.contains(why), "{input:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{input:?}");
+    }
+    for (input, why) in [
+        (
+            "{\"id\":1}\n\n{\"ID\":1}\n",
+            "line 3 (byte 10): field \"ID\" cannot be a column: it differs from \"id\" on line 1 only in case; rename it",
+        ),
+        (
+            "{\"\":1}\n",
+            "line 1 (byte 0): field \"\" cannot be a column: a property has an empty name; rename it",
+        ),
+        (
+            "{\"a\\tb\":1}\n",
+            "field \"a\\tb\" cannot be a column: its name contains a control character; rename it",
+        ),
+        (&format!("{{\"{}\":1}}\n", "n".repeat(64)), "cannot be a column: its name is longer than 63 bytes"),
+    ] {
+        let ran = standpipe(["schema", "infer"]).stdin(input).run();
+        assert!(ran.fails(3).stderr.contains(why), "{input:?}: {}", ran.stderr);
     }
     let keys: String = (0..3_000).map(|n| format!("{{\"k{n}\":1}}\n")).collect();
     let ran = standpipe(["schema", "infer"]).stdin(keys).run();

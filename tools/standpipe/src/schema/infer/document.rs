@@ -1,5 +1,6 @@
 //! A draft from a JSON Schema of someone else's: what pydantic writes, or a part of an OpenAPI document.
 
+mod choose;
 mod flat;
 mod property;
 
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Value, Fault> {
 pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<Draft, Fault> {
     let at = at.unwrap_or("#");
     let refuse = |why: String| Fault::config(format!("{source}, {at}: {why}"));
-    let flat = Flat { document };
+    let flat = Flat::new(document);
     let there = flat.find(at).map_err(refuse)?;
     let mut record = flat.of(there).map_err(refuse)?;
     if let (Some("array"), Some(items)) = (record.text("type"), record.keywords.get("items")) {
@@ -69,6 +70,9 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
         .shift_remove("required")
         .and_then(|names| names.as_array().cloned())
         .unwrap_or_default();
+    let undescribed =
+        required.iter().filter_map(|name| name.as_str()).filter(|name| !properties.contains_key(*name));
+    let undescribed: Vec<String> = undescribed.map(str::to_owned).collect();
     let mut columns = Vec::new();
     for (name, property) in properties {
         let required = required.iter().any(|wanted| *wanted == name.as_str());
@@ -76,6 +80,12 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
         property::describe(&flat, &property, &mut column).map_err(|why| {
             Fault::config(format!("{source}, {at}: property {:?}: {why}", json::shorten(&column.name, 80)))
         })?;
+        columns.push(column);
+    }
+    for name in undescribed {
+        let mut column = Column { name, required: true, ..Column::default() };
+        column.any();
+        column.comments.push("required, but not described: any JSON".to_owned());
         columns.push(column);
     }
     if columns.is_empty() {
@@ -88,14 +98,23 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
         comments
             .push("additionalProperties: fields that are not named here are dropped and counted".to_owned());
     }
+    let named = |keyword: &str, member: &str| {
+        record.keywords.get(keyword).and_then(|named| named[member].as_str()).map(str::to_owned)
+    };
     let mut draft = Draft {
+        table: named("x-postgres", "table"),
+        measurement: named("x-influx", "measurement"),
+        time: text("x-time"),
         title: text("title"),
         description: text("description"),
         columns,
         additional,
         ..Draft::default()
     };
-    draft.key.extend(draft.key_by_name().map(str::to_owned));
+    match record.keywords.get("x-key").and_then(Value::as_array) {
+        Some(names) => draft.key.extend(names.iter().filter_map(Value::as_str).map(str::to_owned)),
+        None => draft.key.extend(draft.key_by_name().map(str::to_owned)),
+    }
     let given_up = left_over(&record.keywords);
     comments.extend((!given_up.is_empty()).then(|| format!("left out: {given_up}")));
     if draft.key.is_empty() {
@@ -107,7 +126,7 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
 
 /// What the document of records has besides, which no loader checks.
 fn left_over(keywords: &Map<String, Value>) -> String {
-    const NO_LOSS: [&str; 17] = [
+    const NO_LOSS: [&str; 23] = [
         "$schema",
         "$id",
         "$comment",
@@ -125,6 +144,12 @@ fn left_over(keywords: &Map<String, Value>) -> String {
         "$anchor",
         "xml",
         "externalDocs",
+        "x-key",
+        "x-time",
+        "x-postgres",
+        "x-influx",
+        "nullable",
+        "discriminator",
     ];
     let left = keywords.iter().filter(|(keyword, _)| !NO_LOSS.contains(&keyword.as_str()));
     let left = left.map(|(keyword, value)| format!("{keyword} {}", json::shorten(&value.to_string(), 80)));

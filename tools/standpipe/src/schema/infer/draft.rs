@@ -33,6 +33,33 @@ impl Column {
         self.nullable = true;
     }
 
+    /// Makes it a column of JSON that is of one of these types; without any, of whatever type.
+    pub(super) fn one_of(&mut self, types: &[String]) {
+        if !types.is_empty() {
+            self.keywords.insert("type".to_owned(), json!(types));
+            self.keywords.insert("x-postgres".to_owned(), json!({ "type": "jsonb" }));
+        }
+    }
+
+    /// Its type in words; `any` if it has none.
+    pub(super) fn type_name(&self) -> String {
+        match self.keywords.get("type") {
+            Some(Value::String(name)) => name.clone(),
+            Some(Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ")
+            }
+            _ => "any".to_owned(),
+        }
+    }
+
+    /// Whether it may be a key everywhere: SQLite compares a decimal as text.
+    fn is_key(&self) -> bool {
+        let stored = self.keywords.get("x-postgres").and_then(|stored| stored["type"].as_str());
+        self.never_null()
+            && matches!(self.type_name().as_str(), "integer" | "string")
+            && stored != Some("numeric")
+    }
+
     fn is_time(&self) -> bool {
         let stored = self.keywords.get("x-postgres").and_then(|stored| stored["type"].as_str());
         matches!(self.keywords.get("format").and_then(Value::as_str), Some("date" | "date-time"))
@@ -40,10 +67,17 @@ impl Column {
     }
 
     /// Its document: the type first, with null where it may be null, and the comment last.
-    fn document(&self) -> Value {
+    pub(super) fn document(&self) -> Value {
         let mut document = Map::new();
         if let Some(ty) = self.keywords.get("type") {
-            document.insert("type".to_owned(), if self.nullable { json!([ty, "null"]) } else { ty.clone() });
+            let mut types = match ty {
+                Value::Array(types) => types.clone(),
+                ty => vec![ty.clone()],
+            };
+            if self.nullable && !types.contains(&Value::from("null")) {
+                types.push(json!("null"));
+            }
+            document.insert("type".to_owned(), if types.len() == 1 { types.remove(0) } else { types.into() });
         }
         document.extend(self.keywords.iter().filter(|(keyword, _)| *keyword != "type").map(
             |(keyword, value)| {
@@ -73,18 +107,25 @@ pub(super) struct Draft {
     pub(super) columns: Vec<Column>,
     pub(super) additional: bool,
     pub(super) key: Vec<String>,
+    /// The time, where it is known.
+    pub(super) time: Option<String>,
     pub(super) table: Option<String>,
+    /// The measurement, if it is not called like the table.
+    pub(super) measurement: Option<String>,
 }
 
 impl Draft {
     /// The column that is the key by its name alone, if it could be one.
     pub(super) fn key_by_name(&self) -> Option<&str> {
         let find = |name: &&str| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-        KEYS.iter().find_map(find).filter(|column| column.never_null()).map(|column| column.name.as_str())
+        KEYS.iter().find_map(find).filter(|column| column.is_key()).map(|column| column.name.as_str())
     }
 
     /// The column that says when, and what there is to say of it.
     fn time(&self) -> (Option<&str>, Option<String>) {
+        if self.time.is_some() {
+            return (self.time.as_deref(), None);
+        }
         let times: Vec<&str> = self
             .columns
             .iter()
@@ -119,7 +160,8 @@ impl Draft {
         members.extend((!self.key.is_empty()).then(|| member(1, "x-key", &json!(self.key))));
         members.extend(time.map(|time| member(1, "x-time", &json!(time))));
         members.extend(table.map(|table| member(1, "x-postgres", &json!({ "table": table }))));
-        members.extend(table.map(|table| member(1, "x-influx", &json!({ "measurement": table }))));
+        let measurement = self.measurement.as_deref().or(table);
+        members.extend(measurement.map(|name| member(1, "x-influx", &json!({ "measurement": name }))));
         members.extend((!required.is_empty()).then(|| member(1, "required", &json!(required))));
         members.push(member(1, "additionalProperties", &json!(self.additional)));
         let columns = self.columns.iter().map(|column| {

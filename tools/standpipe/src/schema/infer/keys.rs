@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
-use etl_stream::json::{Kind, Record};
+use etl_schema::{parse_uuid, time};
+use etl_stream::json::{self, Kind, Record, Value};
 
 /// How many records are compared: what tells these apart is a candidate, not more.
 const COMPARED: u64 = 100_000;
@@ -28,15 +29,7 @@ impl Keys {
             return;
         }
         self.records += 1;
-        let digest = |name: &str| {
-            let value = record.get(name)?.value;
-            let is_key = match value.kind {
-                Kind::String { .. } => true,
-                Kind::Number => !value.text.contains(['.', 'e', 'E']),
-                _ => false,
-            };
-            is_key.then(|| self.state.hash_one(value.raw))
-        };
+        let digest = |name: &str| digest(&self.state, record.get(name)?.value);
         if self.records == 1 {
             for field in record.fields() {
                 let name = field.name().into_owned();
@@ -70,5 +63,51 @@ impl Keys {
             pairs.iter().map(|(one, other)| [self.paired[*one].as_str(), self.paired[*other].as_str()]);
         let pairs = pairs.filter(|pair| pair.iter().all(|name| !self.alone.contains_key(*name)));
         (alone, pairs.collect(), self.records)
+    }
+}
+
+/// The digest of a value that may be a key: the same for what is the same value in a column, however it is written.
+fn digest(state: &RandomState, value: Value<'_>) -> Option<u64> {
+    match value.kind {
+        Kind::String { .. } => {
+            let text = json::unescape(value.text);
+            Some(if let Some(uuid) = parse_uuid(&text) {
+                state.hash_one(("uuid", uuid))
+            } else if let Ok(time) = time::parse_timestamptz(&text).or_else(|_| time::parse_timestamp(&text))
+            {
+                state.hash_one(("time", time))
+            } else {
+                state.hash_one(("text", &*text))
+            })
+        }
+        Kind::Number if !value.text.contains(['.', 'e', 'E']) => {
+            Some(state.hash_one(("integer", if value.text == "-0" { "0" } else { value.text })))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etl_stream::json::scan_value;
+
+    use super::*;
+
+    #[test]
+    fn the_same_value_has_the_same_digest_however_it_is_written() {
+        let state = RandomState::new();
+        let digest = |text: &str| digest(&state, scan_value(text).expect("JSON"));
+        for (one, other, is_same) in [
+            ("0", "-0", true),
+            (r#""a""#, r#""\u0061""#, true),
+            (r#""8B1AD7D6-8B9D-4D06-B8B6-6D7C8B1AD7D6""#, r#""8b1ad7d6-8b9d-4d06-b8b6-6d7c8b1ad7d6""#, true),
+            (r#""2026-01-01T01:00:00+01:00""#, r#""2026-01-01T00:00:00.0Z""#, true),
+            (r#""2026-01-01T01:00:00""#, r#""2026-01-01 01:00:00""#, true),
+            ("1", r#""1""#, false),
+            (r#""A""#, r#""a""#, false),
+        ] {
+            assert_eq!(digest(one) == digest(other), is_same, "{one} and {other}");
+        }
+        assert_eq!((digest("1.0"), digest("true"), digest("null")), (None, None, None));
     }
 }

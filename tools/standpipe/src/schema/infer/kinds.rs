@@ -67,6 +67,8 @@ pub(super) struct Kinds {
     /// Whether each text is that of a number.
     numeric: bool,
     texts: u64,
+    /// The first text with U+0000.
+    nul: Option<u64>,
     elements: Option<Box<Kinds>>,
 }
 
@@ -108,6 +110,9 @@ impl Kinds {
                             self.broken[nth] = Some(seen());
                         }
                     }
+                }
+                if text.contains('\0') {
+                    self.nul.get_or_insert(line);
                 }
                 let is_number = scan_value(&text).is_ok_and(|value| value.kind == Kind::Number);
                 self.numeric = is_number && (self.numeric || self.texts == 0);
@@ -173,6 +178,8 @@ impl Kinds {
         if column.keywords.contains_key("type") {
             column.comments.extend(self.null.map(comment));
         }
+        let nul = |line: u64| format!("line {line}: U+0000, which PostgreSQL does not store");
+        column.comments.extend(self.nul.map(nul));
     }
 
     fn decide_text(&self, keywords: &mut Map<String, serde_json::Value>, comments: &mut Vec<String>) {

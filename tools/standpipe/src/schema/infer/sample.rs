@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use etl_component::Fault;
-use etl_stream::json::{Kind, Scanner};
+use etl_schema::Schema;
+use etl_stream::json::{self, Kind, Scanner};
 use etl_stream::{Event, Reader, Values, counted};
+use serde_json::json;
 
 use super::draft::{Column, Draft};
 use super::keys::Keys;
@@ -64,6 +66,13 @@ pub(super) fn draft<R: Read>(reader: &mut Reader<R>, source: &str) -> Result<Dra
                         let at = line.place();
                         let why = "no table has as many columns: are names of fields values here?";
                         return Err(Fault::data(format!("{at}: more than {MOST} different fields: {why}")));
+                    }
+                    if let Some(why) = refused(&name, &fields) {
+                        let name = json::shorten(&name, 80);
+                        return Err(Fault::data(format!(
+                            "{}: field {name:?} cannot be a column: {why}; rename it, such as with `standpipe through -- jq`",
+                            line.place()
+                        )));
                     }
                     let missing = (records > 1).then_some(first_line);
                     let (name, first, kinds) = (name.into_owned(), line.number, Kinds::default());
@@ -124,6 +133,7 @@ fn name_keys(draft: &mut Draft, keys: &Keys) {
     candidates.extend(pairs);
     let of = counted(compared, "record", "records");
     draft.comments.push(match candidates.as_slice() {
+        _ if compared == 1 => "x-key: one record does not show what tells records apart".to_owned(),
         [] => format!("x-key: no column and no pair of columns tells these {of} apart"),
         some => {
             let more = if some.len() > NAMED { ", or others" } else { "" };
@@ -132,6 +142,18 @@ fn name_keys(draft: &mut Draft, keys: &Keys) {
         }
     });
     draft.key.extend(key);
+}
+
+/// Why no column can have this name beside the others, if none can.
+fn refused(name: &str, fields: &[Field]) -> Option<String> {
+    let folded = name.to_lowercase();
+    if let Some(other) = fields.iter().find(|field| field.name.to_lowercase() == folded) {
+        let (name, line) = (json::shorten(&other.name, 80), other.first);
+        return Some(format!("it differs from {name:?} on line {line} only in case"));
+    }
+    let document = json!({ "type": "object", "properties": { name: { "type": "string" } } });
+    let fault = Schema::from_json("", &document.to_string()).err()?;
+    Some(fault.message().rsplit(": ").next().unwrap_or_default().to_owned())
 }
 
 /// A schema that was meant to be read as one.

@@ -4,11 +4,12 @@ use etl_schema::Schema;
 use etl_stream::json;
 use serde_json::{Map, Value, json};
 
-use super::flat::{Flat, Keywords};
+use super::choose::choose;
+use super::flat::{Flat, Keywords, Trail};
 use crate::schema::infer::draft::Column;
 
 /// Keywords that say nothing of what is valid.
-const SILENT: [&str; 13] = [
+const SILENT: [&str; 16] = [
     "$id",
     "$anchor",
     "$comment",
@@ -22,9 +23,14 @@ const SILENT: [&str; 13] = [
     "xml",
     "externalDocs",
     "nullable",
+    "x-nullable",
+    "discriminator",
+    "format",
 ];
 /// Keywords that are kept as they are, those first that are given up first where they are not understood.
-const KEPT: [&str; 6] = ["pattern", "enum", "maxLength", "minimum", "maximum", "x-unit"];
+const KEPT: [&str; 5] = ["pattern", "enum", "maxLength", "minimum", "maximum"];
+/// What Standpipe itself makes of a column, if the document says it already.
+const OWN: [&str; 3] = ["x-unit", "x-influx", "x-postgres"];
 
 /// Says what column a property is.
 ///
@@ -33,12 +39,15 @@ const KEPT: [&str; 6] = ["pattern", "enum", "maxLength", "minimum", "maximum", "
 pub(super) fn describe(flat: &Flat<'_>, property: &Value, column: &mut Column) -> Result<(), String> {
     let schema = flat.of(property)?;
     column.comments.extend(schema.from.iter().cloned());
+    let title = schema.text("title").filter(|title| !is_name(title, &column.name)).map(|title| json!(title));
+    column.keywords.extend(title.map(|title| ("title".to_owned(), title)));
     let mut left = Map::new();
-    put(flat, schema, column, &mut left)?;
+    put(flat, schema, column, &mut left, &Trail::START)?;
     if !column.keywords.contains_key("type") {
         column.any();
     }
     mend(column, &mut left);
+    column.comments.dedup();
     left.retain(|keyword, _| !SILENT.contains(&keyword.as_str()));
     let shown =
         left.iter().map(|(keyword, value)| format!("{keyword} {}", json::shorten(&value.to_string(), 60)));
@@ -47,49 +56,68 @@ pub(super) fn describe(flat: &Flat<'_>, property: &Value, column: &mut Column) -
     Ok(())
 }
 
+/// Whether a title is only the name in other letters, such as pydantic makes it up.
+fn is_name(title: &str, name: &str) -> bool {
+    let letters = |text: &str| {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
+    letters(title) == letters(name)
+}
+
 /// Puts what a schema says into the column, and what no column says into `left`.
-fn put(
+pub(super) fn put(
     flat: &Flat<'_>,
     schema: Keywords,
     column: &mut Column,
     left: &mut Map<String, Value>,
+    trail: &Trail<'_>,
 ) -> Result<(), String> {
+    if let Some(again) = trail.again(&schema.from) {
+        column.comments.push(format!("{again} leads to itself again: any JSON"));
+        return Ok(());
+    }
+    let trail = &Trail { here: &schema.from, before: Some(trail) };
     let mut keywords = schema.keywords;
-    column.nullable |= keywords.get("nullable") == Some(&Value::Bool(true));
-    for keyword in ["description", "x-unit", "x-influx"] {
+    let is_true = |keyword| keywords.get(keyword) == Some(&Value::Bool(true));
+    column.nullable |= is_true("nullable") || is_true("x-nullable");
+    for keyword in ["description"].into_iter().chain(OWN) {
         if let Some(value) = keywords.shift_remove(keyword).filter(|value| !value.is_null()) {
             column.keywords.entry(keyword).or_insert(value);
         }
     }
     for keyword in ["anyOf", "oneOf"] {
         if let Some(Value::Array(branches)) = keywords.shift_remove(keyword) {
-            return choose(flat, keyword, &branches, keywords, column, left);
+            return choose(flat, keyword, &branches, &keywords, column, left, trail);
         }
     }
     if let Some(constant) = keywords.shift_remove("const") {
-        keywords.entry("enum").or_insert_with(|| json!([constant]));
+        keywords.insert("enum".to_owned(), json!([constant]));
     }
     if let Some(Value::Array(values)) = keywords.get_mut("enum") {
         let all = values.len();
         values.retain(|value| !value.is_null());
         column.nullable |= values.len() < all;
+        if values.is_empty() {
+            keywords.shift_remove("enum");
+        }
     }
     let types = types(&keywords, column);
     keywords.shift_remove("type");
     let ty = match types.as_slice() {
         [ty] => ty.as_str(),
-        [one, other]
-            if [one.as_str(), other.as_str()].iter().all(|ty| matches!(*ty, "integer" | "number")) =>
+        several
+            if several.iter().all(|ty| matches!(ty.as_str(), "integer" | "number"))
+                && !several.is_empty() =>
         {
             "number"
         }
-        [] => {
-            column.comments.push("no type: any JSON".to_owned());
-            left.extend(keywords);
-            return Ok(());
-        }
         several => {
-            column.comments.push(format!("{}: any JSON, since a column has one type", several.join(" or ")));
+            column.comments.push(match several {
+                [] if column.nullable => "only null: its type is not known".to_owned(),
+                [] => "no type: any JSON".to_owned(),
+                _ => format!("{}: JSON, since a column has one type", several.join(" or ")),
+            });
+            column.one_of(several);
             left.extend(keywords);
             return Ok(());
         }
@@ -98,7 +126,7 @@ fn put(
     match ty {
         "string" => string(&mut keywords, column),
         "integer" | "number" => number(ty == "integer", &mut keywords, column),
-        "array" => array(flat, &mut keywords, column)?,
+        "array" => array(flat, &mut keywords, column, trail)?,
         "object" => {
             keywords.retain(|keyword, _| {
                 !matches!(keyword.as_str(), "properties" | "required" | "additionalProperties")
@@ -124,8 +152,9 @@ fn types(keywords: &Map<String, Value>, column: &mut Column) -> Vec<String> {
         _ => Vec::new(),
     };
     column.nullable |= named.iter().any(|name| name == "null");
+    let is_null = named.as_slice() == ["null"];
     let named: Vec<String> = named.into_iter().filter(|name| name != "null").collect();
-    if !named.is_empty() {
+    if !named.is_empty() || is_null {
         return named;
     }
     let of_values = |values: &Vec<Value>| {
@@ -134,6 +163,8 @@ fn types(keywords: &Map<String, Value>, column: &mut Column) -> Vec<String> {
             Some("string")
         } else if is(|value| value.is_i64() || value.is_u64()) {
             Some("integer")
+        } else if is(Value::is_number) {
+            Some("number")
         } else if is(Value::is_boolean) {
             Some("boolean")
         } else {
@@ -144,77 +175,6 @@ fn types(keywords: &Map<String, Value>, column: &mut Column) -> Vec<String> {
     let about = [("properties", "object"), ("items", "array"), ("format", "string"), ("pattern", "string")];
     let about = about.iter().find(|(keyword, _)| keywords.contains_key(*keyword)).map(|(_, ty)| *ty);
     values.or(about).map(str::to_owned).into_iter().collect()
-}
-
-/// Of several schemas, the one that is left without null, or what they have in common.
-fn choose(
-    flat: &Flat<'_>,
-    keyword: &str,
-    branches: &[Value],
-    rest: Map<String, Value>,
-    column: &mut Column,
-    left: &mut Map<String, Value>,
-) -> Result<(), String> {
-    let mut found = Vec::new();
-    for branch in branches {
-        let branch = flat.of(branch)?;
-        let only_null = branch.text("type") == Some("null")
-            || branch.keywords.get("const") == Some(&Value::Null)
-            || branch.keywords.get("enum") == Some(&json!([null]));
-        if only_null {
-            column.nullable = true;
-        } else {
-            found.push(branch);
-        }
-    }
-    left.extend(rest);
-    if found.len() == 1 {
-        let one = found.remove(0);
-        column.comments.extend(one.from.iter().cloned());
-        return put(flat, one, column, left);
-    }
-    let mut columns = Vec::new();
-    for branch in found {
-        let (mut one, mut of_one) = (Column::default(), Map::new());
-        put(flat, branch, &mut one, &mut of_one)?;
-        column.nullable |= one.nullable;
-        columns.push(one);
-    }
-    let types: Vec<&str> =
-        columns.iter().map(|one| one.keywords.get("type").and_then(Value::as_str).unwrap_or("any")).collect();
-    let Some(first) = columns.first().filter(|_| types.iter().all(|ty| *ty == types[0]) && types[0] != "any")
-    else {
-        let numbers = !types.is_empty() && types.iter().all(|ty| matches!(*ty, "integer" | "number"));
-        if numbers {
-            column.keywords.insert("type".to_owned(), json!("number"));
-        }
-        let outcome = if numbers { "a number" } else { "any JSON, since a column has one type" };
-        column.comments.push(format!("{keyword} of {}: {outcome}", types.join(", ")));
-        return Ok(());
-    };
-    // What all say alike holds; of values that are listed, those of all.
-    let lists: Option<Vec<&Vec<Value>>> =
-        columns.iter().map(|one| one.keywords.get("enum").and_then(Value::as_array)).collect();
-    for (name, value) in &first.keywords {
-        if name != "enum" && columns.iter().all(|one| one.keywords.get(name) == Some(value)) {
-            column.keywords.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-    }
-    if let Some(lists) = lists {
-        let mut values: Vec<Value> = Vec::new();
-        lists.into_iter().flatten().for_each(|value| {
-            if !values.contains(value) {
-                values.push(value.clone());
-            }
-        });
-        column.keywords.insert("enum".to_owned(), values.into());
-    }
-    column.comments.push(format!(
-        "{keyword} of {} that are {}: what they have in common",
-        columns.len(),
-        types[0]
-    ));
-    Ok(())
 }
 
 fn string(keywords: &mut Map<String, Value>, column: &mut Column) {
@@ -245,21 +205,23 @@ fn string(keywords: &mut Map<String, Value>, column: &mut Column) {
 }
 
 fn number(integer: bool, keywords: &mut Map<String, Value>, column: &mut Column) {
-    match keywords.shift_remove("format").as_ref().and_then(Value::as_str) {
-        Some("int32") => {
-            column.keywords.insert("x-postgres".to_owned(), json!({ "type": "integer" }));
+    let mut stored = match keywords.shift_remove("format").as_ref().and_then(Value::as_str) {
+        Some("int32") if integer => Some("integer"),
+        Some("int16") if integer => Some("smallint"),
+        Some("uint" | "uint64") if integer => {
+            column.comments.push("it may be beyond 63 bits".to_owned());
+            Some("numeric")
         }
-        Some("decimal") => {
-            column.keywords.insert("x-postgres".to_owned(), json!({ "type": "numeric" }));
-        }
-        _ => (),
-    }
+        Some("decimal") => Some("numeric"),
+        _ => None,
+    };
     if !integer && let Some(step) = keywords.get("multipleOf") {
-        column.keywords.insert("x-postgres".to_owned(), json!({ "type": "numeric" }));
         column.comments.push(format!("multipleOf {step}: a decimal, which keeps every digit"));
+        stored = Some("numeric");
     }
     let bounds = [("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1)];
     for (bound, exclusive, step) in bounds {
+        let inclusive = keywords.get(bound).and_then(Value::as_f64);
         let limit = match keywords.shift_remove(exclusive) {
             // Draft 4 and OpenAPI 3.0.
             Some(Value::Bool(true)) => keywords.get(bound).cloned(),
@@ -267,34 +229,57 @@ fn number(integer: bool, keywords: &mut Map<String, Value>, column: &mut Column)
             _ => None,
         };
         let Some(limit) = limit else { continue };
+        let is_wider = inclusive.zip(limit.as_f64()).is_some_and(|(inclusive, limit)| match step {
+            1 => inclusive > limit,
+            _ => inclusive < limit,
+        });
+        if is_wider {
+            continue;
+        }
         let next = limit.as_i64().filter(|_| integer).and_then(|limit| limit.checked_add(step));
         if next.is_none() {
             column.comments.push(format!("{exclusive} {limit}: that number itself is not refused"));
         }
         keywords.insert(bound.to_owned(), next.map_or(limit, Value::from));
     }
+    // What a double makes of the bounds of 64 bits, as JavaScript writes them, is not beyond them.
     let beyond = |bound: &str| {
         let limit = keywords.get(bound).and_then(Value::as_f64);
-        limit.is_some_and(|limit| !(-9.223_372_036_854_775e18..=9.223_372_036_854_775e18).contains(&limit))
+        limit.is_some_and(|limit| limit.abs() > 9_223_372_036_854_775_808.0)
     };
-    if integer && (beyond("minimum") || beyond("maximum")) {
-        column.keywords.insert("x-postgres".to_owned(), json!({ "type": "numeric" }));
+    if integer && stored.is_none() && (beyond("minimum") || beyond("maximum")) {
         column.comments.push("it may be beyond 64 bits".to_owned());
+        stored = Some("numeric");
+    }
+    if let Some(stored) = stored {
+        column.keywords.entry("x-postgres").or_insert_with(|| json!({ "type": stored }));
     }
 }
 
-fn array(flat: &Flat<'_>, keywords: &mut Map<String, Value>, column: &mut Column) -> Result<(), String> {
+fn array(
+    flat: &Flat<'_>,
+    keywords: &mut Map<String, Value>,
+    column: &mut Column,
+    trail: &Trail<'_>,
+) -> Result<(), String> {
     let (mut items, mut left) = (Column::default(), Map::new());
-    let of = keywords.shift_remove("items").unwrap_or(Value::Bool(true));
-    let schema = flat.of(&of)?;
-    column.comments.extend(schema.from.iter().cloned());
-    put(flat, schema, &mut items, &mut left)?;
+    match keywords.shift_remove("items") {
+        // Until draft 2019-09: a schema for each place.
+        None | Some(Value::Array(_)) => (),
+        Some(of) => {
+            let schema = flat.of(&of)?;
+            column.comments.extend(schema.from.iter().cloned());
+            put(flat, schema, &mut items, &mut left, trail)?;
+        }
+    }
     match items.keywords.get("type").and_then(Value::as_str) {
         Some(ty) if !matches!(ty, "array" | "object") => {
-            let ty = if items.nullable { json!([ty, "null"]) } else { json!(ty) };
-            items.keywords.insert("type".to_owned(), ty);
-            column.keywords.insert("items".to_owned(), items.keywords.into());
-            column.comments.extend(items.comments);
+            column.comments.append(&mut items.comments);
+            column.keywords.insert("items".to_owned(), items.document());
+            left.retain(|keyword, _| !SILENT.contains(&keyword.as_str()));
+            if !left.is_empty() {
+                keywords.insert("items".to_owned(), left.into());
+            }
         }
         _ => column.comments.push("its elements are not of one simple type: one column of JSON".to_owned()),
     }
@@ -307,7 +292,7 @@ fn mend(column: &mut Column, left: &mut Map<String, Value>) {
         let document = json!({ "type": "object", "properties": { "x": column.keywords } });
         Schema::from_json("inferred", &document.to_string()).is_ok()
     };
-    for keyword in KEPT.into_iter().chain(["items", "x-influx"]) {
+    for keyword in KEPT.into_iter().chain(OWN).chain(["items"]) {
         if is_understood(column) {
             return;
         }
