@@ -257,13 +257,24 @@ fn keys_are_what_tells_the_sample_apart() {
     assert!(ran.ok().stdout.contains("these 3 records are told apart by place with at\""), "{}", ran.stdout);
     assert!(!ran.stdout.contains("\"x-key\":"), "{}", ran.stdout);
     let ran = infer("{\"id\":1}\n{\"id\":1}\n");
-    assert!(ran.ok().stdout.contains("x-key: no column and no pair of columns tells these 2 records apart"));
+    assert!(ran.ok().stdout.contains("x-key: no column and no pair of columns tells the records apart"));
     // The same value in other letters is the same key, and one record shows nothing.
     let uuid = "8b1ad7d6-8b9d-4d06-b8b6-6d7c8b1ad7d6";
     let ran = infer(&format!("{{\"uuid\":\"{uuid}\"}}\n{{\"uuid\":\"{}\"}}\n", uuid.to_uppercase()));
     assert!(ran.ok().stdout.contains("x-key: no column and no pair of columns"), "{}", ran.stdout);
     let ran = infer("{\"id\":1}\n");
     assert!(ran.ok().stdout.contains("x-key: one record does not show"), "{}", ran.stdout);
+    // What repeats only later is no key: `n` does after 100,000 records, `m` between two later ones.
+    let records: String = (0..100_003)
+        .map(|id| format!("{{\"id\":{id},\"n\":{},\"m\":{}}}\n", id % 100_001, id - id / 100_002))
+        .collect();
+    let ran = infer(&records);
+    assert!(
+        ran.ok().stdout.contains("x-key: the first 100000 records are told apart from each other and from all later ones by id, or m;")
+            || ran.stdout.contains("from all later ones by id, or m\""),
+        "{}",
+        ran.stdout
+    );
     // SQLite has no key of decimals.
     let ran = infer("{\"id\":99999999999999999999}\n{\"id\":2}\n");
     assert!(ran.ok().stdout.contains("told apart by id\""), "{}", ran.stdout);

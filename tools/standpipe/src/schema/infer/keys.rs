@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 use etl_schema::{parse_uuid, time};
 use etl_stream::json::{self, Kind, Record, Value};
 
-/// How many records are compared: what tells these apart is a candidate, not more.
-const COMPARED: u64 = 100_000;
+/// How many records are compared with each other, and all later ones with them: what tells these apart is a candidate,
+/// not more.
+pub(super) const COMPARED: u64 = 100_000;
 /// How many columns are tried in pairs.
 const PAIRED: usize = 8;
 
@@ -25,10 +26,8 @@ pub(super) struct Keys {
 impl Keys {
     /// Takes in a record. A column is a candidate as long as each record has it, with another integer or text.
     pub(super) fn take(&mut self, record: &Record<'_>) {
-        if self.records == COMPARED {
-            return;
-        }
         self.records += 1;
+        let remembers = self.records <= COMPARED;
         let digest = |name: &str| digest(&self.state, record.get(name)?.value);
         if self.records == 1 {
             for field in record.fields() {
@@ -45,15 +44,21 @@ impl Keys {
             let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
             self.pairs = pairs.map(|pair| (pair, HashSet::new())).collect();
         }
-        self.alone.retain(|name, seen| digest(name).is_some_and(|digest| seen.insert(digest)));
+        let is_new = |seen: &mut HashSet<u64>, digest: u64| {
+            if remembers { seen.insert(digest) } else { !seen.contains(&digest) }
+        };
+        self.alone.retain(|name, seen| digest(name).is_some_and(|digest| is_new(seen, digest)));
+        if self.pairs.is_empty() {
+            return;
+        }
         let digests: Vec<Option<u64>> = self.paired.iter().map(|name| digest(name)).collect();
         self.pairs.retain(|(one, other), seen| match (digests[*one], digests[*other]) {
-            (Some(one), Some(other)) => seen.insert(self.state.hash_one((one, other))),
+            (Some(one), Some(other)) => is_new(seen, self.state.hash_one((one, other))),
             _ => false,
         });
     }
 
-    /// The columns that tell the records apart alone, those that do so only in pairs, and how many records were compared.
+    /// The columns that tell the records apart alone, those that do so only in pairs, and of how many records.
     pub(super) fn found(&self) -> (Vec<&str>, Vec<[&str; 2]>, u64) {
         let mut alone: Vec<&str> = self.alone.keys().map(String::as_str).collect();
         alone.sort_unstable();

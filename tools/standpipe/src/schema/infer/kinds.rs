@@ -35,6 +35,9 @@ const ALL: [(Is, &str); 8] = [
 
 type Fits = fn(&str) -> bool;
 
+/// After how many texts, none of which is of a format, it is no longer looked for one that is.
+const TRIED: u64 = 1_000;
+
 /// What a text can be besides a text.
 const FORMATS: [(&str, Fits); 4] = [
     ("date", |text| time::parse_date(text).is_ok()),
@@ -103,7 +106,8 @@ impl Kinds {
             Is::Text => {
                 let text = json::unescape(value.text);
                 for (nth, (_, fits)) in FORMATS.iter().enumerate() {
-                    if self.broken[nth].is_none() || !self.fits[nth] {
+                    let known = self.fits[nth] || self.texts > TRIED;
+                    if self.broken[nth].is_none() || !known {
                         if fits(&text) {
                             self.fits[nth] = true;
                         } else if self.broken[nth].is_none() {
@@ -114,8 +118,8 @@ impl Kinds {
                 if text.contains('\0') {
                     self.nul.get_or_insert(line);
                 }
-                let is_number = scan_value(&text).is_ok_and(|value| value.kind == Kind::Number);
-                self.numeric = is_number && (self.numeric || self.texts == 0);
+                let may_be = self.numeric || self.texts == 0;
+                self.numeric = may_be && scan_value(&text).is_ok_and(|value| value.kind == Kind::Number);
                 self.texts += 1;
             }
             Is::Array => {

@@ -10,7 +10,7 @@ use etl_stream::{Event, Reader, Values, counted};
 use serde_json::json;
 
 use super::draft::{Column, Draft};
-use super::keys::Keys;
+use super::keys::{COMPARED, Keys};
 use super::kinds::Kinds;
 
 /// How many columns a table can have at most anywhere (PostgreSQL: 1,600; SQLite: 2,000).
@@ -131,14 +131,17 @@ fn name_keys(draft: &mut Draft, keys: &Keys) {
     let pairs: Vec<String> = pairs.map(|pair| pair.join(" with ")).collect();
     let key = draft.key_by_name().filter(|name| compared > 1 && alone.contains(name)).map(str::to_owned);
     candidates.extend(pairs);
-    let of = counted(compared, "record", "records");
+    let of = match compared {
+        0..=COMPARED => format!("these {} are told apart", counted(compared, "record", "records")),
+        _ => format!("the first {COMPARED} records are told apart from each other and from all later ones"),
+    };
     draft.comments.push(match candidates.as_slice() {
         _ if compared == 1 => "x-key: one record does not show what tells records apart".to_owned(),
-        [] => format!("x-key: no column and no pair of columns tells these {of} apart"),
+        [] => "x-key: no column and no pair of columns tells the records apart".to_owned(),
         some => {
             let more = if some.len() > NAMED { ", or others" } else { "" };
             let named = some[..some.len().min(NAMED)].join(", or ");
-            format!("x-key: these {of} are told apart by {named}{more}")
+            format!("x-key: {of} by {named}{more}")
         }
     });
     draft.key.extend(key);
