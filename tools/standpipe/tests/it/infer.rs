@@ -101,6 +101,7 @@ fn property_of(property: &str) -> String {
         r##"{{"type":"object","properties":{{"x":{property}}},"$defs":{{
             "Json":{{"anyOf":[{{"type":"string"}},{{"type":"array","items":{{"$ref":"#/$defs/Json"}}}},{{"type":"null"}}]}},
             "List":{{"type":"array","items":{{"$ref":"#/$defs/List"}}}},
+            "Self":{{"$ref":"#/$defs/Self"}},
             "Loop":{{"anyOf":[{{"$ref":"#/$defs/Loop"}},{{"type":"null"}}]}}}}}}"##
     );
     let ran = standpipe(["schema", "infer", "--json-schema"]).stdin(document).run();
@@ -133,6 +134,10 @@ fn what_a_json_schema_says_of_a_property_is_kept_or_named() {
         (
             r##"{"$ref":"#/$defs/Loop"}"##,
             format!(r##"{JSONB}, "$comment": "#/$defs/Loop; #/$defs/Loop leads to itself again: any JSON""##),
+        ),
+        (
+            r##"{"$ref":"#/$defs/Self"}"##,
+            format!(r##"{JSONB}, "$comment": "references lead to references without end: any JSON""##),
         ),
         // What holds beside a choice, or in several parts.
         (

@@ -6,8 +6,10 @@ use serde_json::{Map, Value, json};
 
 /// How far references may lead to references.
 const DEEPEST: usize = 64;
-/// How many schemas are put together at most: references to references can stand for any number of them.
-const MOST: u32 = 200_000;
+/// How many schemas are put together for one property at most: references to references can stand for any number of them.
+const MOST: u32 = 20_000;
+/// What is said then.
+pub(super) const ENDLESS: &str = "references lead to references without end";
 
 /// A document, in which references are followed.
 pub(super) struct Flat<'d> {
@@ -102,6 +104,11 @@ impl<'d> Flat<'d> {
         Flat { document, taken: Cell::new(0) }
     }
 
+    /// Counts from here on, for another property.
+    pub(super) fn begin(&self) {
+        self.taken.set(0);
+    }
+
     /// What a reference refers to: `#/$defs/Order`, an anchor, or the `$id` of a schema in the document.
     pub(super) fn find(&self, reference: &str) -> Result<&'d Value, String> {
         let (id, fragment) = reference.split_once('#').unwrap_or((reference, ""));
@@ -136,7 +143,7 @@ impl<'d> Flat<'d> {
     fn gather(&self, schema: &Value, into: &mut Keywords, depth: usize) -> Result<(), String> {
         self.taken.set(self.taken.get() + 1);
         if depth == DEEPEST || self.taken.get() > MOST {
-            return Err("references lead to references without end".to_owned());
+            return Err(ENDLESS.to_owned());
         }
         let Value::Object(keywords) = schema else {
             // `true` allows anything; so does `false` here, which nothing could be stored for.

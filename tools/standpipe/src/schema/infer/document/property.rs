@@ -5,7 +5,7 @@ use etl_stream::json;
 use serde_json::{Map, Value, json};
 
 use super::choose::choose;
-use super::flat::{Flat, Keywords, Trail};
+use super::flat::{ENDLESS, Flat, Keywords, Trail};
 use crate::schema::infer::draft::Column;
 
 /// Keywords that say nothing of what is valid.
@@ -37,6 +37,18 @@ const OWN: [&str; 3] = ["x-unit", "x-influx", "x-postgres"];
 /// # Errors
 /// What it refers to and is not there.
 pub(super) fn describe(flat: &Flat<'_>, property: &Value, column: &mut Column) -> Result<(), String> {
+    flat.begin();
+    match typed(flat, property, column) {
+        Err(why) if why == ENDLESS => {
+            column.any();
+            column.comments.push(format!("{why}: any JSON"));
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+fn typed(flat: &Flat<'_>, property: &Value, column: &mut Column) -> Result<(), String> {
     let schema = flat.of(property)?;
     column.comments.extend(schema.from.iter().cloned());
     let title = schema.text("title").filter(|title| !is_name(title, &column.name)).map(|title| json!(title));
