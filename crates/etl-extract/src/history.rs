@@ -49,6 +49,38 @@ pub fn new_york() -> TimeZone {
 /// A part of the source, such as a repository or a place, is read from its cursor on, less `--look-back`: what comes late
 /// or changes within that time is not missed, and what was seen there before and has not changed is left out. Nothing is
 /// read that lies before `--since`.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use etl_component::Context;
+/// # use etl_extract::{ExtractArgs, History, HistoryArgs, counted};
+/// # use etl_http::{Pages, Service};
+/// # use jiff::Timestamp;
+/// # struct Cli { history: HistoryArgs, shared: ExtractArgs, repos: Vec<String> }
+/// # #[derive(serde::Serialize)]
+/// # struct Run { created_at: Timestamp }
+/// # mod mapping { pub fn runs(_: &[u8]) -> Result<Vec<super::Run>, etl_component::Fault> { Ok(vec![]) } }
+/// # fn main() {}
+/// # fn read(cli: Cli, service: Service, context: &Context) -> anyhow::Result<String> {
+/// let mut history = History::new(&cli.history, Duration::from_secs(3600))?;
+/// etl_extract::run(context, &cli.shared, "example.run", |stream| {
+///     for repo in &cli.repos {
+///         stream.part(&format!("repo {repo}"), |stream| {
+///             let mut part = history.part(repo)?;
+///             let since = part.window().since.unwrap_or(Timestamp::UNIX_EPOCH);
+///             let mut pages = Pages::by_link(service.get("runs").query("repo", repo).query("since", since));
+///             while let Some(reply) = pages.next(&service)? {
+///                 for run in mapping::runs(&reply.body)? {
+///                     part.record(stream, run.created_at, &run)?;
+///                 }
+///             }
+///             Ok(part.done(stream)?)
+///         })?;
+///     }
+///     Ok(counted(cli.repos.len() as u64, "repo", "repos"))
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct History {
     window: Window,

@@ -78,3 +78,32 @@ fn the_examples_of_influx_run_as_written() {
 fn the_examples_of_slack_run_as_written() {
     assert_eq!(run_examples("docs/slack.md"), 2);
 }
+
+#[test]
+fn the_examples_of_writing_an_extractor_run_as_written() {
+    assert_eq!(run_examples("docs/writing-an-extractor.md"), 6);
+}
+
+#[test]
+fn the_rust_of_writing_an_extractor_is_built_elsewhere() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a text");
+    let template = "xtask/template/extractors/extract-my-source";
+    let history = read("crates/etl-extract/src/history.rs");
+    let in_comments: String = history
+        .lines()
+        .filter_map(|line| line.strip_prefix("/// "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let built = [
+        read(&format!("{template}/src/main.rs")),
+        read(&format!("{template}/tests/it/extractor.rs")),
+        in_comments,
+    ];
+    let document = read("docs/writing-an-extractor.md");
+    let blocks: Vec<&str> =
+        document.split("```rust\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        assert!(built.iter().any(|text| text.contains(block)), "nothing builds this:\n{block}");
+    }
+}
