@@ -31,7 +31,7 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
     println!(
         "Cargo.lock (the one file that existed: it lists every member, and --locked asks for the entry)"
     );
-    println!("\n{package} passes as it is: cargo test --package {package}");
+    println!("\n{package} passes as it is: cargo xtask test --package {package}");
     println!("What to change, and in which order, is in extractors/{package}/README.md.");
     Ok(())
 }
@@ -136,6 +136,7 @@ mod tests {
             "extractors/extract-finnhub-trial/tests/it/extractor.rs",
             "extractors/extract-finnhub-trial/tests/it/help.rs",
             "extractors/extract-finnhub-trial/tests/it/main.rs",
+            "extractors/extract-finnhub-trial/tests/it/readme.rs",
             "extractors/extract-finnhub-trial/tests/replies/PROVENANCE.md",
             "extractors/extract-finnhub-trial/tests/replies/error_401_unknown_key.err",
             "extractors/extract-finnhub-trial/tests/replies/error_401_unknown_key.json",
@@ -155,7 +156,7 @@ mod tests {
         }
         assert!(read(expected[0]).contains("name = \"extract-finnhub-trial\"\n"));
         assert!(read(expected[2]).contains("\"FINNHUB_TRIAL_API_KEY\""));
-        assert!(read(expected[15]).contains(r#""x-postgres": {"table": "finnhub_trial"}"#));
+        assert!(read(expected[16]).contains(r#""x-postgres": {"table": "finnhub_trial"}"#));
 
         let again = write("finnhub-trial", &root).unwrap_err().to_string();
         assert_eq!(again, "extractors/extract-finnhub-trial exists already");

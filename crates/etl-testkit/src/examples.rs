@@ -10,7 +10,9 @@
 //! ```
 
 use std::env;
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use crate::influx::Influx;
 use crate::postgres;
@@ -46,6 +48,24 @@ fn file_name(before: &str) -> Option<&str> {
     before.strip_suffix("`:")?.rsplit('`').next()
 }
 
+/// The schema of an extractor that does not lie with the others, as the template of one does: loaders know only `schemas/` by
+/// name.
+fn schema_beside(document: &Path) -> Option<PathBuf> {
+    let extractors = document.parent()?.parent()?;
+    let schemas = extractors.parent()?.join("schemas").canonicalize().ok()?;
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas").canonicalize().ok()?;
+    if !extractors.ends_with("extractors") || schemas == known {
+        return None;
+    }
+    fs::read_dir(schemas).ok()?.find_map(|file| Some(file.ok()?.path()))
+}
+
+/// What makes a shell hand this schema to the loaders.
+fn hand_over(schema: &Path, binaries: &[&str]) -> String {
+    let loaders = binaries.iter().filter(|name| name.starts_with("load-"));
+    loaders.map(|name| format!("alias {name}='{name} --schema \"{}\"'\n", schema.display())).collect()
+}
+
 /// Runs the `sh` blocks of a document one after the other in one empty folder, each of which must succeed, and compares
 /// what the last one printed with the `text` block that follows it. Another block is a file, if the line before it ends
 /// with its name: `` `name`: ``. Blocks of `sh no-run` are left out. Returns how many were run.
@@ -72,12 +92,13 @@ pub fn run_beside(
     env: &[(&str, &str)],
 ) -> usize {
     let document = document.as_ref();
-    let text = std::fs::read_to_string(document).expect("the document");
+    let text = fs::read_to_string(document).expect("the document");
     let folder = temp_dir();
     for file in files {
         let name = file.file_name().expect("a file has a name");
-        std::os::unix::fs::symlink(file, folder.path().join(name)).expect("the folder is writable");
+        symlink(file, folder.path().join(name)).expect("the folder is writable");
     }
+    let aliases = schema_beside(document).map(|schema| hand_over(&schema, binaries)).unwrap_or_default();
     let mut path = env::var("PATH").unwrap_or_default();
     let binaries: Vec<_> = binaries.iter().map(|name| workspace_binary(name)).collect();
     if let Some(folder) = binaries.first().and_then(|binary| binary.parent()) {
@@ -94,7 +115,8 @@ pub fn run_beside(
     for Block { language, text, before } in blocks(&text) {
         match language.as_str() {
             "sh" => {
-                let cmd = Cmd::new("sh").args(["-e", "-c", &text]).in_folder(folder.path());
+                let cmd =
+                    Cmd::new("sh").args(["-e", "-c", &format!("{aliases}{text}")]).in_folder(folder.path());
                 let ran = set.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run();
                 assert_eq!(ran.code, 0, "{}:\n{text}\n{}", document.display(), ran.stderr);
                 printed = ran.stdout;
@@ -104,7 +126,7 @@ pub fn run_beside(
             "sh no-run" => (),
             _ => {
                 if let Some(name) = file_name(&before) {
-                    std::fs::write(folder.path().join(name), text).expect("the folder is writable");
+                    fs::write(folder.path().join(name), text).expect("the folder is writable");
                 }
             }
         }

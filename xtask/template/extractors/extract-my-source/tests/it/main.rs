@@ -2,3 +2,4 @@
 
 mod extractor;
 mod help;
+mod readme;
