@@ -6,6 +6,7 @@
 
 use std::error::Error as StdError;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -198,8 +199,9 @@ impl ToSql for Text<'_> {
 
 /// A connection, and what polls it.
 struct Link {
-    runtime: Runtime,
-    connection: Box<dyn Messages + Send>,
+    runtime: Arc<Runtime>,
+    /// `None` once it is broken.
+    connection: Option<Box<dyn Messages + Send>>,
 }
 
 /// What the server sends by itself; polling for it moves everything else forward, too.
@@ -213,28 +215,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: AsyncRead + AsyncWrite + Unpin> Messa
     }
 }
 
-/// Moves a connection forward as far as it goes without waiting.
-///
-/// # Errors
-/// Why it is broken, which is more than what waits for an answer would say.
-fn advance(connection: &mut (dyn Messages + Send), cx: &mut Context<'_>) -> Result<(), postgres::Error> {
-    while let Poll::Ready(Some(message)) = connection.poll(cx) {
-        if let AsyncMessage::Notice(notice) = message? {
-            log::debug!("{}: {}", notice.severity(), notice.message());
-        }
-    }
-    Ok(())
-}
-
 impl Link {
+    /// Moves the connection forward as far as it goes without waiting. Returns why it is broken, which is more than what waits
+    /// for an answer would say, once it is.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Option<postgres::Error> {
+        while let Poll::Ready(Some(message)) = self.connection.as_mut()?.poll(cx) {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => {
+                    log::debug!("{}: {}", notice.severity(), notice.message())
+                }
+                Ok(_) => (),
+                Err(broken) => {
+                    // Whoever waits is told what has come before that, and then that nothing more will come.
+                    self.connection = None;
+                    return Some(broken);
+                }
+            }
+        }
+        None
+    }
+
     fn wait_for<T>(
         &mut self,
         answer: impl Future<Output = Result<T, postgres::Error>>,
     ) -> Result<T, postgres::Error> {
-        let (connection, mut answer) = (&mut *self.connection, pin!(answer));
-        self.runtime.block_on(std::future::poll_fn(|cx| {
-            advance(connection, cx)?;
-            answer.as_mut().poll(cx)
+        let (mut answer, mut broken) = (pin!(answer), None);
+        let runtime = Arc::clone(&self.runtime);
+        runtime.block_on(std::future::poll_fn(|cx| {
+            broken = broken.take().or_else(|| self.advance(cx));
+            answer.as_mut().poll(cx).map_err(|error| cause(error, &mut broken))
         }))
     }
 
@@ -245,15 +254,18 @@ impl Link {
         mut stream: Pin<&mut impl Stream<Item = Result<T, postgres::Error>>>,
         mut each: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
-        let connection = &mut *self.connection;
-        let failed = |error| E::from(Error::statement(what, error));
-        self.runtime.block_on(std::future::poll_fn(|cx| {
+        let (runtime, mut broken) = (Arc::clone(&self.runtime), None);
+        runtime.block_on(std::future::poll_fn(|cx| {
             loop {
-                advance(connection, cx).map_err(failed)?;
+                broken = broken.take().or_else(|| self.advance(cx));
                 let mut came = false;
                 while let Poll::Ready(item) = stream.as_mut().poll_next(cx) {
                     match item {
-                        Some(item) => each(item.map_err(failed)?)?,
+                        Some(Ok(item)) => each(item)?,
+                        Some(Err(error)) => {
+                            let error = Error::statement(what, cause(error, &mut broken));
+                            return Poll::Ready(Err(error.into()));
+                        }
                         None => return Poll::Ready(Ok(())),
                     }
                     came = true;
@@ -265,6 +277,11 @@ impl Link {
             }
         }))
     }
+}
+
+/// Why nothing more comes, if the error does not say it.
+fn cause(error: postgres::Error, broken: &mut Option<postgres::Error>) -> postgres::Error {
+    if error.is_closed() { broken.take().unwrap_or(error) } else { error }
 }
 
 /// What a [`Reader`] is before it is known to be of the kind that is wanted.
@@ -289,7 +306,7 @@ impl Open for Opened {
                 (client, Box::new(connection))
             }
         };
-        Ok(Opened { link: Link { runtime, connection }, client })
+        Ok(Opened { link: Link { runtime: Arc::new(runtime), connection: Some(connection) }, client })
     }
 
     fn ask(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, postgres::Error> {

@@ -85,6 +85,7 @@ fn single(spelled: &str) -> Option<(Type, String)> {
         let sql = match (&ty, name.as_str()) {
             (Type::Text { max: Some(max) }, "char" | "character") => format!("char({max})"),
             (_, "json") => name,
+            (Type::Text { max: None }, "varchar" | "character varying") => "varchar".to_owned(),
             _ => ty.postgres(),
         };
         return Some((ty, sql));
@@ -164,6 +165,7 @@ mod tests {
             ("INT4", Type::Integer { bits: 32 }, "integer"),
             ("character varying(10)", Type::Text { max: Some(10) }, "varchar(10)"),
             ("character(3)", Type::Text { max: Some(3) }, "char(3)"),
+            ("character varying", text.clone(), "varchar"),
             ("char", Type::Text { max: Some(1) }, "char(1)"),
             ("bpchar(3)", Type::Text { max: Some(3) }, "char(3)"),
             ("bpchar", text.clone(), "bpchar"),

@@ -219,3 +219,22 @@ fn another_thread_cancels() {
         is_usable(&mut reader);
     }
 }
+
+#[test]
+fn what_the_server_says_before_it_hangs_up_is_heard() {
+    let space = Server::shared().space();
+    let end = connections(&space).replace("count(*)", "count(pg_terminate_backend(pid))");
+    for _ in 0..20 {
+        let mut reader = reader(&space, &[]);
+        let asleep = format!("{} AND wait_event = 'PgSleep'", connections(&space));
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                space.wait_until(&asleep, "1");
+                space.count(&end);
+            });
+            copied(&mut reader, "COPY (SELECT pg_sleep(1000)) TO STDOUT").unwrap_err()
+        });
+        assert_eq!((error.sqlstate(), error.is_lost()), (Some("57P01"), true));
+        assert!(reader.batch("it", "").unwrap_err().is_lost());
+    }
+}
