@@ -15,9 +15,9 @@ use crate::state::State;
 /// DATABASE_URL, or PGHOST, PGUSER, PGPASSWORD and so on
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
-  extract-postgres --query 'SELECT * FROM orders' | load-postgres --table orders_copy --create
-  extract-postgres --query-file curve.sql --param day=2026-11-23 | load-postgres --table yield_curve_plot --mode replace
-  extract-postgres --query 'TABLE orders' --cursor updated_at --key id --state orders.state | load-sqlite --db shop.db --table orders --state-out orders.state")]
+  extract-postgres --query 'SELECT * FROM orders' | load-postgres --table copy --create
+  extract-postgres --query-file curve.sql | load-postgres --table curve --mode replace
+  extract-postgres --query 'TABLE t' --cursor at --key id --state t.state | load-sqlite --db t.db")]
 pub(crate) struct Cli {
     #[command(flatten)]
     text: QueryArgs,

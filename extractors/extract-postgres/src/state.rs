@@ -140,6 +140,6 @@ mod tests {
         let missing = Folder::new().path("missing");
         assert_eq!(State::read(Some(&missing), 1).expect("a start"), None);
         let fault = State::read(Some(Folder::new().path("").as_path()), 1);
-        assert_eq!(fault.map_err(|fault| fault.class()), Ok(None));
+        assert_eq!(fault.map_err(|fault| fault.class()), Err(Class::NoInput));
     }
 }

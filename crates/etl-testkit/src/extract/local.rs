@@ -1,4 +1,4 @@
-//! What an extractor that asks no server must do.
+//! What an extractor that asks no HTTP server must do.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,14 @@ use super::runs::wrong_arguments;
 use super::{failed, name_of};
 use crate::run::{Cmd, Folder};
 
-/// An extractor of what is on this machine, as its tests describe it.
+/// An extractor of what is on this machine or in a database, as its tests describe it.
 pub struct Local<'a> {
     /// The path of the binary, `env!("CARGO_BIN_EXE_extract-NAME")`.
     pub binary: &'static str,
     /// The folder that it runs in.
     pub folder: &'a Path,
+    /// Its environment.
+    pub env: &'a [(String, String)],
     /// The arguments of a run that succeeds with a record.
     pub good: &'a [&'a str],
     /// The arguments of a run that is refused (3).
@@ -58,7 +60,8 @@ impl Local<'_> {
     }
 
     fn cmd(&self, args: &[&str]) -> Cmd {
-        Cmd::new(self.binary).in_folder(self.folder).args(args)
+        let cmd = Cmd::new(self.binary).in_folder(self.folder).args(args);
+        self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value))
     }
 }
 

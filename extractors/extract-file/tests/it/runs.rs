@@ -24,6 +24,7 @@ fn it_does_what_every_extractor_does() {
     Local {
         binary: env!("CARGO_BIN_EXE_extract-file"),
         folder: &folder.path(""),
+        env: &[],
         good: &["good.csv"],
         bad: &["bad.csv"],
         message: "bad.csv: line 3: 1 field, but there are 2 columns",
