@@ -1,5 +1,6 @@
 //! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
+mod copy;
 mod file;
 mod growth;
 mod influx;
@@ -50,7 +51,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [file] [influx] [growth]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -70,13 +71,13 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 6] = ["parts", "sqlite", "postgres", "file", "influx", "growth"];
+    const ALL: [&str; 7] = ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if ["postgres", "file", "influx", "growth"].into_iter().any(wanted) {
+    if ["postgres", "copy", "file", "influx", "growth"].into_iter().any(wanted) {
         need::servers()?;
     }
     let here = std::env::current_exe().context("cannot find out where this program is")?;
@@ -97,6 +98,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("postgres") {
         report.extend(postgres::run(&bench)?);
+    }
+    if wanted("copy") {
+        report.extend(copy::run(&bench)?);
     }
     if wanted("file") {
         report.extend(file::run(&bench)?);

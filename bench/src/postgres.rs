@@ -49,7 +49,7 @@ pub(crate) fn create(space: &Space, table: &str, keyed: bool) -> anyhow::Result<
     Ok(())
 }
 
-fn psql(space: &Space, args: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn psql(space: &Space, args: &[&str]) -> anyhow::Result<()> {
     let mut command = std::process::Command::new("psql");
     command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]).args(args);
     let status = command.env("PATH", search_path()).envs(space.env()).status().context("cannot run psql")?;

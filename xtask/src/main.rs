@@ -24,8 +24,8 @@ cargo xtask images      container images of all components and their sizes; with
                         outside world in compose.yaml; with --services only the databases of compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
 cargo xtask containers  the tests of images, Argo templates and compose, which `test` runs too
-cargo xtask bench       parts, sqlite, postgres, file, influx or all of them: rates of the parts, and the loaders, alone and
-                        behind extract-file, beside the databases' own tools, in one run; as a table and as JSON; --before
+cargo xtask bench       parts, sqlite, postgres, copy, file, influx or all of them: rates of the parts, and the loaders, alone
+                        and behind extract-file and extract-postgres, beside the databases' own tools, in one run; as a table and as JSON; --before
                         FOLDER, as the first argument, also measures the binaries there";
 
 fn main() -> ExitCode {
@@ -39,7 +39,14 @@ fn main() -> ExitCode {
         ["new-extractor", name] if !name.starts_with('-') => new_extractor::run(name),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
         ["bench", names @ ..] => {
-            let components = ["extract-file", "load-sqlite", "load-postgres", "load-influx", "standpipe"];
+            let components = [
+                "extract-file",
+                "extract-postgres",
+                "load-sqlite",
+                "load-postgres",
+                "load-influx",
+                "standpipe",
+            ];
             built("release", &components, "bench", names)
         }
         _ => {

@@ -1,0 +1,105 @@
+//! extract-postgres and load-postgres, which copy a table, beside two psql that hand each other the server's binary rows, and
+//! beside sling.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::ensure;
+use etl_testkit::postgres::Space;
+
+use crate::Bench;
+use crate::measure::{Contender, Group};
+use crate::postgres::{RUNS, create, psql, psql_contender, server};
+use crate::records;
+
+/// The rows that are copied.
+const QUERY: &str = "SELECT * FROM records";
+const SLING: &str = "1.4.11";
+
+/// One million rows from one table into another of the same server, which is empty and has no key.
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
+    let server = server();
+    let space = server.database();
+    create(&space, "records", false)?;
+    let csv = bench.folder.join("records.csv");
+    let fill = format!("\\copy records FROM '{}' (FORMAT csv)", csv.display());
+    psql(&space, &["-c", &fill, "-c", "VACUUM ANALYZE records"])?;
+    let fresh = || {
+        create(&space, "copied", false)?;
+        space.sql("DROP TABLE IF EXISTS etl_load; CHECKPOINT");
+        Ok(())
+    };
+    // None of them encrypts.
+    let plain = [("PGSSLMODE".to_owned(), "disable".to_owned())];
+    let out = format!("COPY ({QUERY}) TO STDOUT (FORMAT binary)");
+    let into = ["-X", "-q", "-c", "COPY copied FROM STDIN (FORMAT binary)"];
+    let psql = psql_contender(&space, "psql, binary COPY | psql, binary COPY", &into).env(&plain);
+    let mut contenders = vec![psql.fed_by("psql", &["-X", "-q", "-c", &out]).before(fresh)];
+    if let Some(program) = sling(&bench.folder) {
+        contenders.push(sling_contender(&space, &program).before(fresh));
+    } else {
+        eprintln!("sling {SLING} is left out: pip cannot get it");
+    }
+    for (folder, is_before) in bench.builds("extract-postgres") {
+        let program = |name: &str| folder.join(name).display().to_string();
+        let load = ["--table", "copied", "--emit", "none"];
+        let ours = Contender::new("extract-postgres | load-postgres", &program("load-postgres"), &load);
+        let ours =
+            ours.fed_by(&program("extract-postgres"), &["--query", QUERY]).env(&space.env()).env(&plain);
+        contenders.push(ours.of_before(is_before).before(fresh));
+    }
+    let group =
+        Group::measure("PostgreSQL: a table copied", records::COUNT, RUNS, &bench.folder, &contenders)?;
+    // The last one has copied it exactly.
+    for (one, other) in [("records", "copied"), ("copied", "records")] {
+        let only = format!("SELECT count(*) FROM (TABLE {one} EXCEPT ALL TABLE {other}) only_here");
+        ensure!(space.count(&only) == 0, "{one} has rows that {other} does not have");
+    }
+    Ok(vec![group])
+}
+
+/// The program of sling in the folder, into which pip puts it unless it is there.
+fn sling(folder: &Path) -> Option<PathBuf> {
+    let system = match std::env::consts::ARCH {
+        "x86_64" => "linux-amd64",
+        "aarch64" => "linux-arm64",
+        _ => return None,
+    };
+    let folder = folder.join(format!("sling-{SLING}"));
+    let program = folder.join(format!("sling_{}/bin/sling-{system}", system.replace('-', "_")));
+    if !program.is_file() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]);
+        succeeds(pip.arg(&folder).arg(format!("sling-{system}=={SLING}")))?;
+    }
+    succeeds(Command::new("chmod").arg("+x").arg(&program))?;
+    Some(program)
+}
+
+fn succeeds(command: &mut Command) -> Option<()> {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    status.is_ok_and(|status| status.success()).then_some(())
+}
+
+/// Sling in the mode in which it is fastest. It does not connect with the password of the superuser.
+fn sling_contender<'a>(space: &Space, program: &Path) -> Contender<'a> {
+    space.sql("CREATE ROLE sling SUPERUSER LOGIN PASSWORD 'sling'");
+    let env = space.env();
+    let of = |name: &str| env.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    let url = format!(
+        "postgres://sling:sling@{}:{}/{}?sslmode=disable",
+        of("PGHOST"),
+        of("PGPORT"),
+        of("PGDATABASE")
+    );
+    let (stream, object) = ("public.records", "public.copied");
+    let args =
+        ["run", "--src-conn", "FROM", "--src-stream", stream, "--tgt-conn", "TO", "--tgt-object", object];
+    let args = [&args[..], &["--mode", "truncate"]].concat();
+    Contender::new(&format!("sling {SLING}"), &program.display().to_string(), &args).env(&[
+        ("FROM".to_owned(), url.clone()),
+        ("TO".to_owned(), url),
+        ("SLING_DISABLE_TELEMETRY".to_owned(), "true".to_owned()),
+        ("SLING_HOME_DIR".to_owned(), "sling-home".to_owned()),
+    ])
+}
