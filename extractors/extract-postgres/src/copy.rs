@@ -2,6 +2,8 @@
 
 use etl_component::{Class, Fault};
 
+use crate::decode::Bytes;
+
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, the flags, and the length of an extension.
 const HEADER: usize = 19;
@@ -27,7 +29,8 @@ impl Copy {
         Copy { width, pending: Vec::new(), place: Place::Header }
     }
 
-    /// Passes each row on that these bytes complete.
+    /// Passes each row on to `each`, which must not use one that turns out not to be whole ([`Fields::is_whole`]): that one comes
+    /// again.
     ///
     /// # Errors
     /// 76 if it is not the binary format, or what `each` fails with.
@@ -35,7 +38,7 @@ impl Copy {
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
-        mut each: impl FnMut(Fields<'_>) -> Result<(), Fault>,
+        mut each: impl FnMut(&mut Fields<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         if self.pending.is_empty() {
             let taken = self.rows(bytes, &mut each)?;
@@ -55,7 +58,7 @@ impl Copy {
     fn rows(
         &mut self,
         bytes: &[u8],
-        each: &mut impl FnMut(Fields<'_>) -> Result<(), Fault>,
+        each: &mut impl FnMut(&mut Fields<'_>) -> Result<(), Fault>,
     ) -> Result<usize, Fault> {
         let mut rest = bytes;
         if self.place == Place::Header {
@@ -70,9 +73,13 @@ impl Copy {
             match (i16::from_be_bytes(*count), &self.place) {
                 (-1, Place::Rows) => (rest, self.place) = (fields, Place::End),
                 (count, Place::Rows) if usize::try_from(count) == Ok(self.width) => {
-                    let Some(length) = length(fields, self.width)? else { break };
-                    each(Fields { rest: &fields[..length], count: self.width })?;
-                    rest = &fields[length..];
+                    let mut fields = Fields { rest: fields, left: self.width, state: State::Whole };
+                    each(&mut fields)?;
+                    match fields.finish() {
+                        (State::Whole, after) => rest = after,
+                        (State::Cut, _) => break,
+                        (State::Wrong, _) => return Err(wrong("has a field of negative length")),
+                    }
                 }
                 _ => return Err(wrong("has a row of another width")),
             }
@@ -94,42 +101,63 @@ fn wrong(what: &str) -> Fault {
     Fault::new(Class::Protocol, format!("the server's COPY {what}: it does not answer as PostgreSQL does"))
 }
 
-/// How many bytes the fields of a row have; `None` if they have not all come.
-#[inline]
-fn length(bytes: &[u8], width: usize) -> Result<Option<usize>, Fault> {
-    let mut at = 0;
-    for _ in 0..width {
-        let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) else { return Ok(None) };
-        at += 4;
-        match i32::from_be_bytes(*length) {
-            -1 => (),
-            length => at += usize::try_from(length).map_err(|_| wrong("has a field of negative length"))?,
-        }
-    }
-    Ok((at <= bytes.len()).then_some(at))
-}
-
 /// The fields of a row; `None` is NULL.
 #[derive(Clone)]
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
-    count: usize,
+    left: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Whole,
+    Cut,
+    Wrong,
+}
+
+impl<'a> Fields<'a> {
+    /// Whether all fields that were asked for are there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == State::Whole
+    }
+
+    /// Passes over the fields that were not asked for, and returns what follows them.
+    fn finish(mut self) -> (State, &'a [u8]) {
+        while self.left > 0 && self.next().is_some() {}
+        (self.state, self.rest)
+    }
+
+    #[cold]
+    fn stop(&mut self, state: State) -> Option<Option<Bytes<'a>>> {
+        (self.left, self.state) = (0, state);
+        None
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Option<&'a [u8]>;
+    type Item = Option<Bytes<'a>>;
 
-    #[inline]
-    fn next(&mut self) -> Option<Option<&'a [u8]>> {
-        let (length, rest) = self.rest.split_first_chunk::<4>()?;
-        self.count = self.count.saturating_sub(1);
-        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
-            self.rest = rest;
-            return Some(None);
-        };
-        let (field, rest) = rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(Some(field))
+    #[inline(always)]
+    fn next(&mut self) -> Option<Option<Bytes<'a>>> {
+        if self.left == 0 {
+            return None;
+        }
+        let Some((length, rest)) = self.rest.split_first_chunk::<4>() else { return self.stop(State::Cut) };
+        self.left -= 1;
+        match i32::from_be_bytes(*length) {
+            length @ 0.. => {
+                let length = length as usize;
+                let Some(after) = rest.get(length..) else { return self.stop(State::Cut) };
+                self.rest = after;
+                Some(Some(Bytes::of(rest, length)))
+            }
+            -1 => {
+                self.rest = rest;
+                Some(None)
+            }
+            _ => self.stop(State::Wrong),
+        }
     }
 }
 
@@ -150,9 +178,13 @@ mod tests {
         let (mut copy, mut rows) = (Copy::new(2), Vec::new());
         for piece in pieces {
             copy.feed(piece, |fields| {
-                let text =
-                    |field: Option<&[u8]>| field.map_or("NULL".into(), String::from_utf8_lossy).into_owned();
-                rows.push(fields.map(text).collect::<Vec<_>>().join("|"));
+                let text = |field: Option<Bytes<'_>>| {
+                    field.map_or("NULL".into(), |field| String::from_utf8_lossy(field.get()).into_owned())
+                };
+                let row = fields.by_ref().map(text).collect::<Vec<_>>().join("|");
+                if fields.is_whole() {
+                    rows.push(row);
+                }
                 Ok(())
             })
             .map_err(|fault| fault.message().to_owned())?;

@@ -5,6 +5,7 @@
 
 mod array;
 mod numeric;
+mod short;
 mod text;
 mod time;
 
@@ -14,6 +15,8 @@ use etl_component::Fault;
 use etl_postgres::Kind;
 use etl_schema::format_uuid;
 
+pub(crate) use self::short::Bytes;
+use self::short::Piece;
 use crate::columns::Column;
 
 /// How the values of a type become JSON.
@@ -119,26 +122,30 @@ impl Codec {
     /// # Errors
     /// It is not of this type, or a record cannot have it.
     #[inline]
-    pub(crate) fn append(&self, field: &[u8], out: &mut Vec<u8>) -> Result<(), Unread> {
+    pub(crate) fn append(&self, field: Bytes<'_>, out: &mut Vec<u8>) -> Result<(), Unread> {
         match self {
             Codec::Text => return text::append(field, out),
-            Codec::Int8 => integer(i64::from_be_bytes(exact(field)?), out),
-            Codec::Int4 => integer(i32::from_be_bytes(exact(field)?), out),
-            Codec::Float8 => double(f64::from_be_bytes(exact(field)?), out),
-            Codec::Float4 => double(f32::from_be_bytes(exact(field)?), out),
-            Codec::Bool => out.extend_from_slice(if exact(field)? == [0] { b"false" } else { b"true" }),
-            Codec::TimestampTz => time::timestamp(i64::from_be_bytes(exact(field)?), true, out),
-            Codec::Timestamp => time::timestamp(i64::from_be_bytes(exact(field)?), false, out),
-            Codec::Numeric => return numeric::append(field, out),
-            _ => return self.append_rarer(field, out),
+            Codec::Int8 => short::integer(i64::from_be_bytes(exact(field.get())?), out),
+            Codec::Int4 => short::integer(i32::from_be_bytes(exact(field.get())?).into(), out),
+            Codec::Float8 => double(f64::from_be_bytes(exact(field.get())?), out),
+            Codec::Bool => {
+                let is_true = exact::<1>(field.get())? != [0];
+                let (word, length) = if is_true { (*b"true    ", 4) } else { (*b"false   ", 5) };
+                short::word(u64::from_le_bytes(word), length, out);
+            }
+            Codec::TimestampTz => time::timestamp(i64::from_be_bytes(exact(field.get())?), true, out),
+            Codec::Timestamp => time::timestamp(i64::from_be_bytes(exact(field.get())?), false, out),
+            Codec::Numeric => return numeric::append(field.get(), out),
+            _ => return self.append_rarer(field.get(), out),
         }
         Ok(())
     }
 
     fn append_rarer(&self, field: &[u8], out: &mut Vec<u8>) -> Result<(), Unread> {
         match self {
-            Codec::Int2 => integer(i16::from_be_bytes(exact(field)?), out),
-            Codec::Oid => integer(u32::from_be_bytes(exact(field)?), out),
+            Codec::Int2 => short::integer(i16::from_be_bytes(exact(field)?).into(), out),
+            Codec::Oid => short::integer(u32::from_be_bytes(exact(field)?).into(), out),
+            Codec::Float4 => single(f32::from_be_bytes(exact(field)?), out),
             Codec::Date => time::date(i32::from_be_bytes(exact(field)?), out),
             Codec::Time => time::clock(i64::from_be_bytes(exact(field)?), out),
             Codec::Interval => time::interval(exact(field)?, out),
@@ -174,21 +181,21 @@ fn exact<const N: usize>(field: &[u8]) -> Result<[u8; N], Unread> {
 }
 
 #[inline]
-fn integer(n: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+fn double(x: f64, out: &mut Vec<u8>) {
+    if x.is_finite() { short::double(x, out) } else { not_finite(x, out) }
 }
 
-/// The shortest text that is nearest to this number and to no other one.
-#[inline]
-fn double<F: zmij::Float + Into<f64> + Copy>(x: F, out: &mut Vec<u8>) {
-    let wide: f64 = x.into();
-    if wide.is_finite() {
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(x).as_bytes();
-        out.extend_from_slice(text.strip_suffix(b".0").filter(|_| wide != 0.0).unwrap_or(text));
-        return;
+/// The shortest text that is nearest to this single and to no other one.
+fn single(x: f32, out: &mut Vec<u8>) {
+    if !x.is_finite() {
+        return not_finite(x.into(), out);
     }
-    let name: &[u8] = match wide {
+    out.extend_from_slice(zmij::Buffer::new().format_finite(x).as_bytes());
+}
+
+#[cold]
+fn not_finite(x: f64, out: &mut Vec<u8>) {
+    let name: &[u8] = match x {
         f64::INFINITY => b"\"Infinity\"",
         f64::NEG_INFINITY => b"\"-Infinity\"",
         _ => b"\"NaN\"",
@@ -200,14 +207,14 @@ fn double<F: zmij::Float + Into<f64> + Copy>(x: F, out: &mut Vec<u8>) {
 pub(crate) struct Decoder {
     columns: Vec<Field>,
     line: Vec<u8>,
-    /// How many rows there were.
+    /// How many rows there were before the one at hand.
     pub(crate) rows: u64,
 }
 
 struct Field {
     name: String,
     /// `,"name":`, with a brace in place of the comma for the first one.
-    key: Vec<u8>,
+    key: Piece,
     codec: Codec,
     not_null: bool,
 }
@@ -218,6 +225,7 @@ impl Decoder {
             let mut key = vec![if index == 0 { b'{' } else { b',' }];
             key.extend_from_slice(serde_json::Value::from(column.name.as_str()).to_string().as_bytes());
             key.push(b':');
+            let key = Piece::new(key);
             Field { name: column.name.clone(), key, codec: column.codec.clone(), not_null: column.not_null }
         });
         Decoder { columns: columns.collect(), line: Vec::new(), rows: 0 }
@@ -230,21 +238,20 @@ impl Decoder {
     #[inline]
     pub(crate) fn line<'f>(
         &mut self,
-        fields: impl Iterator<Item = Option<&'f [u8]>>,
+        fields: impl IntoIterator<Item = Option<Bytes<'f>>>,
     ) -> Result<&[u8], Fault> {
-        self.rows += 1;
         self.line.clear();
         for (column, field) in self.columns.iter().zip(fields) {
-            self.line.extend_from_slice(&column.key);
+            column.key.append(&mut self.line);
             match field {
                 Some(field) => {
                     if let Err(unread) = column.codec.append(field, &mut self.line) {
-                        return Err(refuse(self.rows, &column.name, &unread));
+                        return Err(refuse(self.rows + 1, &column.name, &unread));
                     }
                 }
                 None if column.not_null => {
                     let what = "is NULL, which its key, its cursor or its table does not allow";
-                    return Err(refuse(self.rows, &column.name, &Unread::Refused(what)));
+                    return Err(refuse(self.rows + 1, &column.name, &Unread::Refused(what)));
                 }
                 None => self.line.extend_from_slice(b"null"),
             }

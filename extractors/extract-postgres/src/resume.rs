@@ -6,7 +6,7 @@ use etl_schema::quote_ident;
 
 use crate::args::Cursor;
 use crate::columns::Column;
-use crate::decode::Codec;
+use crate::decode::{Bytes, Codec};
 use crate::query::Query;
 use crate::state::State;
 
@@ -132,9 +132,9 @@ impl Last {
     }
 
     /// Notes the fields of the next row.
-    pub(crate) fn note<'f>(&mut self, fields: impl Iterator<Item = Option<&'f [u8]>> + Clone) {
+    pub(crate) fn note<'f>(&mut self, fields: impl Iterator<Item = Option<Bytes<'f>>> + Clone) {
         if let Some(flag) = self.flag
-            && fields.clone().nth(flag).flatten() != Some(&[1])
+            && fields.clone().nth(flag).flatten().is_none_or(|field| field.get() != [1])
         {
             return;
         }
@@ -142,7 +142,7 @@ impl Last {
         for (index, kept) in self.order.iter().zip(&mut self.fields) {
             kept.clear();
             // One that is NULL is refused.
-            kept.extend_from_slice(fields.clone().nth(*index).flatten().unwrap_or_default());
+            kept.extend_from_slice(fields.clone().nth(*index).flatten().map(Bytes::get).unwrap_or_default());
         }
     }
 
@@ -153,7 +153,7 @@ impl Last {
         }
         let texts = self.order.iter().zip(&self.fields).map(|(index, field)| {
             let mut json = Vec::new();
-            columns[*index].codec.append(field, &mut json).ok()?;
+            columns[*index].codec.append(field.as_slice().into(), &mut json).ok()?;
             let text = String::from_utf8(json).ok()?;
             if text.starts_with('"') { serde_json::from_str(&text).ok() } else { Some(text) }
         });

@@ -9,7 +9,7 @@ use etl_stream::json::shorten;
 use crate::args::Settings;
 use crate::columns::{self, Column};
 use crate::copy::Copy;
-use crate::decode::{Codec, Decoder};
+use crate::decode::{Bytes, Codec, Decoder};
 use crate::resume::{Last, Resume};
 use crate::state::State;
 
@@ -103,10 +103,17 @@ impl<'s> Source<'s> {
             let mut copy = Copy::new(width);
             let copied = reader.copy(WHAT, &format!("COPY ({sql}\n) TO STDOUT (FORMAT binary)"), |bytes| {
                 copy.feed(bytes, |fields| {
-                    if let Some(last) = &mut last {
-                        last.note(fields.clone());
+                    let start = fields.clone();
+                    let line = decoder.line(&mut *fields)?;
+                    if !fields.is_whole() {
+                        return Ok(());
                     }
-                    each(decoder.line(fields)?)
+                    each(line)?;
+                    decoder.rows += 1;
+                    if let Some(last) = &mut last {
+                        last.note(start);
+                    }
+                    Ok(())
                 })
             });
             copied?;
@@ -114,10 +121,13 @@ impl<'s> Source<'s> {
         } else {
             let statement = reader.prepare(WHAT, &sql)?;
             reader.query(WHAT, &statement, &values, |row| {
+                let fields = row.fields().map(|field| field.map(Bytes::from));
+                each(decoder.line(fields.clone())?)?;
+                decoder.rows += 1;
                 if let Some(last) = &mut last {
-                    last.note(row.fields());
+                    last.note(fields);
                 }
-                each(decoder.line(row.fields())?)
+                Ok::<(), Fault>(())
             })?;
         }
         reader.batch(WHAT, END)?;

@@ -44,7 +44,7 @@ fn dimension(
             }
             length => rest.take(usize::try_from(length).map_err(|_| Unread::Malformed)?)?,
         };
-        return element.append(field, out);
+        return element.append(field.into(), out);
     };
     out.push(b'[');
     for index in 0..*length {

@@ -1,6 +1,6 @@
 //! `numeric`: sign, digits in base 10000, and the number of digits after the decimal point (`numeric_send`).
 
-use super::Unread;
+use super::{Unread, short};
 
 const NEGATIVE: u16 = 0x4000;
 
@@ -28,9 +28,10 @@ pub(super) fn append(field: &[u8], out: &mut Vec<u8>) -> Result<(), Unread> {
     };
     match group(0) {
         first if weight >= 0 && count > 0 => {
-            let text = four(first);
-            let zeros = text.iter().take(3).take_while(|digit| **digit == b'0').count();
-            out.extend_from_slice(&text[zeros..]);
+            let zeros = usize::from(first < 1000) + usize::from(first < 100) + usize::from(first < 10);
+            let digits = u32::from_le_bytes(four(first)) >> (8 * zeros);
+            out.extend_from_slice(&digits.to_le_bytes());
+            out.truncate(out.len() - zeros);
             for index in 1..=weight {
                 out.extend_from_slice(&four(group(index)));
             }
@@ -58,6 +59,6 @@ fn named(name: &[u8], out: &mut Vec<u8>) -> Result<(), Unread> {
 /// The digits of a group; one beyond 9999, which no server sends, is written as something.
 #[inline]
 fn four(group: u16) -> [u8; 4] {
-    let (high, low) = ((group / 100 % 100) as u8, (group % 100) as u8);
-    [b'0' + high / 10, b'0' + high % 10, b'0' + low / 10, b'0' + low % 10]
+    let digits = (short::eight((group % 10_000).into()) >> 32) as u32;
+    (digits | u32::from_le_bytes(*b"0000")).to_le_bytes()
 }

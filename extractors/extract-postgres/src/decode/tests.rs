@@ -9,7 +9,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn json(codec: &Codec, field: &[u8]) -> Result<String, Unread> {
     let mut out = b"before".to_vec();
-    codec.append(field, &mut out)?;
+    codec.append(field.into(), &mut out)?;
     Ok(String::from_utf8(out).expect("UTF-8")["before".len()..].to_owned())
 }
 
@@ -29,13 +29,19 @@ fn numbers() {
     all(&Codec::Bool, &[("00", "false"), ("01", "true")]);
     all(
         &Codec::Float4,
-        &[("3dcccccd", "0.1"), ("7f800000", r#""Infinity""#), ("80000000", "-0.0"), ("4b800000", "16777216")],
+        &[
+            ("3dcccccd", "0.1"),
+            ("7f800000", r#""Infinity""#),
+            ("80000000", "-0.0"),
+            ("4b800000", "16777216.0"),
+        ],
     );
     all(
         &Codec::Float8,
         &[
             ("3fb999999999999a", "0.1"),
             ("4008000000000000", "3"),
+            ("c028a3d70a3d70a4", "-12.32"),
             ("0000000000000000", "0.0"),
             ("44b52d02c7e14af6", "1e+23"),
             ("0000000000000001", "5e-324"),

@@ -68,7 +68,7 @@ pub(super) fn interval(field: [u8; 16], out: &mut Vec<u8>) {
         }
         let (seconds, fraction) = (rest.unsigned_abs() / 1_000_000, rest.unsigned_abs() % 1_000_000);
         if rest != 0 {
-            super::integer(seconds, out);
+            super::short::integer(seconds.cast_signed(), out);
             if fraction > 0 {
                 out.extend_from_slice(format!(".{fraction:06}").trim_end_matches('0').as_bytes());
             }
@@ -81,7 +81,7 @@ pub(super) fn interval(field: [u8; 16], out: &mut Vec<u8>) {
 /// Appends a part of an interval, unless it is zero.
 fn part(n: i64, unit: u8, out: &mut Vec<u8>) {
     if n != 0 {
-        super::integer(n, out);
+        super::short::integer(n, out);
         out.push(unit);
     }
 }
