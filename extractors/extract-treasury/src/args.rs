@@ -109,6 +109,12 @@ impl Settings {
                 return Err(Fault::usage(format!("{period} is asked for twice")));
             }
         }
+        let HistoryArgs { since, until, .. } = &ask.history;
+        if periods.is_empty() && since.is_none() && until.is_some() {
+            return Err(Fault::usage(
+                "--until says where to end: --since, --year or --month must say where to begin",
+            ));
+        }
         let base_url = base_url(&ask.base_url, cli.shared.source.allow_http)?;
         Ok(Settings { series, periods, base_url, history: ask.history, shared: cli.shared })
     }
@@ -139,6 +145,10 @@ mod tests {
             ("t yield-curve --year 1989", "1989: yield-curve begins in 1990"),
             ("t bill-rates --month 200112", "200112: bill-rates begins in 2002"),
             ("t yield-curve --year 2025 --year 2025", "2025 is asked for twice"),
+            (
+                "t yield-curve --until 2025-02-01",
+                "--until says where to end: --since, --year or --month must say where to begin",
+            ),
             ("t yield-curve --month 202501 --year 2025", "202501 is asked for twice"),
             ("t yield-curve --month 202501 --month 202501", "202501 is asked for twice"),
         ] {
