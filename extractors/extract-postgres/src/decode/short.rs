@@ -43,9 +43,9 @@ const ZEROS: u64 = ONES * b'0' as u64;
 #[inline(always)]
 pub(super) fn eight(n: u32) -> u64 {
     let fours = u64::from(n / 10_000) | u64::from(n % 10_000) << 32;
-    let hundreds = (fours * 10_486 >> 20) & 0x7f_0000_007f;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let pairs = hundreds | (fours - hundreds * 100) << 16;
-    let tens = (pairs * 103 >> 10) & 0x000f_000f_000f_000f;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
     tens | (pairs - tens * 10) << 8
 }
 
@@ -228,7 +228,7 @@ mod tests {
             (0.0, "0.0"),
             (-0.0, "-0.0"),
             (1e11, "100000000000.0"),
-            (99_999_999.9999, "99999999.9999"),
+            (99_999_999.999_9, "99999999.9999"),
             (1e-4, "0.0001"),
             (-12.5, "-12.5"),
         ] {

@@ -38,7 +38,8 @@ pub(super) fn append(text: Bytes<'_>, out: &mut Vec<u8>) -> Result<(), Unread> {
 fn odd(bytes: u128) -> u128 {
     let zero = |bytes: u128| bytes.wrapping_sub(ONES) & !bytes;
     let control = bytes.wrapping_sub(ONES * u128::from(b' ')) & !bytes;
-    (control | zero(bytes ^ ONES * u128::from(b'"')) | zero(bytes ^ ONES * u128::from(b'\\')) | bytes) & HIGH
+    let is = |byte: u8| zero(bytes ^ (ONES * u128::from(byte)));
+    (control | is(b'"') | is(b'\\') | bytes) & HIGH
 }
 
 /// Appends a text that is not ASCII, or has what must be escaped.
