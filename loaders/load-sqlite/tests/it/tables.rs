@@ -74,7 +74,7 @@ fn the_streams_schema_comes_before_the_tables() {
         "table nowhere does not exist, and no --schema says",
     );
     refused(&place.load("", sealed("c", &["{}"])), 78, "the records have no schema: the stream names none");
-    refused(&place.load("", "{\"n\":1}\n"), 78, "--schema PATH, or --table TABLE");
+    refused(&place.load("", "{\"n\":1}\n"), 78, "or --table TABLE to use the columns of a table");
 }
 
 #[test]
