@@ -6,9 +6,8 @@ use std::time::Duration;
 use etl_component::{OutputArgs, Variable, duration};
 use etl_http::SourceArgs;
 use jiff::Timestamp;
-use jiff::civil::Date;
 
-use crate::history::midnight;
+use crate::window::instant;
 
 /// The flags of every extractor; flatten it into the component's own arguments, at the top: each flag is accepted after a
 /// subcommand, too.
@@ -50,17 +49,6 @@ pub struct HistoryArgs {
     /// Only records before this day or time; such a run writes no state
     #[arg(long, value_name = "T", value_parser = instant, conflicts_with = "state")]
     pub until: Option<Timestamp>,
-}
-
-/// Reads a day, which begins in UTC, or an RFC 3339 time.
-///
-/// # Errors
-/// What is expected, if it is neither.
-pub fn instant(text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<Date>().ok().filter(|_| text.len() == "2026-01-31".len()).map(midnight);
-    text.parse().ok().or_else(day).ok_or_else(|| {
-        "expected a day such as 2026-01-31, or a time with its zone such as 2026-01-31T18:00:00Z".to_owned()
-    })
 }
 
 /// A key without which no live run starts. `help` says where one is had, and that a replay needs none.

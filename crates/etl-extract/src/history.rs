@@ -5,44 +5,16 @@ use std::time::Duration;
 
 use etl_component::{Class, Fault};
 use etl_stream::Digest;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::args::HistoryArgs;
 use crate::state::State;
 use crate::stream::Stream;
+use crate::window::Window;
 
 /// The digits of what is kept of a record that was seen: of a million records, two are alike once in 37 million times.
 const SEEN_DIGITS: usize = 16;
-
-/// A half-open span of time: `since` is in it, `until` is not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Window {
-    /// Where it begins, if anywhere.
-    pub since: Option<Timestamp>,
-    /// Where it ends, if anywhere.
-    pub until: Option<Timestamp>,
-}
-
-impl Window {
-    /// Whether an instant is in it.
-    pub fn contains(&self, at: Timestamp) -> bool {
-        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
-    }
-}
-
-/// The instant at which a calendar day begins in UTC, which is where it lies in a [`Window`].
-pub fn midnight(day: Date) -> Timestamp {
-    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
-}
-
-/// The zone of New York, by whose days US markets and services go; daylight saving time as it has been since 2007. It needs
-/// no database of zones, which a container from scratch does not have.
-pub fn new_york() -> TimeZone {
-    TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap_or(TimeZone::UTC)
-}
 
 /// What of a source's history a run reads.
 ///

@@ -32,10 +32,12 @@ mod history;
 mod list;
 mod state;
 mod stream;
+mod window;
 
-pub use args::{ExtractArgs, HistoryArgs, StateArgs, instant, key, setting};
+pub use args::{ExtractArgs, HistoryArgs, StateArgs, key, setting};
 pub use etl_stream::counted;
-pub use history::{History, Part, Window, midnight, new_york};
+pub use history::{History, Part};
 pub use list::list;
 pub use state::State;
 pub use stream::{Stream, run};
+pub use window::{Window, instant, midnight, new_york};

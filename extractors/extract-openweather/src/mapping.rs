@@ -13,11 +13,23 @@ use std::time::Duration;
 use etl_component::Fault;
 use etl_http::json::{self, Number, Object, Shape, non_empty};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::args::{Asked, Endpoint, Location};
 pub(crate) use judge::{judge, judge_one_call};
 pub(crate) use record::AirPollution;
-use record::{Air, AirForecast, Condition, Conditions, Current, Forecast, Record, Weather};
+use record::{Air, AirForecast, Condition, Conditions, Current, Forecast, Weather};
+
+/// A record of one of the schemas.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Record<'a> {
+    Current(Current<'a>),
+    Forecast(Forecast<'a>),
+    AirPollution(AirPollution<'a>),
+    AirForecast(AirForecast<'a>),
+    OneCall(one_call::OneCall<'a>),
+}
 
 /// The free plan counts calls by the minute, and the service sends no `Retry-After`.
 pub(crate) const QUOTA_WINDOW: Duration = Duration::from_secs(60);

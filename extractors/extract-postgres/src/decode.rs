@@ -17,7 +17,6 @@ use etl_schema::format_uuid;
 
 pub(crate) use self::short::Bytes;
 use self::short::Piece;
-use crate::columns::Column;
 
 /// How the values of a type become JSON.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,13 +219,13 @@ struct Field {
 }
 
 impl Decoder {
-    pub(crate) fn new(columns: &[Column]) -> Decoder {
-        let columns = columns.iter().enumerate().map(|(index, column)| {
+    /// For columns of these names and forms, and whether each is never NULL.
+    pub(crate) fn new(columns: impl Iterator<Item = (String, Codec, bool)>) -> Decoder {
+        let columns = columns.enumerate().map(|(index, (name, codec, not_null))| {
             let mut key = vec![if index == 0 { b'{' } else { b',' }];
-            key.extend_from_slice(serde_json::Value::from(column.name.as_str()).to_string().as_bytes());
+            key.extend_from_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
             key.push(b':');
-            let key = Piece::new(key);
-            Field { name: column.name.clone(), key, codec: column.codec.clone(), not_null: column.not_null }
+            Field { name, key: Piece::new(key), codec, not_null }
         });
         Decoder { columns: columns.collect(), line: Vec::new(), rows: 0 }
     }

@@ -97,7 +97,8 @@ impl<'s> Source<'s> {
         };
         values.extend(resume.iter().flat_map(Resume::values));
         let width = columns.len() + usize::from(resume.as_ref().is_some_and(Resume::flags_new));
-        let mut decoder = Decoder::new(columns);
+        let forms = columns.iter().map(|column| (column.name.clone(), column.codec.clone(), column.not_null));
+        let mut decoder = Decoder::new(forms);
         let mut last = resume.as_ref().map(|resume| Last::new(resume, columns.len()));
         if values.is_empty() {
             let mut copy = Copy::new(width);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::args::ExtractArgs;
 use crate::stream::run;
+use crate::window::new_york;
 
 static COMPONENT: Component = Component { name: "extract-x", version: "1", variables: &[], commands: &[] };
 const DAY: Duration = Duration::from_secs(86_400);

@@ -5,19 +5,6 @@ use etl_http::json::Number;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::one_call::OneCall;
-
-/// A record of one of the schemas.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(crate) enum Record<'a> {
-    Current(Current<'a>),
-    Forecast(Forecast<'a>),
-    AirPollution(AirPollution<'a>),
-    AirForecast(AirForecast<'a>),
-    OneCall(OneCall<'a>),
-}
-
 #[derive(Serialize)]
 pub(crate) struct Current<'a> {
     pub(super) location: &'a str,

@@ -66,7 +66,8 @@ fn a_connection_that_breaks_is_for_another_time() {
         let ran = place.extract("SELECT n, repeat('x', 100) AS text FROM generate_series(1, 100000) n", "");
         assert!(ran.fails(75).last_error_line().starts_with("the query: "), "{}", ran.stderr);
         assert!(ran.lines().last().unwrap().contains("\"kind\":\"abort\",\"code\":75"));
-        assert!(lines_before(&ran.stdout) > 1000);
+        // A reset drops what was not read yet.
+        assert!(lines_before(&ran.stdout) > 1000 || matches!(ending, Ending::Reset));
     }
 }
 

@@ -3,14 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::flat::{Flat, Keywords, Trail, add};
-use super::property::put;
 use crate::schema::infer::draft::Column;
+
+/// How a schema is put into a column, and what no column says into the keywords that are left.
+pub(super) type Put =
+    fn(&Flat<'_>, Keywords, &mut Column, &mut Map<String, Value>, &Trail<'_>) -> Result<(), String>;
 
 /// Puts the one schema into the column that is left without null, or else what all of them have in common.
 pub(super) fn choose(
+    put: Put,
     flat: &Flat<'_>,
-    keyword: &str,
-    branches: &[Value],
+    (keyword, branches): (&str, &[Value]),
     beside: &Map<String, Value>,
     column: &mut Column,
     left: &mut Map<String, Value>,

@@ -99,7 +99,7 @@ pub(super) fn put(
     }
     for keyword in ["anyOf", "oneOf"] {
         if let Some(Value::Array(branches)) = keywords.shift_remove(keyword) {
-            return choose(flat, keyword, &branches, &keywords, column, left, trail);
+            return choose(put, flat, (keyword, &branches), &keywords, column, left, trail);
         }
     }
     if let Some(constant) = keywords.shift_remove("const") {
