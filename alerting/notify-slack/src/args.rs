@@ -15,7 +15,8 @@ pub(crate) const WEBHOOK: Variable = Variable {
     name: "SLACK_WEBHOOK_URL",
     aliases: &["ALERT_WEBHOOK"],
     secret: true,
-    required: false,
+    required: true,
+    unless: &["--channel", "SLACK_CHANNEL", "--dry-run"],
     help: "the address of an incoming webhook; not needed with --channel or --dry-run",
 };
 /// The token for `chat.postMessage`.
@@ -24,6 +25,7 @@ pub(crate) const BOT_TOKEN: Variable = Variable {
     aliases: &[],
     secret: true,
     required: false,
+    unless: &[],
     help: "the token of a bot with the scope chat:write; needed with --channel, but not with --dry-run",
 };
 const NAME: Variable = workflow("WORKFLOW_NAME", "as --workflow-name");
@@ -34,7 +36,7 @@ const FAILURES: Variable = workflow("WORKFLOW_FAILURES", "as --workflow-failures
 pub(crate) const VARIABLES: &[Variable] = &[WEBHOOK, BOT_TOKEN, NAME, STATUS, FAILURES];
 
 const fn workflow(name: &'static str, help: &'static str) -> Variable {
-    Variable { name, aliases: &[], secret: false, required: false, help }
+    Variable { name, aliases: &[], secret: false, required: false, unless: &[], help }
 }
 
 /// The one command. Records of any schema are told; those of etl.receipt as sentences.

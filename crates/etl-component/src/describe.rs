@@ -19,7 +19,14 @@ pub(crate) fn card(component: &Component, command: &Command) -> Value {
         .variables
         .iter()
         .map(|v| {
-            json!({ "name": v.name, "aliases": v.aliases, "secret": v.secret, "required": v.required, "help": v.help })
+            json!({
+                "name": v.name,
+                "aliases": v.aliases,
+                "secret": v.secret,
+                "required": v.required,
+                "unless": v.unless,
+                "help": v.help,
+            })
         })
         .collect();
     let schemas =
@@ -91,11 +98,19 @@ fn stdout(stdout: Stdout) -> Value {
 fn flag(arg: &Arg) -> Value {
     let takes_value = arg.get_action().takes_values();
     let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    // Those of a switch are true and false, which nobody types.
+    let values: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .filter(|value| takes_value && !value.is_hide_set())
+        .map(|value| value.get_name().to_owned())
+        .collect();
     let defaults: Vec<String> =
         arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
     json!({
         "name": arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}")),
         "value": value.filter(|_| takes_value),
+        "values": values,
         "default": if takes_value { defaults.first() } else { None },
         "variable": arg.get_env().map(|name| name.to_string_lossy().into_owned()),
         "required": arg.is_required_set(),

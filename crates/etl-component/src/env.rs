@@ -26,6 +26,8 @@ pub struct Variable {
     pub secret: bool,
     /// Whether the component cannot do without it.
     pub required: bool,
+    /// The flags, and other variables, with any of which it can.
+    pub unless: &'static [&'static str],
     /// What it is for.
     pub help: &'static str,
 }
@@ -223,7 +225,7 @@ mod tests {
     use super::*;
 
     const KEY: Variable =
-        Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, help: "the key" };
+        Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, unless: &[], help: "the key" };
 
     fn message(pairs: &[(&str, &str)]) -> String {
         Env::of(pairs).required_secret(&KEY).expect_err("refused").message().to_owned()

@@ -53,10 +53,10 @@ pub struct HistoryArgs {
 
 /// A key without which no live run starts. `help` says where one is had, and that a replay needs none.
 pub const fn key(name: &'static str, aliases: &'static [&'static str], help: &'static str) -> Variable {
-    Variable { name, aliases, secret: true, required: true, help }
+    Variable { name, aliases, secret: true, required: true, unless: &["--replay"], help }
 }
 
 /// A setting that is not secret and may be left out.
 pub const fn setting(name: &'static str, help: &'static str) -> Variable {
-    Variable { name, aliases: &[], secret: false, required: false, help }
+    Variable { name, aliases: &[], secret: false, required: false, unless: &[], help }
 }

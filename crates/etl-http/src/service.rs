@@ -20,7 +20,7 @@ use crate::url::BaseUrl;
 /// use etl_http::{Api, Key, Per, Place, Quota};
 ///
 /// const KEY: Variable =
-///     Variable { name: "FINNHUB_API_KEY", aliases: &[], secret: true, required: true, help: "the key" };
+///     Variable { name: "FINNHUB_API_KEY", aliases: &[], secret: true, required: true, unless: &[], help: "the key" };
 /// const FINNHUB: Api = Api {
 ///     key: Some(Key { variable: KEY, place: Place::Header("X-Finnhub-Token") }),
 ///     headers: &[("Accept", "application/json")],

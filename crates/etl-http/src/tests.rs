@@ -31,7 +31,7 @@ struct Flags {
 
 /// The key of the services here.
 const KEY: Variable =
-    Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, help: "the key" };
+    Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, unless: &[], help: "the key" };
 
 type Waits = Arc<Mutex<Vec<Duration>>>;
 

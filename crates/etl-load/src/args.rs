@@ -18,6 +18,7 @@ pub const VARIABLES: [Variable; 1] = [Variable {
     aliases: &[],
     secret: false,
     required: false,
+    unless: &[],
     help: "the load id, if --load-id is not given",
 }];
 

@@ -21,7 +21,11 @@ pub(crate) const KEY: Variable = key(
     &["OPENWEATHER_KEY", "OPEN_WEATHER_KEY"],
     "the key from openweathermap.org/api_keys; not needed with --replay",
 );
-const CITY: Variable = setting("CITY", "the city, where no flag gives a location");
+const CITY: Variable = Variable {
+    required: true,
+    unless: &["--city", "--lat", "--location", "--locations", "LAT"],
+    ..setting("CITY", "the city, where no flag gives a location")
+};
 const LAT: Variable = setting("LAT", "the latitude, where no flag gives a location");
 const LONG: Variable = setting("LONG", "the longitude, with LAT");
 

@@ -3,6 +3,7 @@
 //! `cargo xtask test`.
 
 mod argo;
+mod cards;
 mod images;
 mod manifest;
 mod manifests;

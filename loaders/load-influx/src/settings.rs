@@ -15,7 +15,11 @@ use etl_load::front::Cuts;
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-const URL: Variable = text("INFLUX_URL", &[], "the server, if --url does not give it");
+const URL: Variable = Variable {
+    required: true,
+    unless: &["--url", "--plan"],
+    ..text("INFLUX_URL", &[], "the server, if --url does not give it")
+};
 const DATABASE: Variable = text("INFLUX_DATABASE", &[], "the database of API v1, if --db does not give it");
 const USERNAME: Variable = text("INFLUX_USERNAME", &[], "the user of API v1");
 const PASSWORD: Variable = secret("INFLUX_PASSWORD", &[], "the user's password");
@@ -29,11 +33,11 @@ pub(crate) static VARIABLES: [Variable; 9] =
     [COMMON[0], URL, DATABASE, USERNAME, PASSWORD, BUCKET, EITHER, ORG, TOKEN];
 
 const fn text(name: &'static str, aliases: &'static [&'static str], help: &'static str) -> Variable {
-    Variable { name, aliases, secret: false, required: false, help }
+    Variable { name, aliases, secret: false, required: false, unless: &[], help }
 }
 
 const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'static str) -> Variable {
-    Variable { name, aliases, secret: true, required: false, help }
+    Variable { name, aliases, secret: true, required: false, unless: &[], help }
 }
 
 /// Load a stream of records as points into InfluxDB 1 or 2, or into what has the same write API (VictoriaMetrics,

@@ -62,7 +62,7 @@ pub(super) const SESSION: [(&str, &str); 3] =
     [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
 
 const fn text(name: &'static str, help: &'static str) -> Variable {
-    Variable { name, aliases: &[], secret: false, required: false, help }
+    Variable { name, aliases: &[], secret: false, required: false, unless: &[], help }
 }
 
 const fn also(variable: Variable, aliases: &'static [&'static str]) -> Variable {

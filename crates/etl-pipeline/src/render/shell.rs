@@ -1,0 +1,7 @@
+//! A shell script.
+
+use super::{Job, Rendered};
+
+pub(super) fn render(_job: &mut Job<'_>) -> Vec<Rendered> {
+    Vec::new()
+}
