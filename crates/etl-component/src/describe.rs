@@ -107,8 +107,10 @@ fn flag(arg: &Arg) -> Value {
         .collect();
     let defaults: Vec<String> =
         arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+    let aliases = arg.get_all_aliases().unwrap_or_default();
     json!({
         "name": arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}")),
+        "aliases": aliases.iter().map(|alias| format!("--{alias}")).collect::<Vec<_>>(),
         "value": value.filter(|_| takes_value),
         "values": values,
         "default": if takes_value { defaults.first() } else { None },

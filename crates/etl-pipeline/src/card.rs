@@ -51,6 +51,9 @@ pub struct Command {
 pub struct Flag {
     /// `--name`, or the name of an argument.
     pub name: String,
+    /// Other names of it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// What its value is called; none without a value.
     pub value: Option<String>,
     /// The variable that stands for it.
@@ -146,16 +149,24 @@ impl CardVariable {
     }
 }
 
+impl Flag {
+    /// Its name and its other names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.name].into_iter().chain(&self.aliases).map(String::as_str)
+    }
+
+    /// Whether this is one of its names.
+    pub fn is(&self, name: &str) -> bool {
+        self.names().any(|own| own == name)
+    }
+}
+
 impl Command {
     fn has_variable(&self, name: &str) -> bool {
         self.flags.iter().any(|flag| flag.variable.as_deref() == Some(name))
             || self.commands.iter().any(|command| command.has_variable(name))
     }
 
-    /// A flag by its name, or that of the variable that stands for it.
-    pub fn flag(&self, name: &str) -> Option<&Flag> {
-        self.flags.iter().find(|flag| flag.name == name || flag.variable.as_deref() == Some(name))
-    }
 }
 
 impl Stream {

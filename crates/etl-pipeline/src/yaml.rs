@@ -233,7 +233,7 @@ mod tests {
             " a ", "a\tb", "\\", "%a", "@a", "`a`", "!a", "&a", "*a", ">-", "|", "?", ":", "true", "é", "-", "--- a", "=",
         ];
         let long = "word ".repeat(100) + "end";
-        let value = json!({ "list": texts, "map": { "long": long, "n": 5, "t": true, "none": null, "empty": [] } });
+        let value = json!({ "list": texts.to_vec(), "map": { "long": long, "n": 5, "t": true, "none": null, "empty": [] } });
         let written = write(&value);
         let read: Value = serde_saphyr::from_str(&written).unwrap();
         assert_eq!(read, value, "{written}");

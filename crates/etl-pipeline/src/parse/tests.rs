@@ -9,7 +9,7 @@ steps:
   - extract-openweather current --city ${city}
   - run: load-influx --db weather
     secrets: {INFLUX_TOKEN: influx/token}
-env: {ETL_LOG_FORMAT: json, TZ: ""}
+env: {ETL_LOG_FORMAT: json, TZ: \"\"}
 config: {INFLUX_URL: key-etl-variables/PROD_INFLUX_URL}
 secrets: {OPENWEATHER_KEY: openweather-secret/OPEN_WEATHER_SECRET}
 env-from: [key-etl-variables]

@@ -60,7 +60,7 @@ impl<'c> Invocation<'c> {
             if !only_arguments && start.starts_with("--") {
                 let name = start.split('=').next().unwrap_or_default();
                 let Some(flag) = self.find(name) else {
-                    let flags = self.path.iter().flat_map(|command| &command.flags).map(|flag| flag.name.as_str());
+                    let flags = self.path.iter().flat_map(|command| &command.flags).flat_map(Flag::names);
                     problems.add(line, format!("`{}` has no flag `{name}`{}", self.said(card), meant(name, flags)));
                     // Whether the next word is its value is not known.
                     return;
@@ -133,7 +133,7 @@ impl<'c> Invocation<'c> {
     }
 
     fn find(&self, name: &str) -> Option<&'c Flag> {
-        self.path.iter().rev().find_map(|command| command.flags.iter().find(|flag| flag.name == name))
+        self.path.iter().rev().find_map(|command| command.flags.iter().find(|flag| flag.is(name)))
     }
 
     /// The component and its command, as they are typed.
