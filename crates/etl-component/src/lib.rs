@@ -29,6 +29,6 @@ pub use etl_stream::{Class, Fault, counted};
 pub use excerpt::{check_record, excerpt, scan};
 pub use io::{InputArgs, Output, OutputArgs};
 pub use relay::Relay;
-pub use runner::main;
+pub use runner::{Differs, main};
 pub use secret::{Secret, redact};
 pub use spool::Spool;

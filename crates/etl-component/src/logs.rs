@@ -86,6 +86,11 @@ pub(crate) fn summary(message: &str) {
     stderr::close(&format!("{}\n", line(Level::Info, None, message)));
 }
 
+/// Prints the last line of a check that found a difference.
+pub(crate) fn difference(message: &str) {
+    stderr::close(&format!("{}\n", line(Level::Error, None, message)));
+}
+
 /// Prints the last line of a failure, also to the termination log if the container has one.
 pub(crate) fn failure(class: Class, message: &str, termination_log: Option<&str>) {
     let line = line(Level::Error, Some(class), message);

@@ -158,10 +158,27 @@ fn chain(error: &Error) -> String {
 /// Fails with an error. What a producer said of its own failure is passed on as it said it, so that whoever reads the
 /// last stage of a pipe reads the first cause, once.
 fn fail_of(error: &Error, termination_log: Option<&str>) -> ExitCode {
+    if let Some(Differs(message)) = error.downcast_ref() {
+        signals::yield_to_signal();
+        logs::difference(message);
+        return ExitCode::FAILURE;
+    }
     let message = chain(error);
     let said = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.of_producer());
     fail_saying(class_of(error), said.unwrap_or(&message), &message, termination_log)
 }
+
+/// What a check found. Nothing failed, so the exit code is 1, which is none of the table.
+#[derive(Debug)]
+pub struct Differs(pub String);
+
+impl std::fmt::Display for Differs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Differs {}
 
 fn fail(class: Class, message: &str, termination_log: Option<&str>) -> ExitCode {
     fail_saying(class, message, message, termination_log)

@@ -22,5 +22,9 @@ pub use model::{Override, Pipeline, Reference, Retry, Settings, Step, Target, Va
 pub use parse::parse;
 pub use plan::{Plan, Stage, plan};
 pub use problem::{Problem, Problems};
-pub use render::{Operator, Options, Rendered, Rendering, Steps, pipe, render};
+pub use render::{HEADER, Operator, Options, Rendered, Rendering, Steps, pipe, render};
+
+/// The JSON Schema of pipeline files.
+pub const SCHEMA: &str = include_str!("../pipeline.schema.json");
+
 pub use words::{Piece, Text, quote};

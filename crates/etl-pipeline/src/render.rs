@@ -93,9 +93,25 @@ struct Job<'p> {
     warnings: Problems,
 }
 
-/// The first line of every file that is rendered.
+impl Default for Options {
+    /// The images of this version, as they are built here.
+    fn default() -> Options {
+        Options {
+            registry: "standpipe".to_owned(),
+            tag: env!("CARGO_PKG_VERSION").to_owned(),
+            steps: Steps::Pipe,
+            operator: Operator::Kubernetes,
+        }
+    }
+}
+
+/// What tells a rendered file from any other, in one of its first lines.
+pub const HEADER: &str = "Rendered by `standpipe render`";
+
+/// The first line of every file that is rendered: the file is named without its folder, which depends on where one is.
 fn header(plan: &Plan) -> String {
-    format!("# Rendered by `standpipe render` from {}; do not edit.\n", plan.pipeline.file)
+    let file = plan.pipeline.file.rsplit('/').next().unwrap_or_default();
+    format!("# {HEADER} from {file}; edit that, and render again.\n")
 }
 
 /// A YAML file of these documents.

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
 
 mod integers;
+mod pipeline;
 mod process;
 mod records;
+mod render;
 mod schema;
 mod seal;
 mod through;
@@ -31,6 +33,9 @@ const COMMANDS: &[CommandCard] = &[
     CommandCard::new("schema ddl", Reads::Nothing, Stdout::Text),
     CommandCard::new("schema infer", Reads::Any, Stdout::Text),
     CommandCard::new("schema check", Reads::Any, Stdout::Text),
+    CommandCard::new("pipeline check", Reads::Nothing, Stdout::Text),
+    CommandCard::new("pipeline schema", Reads::Nothing, Stdout::Text),
+    CommandCard::new("render", Reads::Nothing, Stdout::Text),
 ];
 
 /// Seals, verifies and inspects streams of newline-delimited JSON
@@ -56,6 +61,10 @@ enum Command {
     Unreject(unreject::Args),
     /// List, show, infer and check schemas, and write their DDL
     Schema(schema::Args),
+    /// Check pipeline files, and print their schema
+    Pipeline(pipeline::Args),
+    /// Write pipelines in the terms of a scheduler: argo, cronjob, airflow, compose, systemd, shell
+    Render(render::Args),
 }
 
 fn main() -> ExitCode {
@@ -69,5 +78,7 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
         Command::Verify(args) => verify::run(args),
         Command::Unreject(args) => unreject::run(args, context),
         Command::Schema(args) => schema::run(args),
+        Command::Pipeline(args) => pipeline::run(args, context),
+        Command::Render(args) => render::run(&args, context),
     }
 }

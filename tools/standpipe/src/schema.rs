@@ -107,7 +107,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     }
 }
 
-fn print(text: &str) -> Result<(), Fault> {
+/// Prints a text to stdout.
+pub(crate) fn print(text: &str) -> Result<(), Fault> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(io_fault)
 }
