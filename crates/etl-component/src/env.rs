@@ -224,8 +224,14 @@ fn names(variable: &Variable) -> impl Iterator<Item = &'static str> {
 mod tests {
     use super::*;
 
-    const KEY: Variable =
-        Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, unless: &[], help: "the key" };
+    const KEY: Variable = Variable {
+        name: "API_KEY",
+        aliases: &["OLD_KEY"],
+        secret: true,
+        required: true,
+        unless: &[],
+        help: "the key",
+    };
 
     fn message(pairs: &[(&str, &str)]) -> String {
         Env::of(pairs).required_secret(&KEY).expect_err("refused").message().to_owned()

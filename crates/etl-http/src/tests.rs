@@ -30,8 +30,14 @@ struct Flags {
 }
 
 /// The key of the services here.
-const KEY: Variable =
-    Variable { name: "API_KEY", aliases: &["OLD_KEY"], secret: true, required: true, unless: &[], help: "the key" };
+const KEY: Variable = Variable {
+    name: "API_KEY",
+    aliases: &["OLD_KEY"],
+    secret: true,
+    required: true,
+    unless: &[],
+    help: "the key",
+};
 
 type Waits = Arc<Mutex<Vec<Duration>>>;
 

@@ -166,7 +166,6 @@ impl Command {
         self.flags.iter().any(|flag| flag.variable.as_deref() == Some(name))
             || self.commands.iter().any(|command| command.has_variable(name))
     }
-
 }
 
 impl Stream {

@@ -81,7 +81,8 @@ impl Cron {
         for (kind, text) in KINDS.iter().zip(five) {
             fields.push(field(kind, text).map_err(wrong)?);
         }
-        let fields: [Field; 5] = fields.try_into().map_err(|_| wrong("five fields are expected".to_owned()))?;
+        let fields: [Field; 5] =
+            fields.try_into().map_err(|_| wrong("five fields are expected".to_owned()))?;
         let [_, _, day, month, weekday] = &fields;
         let restricted = |field: &Field| field.text != "*";
         if restricted(day) && restricted(weekday) && (day.star || weekday.star) {
@@ -91,9 +92,7 @@ impl Cron {
                     .to_owned(),
             ));
         }
-        if !restricted(weekday)
-            && !month.values.iter().any(|&m| day.values[0] <= DAYS[usize::from(m) - 1])
-        {
+        if !restricted(weekday) && !month.values.iter().any(|&m| day.values[0] <= DAYS[usize::from(m) - 1]) {
             return Err(wrong("none of its months has such a day: it would never start".to_owned()));
         }
         Ok(Cron { line, fields })
@@ -114,10 +113,16 @@ fn field(kind: &Kind, text: &str) -> Result<Field, String> {
     let mut parts = Vec::new();
     let mut values = Vec::new();
     for part in text.split(',') {
+        if part.starts_with('*') && part != text {
+            return Err(format!("`{text}`: schedulers disagree on `*` in a list"));
+        }
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => {
                 let number = step.parse::<u8>().ok().filter(|&step| step >= 1);
-                (range, Some(number.ok_or_else(|| format!("`{part}` has no step from 1 on as {}", kind.what))?))
+                (
+                    range,
+                    Some(number.ok_or_else(|| format!("`{part}` has no step from 1 on as {}", kind.what))?),
+                )
             }
             None => (part, None),
         };
@@ -135,7 +140,9 @@ fn field(kind: &Kind, text: &str) -> Result<Field, String> {
                 (first, last, format!("{first}-{last}"))
             }
             None if step.is_some() => {
-                return Err(format!("`{part}`: schedulers disagree on a step without a range: write `{range}-{top}/…`"));
+                return Err(format!(
+                    "`{part}`: schedulers disagree on a step without a range: write `{range}-{top}/…`"
+                ));
             }
             None => {
                 let value = sunday(value(kind, range)?);
@@ -145,9 +152,7 @@ fn field(kind: &Kind, text: &str) -> Result<Field, String> {
         let these: Vec<u8> = (first..=last).step_by(step.unwrap_or(1).into()).map(sunday).collect();
         // A range up to Sunday as 7 is not known everywhere.
         parts.push(match (last, step) {
-            (7, _) if week => {
-                these.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-            }
+            (7, _) if week => these.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             (_, Some(step)) => format!("{written}/{step}"),
             (_, None) => written,
         });
@@ -167,7 +172,8 @@ fn value(kind: &Kind, text: &str) -> Result<u8, String> {
         None => None,
     };
     let number = number.filter(|number| (kind.first..=kind.last).contains(number));
-    number.ok_or_else(|| format!("`{text}` is no {}: it goes from {} to {}", kind.what, kind.first, kind.last))
+    number
+        .ok_or_else(|| format!("`{text}` is no {}: it goes from {} to {}", kind.what, kind.first, kind.last))
 }
 
 #[cfg(test)]
@@ -216,6 +222,7 @@ mod tests {
             ("5/15 * * * *", "write `5-59/…`"),
             ("30-10 * * * *", "runs backwards"),
             ("0 0 */2 * 1", "schedulers disagree"),
+            ("0 0 1,* * 1", "`*` in a list"),
             ("0 0 30 2 *", "would never start"),
             ("@reboot", "has 1 fields"),
             ("+5 * * * *", "`+5` is no minute"),

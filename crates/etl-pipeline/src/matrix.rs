@@ -75,20 +75,22 @@ mod tests {
         ];
         let items = Matrix { keys }.items();
         let labels: Vec<String> = items.iter().map(Item::label).collect();
-        assert_eq!(labels[..3], [
-            "city=New York, units=metric",
-            "city=New York, units=no",
-            "city=São Paulo, units=metric"
-        ]);
+        assert_eq!(
+            labels[..3],
+            ["city=New York, units=metric", "city=New York, units=no", "city=São Paulo, units=metric"]
+        );
         let suffixes: Vec<String> = items.iter().map(Item::suffix).collect();
-        assert_eq!(suffixes, [
-            "-new-york-metric",
-            "-new-york-no",
-            "-s-o-paulo-metric",
-            "-s-o-paulo-no",
-            "-007-metric",
-            "-007-no"
-        ]);
+        assert_eq!(
+            suffixes,
+            [
+                "-new-york-metric",
+                "-new-york-no",
+                "-s-o-paulo-metric",
+                "-s-o-paulo-no",
+                "-007-metric",
+                "-007-no"
+            ]
+        );
         assert_eq!(items[4].value("city"), Some("007"));
         assert_eq!(Matrix::default().items(), [Item::default()]);
         assert_eq!(Item::default().suffix(), "");

@@ -16,8 +16,19 @@ use crate::yaml::{self, Entry, Kind, Node};
 const LONGEST_NAME: usize = 52;
 
 const KEYS: [&str; 13] = [
-    "name", "schedule", "timezone", "matrix", "steps", "env", "config", "secrets", "env-from", "targets",
-    "on-failure", "deadline", "retry",
+    "name",
+    "schedule",
+    "timezone",
+    "matrix",
+    "steps",
+    "env",
+    "config",
+    "secrets",
+    "env-from",
+    "targets",
+    "on-failure",
+    "deadline",
+    "retry",
 ];
 const SETTINGS: [&str; 4] = ["env", "config", "secrets", "env-from"];
 const TARGET: [&str; 5] = ["name", "env", "config", "secrets", "env-from"];
@@ -168,7 +179,9 @@ impl Parser {
             Some(zone) => self.refuse(node.line, format!("`{name}` is no time zone: `{zone}` is meant?")),
             None => self.refuse(
                 node.line,
-                format!("`{name}` is no time zone of the IANA database, such as `Europe/Lisbon` or `Etc/UTC`"),
+                format!(
+                    "`{name}` is no time zone of the IANA database, such as `Europe/Lisbon` or `Etc/UTC`"
+                ),
             ),
         }
     }
@@ -224,7 +237,10 @@ impl Parser {
             Kind::Scalar(text) => step.words = self.words(text, node.line)?,
             Kind::Map(entries) => {
                 if let Some(entry) = entries.iter().find(|entry| entry.key.contains(char::is_whitespace)) {
-                    return self.refuse(entry.line, "YAML reads this step as a map, because of `: `: quote the whole step");
+                    return self.refuse(
+                        entry.line,
+                        "YAML reads this step as a map, because of `: `: quote the whole step",
+                    );
                 }
                 self.map(node, "a step", &STEP)?;
                 for entry in entries {
@@ -254,7 +270,9 @@ impl Parser {
         };
         match words.first().map(Text::literal) {
             None => self.refuse(line, "a step is a program and its arguments; this one is empty"),
-            Some(None | Some("")) => self.refuse(line, "the program of a step is a name without placeholders"),
+            Some(None | Some("")) => {
+                self.refuse(line, "the program of a step is a name without placeholders")
+            }
             Some(Some(_)) => Some(words),
         }
     }
@@ -344,7 +362,8 @@ impl Parser {
         let mut seen = Vec::new();
         for (line, name) in settings.names() {
             if seen.contains(&name) {
-                self.problems.add(line, format!("`{name}` has two sources: env, config and secrets name it once"));
+                self.problems
+                    .add(line, format!("`{name}` has two sources: env, config and secrets name it once"));
             }
             seen.push(name);
         }
@@ -354,7 +373,9 @@ impl Parser {
         let names = Target::ALL.map(Target::name);
         let mut targets = BTreeMap::new();
         for entry in self.map(node, "`targets`", &names).unwrap_or_default() {
-            let Some(target) = Target::ALL.into_iter().find(|target| target.name() == entry.key) else { continue };
+            let Some(target) = Target::ALL.into_iter().find(|target| target.name() == entry.key) else {
+                continue;
+            };
             let mut own = Override::default();
             for setting in self.map(&entry.value, "a target", &TARGET).unwrap_or_default() {
                 if setting.key == "name" {
@@ -384,7 +405,9 @@ impl Parser {
     fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
         let text = self.text(node, &format!("`{what}`"))?;
         match etl_component::duration(text) {
-            Ok(duration) if duration.is_zero() => self.refuse(node.line, format!("`{what}` is longer than nothing")),
+            Ok(duration) if duration.is_zero() => {
+                self.refuse(node.line, format!("`{what}` is longer than nothing"))
+            }
             // What Kubernetes and systemd take.
             Ok(duration) if duration.subsec_nanos() != 0 => {
                 self.refuse(node.line, format!("`{what}` is whole seconds: no scheduler has less"))
@@ -448,7 +471,11 @@ impl Parser {
             match seen.iter().find(|(other, _)| *other == name) {
                 Some((_, other)) => self.problems.add(
                     line,
-                    format!("the items `{}` and `{}` would both be named `{name}`", other.label(), item.label()),
+                    format!(
+                        "the items `{}` and `{}` would both be named `{name}`",
+                        other.label(),
+                        item.label()
+                    ),
                 ),
                 None => seen.push((name, item)),
             }
@@ -463,24 +490,34 @@ impl Parser {
             texts.extend(step.words.iter().map(|word| (step.line, word)));
         }
         let settings = pipeline.programs().map(|step| &step.settings);
-        for settings in settings.chain([&pipeline.settings]).chain(pipeline.targets.values().map(|own| &own.settings)) {
+        for settings in
+            settings.chain([&pipeline.settings]).chain(pipeline.targets.values().map(|own| &own.settings))
+        {
             texts.extend(settings.env.iter().map(|variable| (variable.line, &variable.value)));
         }
-        for (line, name) in texts.iter().flat_map(|(line, text)| text.placeholders().map(|name| (*line, name))) {
+        for (line, name) in
+            texts.iter().flat_map(|(line, text)| text.placeholders().map(|name| (*line, name)))
+        {
             used.push(name.to_owned());
             if !pipeline.matrix.has(name) && !WINDOW.contains(&name) {
-                self.problems.add(line, format!("`${{{name}}}` is no key of `matrix`: `$${{` writes a literal `${{`"));
+                self.problems
+                    .add(line, format!("`${{{name}}}` is no key of `matrix`: `$${{` writes a literal `${{`"));
             }
         }
         let steps: Vec<&str> = pipeline
             .programs()
-            .flat_map(|step| step.words.iter().chain(step.settings.env.iter().map(|variable| &variable.value)))
+            .flat_map(|step| {
+                step.words.iter().chain(step.settings.env.iter().map(|variable| &variable.value))
+            })
             .chain(pipeline.settings.env.iter().map(|variable| &variable.value))
             .flat_map(Text::placeholders)
             .collect();
         for (key, _) in &pipeline.matrix.keys {
             if !steps.contains(&key.as_str()) {
-                self.problems.add(pipeline.line("matrix"), format!("no step names `${{{key}}}`: each item would do the same"));
+                self.problems.add(
+                    pipeline.line("matrix"),
+                    format!("no step names `${{{key}}}`: each item would do the same"),
+                );
             }
         }
         if let Some(step) = &pipeline.on_failure

@@ -128,9 +128,13 @@ impl Planner<'_> {
         let name = step.name();
         if is_component_name(name) && step.image.is_none() {
             let known = self.cards.names();
-            let near = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+            let near =
+                known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
             let mend = near.map(|near| format!(": `{near}` is meant?")).unwrap_or_default();
-            self.problems.add(step.line, format!("`{name}` is named like a component, but none of that name is known{mend}"));
+            self.problems.add(
+                step.line,
+                format!("`{name}` is named like a component, but none of that name is known{mend}"),
+            );
         } else if is_component_name(name) {
             let image = step.image.as_deref().unwrap_or_default();
             self.problems.add(step.line, format!("the card of `{name}` in {image} is not known: `standpipe pipeline check` asks an image that is here"));
@@ -145,7 +149,10 @@ impl Planner<'_> {
     fn no_plain_secrets(&mut self, step: &Step) {
         for word in &step.words {
             if let Some(place) = word.literal().and_then(with_password) {
-                self.problems.add(step.line, format!("the password in `{place}` stands in plain text: name the address in `secrets`"));
+                self.problems.add(
+                    step.line,
+                    format!("the password in `{place}` stands in plain text: name the address in `secrets`"),
+                );
             }
         }
     }
@@ -172,4 +179,5 @@ fn fixed(text: Option<&Text>) -> Option<&str> {
     text.and_then(Text::literal)
 }
 
-
+#[cfg(test)]
+mod tests;

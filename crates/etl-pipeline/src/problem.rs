@@ -70,7 +70,11 @@ impl From<Problems> for Fault {
     fn from(problems: Problems) -> Fault {
         let first = problems.found.first().map(ToString::to_string).unwrap_or_default();
         let more = problems.found.len().saturating_sub(1) as u64;
-        let more = if more == 0 { String::new() } else { format!(" ({} more)", counted(more, "problem", "problems")) };
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" ({} more)", counted(more, "problem", "problems"))
+        };
         Fault::config(first + &more)
     }
 }

@@ -70,7 +70,12 @@ pub struct Rendering {
 /// # Errors
 /// What the target cannot express, and would change the result.
 pub fn render(plan: &Plan, options: &Options) -> Result<Rendering, Problems> {
-    let mut job = Job { plan, options, problems: Problems::of(&plan.pipeline.file), warnings: Problems::of(&plan.pipeline.file) };
+    let mut job = Job {
+        plan,
+        options,
+        problems: Problems::of(&plan.pipeline.file),
+        warnings: Problems::of(&plan.pipeline.file),
+    };
     let files = match plan.target {
         Some(Target::Argo) => argo::render(&mut job),
         Some(Target::CronJob) => cronjob::render(&mut job),
@@ -193,7 +198,12 @@ fn words(stage: &Stage, handing: Handing<'_>, load_id: Option<&str>, dialect: Di
 /// The arguments of `standpipe` that run a whole pipeline, with its deadline and, if wanted, what runs when it fails.
 ///
 /// `load_id` is the id of the load of one step, by the step's name.
-fn run(plan: &Plan, on_failure: bool, load_id: &dyn Fn(&Stage) -> String, dialect: Dialect<'_>) -> Vec<String> {
+fn run(
+    plan: &Plan,
+    on_failure: bool,
+    load_id: &dyn Fn(&Stage) -> String,
+    dialect: Dialect<'_>,
+) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     if let Some(deadline) = plan.pipeline.deadline {
         args.extend(["--deadline".to_owned(), format!("{}s", deadline.as_secs())]);
@@ -252,9 +262,14 @@ impl Job<'_> {
     fn no_window(&mut self) {
         let target = self.plan.target.map_or("", Target::name);
         for end in self.plan.pipeline.window() {
-            let uses = |stage: &&Stage| stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end));
+            let uses = |stage: &&Stage| {
+                stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end))
+            };
             let line = self.plan.stages.iter().find(uses).map_or(1, |stage| stage.step.line);
-            self.problems.add(line, format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"));
+            self.problems.add(
+                line,
+                format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"),
+            );
         }
     }
 }
@@ -277,7 +292,8 @@ fn kubernetes_environment(settings: &Settings, text: &dyn Fn(&Text) -> String) -
     let references = [("configMapKeyRef", &settings.config), ("secretKeyRef", &settings.secrets)];
     for (kind, variables) in references {
         for variable in variables {
-            let reference = serde_json::json!({ kind: { "name": variable.value.object, "key": variable.value.key } });
+            let reference =
+                serde_json::json!({ kind: { "name": variable.value.object, "key": variable.value.key } });
             env.push(serde_json::json!({ "name": variable.name, "valueFrom": reference }));
         }
     }
@@ -285,7 +301,8 @@ fn kubernetes_environment(settings: &Settings, text: &dyn Fn(&Text) -> String) -
     if !env.is_empty() {
         map.insert("env".to_owned(), env.into());
     }
-    let from = settings.env_from.iter().map(|(_, name)| serde_json::json!({ "configMapRef": { "name": name } }));
+    let from =
+        settings.env_from.iter().map(|(_, name)| serde_json::json!({ "configMapRef": { "name": name } }));
     let from: Vec<Value> = from.collect();
     if !from.is_empty() {
         map.insert("envFrom".to_owned(), from.into());

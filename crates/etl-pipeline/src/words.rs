@@ -55,7 +55,9 @@ pub(crate) fn split(text: &str) -> Result<Vec<Text>, String> {
             continue;
         }
         if let Some((_, instead)) = SHELL.iter().find(|(special, _)| *special == c) {
-            return Err(format!("`{c}` outside of quotes: a step is run without a shell; {instead}, or quote it"));
+            return Err(format!(
+                "`{c}` outside of quotes: a step is run without a shell; {instead}, or quote it"
+            ));
         }
         let word = word.get_or_insert_default();
         match c {
@@ -151,11 +153,7 @@ impl Text {
 
     /// The text with something in place of each part: literal texts are escaped by `literal`, placeholders are
     /// replaced by `placeholder`.
-    pub fn fill(
-        &self,
-        literal: impl Fn(&str) -> String,
-        placeholder: impl Fn(&str) -> String,
-    ) -> String {
+    pub fn fill(&self, literal: impl Fn(&str) -> String, placeholder: impl Fn(&str) -> String) -> String {
         let part = |piece: &Piece| match piece {
             Piece::Literal(text) => literal(text),
             Piece::Placeholder(name) => placeholder(name),

@@ -142,7 +142,9 @@ impl<'t> Reader<'t> {
         {
             return Err((
                 line,
-                format!("YAML reads only `{text}`, and a comment from ` #` on: quote the whole, or put the comment on a line of its own"),
+                format!(
+                    "YAML reads only `{text}`, and a comment from ` #` on: quote the whole, or put the comment on a line of its own"
+                ),
             ));
         }
         Ok(match &*text {
@@ -163,8 +165,6 @@ pub(crate) fn write(value: &Value) -> String {
     // A JSON value has nothing that YAML cannot express, and a text takes all that is written.
     serde_saphyr::to_string_with_options(value, options).unwrap_or_default()
 }
-
-
 
 #[cfg(test)]
 mod tests {
@@ -228,9 +228,49 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_as_the_same_texts() {
         let texts = [
-            "", "no", "on", "yes", "y", "null", "~", "007", "1.10", "1e3", "0x1F", "1_000", "12:30:45", "2026-01-01",
-            "a: b", "a #b", "#a", "- a", "*/15 * * * *", "0 5 * * *", "{{workflow.uid}}", "[a]", "it's", "\"q\"", "a\nb\n",
-            " a ", "a\tb", "\\", "%a", "@a", "`a`", "!a", "&a", "*a", ">-", "|", "?", ":", "true", "é", "-", "--- a", "=",
+            "",
+            "no",
+            "on",
+            "yes",
+            "y",
+            "null",
+            "~",
+            "007",
+            "1.10",
+            "1e3",
+            "0x1F",
+            "1_000",
+            "12:30:45",
+            "2026-01-01",
+            "a: b",
+            "a #b",
+            "#a",
+            "- a",
+            "*/15 * * * *",
+            "0 5 * * *",
+            "{{workflow.uid}}",
+            "[a]",
+            "it's",
+            "\"q\"",
+            "a\nb\n",
+            " a ",
+            "a\tb",
+            "\\",
+            "%a",
+            "@a",
+            "`a`",
+            "!a",
+            "&a",
+            "*a",
+            ">-",
+            "|",
+            "?",
+            ":",
+            "true",
+            "é",
+            "-",
+            "--- a",
+            "=",
         ];
         let long = "word ".repeat(100) + "end";
         let value = json!({ "list": texts.to_vec(), "map": { "long": long, "n": 5, "t": true, "none": null, "empty": [] } });

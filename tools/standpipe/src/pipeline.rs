@@ -90,7 +90,8 @@ fn problems(pipeline: &Pipeline, cards: &Cards, to: &[Target]) -> Option<Problem
         }
     }
     for target in to {
-        let rendered = plan(pipeline, cards, Some(*target)).and_then(|plan| render(&plan, &Options::default()));
+        let rendered =
+            plan(pipeline, cards, Some(*target)).and_then(|plan| render(&plan, &Options::default()));
         match rendered {
             Ok(rendering) => rendering.warnings.iter().for_each(|warning| log::warn!("{warning}")),
             Err(problems) => return Some(problems),
@@ -103,10 +104,14 @@ fn problems(pipeline: &Pipeline, cards: &Cards, to: &[Target]) -> Option<Problem
 pub(crate) fn refuse(found: &[Problems]) -> Result<(), Fault> {
     let all: Vec<&Problem> = found.iter().flat_map(Problems::iter).collect();
     let Some((first, more)) = all.split_first() else { return Ok(()) };
-    for problem in more.iter().rev() {
+    for problem in more {
         log::error!("{problem}");
     }
     let count = all.len() as u64;
-    let total = if count == 1 { String::new() } else { format!(" ({} in all)", counted(count, "problem", "problems")) };
+    let total = if count == 1 {
+        String::new()
+    } else {
+        format!(" ({} in all)", counted(count, "problem", "problems"))
+    };
     Err(Fault::config(format!("{first}{total}")))
 }

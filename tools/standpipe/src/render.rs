@@ -103,7 +103,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
     let cards = cards::of(&pipelines, context);
     let mut rendered: BTreeMap<String, (String, Rendered)> = BTreeMap::new();
     for pipeline in &pipelines {
-        let rendering = plan(pipeline, &cards, Some(args.to)).and_then(|plan| etl_pipeline::render(&plan, &options));
+        let rendering =
+            plan(pipeline, &cards, Some(args.to)).and_then(|plan| etl_pipeline::render(&plan, &options));
         let rendering = match rendering {
             Ok(rendering) => rendering,
             Err(found) => {
@@ -132,7 +133,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
         return if differ.is_empty() {
             Ok(format!("{count} as rendered"))
         } else {
-            Err(Differs(format!("{changed} from what is rendered: run `standpipe render` without --check")).into())
+            Err(Differs(format!("{changed} from what is rendered: run `standpipe render` without --check"))
+                .into())
         };
     }
     for file in &differ {
@@ -151,9 +153,10 @@ fn differs(out: &Path, file: &Rendered) -> bool {
 /// A file that somebody else wrote is not overwritten.
 fn ours(path: &Path) -> Result<(), Fault> {
     match fs::read_to_string(path) {
-        Ok(text) if !text.lines().take(3).any(|line| line.contains(HEADER)) => {
-            Err(Fault::config(format!("{} was not rendered by standpipe: move it away first", path.display())))
-        }
+        Ok(text) if !text.lines().take(3).any(|line| line.contains(HEADER)) => Err(Fault::config(format!(
+            "{} was not rendered by standpipe: move it away first",
+            path.display()
+        ))),
         _ => Ok(()),
     }
 }

@@ -42,14 +42,14 @@ fn a_file_is_read_as_it_says() {
         let settings = pipeline.settings(&pipeline.steps[1], target);
         settings.secrets.iter().map(|v| format!("{}={}", v.name, v.value)).collect::<Vec<_>>()
     };
-    assert_eq!(of(None), [
-        "OPENWEATHER_KEY=openweather-secret/OPEN_WEATHER_SECRET",
-        "INFLUX_TOKEN=influx/token"
-    ]);
-    assert_eq!(of(Some(Target::Airflow)), [
-        "OPENWEATHER_KEY=openweather-secret/OPEN_WEATHER_SECRET",
-        "INFLUX_TOKEN=influxdb/KEY"
-    ]);
+    assert_eq!(
+        of(None),
+        ["OPENWEATHER_KEY=openweather-secret/OPEN_WEATHER_SECRET", "INFLUX_TOKEN=influx/token"]
+    );
+    assert_eq!(
+        of(Some(Target::Airflow)),
+        ["OPENWEATHER_KEY=openweather-secret/OPEN_WEATHER_SECRET", "INFLUX_TOKEN=influxdb/KEY"]
+    );
     let left_out = GOOD.replace("{airflow: {", "{airflow: {name: weather, config: {INFLUX_URL: }, ");
     let pipeline = parse("p.yaml", &left_out).unwrap();
     assert!(pipeline.settings(&pipeline.steps[1], Some(Target::Airflow)).config.is_empty());
@@ -102,10 +102,20 @@ const MUTATIONS: &[(&str, &str, usize, &str)] = &[
     ("run: load-influx --db weather", "cmd: load-influx", 7, "a step has `run`"),
     ("run: load-influx --db weather", "image: a:1", 7, "a step has `run`"),
     ("run: load-influx --db weather", "run: load-influx\n    image: jq", 8, "another image tomorrow"),
-    ("run: load-influx --db weather", "run: load-influx\n    image: r:5/jq:latest", 8, "another image tomorrow"),
+    (
+        "run: load-influx --db weather",
+        "run: load-influx\n    image: r:5/jq:latest",
+        8,
+        "another image tomorrow",
+    ),
     ("influx/token", "token", 8, "is no reference"),
     ("influx/token", "Influx/token", 8, "is no reference"),
-    ("    secrets: {INFLUX_TOKEN", "    env: {INFLUX_TOKEN: a}\n    secrets: {INFLUX_TOKEN", 9, "two sources"),
+    (
+        "    secrets: {INFLUX_TOKEN",
+        "    env: {INFLUX_TOKEN: a}\n    secrets: {INFLUX_TOKEN",
+        9,
+        "two sources",
+    ),
     ("TZ: \"\"}", "T-Z: a}", 9, "is no name of a variable"),
     ("TZ: \"\"}", "TZ: }", 9, "where it is empty"),
     ("env-from: [key-etl-variables]", "env-from: a", 12, "is a list of names"),
@@ -130,13 +140,19 @@ fn each_mistake_is_refused_with_its_line() {
         let problems = parse("p.yaml", &text).expect_err(bad);
         let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let expected = format!("p.yaml:{line}: ");
-        assert!(found.iter().any(|said| said.starts_with(&expected) && said.contains(part)), "{bad}: {found:#?}");
+        assert!(
+            found.iter().any(|said| said.starts_with(&expected) && said.contains(part)),
+            "{bad}: {found:#?}"
+        );
     }
 }
 
 #[test]
 fn all_mistakes_are_said_at_once_in_the_order_of_the_lines() {
-    let text = GOOD.replace("America/Los_Angeles", "Mars").replace("deadline: 10m", "deadline: x").replace("*/15", "99");
+    let text = GOOD
+        .replace("America/Los_Angeles", "Mars")
+        .replace("deadline: 10m", "deadline: x")
+        .replace("*/15", "99");
     let problems = parse("p.yaml", &text).unwrap_err();
     assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2, 3, 15]);
     let fault = etl_stream::Fault::from(problems);

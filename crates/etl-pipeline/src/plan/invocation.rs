@@ -30,7 +30,9 @@ impl<'c> Invocation<'c> {
         let when = last.when.iter().find(|when| {
             invocation.values(&when.flag).any(|value| {
                 when.values.is_empty()
-                    || value.and_then(Text::literal).is_some_and(|value| when.values.iter().any(|own| own == value))
+                    || value
+                        .and_then(Text::literal)
+                        .is_some_and(|value| when.values.iter().any(|own| own == value))
             })
         });
         let (reads, prints) = match when {
@@ -61,7 +63,10 @@ impl<'c> Invocation<'c> {
                 let name = start.split('=').next().unwrap_or_default();
                 let Some(flag) = self.find(name) else {
                     let flags = self.path.iter().flat_map(|command| &command.flags).flat_map(Flag::names);
-                    problems.add(line, format!("`{}` has no flag `{name}`{}", self.said(card), meant(name, flags)));
+                    problems.add(
+                        line,
+                        format!("`{}` has no flag `{name}`{}", self.said(card), meant(name, flags)),
+                    );
                     // Whether the next word is its value is not known.
                     return;
                 };
@@ -93,12 +98,16 @@ impl<'c> Invocation<'c> {
                 self.path.push(next);
                 continue;
             }
-            let places: Vec<&Flag> = command.flags.iter().filter(|flag| !flag.name.starts_with("--")).collect();
+            let places: Vec<&Flag> =
+                command.flags.iter().filter(|flag| !flag.name.starts_with("--")).collect();
             let place = places.get(arguments).or_else(|| places.last().filter(|place| place.repeated));
             let Some(place) = place else {
                 let names = command.commands.iter().map(|command| command.word.as_str());
                 let what = if command.commands.is_empty() { "takes no argument" } else { "has no command" };
-                problems.add(line, format!("`{}` {what} `{word}`{}", self.said(card), meant(&word.to_string(), names)));
+                problems.add(
+                    line,
+                    format!("`{}` {what} `{word}`{}", self.said(card), meant(&word.to_string(), names)),
+                );
                 return;
             };
             arguments += 1;
@@ -122,7 +131,8 @@ impl<'c> Invocation<'c> {
             && !flag.values.is_empty()
             && !flag.values.iter().any(|own| own == value)
         {
-            problems.add(line, format!("`{value}` is no value of `{name}`: it takes {}", flag.values.join(", ")));
+            problems
+                .add(line, format!("`{value}` is no value of `{name}`: it takes {}", flag.values.join(", ")));
         }
     }
 

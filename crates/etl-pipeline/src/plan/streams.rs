@@ -25,7 +25,10 @@ impl Planner<'_> {
             let invocation = Invocation::of(card, step, &mut crate::problem::Problems::default());
             let (reads, prints) = (&invocation.reads, &invocation.prints);
             if !first && !reads.is_stream() {
-                self.problems.add(line, format!("`{name}` reads nothing: what the steps before it print would be lost"));
+                self.problems.add(
+                    line,
+                    format!("`{name}` reads nothing: what the steps before it print would be lost"),
+                );
             } else if !first && stage.has("--input") {
                 self.problems.add(line, "`--input` leaves unread what the step before it prints");
             } else if first && reads.is_stream() && !stage.has("--input") && self.target.is_some() {
@@ -53,7 +56,12 @@ impl Planner<'_> {
         if !coming.iter().any(|schema| taken.contains(schema)) {
             self.problems.add(
                 step.line,
-                format!("`{}` reads records of {}, but those of {} come", step.name(), taken.join(", "), coming.join(", ")),
+                format!(
+                    "`{}` reads records of {}, but those of {} come",
+                    step.name(),
+                    taken.join(", "),
+                    coming.join(", ")
+                ),
             );
         }
     }
@@ -77,14 +85,18 @@ impl Planner<'_> {
                 Some("names no measurement of InfluxDB: add --table, or choose another loader")
             }
             "load-influx"
-                if schema.time.is_none() && !schema.columns.iter().any(|column| column.influx.role == Some(Role::Time)) =>
+                if schema.time.is_none()
+                    && !schema.columns.iter().any(|column| column.influx.role == Some(Role::Time)) =>
             {
                 Some("has no time for a point of InfluxDB")
             }
             _ => None,
         };
         if let Some(missing) = missing {
-            self.problems.add(step.line, format!("`{}` cannot store these records: their schema {name} {missing}", step.name()));
+            self.problems.add(
+                step.line,
+                format!("`{}` cannot store these records: their schema {name} {missing}", step.name()),
+            );
         }
     }
 
@@ -93,7 +105,10 @@ impl Planner<'_> {
         let Some(name) = fixed(invocation.value("--schema")) else { return };
         let path = name.contains('/') || name.ends_with(".json");
         if !path && name != "none" && etl_schema::registry::document(name).is_none() {
-            self.problems.add(step.line, format!("the schema `{name}` is not known{}", meant(name, etl_schema::registry::names())));
+            self.problems.add(
+                step.line,
+                format!("the schema `{name}` is not known{}", meant(name, etl_schema::registry::names())),
+            );
         }
     }
 }

@@ -7,8 +7,21 @@ use crate::model::{Settings, Step};
 
 /// What programs read that no card names: places, proxies and certificates.
 const COMMON: [&str; 15] = [
-    "ALL_PROXY", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LC_ALL", "NO_PROXY", "PATH", "SSL_CERT_DIR",
-    "SSL_CERT_FILE", "TMPDIR", "TZ", "http_proxy", "https_proxy", "no_proxy",
+    "ALL_PROXY",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LC_ALL",
+    "NO_PROXY",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
 ];
 
 /// What the names of secrets end with, for programs that have no card.
@@ -21,7 +34,8 @@ impl Planner<'_> {
         for flag in invocation.required() {
             let variable = flag.variable.as_deref();
             // In `standpipe run` the variable may come with the environment.
-            let elsewhere = variable.is_some() && (self.target.is_none() || !stage.settings.env_from.is_empty());
+            let elsewhere =
+                variable.is_some() && (self.target.is_none() || !stage.settings.env_from.is_empty());
             if !invocation.has(&flag.name) && !variable.is_some_and(has) && !elsewhere {
                 let or = variable.map(|name| format!(", or the variable {name}")).unwrap_or_default();
                 self.problems.add(step.line, format!("`{}` needs {}{or}", step.name(), flag.name));
@@ -42,7 +56,11 @@ impl Planner<'_> {
                     [&variable.name].into_iter().chain(&variable.aliases).map(String::as_str).collect();
                 self.problems.add(
                     step.line,
-                    format!("`{}` needs the variable {}: name it in {place}", step.name(), names.join(" or ")),
+                    format!(
+                        "`{}` needs the variable {}: name it in {place}",
+                        step.name(),
+                        names.join(" or ")
+                    ),
                 );
             }
         }
@@ -65,7 +83,8 @@ impl Planner<'_> {
 
     fn known(&mut self, settings: &Settings, cards: &[&Card], foreign: bool) {
         for (line, name) in settings.names() {
-            let read = foreign || COMMON.contains(&name) || cards.iter().any(|card| card.reads_variable(name));
+            let read =
+                foreign || COMMON.contains(&name) || cards.iter().any(|card| card.reads_variable(name));
             if !read {
                 let names = cards.iter().flat_map(|card| &card.variables).flat_map(CardVariable::names);
                 self.problems.add(line, format!("no step reads the variable `{name}`{}", meant(name, names)));
@@ -87,7 +106,8 @@ impl Planner<'_> {
                 }
             };
             if secret {
-                self.problems.add(variable.line, format!("`{name}` is a secret: name it in `secrets`, as object/key"));
+                self.problems
+                    .add(variable.line, format!("`{name}` is a secret: name it in `secrets`, as object/key"));
             } else if let Some(place) = with_password(&value) {
                 self.problems.add(
                     variable.line,

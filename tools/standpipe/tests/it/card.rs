@@ -30,6 +30,8 @@ fn every_command_says_what_it_reads_and_prints() {
         (named(&schema, "show"), &nothing, text.clone()),
         (named(&schema, "ddl"), &nothing, text.clone()),
         (named(&schema, "check"), &any, text.clone()),
+        (named(&named(&card, "pipeline"), "check"), &nothing, text.clone()),
+        (named(&card, "render"), &nothing, text.clone()),
     ] {
         assert_eq!((&command["reads"], &command["stdout"]), (reads, &stdout), "{}", command["name"]);
     }

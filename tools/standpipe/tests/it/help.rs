@@ -20,6 +20,9 @@ fn the_help_is_that_of_the_golden_file() {
             "schema show",
             "schema ddl",
             "schema check",
+            "pipeline",
+            "pipeline check",
+            "render",
         ],
     );
 }

@@ -8,6 +8,7 @@ mod help;
 mod infer;
 mod limits;
 mod manual;
+mod pipeline;
 mod readme;
 mod schema;
 mod seal;
