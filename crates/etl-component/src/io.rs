@@ -14,6 +14,7 @@ use std::sync::Mutex;
 
 use etl_stream::reader::Options;
 use etl_stream::{Class, Fault, Origin, Reader, Seal, Writer};
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use crate::args;
 
@@ -67,6 +68,7 @@ pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
     if kind.is_dir() {
         return Err(unreadable(io::Error::from(ErrorKind::IsADirectory)));
     }
+    widen(&file);
     let origin = if kind.is_fifo() || kind.is_socket() { Origin::Pipe } else { Origin::File };
     Ok((file, origin))
 }
@@ -132,7 +134,9 @@ impl Output {
         }
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => {
-                OpenOptions::new().write(true).open(path).map(Output::InPlace).map_err(failed)
+                let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+                widen(&file);
+                Ok(Output::InPlace(file))
             }
             found => follow(path)
                 .and_then(|path| {
@@ -268,7 +272,21 @@ pub(crate) fn remove_temporaries() {
 }
 
 fn stdout() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    widen(&file);
+    Ok(file)
+}
+
+/// How much a pipe may hold: enough that whoever writes and whoever reads need not take turns after each buffer, and little
+/// enough to stay in a processor's cache.
+const PIPE: usize = 256 << 10;
+
+/// Lets a pipe hold that much, unless it already holds more (pipe(7), "Pipe capacity"). What is not a pipe is left alone, and
+/// so is the pipe of a user who has reached the system's limit.
+fn widen(file: &File) {
+    if fcntl_getpipe_size(file).is_ok_and(|size| size < PIPE) {
+        let _ = fcntl_setpipe_size(file, PIPE);
+    }
 }
 
 fn abort_on(output: &Output) -> Result<(), Fault> {
