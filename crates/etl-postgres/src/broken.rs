@@ -35,7 +35,6 @@ pub(crate) enum Broken {
 impl Broken {
     /// Reads an error that did not come from the server.
     pub(crate) fn of(error: &Error) -> Broken {
-        let io = io_error(error).map(io::Error::kind);
         match (Said::by(error), rustls_error(error)) {
             (_, Some(rustls::Error::AlertReceived(alert))) if is_about_our_certificate(*alert) => {
                 Broken::OurCertificate
@@ -48,8 +47,15 @@ impl Broken {
             (Said::Configuration, _) => Broken::Configuration,
             (Said::Protocol, _) => Broken::Protocol,
             (Said::NoTls, _) => Broken::NoTls,
-            _ if io == Some(io::ErrorKind::PermissionDenied) => Broken::Forbidden,
-            _ if io == Some(io::ErrorKind::NotFound) => Broken::NoSocket,
+            _ => io_error(error).map_or(Broken::Lost, Broken::of_io),
+        }
+    }
+
+    /// Reads an error of the operating system.
+    pub(crate) fn of_io(error: &io::Error) -> Broken {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Broken::Forbidden,
+            io::ErrorKind::NotFound => Broken::NoSocket,
             _ => Broken::Lost,
         }
     }

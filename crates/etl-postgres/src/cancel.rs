@@ -2,9 +2,11 @@
 
 use postgres::{CancelToken, Client, NoTls};
 use tokio::runtime;
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Error;
+use crate::socket;
 
 /// Cancels the statement that a session is running, from any thread.
 #[derive(Clone)]
@@ -18,7 +20,8 @@ pub struct Canceller {
 #[derive(Clone)]
 enum Token {
     Session(CancelToken),
-    Reader(tokio_postgres::CancelToken),
+    /// With the settings to connect with.
+    Reader(tokio_postgres::CancelToken, Box<Config>),
 }
 
 impl Canceller {
@@ -28,8 +31,12 @@ impl Canceller {
     }
 
     /// The same for the connection of a [`crate::Reader`].
-    pub(crate) fn of_reader(token: tokio_postgres::CancelToken, tls: Option<MakeRustlsConnect>) -> Canceller {
-        Canceller { token: Token::Reader(token), tls }
+    pub(crate) fn of_reader(
+        token: tokio_postgres::CancelToken,
+        config: Config,
+        tls: Option<MakeRustlsConnect>,
+    ) -> Canceller {
+        Canceller { token: Token::Reader(token, Box::new(config)), tls }
     }
 
     /// Asks the server, on a connection of its own, to cancel the statement that the session is running, which then
@@ -42,12 +49,13 @@ impl Canceller {
         let asked = match (&self.token, self.tls.clone()) {
             (Token::Session(token), Some(tls)) => token.cancel_query(tls),
             (Token::Session(token), None) => token.cancel_query(NoTls),
-            (Token::Reader(token), tls) => {
-                let runtime = runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|error| Error::system("cancelling a statement", error))?;
+            (Token::Reader(token, config), tls) => {
+                let system = |error| Error::system("cancelling a statement", error);
+                let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+                let stream = runtime.block_on(socket::open(config)).map_err(system)?;
                 match tls {
-                    Some(tls) => runtime.block_on(token.cancel_query(tls)),
-                    None => runtime.block_on(token.cancel_query(NoTls)),
+                    Some(tls) => runtime.block_on(token.cancel_query_raw(stream, socket::tls(tls, config))),
+                    None => runtime.block_on(token.cancel_query_raw(stream, NoTls)),
                 }
             }
         };

@@ -32,6 +32,7 @@ const NO_NAME: &str = "0.0.0.0";
 /// Why there is no session with one address.
 pub(crate) enum NoSession {
     Broken(postgres::Error),
+    Unreachable(io::Error),
     TooLong,
     Unwanted(&'static str),
     System(io::Error),
@@ -194,6 +195,7 @@ impl Search<'_> {
     fn refusal(&self, name: &str, failure: &NoSession) -> Refusal {
         match failure {
             NoSession::Broken(error) => Refusal::of(name, error, self.settings.tls.client.is_some()),
+            NoSession::Unreachable(error) => Refusal::unreachable(name, error),
             NoSession::TooLong => {
                 let seconds = self.settings.timeout.unwrap_or_default().as_secs();
                 Refusal::away(format!("{name}: no reply within {seconds} s (connect_timeout)"))

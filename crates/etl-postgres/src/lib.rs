@@ -29,9 +29,11 @@ pub mod reader;
 mod refusal;
 mod session;
 mod settings;
+mod socket;
 mod sqlstate;
 #[cfg(test)]
 mod support;
+mod tap;
 mod tls;
 pub mod types;
 mod wording;

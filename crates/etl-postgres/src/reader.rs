@@ -14,7 +14,8 @@ use futures_core::Stream;
 use postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::config::{SslMode, SslNegotiation};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::TextRow;
@@ -22,6 +23,8 @@ use crate::cancel::Canceller;
 use crate::connect::{NoSession, Open, connect};
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::socket;
+use crate::tap::{Rows, Tap, Tapping};
 
 /// An open connection. What it passes rows on to must not use another connection on the same thread.
 pub struct Reader {
@@ -59,7 +62,7 @@ impl Reader {
     /// # Errors
     /// 75 if the server cannot be reached; 76, 77 or 78 if something is wrong with it or with the credentials.
     pub fn connect(settings: &Settings) -> Result<Reader, Error> {
-        let (Opened { link, client }, canceller) = connect(settings)?;
+        let (Opened { link, client, .. }, canceller) = connect(settings)?;
         Ok(Reader { link, client, canceller })
     }
 
@@ -122,9 +125,16 @@ impl Reader {
         sql: &str,
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let stream = self.link.wait_for(self.client.copy_out(sql));
-        let mut stream = pin!(stream.map_err(|error| Error::statement(what, error))?);
-        self.link.drain(what, stream.as_mut(), |bytes| each(&bytes))
+        self.link.rows.keep(true);
+        let copied =
+            self.link.wait_for(self.client.copy_out(sql)).map_err(|error| Error::statement(what, error));
+        let copied = copied.map_err(E::from).and_then(|stream| {
+            let (stream, rows) = (pin!(stream), self.link.rows.clone());
+            // What comes of the stream is its end, and an error.
+            self.link.drain(what, stream, |_| Ok(()), || rows.take(&mut each))
+        });
+        self.link.rows.keep(false);
+        copied
     }
 
     /// Runs a statement with these texts as its parameters, which the server reads as their types, and passes the rows on
@@ -142,7 +152,7 @@ impl Reader {
         let parameters = parameters.iter().map(|text| Text(text));
         let rows = self.link.wait_for(self.client.query_raw(&statement.statement, parameters));
         let mut rows = pin!(rows.map_err(|error| Error::statement(what, error))?);
-        self.link.drain(what, rows.as_mut(), |row| each(Row(&row)))
+        self.link.drain(what, rows.as_mut(), |row| each(Row(&row)), || Ok(false))
     }
 }
 
@@ -202,6 +212,7 @@ struct Link {
     runtime: Arc<Runtime>,
     /// `None` once it is broken.
     connection: Option<Box<dyn Messages + Send>>,
+    rows: Rows,
 }
 
 /// What the server sends by itself; polling for it moves everything else forward, too.
@@ -247,18 +258,19 @@ impl Link {
         }))
     }
 
-    /// Passes on all that comes.
+    /// Passes on all that comes. `take` takes what the stream does not have, and says whether there was any.
     fn drain<T, E: From<Error>>(
         &mut self,
         what: &str,
         mut stream: Pin<&mut impl Stream<Item = Result<T, postgres::Error>>>,
         mut each: impl FnMut(T) -> Result<(), E>,
+        mut take: impl FnMut() -> Result<bool, E>,
     ) -> Result<(), E> {
         let (runtime, mut broken) = (Arc::clone(&self.runtime), None);
         runtime.block_on(std::future::poll_fn(|cx| {
             loop {
                 broken = broken.take().or_else(|| self.advance(cx));
-                let mut came = false;
+                let mut came = take()?;
                 while let Poll::Ready(item) = stream.as_mut().poll_next(cx) {
                     match item {
                         Some(Ok(item)) => each(item)?,
@@ -288,25 +300,31 @@ fn cause(error: postgres::Error, broken: &mut Option<postgres::Error>) -> postgr
 pub(crate) struct Opened {
     link: Link,
     client: Client,
+    config: Config,
 }
 
 impl Open for Opened {
-    fn open(config: &tokio_postgres::Config, tls: Option<MakeRustlsConnect>) -> Result<Opened, NoSession> {
+    fn open(config: &Config, tls: Option<MakeRustlsConnect>) -> Result<Opened, NoSession> {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(NoSession::System)?;
+        let stream = runtime.block_on(socket::open(config)).map_err(NoSession::Unreachable)?;
+        let asks = config.get_ssl_mode() != SslMode::Disable
+            && config.get_ssl_negotiation() == SslNegotiation::Postgres;
+        let (stream, rows) = Tap::new(stream, asks);
         let (client, connection): (Client, Box<dyn Messages + Send>) = match tls {
             Some(tls) => {
-                let (client, connection) =
-                    runtime.block_on(config.connect(tls)).map_err(NoSession::Broken)?;
+                let connecting = config.connect_raw(stream, Tapping(socket::tls(tls, config)));
+                let (client, connection) = runtime.block_on(connecting).map_err(NoSession::Broken)?;
                 (client, Box::new(connection))
             }
             None => {
-                let (client, connection) =
-                    runtime.block_on(config.connect(NoTls)).map_err(NoSession::Broken)?;
+                let connecting = config.connect_raw(stream, NoTls);
+                let (client, connection) = runtime.block_on(connecting).map_err(NoSession::Broken)?;
                 (client, Box::new(connection))
             }
         };
-        Ok(Opened { link: Link { runtime: Arc::new(runtime), connection: Some(connection) }, client })
+        let link = Link { runtime: Arc::new(runtime), connection: Some(connection), rows };
+        Ok(Opened { link, client, config: config.clone() })
     }
 
     fn ask(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, postgres::Error> {
@@ -314,6 +332,6 @@ impl Open for Opened {
     }
 
     fn canceller(&self, tls: Option<MakeRustlsConnect>) -> Canceller {
-        Canceller::of_reader(self.client.cancel_token(), tls)
+        Canceller::of_reader(self.client.cancel_token(), self.config.clone(), tls)
     }
 }

@@ -1,5 +1,7 @@
 //! Why no session could be opened with a server.
 
+use std::io;
+
 use etl_component::{Class, Fault};
 use postgres::error::{DbError, SqlState};
 
@@ -52,11 +54,19 @@ impl Refusal {
     pub(crate) fn of(name: &str, error: &postgres::Error, shows_certificate: bool) -> Refusal {
         let (mut text, verdict) = match error.as_db_error() {
             Some(refused) => answered(name, refused),
-            None => broken(name, error),
+            None => without_answer(name, Broken::of(error), &wording::chain(error)),
         };
         if shows_certificate && broken::is_hang_up(error) {
             text += " (perhaps the server refuses the client certificate, PGSSLCERT)";
         }
+        Refusal { text, verdict }
+    }
+
+    /// Nothing answers at this server's address.
+    pub(crate) fn unreachable(name: &str, error: &io::Error) -> Refusal {
+        // As the crate says it.
+        let (text, verdict) =
+            without_answer(name, Broken::of_io(error), &format!("error connecting to server: {error}"));
         Refusal { text, verdict }
     }
 
@@ -124,8 +134,7 @@ fn answered(name: &str, refused: &DbError) -> (String, Verdict) {
 }
 
 /// The server has not answered with an error.
-fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
-    let broken = Broken::of(error);
+fn without_answer(name: &str, broken: Broken, words: &str) -> (String, Verdict) {
     let hint = match broken {
         Broken::NoPassword => " (set PGPASSWORD, PGPASSWORD_FILE or PGPASSFILE)",
         Broken::NoTls => " (sslmode require and stricter modes need it)",
@@ -134,7 +143,7 @@ fn broken(name: &str, error: &postgres::Error) -> (String, Verdict) {
         _ => "",
     };
     let verdict = if broken.is_away() { Verdict::Away } else { Verdict::Final(broken.class()) };
-    (format!("{name}: {}{hint}", wording::chain(error)), verdict)
+    (format!("{name}: {words}{hint}"), verdict)
 }
 
 /// What a refusal of pgbouncer's own means that is not temporary; `None` for any other answer.
