@@ -52,7 +52,7 @@ impl Scanner {
     }
 
     fn scan_record<'a>(&mut self, line: &'a [u8]) -> Step<&'a str> {
-        let text = std::str::from_utf8(line).map_err(|error| invalid_utf8(line, error.valid_up_to()))?;
+        let text = simdutf8::basic::from_utf8(line).or_else(|_| text(line))?;
         let mut at = Cursor::new(line);
         if u32::try_from(line.len()).is_err() {
             return Err(at.fail("a line over 4 GiB"));
@@ -168,6 +168,12 @@ fn closed(lead: u8, mut at: Cursor<'_>) -> Option<Cursor<'_>> {
         at.skip_whitespace();
     }
     at.take(b'}').then_some(at)
+}
+
+/// The same with the place of what is wrong.
+#[cold]
+fn text(line: &[u8]) -> Step<&str> {
+    std::str::from_utf8(line).map_err(|error| invalid_utf8(line, error.valid_up_to()))
 }
 
 fn new_shape() -> Shape {
