@@ -333,6 +333,13 @@ impl<'a> Row<'a> {
         columns.map(move |(slot, column)| slot.cell.value(&column.ty, line, scratch))
     }
 
+    /// Whether anything in the line was decoded, such as an escape. Otherwise no text has what JSON can write only as an
+    /// escape, such as the character U+0000.
+    #[inline]
+    pub fn is_decoded(&self) -> bool {
+        !self.scratch.bytes.is_empty()
+    }
+
     /// The record it comes from.
     pub fn record(&self) -> Record<'a> {
         self.record

@@ -111,7 +111,7 @@ impl Encoder {
     }
 
     /// Appends a field: its length and its bytes. If the value is refused, the caller must remove what was appended.
-    /// `escapes` says whether the line has a backslash, and `source` returns the value as it stands in the line.
+    /// `escapes` says whether a text may come from escapes, and `source` returns the value as it stands in the line.
     ///
     /// # Errors
     /// The column cannot store the value exactly.

@@ -84,7 +84,7 @@ impl RowEncoder {
             out.extend_from_slice(&8_i32.to_be_bytes());
             out.extend_from_slice(&position.to_be_bytes());
         }
-        let escapes = memchr::memchr(b'\\', row.record().text().as_bytes()).is_some();
+        let escapes = row.is_decoded();
         let (own, stamps) = self.columns.split_at(row.len().min(self.columns.len()));
         for (index, column) in own.iter().enumerate() {
             let value = row.get(index);
