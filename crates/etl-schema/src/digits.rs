@@ -8,19 +8,22 @@ const ZEROS: u64 = ONES * b'0' as u64;
 
 /// A number of at most 16 characters after its sign: `digits / 10^fraction`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Short {
-    pub(crate) negative: bool,
-    pub(crate) digits: u64,
-    /// How many digits come before the decimal point, zeros included, and how many after it.
-    pub(crate) whole: u32,
-    pub(crate) fraction: u32,
+pub struct Short {
+    /// Whether it has a sign.
+    pub negative: bool,
+    /// Its digits, without the decimal point.
+    pub digits: u64,
+    /// How many digits come before the decimal point, zeros included.
+    pub whole: u32,
+    /// How many digits come after it.
+    pub fraction: u32,
 }
 
 impl Short {
     /// Reads the JSON number of this length at the start of `text`, which may go on after it: where eight bytes can be
     /// loaded at once, nothing is copied.
     #[inline(always)]
-    pub(crate) fn read(text: &[u8], length: usize) -> Option<Short> {
+    pub fn read(text: &[u8], length: usize) -> Option<Short> {
         let negative = text.first() == Some(&b'-');
         let text = &text[usize::from(negative)..];
         let length = length - usize::from(negative);

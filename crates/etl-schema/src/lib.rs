@@ -26,6 +26,7 @@ mod value;
 pub use cell::Scratch;
 pub use check::{Checker, Dropped, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, column_comment, comments, create_table, ddl, name_parts, quote_ident, quote_table};
+pub use digits::Short;
 pub use encoding::{format_uuid, parse_uuid};
 pub use read::array_elements;
 pub use schema::{Column, Influx, InfluxType, Role, Schema};

@@ -2,6 +2,7 @@
 
 use etl_component::counted;
 use etl_postgres::types::Precision;
+use etl_schema::Short;
 
 use super::field::{Refusal, put};
 
@@ -12,21 +13,13 @@ const MAX_SCALE: i64 = 0x3fff;
 /// Appends a JSON number with all its digits, including zeros at the end.
 #[inline]
 pub(super) fn encode(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    match Short::read(text.as_bytes()).filter(|short| short.surely_fits(precision)) {
+    match Short::read(text.as_bytes(), text.len()).filter(|short| surely_fits(short, precision)) {
         Some(short) => {
-            short.encode(out);
+            encode_short(&short, out);
             Ok(())
         }
         None => encode_any(text, precision, out),
     }
-}
-
-/// A number of at most 16 digits without an exponent, as most are: its digits as an integer, and how many of them come
-/// after the decimal point.
-struct Short {
-    negative: bool,
-    digits: u64,
-    scale: usize,
 }
 
 const POWERS: [u64; 17] = {
@@ -39,62 +32,44 @@ const POWERS: [u64; 17] = {
     powers
 };
 
-impl Short {
-    #[inline]
-    fn read(text: &[u8]) -> Option<Short> {
-        let (negative, text) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
-        if text.len() > 17 {
-            return None;
-        }
-        let (mut digits, mut point) = (0, None);
-        for (at, byte) in text.iter().enumerate() {
-            match byte.wrapping_sub(b'0') {
-                digit @ 0..=9 => digits = digits * 10 + u64::from(digit),
-                _ if *byte == b'.' => point = Some(at),
-                _ => return None,
-            }
-        }
-        let scale = point.map_or(0, |point| text.len() - point - 1);
-        (digits < POWERS[16]).then_some(Short { negative, digits, scale })
-    }
+/// Whether a column of this precision certainly stores it. `false` leaves it to the full check.
+#[inline]
+fn surely_fits(short: &Short, precision: Option<Precision>) -> bool {
+    let Some(Precision { whole, scale }) = precision else { return true };
+    let (Ok(whole), behind) = (usize::try_from(whole), short.fraction as usize) else { return false };
+    i64::from(short.fraction) <= scale && POWERS.get(whole + behind).is_none_or(|most| short.digits < *most)
+}
 
-    /// Whether a column of this precision certainly stores it. `false` leaves it to the full check.
-    #[inline]
-    fn surely_fits(&self, precision: Option<Precision>) -> bool {
-        let Some(Precision { whole, scale }) = precision else { return true };
-        let Ok(whole) = usize::try_from(whole) else { return false };
-        self.scale as i64 <= scale && POWERS.get(whole + self.scale).is_none_or(|most| self.digits < *most)
+#[inline]
+fn encode_short(short: &Short, out: &mut Vec<u8>) {
+    // Puts the decimal point between two groups. Up to three more digits still fit into the integer.
+    let behind = short.fraction.div_ceil(4) as usize;
+    let mut rest = short.digits * POWERS[behind * 4 - short.fraction as usize];
+    let mut last = 0;
+    // Groups that are zero are left out at the end. A number that is not zero has a group that is not.
+    while rest > 0 && rest.is_multiple_of(10_000) {
+        rest /= 10_000;
+        last += 1;
     }
-
-    #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        // Puts the decimal point between two groups. Up to three more digits still fit into the integer.
-        let behind = self.scale.div_ceil(4);
-        let mut rest = self.digits * POWERS[behind * 4 - self.scale];
-        let (mut groups, mut count) = ([0_u16; 6], 0);
-        while rest > 0 {
-            groups[count] = (rest % 10_000) as u16;
-            rest /= 10_000;
-            count += 1;
-        }
-        let zeros = groups[..count].iter().take_while(|group| **group == 0).count();
-        let kept = count - zeros;
-        let weight = if kept == 0 { 0 } else { count as i16 - 1 - behind as i16 };
-        let sign = if self.negative && kept > 0 { NEGATIVE } else { 0 };
-        let mut field = [0; 24];
-        field[..4].copy_from_slice(&(8 + kept as i32 * 2).to_be_bytes());
-        field[4..6].copy_from_slice(&(kept as i16).to_be_bytes());
-        field[6..8].copy_from_slice(&weight.to_be_bytes());
-        field[8..10].copy_from_slice(&sign.to_be_bytes());
-        field[10..12].copy_from_slice(&(self.scale as u16).to_be_bytes());
-        for (group, bytes) in groups[zeros..count].iter().rev().zip(field[12..].chunks_exact_mut(2)) {
-            bytes.copy_from_slice(&group.to_be_bytes());
-        }
-        put(out, &field[..12 + kept * 2]);
+    // From the last one to the first one, in a word that grows at its low end, as the bytes are written.
+    let (mut groups, mut kept) = (0_u128, 0);
+    while rest > 0 {
+        groups = groups << 16 | u128::from(((rest % 10_000) as u16).swap_bytes());
+        rest /= 10_000;
+        kept += 1;
     }
+    let weight = if kept == 0 { 0 } else { (last + kept) as i16 - 1 - behind as i16 };
+    let sign = if short.negative && kept > 0 { NEGATIVE } else { 0 };
+    let mut field = [0; 28];
+    field[..4].copy_from_slice(&(8 + kept as i32 * 2).to_be_bytes());
+    field[4..6].copy_from_slice(&(kept as i16).to_be_bytes());
+    field[6..8].copy_from_slice(&weight.to_be_bytes());
+    field[8..10].copy_from_slice(&sign.to_be_bytes());
+    field[10..12].copy_from_slice(&(short.fraction as u16).to_be_bytes());
+    field[12..].copy_from_slice(&groups.to_le_bytes());
+    let end = out.len() + 12 + kept * 2;
+    put(out, &field);
+    out.truncate(end);
 }
 
 /// The signs of what has no digits (src/backend/utils/adt/numeric.c, `NUMERIC_NAN`, `NUMERIC_PINF`, `NUMERIC_NINF`).
@@ -267,8 +242,10 @@ mod tests {
             assert_eq!(encode(&text, precision, &mut one), encoded, "{text} {precision:?}");
             if encoded.is_ok() {
                 assert_eq!(one, other, "{text} {precision:?}");
-                short +=
-                    u32::from(Short::read(text.as_bytes()).is_some_and(|short| short.surely_fits(precision)));
+                short += u32::from(
+                    Short::read(text.as_bytes(), text.len())
+                        .is_some_and(|short| surely_fits(&short, precision)),
+                );
             }
         }
         assert!(short > 30_000, "{short} of them are short");
