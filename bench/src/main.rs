@@ -5,6 +5,7 @@ mod file;
 mod growth;
 mod influx;
 mod measure;
+mod pipe;
 mod postgres;
 mod rates;
 mod records;
@@ -51,7 +52,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 7] = ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth"];
+    const ALL: [&str; 8] = ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
@@ -86,8 +87,10 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     let before = before.map(std::fs::canonicalize).transpose().context("--before")?;
     let bench = Bench { folder: binaries.with_file_name("bench"), binaries: binaries.to_owned(), before };
     std::fs::create_dir_all(&bench.folder)?;
-    eprintln!("writing {} records ...", records::COUNT);
-    records::write(&bench.folder, "records", &records::MANY)?;
+    if ALL.into_iter().any(|name| name != "run" && wanted(name)) {
+        eprintln!("writing {} records ...", records::COUNT);
+        records::write(&bench.folder, "records", &records::MANY)?;
+    }
     if wanted("parts") {
         records::write(&bench.folder, "gaps", &Records { gaps: true, ..records::MANY })?;
         rates::run(&bench.folder.join("records.ndjson"), &bench.folder.join("gaps.ndjson"))?;
@@ -110,6 +113,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("growth") {
         report.extend(growth::run(&bench)?);
+    }
+    if wanted("run") {
+        report.extend(pipe::run(&bench)?);
     }
     let path = bench.folder.join("bench.json");
     let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
 use env_logger::Target;
@@ -25,7 +25,7 @@ pub enum Format {
     Json,
 }
 
-static FORMAT: OnceLock<Format> = OnceLock::new();
+static FORMAT: Mutex<Format> = Mutex::new(Format::Text);
 
 /// The file from which Kubernetes reads why a container failed; `ETL_TERMINATION_LOG` names another one.
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -34,14 +34,19 @@ const TERMINATION_LIMIT: usize = 4096;
 
 impl Format {
     /// The format with this name, which has not been checked; the default for any other name.
-    pub(crate) fn named(name: Option<&str>) -> Format {
+    pub fn named(name: Option<&str>) -> Format {
         name.and_then(|name| Format::from_str(name, false).ok()).unwrap_or_default()
     }
 }
 
-/// Sets the format of lines; only the first call has an effect.
-pub(crate) fn set_format(format: Format) {
-    let _ = FORMAT.set(format);
+/// Sets the format of lines from here on.
+pub fn set_format(format: Format) {
+    *FORMAT.lock().unwrap_or_else(PoisonError::into_inner) = format;
+}
+
+/// The format of lines.
+pub fn format() -> Format {
+    *FORMAT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sets up the logs, once.
@@ -61,7 +66,7 @@ fn line(level: Level, class: Option<Class>, message: &str) -> String {
     let message = visible(&redact(message));
     let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let name = level.as_str().to_lowercase();
-    match FORMAT.get().copied().unwrap_or_default() {
+    match format() {
         Format::Text => match level {
             Level::Warn => format!("warning: {message}"),
             Level::Info => message,

@@ -34,6 +34,12 @@ static CHANGED: Condvar = Condvar::new();
 /// Set by the signal handlers themselves, and so before anything that the signal makes a child do.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
+/// Who decides what a signal does; see [`hand_over`].
+static DECIDES: Mutex<Option<Decides>> = Mutex::new(None);
+
+/// Is given the number of a signal.
+type Decides = Box<dyn FnMut(i32) + Send>;
+
 /// What is still to be ended elsewhere; see [`on_end`].
 static ELSEWHERE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
@@ -160,6 +166,16 @@ pub fn on_end(end: impl FnOnce() + Send + 'static) {
     *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(end));
 }
 
+/// Leaves it to the caller what a signal does: from now on each is given to `decide`, and none ends the process by itself.
+/// For a process that is nothing but the parent of others, whose end decides about its own.
+pub fn hand_over(decide: impl FnMut(i32) + Send + 'static) {
+    *decides() = Some(Box::new(decide));
+}
+
+fn decides() -> MutexGuard<'static, Option<Decides>> {
+    DECIDES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Starts a child process. For as long as the guard lives, it receives the signals that this process receives, and so
 /// does its whole process group if it leads one. Once a signal is ending the process, this does not return.
 ///
@@ -218,7 +234,7 @@ fn leave_to_signal() -> ! {
 /// the signal made fail.
 pub(crate) fn yield_to_signal() {
     // What the signal makes fail may fail before the thread has run.
-    if arrived() && state().phase != Phase::Done {
+    if arrived() && state().phase != Phase::Done && decides().is_none() {
         leave_to_signal();
     }
 }
@@ -235,8 +251,11 @@ pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
     // A write beyond the file-size limit is then an error (74), and not the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            end(signal, termination_log.as_deref());
+        for signal in signals.forever() {
+            match &mut *decides() {
+                Some(decide) => decide(signal),
+                None => end(signal, termination_log.as_deref()),
+            }
         }
     })?;
     Ok(())

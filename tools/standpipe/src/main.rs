@@ -9,6 +9,7 @@ mod pipeline;
 mod process;
 mod records;
 mod render;
+mod run;
 mod schema;
 mod seal;
 mod through;
@@ -26,6 +27,8 @@ const COMMANDS: &[CommandCard] = &[
         when: &[When { flag: "--schema", values: &[], reads: Reads::Any, stdout: Stdout::Any }],
         ..CommandCard::new("through", Reads::Any, Stdout::PassesOn)
     },
+    // What stdout is, the last step knows.
+    CommandCard::new("run", Reads::Any, Stdout::Any),
     CommandCard::new("verify", Reads::Any, Stdout::Text),
     CommandCard::new("unreject", Reads::Schemas(&[unreject::SCHEMA]), Stdout::Any),
     CommandCard::new("schema list", Reads::Nothing, Stdout::Text),
@@ -55,6 +58,8 @@ enum Command {
     Seal(seal::Args),
     /// Feed the records of a verified stream to a program and seal what it prints
     Through(through::Args),
+    /// Run a pipeline: programs joined by pipes, which commit nothing unless all before them ended well
+    Run(run::Args),
     /// Say whether a stream is whole, and which segments, schemas, counts and states it has
     Verify(verify::Args),
     /// Print the original lines of a stream of rejects, to be corrected and loaded again
@@ -75,6 +80,7 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     match args.command {
         Command::Seal(args) => seal::run(&args, context),
         Command::Through(args) => through::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
         Command::Verify(args) => verify::run(args),
         Command::Unreject(args) => unreject::run(args, context),
         Command::Schema(args) => schema::run(args),

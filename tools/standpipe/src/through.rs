@@ -43,13 +43,13 @@ pub(crate) struct Args {
 }
 
 /// What the input was, once it has ended, verified.
-struct Input {
+pub(crate) struct Input {
     /// Its segment ids, or its bytes if it is plain.
     digest: Digest,
     schema: Option<SchemaRef>,
     values: Values,
     state: Option<Box<RawValue>>,
-    records: u64,
+    pub(crate) records: u64,
     integers: Integers,
 }
 
@@ -113,8 +113,12 @@ fn feed_in_background(
     Ok(told)
 }
 
-/// Reads the input to its end, even if the program wants no more of it.
-fn feed(reader: &mut Reader<impl Read>, stdin: &mut impl Write, keep_schema: bool) -> Result<Input, Fault> {
+/// Feeds a program the records of the input, which is read to its end, even if the program wants no more of it.
+pub(crate) fn feed(
+    reader: &mut Reader<impl Read>,
+    stdin: &mut impl Write,
+    keep_schema: bool,
+) -> Result<Input, Fault> {
     let (mut ids, mut scanner, mut wanted) = (Hasher::default(), Scanner::new(), true);
     let (mut of, mut state) = (None, None);
     let mut integers = Integers::default();

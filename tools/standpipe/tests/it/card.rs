@@ -24,6 +24,7 @@ fn every_command_says_what_it_reads_and_prints() {
     for (command, reads, stdout) in [
         (named(&card, "seal"), &any, stream(false)),
         (named(&card, "through"), &any, stream(true)),
+        (named(&card, "run"), &any, stream(false)),
         (named(&card, "verify"), &any, text.clone()),
         (named(&card, "unreject"), &json!({ "kind": "stream", "schemas": ["etl.reject"] }), stream(false)),
         (named(&schema, "list"), &nothing, text.clone()),

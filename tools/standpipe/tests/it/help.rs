@@ -13,6 +13,7 @@ fn the_help_is_that_of_the_golden_file() {
             "",
             "seal",
             "through",
+            "run",
             "verify",
             "unreject",
             "schema",

@@ -10,6 +10,7 @@ mod limits;
 mod manual;
 mod pipeline;
 mod readme;
+mod run;
 mod schema;
 mod seal;
 mod support;

@@ -51,7 +51,7 @@ fn the_examples_of_the_contract_run_as_written() {
 
 #[test]
 fn the_examples_of_standpipe_run_as_written() {
-    assert_eq!(run_examples("docs/standpipe.md"), 8);
+    assert_eq!(run_examples("docs/standpipe.md"), 9);
 }
 
 #[test]

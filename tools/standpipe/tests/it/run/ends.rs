@@ -1,0 +1,116 @@
+//! How a run ends by a signal, and what it leaves behind: nothing.
+
+use etl_testkit::run::{Cmd, Folder, Signal, wait_until, workspace_binary};
+
+use super::{LOAD, folder, left, rows, run, wait_for};
+
+/// A run whose first step has printed a record and waits, once the last one has read it.
+fn waiting(folder: &Folder, marker: &str, script: &str) -> etl_testkit::run::Running {
+    let first = ["sh", "-c", &format!("echo '{{\"id\":1}}'; echo >started; {script}")];
+    let running = run(folder, &[], &[&first, &["cat"], &LOAD]).env("RUN_TEST", marker).spawn();
+    wait_for(folder, "started");
+    running
+}
+
+#[test]
+fn a_signal_ends_all_steps_and_nothing_is_committed() {
+    for (signal, name, code) in
+        [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)]
+    {
+        for script in ["exec sleep 1000", "trap '' TERM INT HUP; sleep 1000; sleep 1000"] {
+            let folder = folder();
+            let running = waiting(&folder, name, script);
+            running.kill(signal);
+            let ran = running.finish();
+            let said = format!("ended by {name}; load-sqlite: ended by {name}: nothing was committed");
+            assert_eq!((ran.fails(code).last_error_line(), rows(&folder)), (said.as_str(), vec![]));
+            assert_eq!(left(&format!("RUN_TEST={name}")), [""; 0], "{script}");
+        }
+    }
+}
+
+#[test]
+fn a_program_at_the_end_that_takes_a_signal_for_a_success_has_not_ended_well() {
+    let folder = folder();
+    let last = ["sh", "-c", "trap 'exit 0' TERM; echo >started; cat & wait"];
+    let first = ["sh", "-c", "echo '{\"id\":1}'; exec sleep 1000"];
+    let running = run(&folder, &[], &[&first, &last]).spawn();
+    wait_for(&folder, "started");
+    running.kill(Signal::TERM);
+    assert_eq!(running.finish().fails(143).last_error_line(), "ended by TERM");
+}
+
+#[test]
+fn what_steps_leave_behind_ends_with_the_run() {
+    let folder = folder();
+    // A process group of its own, without the pipes of its parent.
+    let daemon = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo '{\"id\":1}'";
+    let ran = run(&folder, &[], &[&["sh", "-c", daemon], &LOAD]).env("RUN_TEST", "daemon").run();
+    ran.ok();
+    assert_eq!((rows(&folder), left("RUN_TEST=daemon")), (vec!["1|".to_owned()], vec![]));
+}
+
+#[test]
+fn a_step_is_waited_for_even_where_the_parent_ignored_the_end_of_children() {
+    let folder = folder();
+    let ignore = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    let python = |steps: &[&str]| {
+        let standpipe = workspace_binary("standpipe");
+        Cmd::new("python3")
+            .args(["-c", ignore])
+            .arg(standpipe)
+            .args(["run", "--"])
+            .args(steps)
+            .in_folder(folder.path(""))
+            .run()
+    };
+    python(&["sh", "-c", "exit 77"]).fails(77);
+    python(&[&["extract-file", "meters.csv", "|"], &LOAD[..]].concat()).ok();
+    assert_eq!(rows(&folder).len(), 2);
+}
+
+#[test]
+fn a_loader_in_its_commit_is_waited_for_and_its_success_is_that_of_the_run() {
+    let folder = folder();
+    // It takes TERM as a component does whose COMMIT is under way.
+    let script = "#!/bin/sh\ntrap 'sleep 1; echo committed >&2; exit 0' TERM\ncat >/dev/null\necho >started\nwhile :; do :; done\n";
+    folder.write("load-sqlite", script);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path("load-sqlite"), mode).expect("the file is ours");
+    let running = run(&folder, &[], &[&["extract-file", "meters.csv"], &["./load-sqlite"]]).spawn();
+    wait_for(&folder, "started");
+    // The extractor has ended: the loader has seen the end of its input.
+    running.kill(Signal::TERM);
+    let ran = running.finish();
+    assert!(ran.ok().stderr.contains("load-sqlite: committed ("), "{}", ran.stderr);
+}
+
+#[test]
+fn run_as_the_first_process_of_a_container_leaves_nothing() {
+    // As root only, and where the kernel allows it.
+    let unshare = |args: &[&str]| Cmd::new("unshare").args(["--pid", "--fork", "--mount-proc"]).args(args);
+    if Cmd::new("sh").args(["-c", "command -v unshare"]).run().code != 0 || unshare(&["true"]).run().code != 0
+    {
+        eprintln!("skipped: no process namespace can be made here");
+        return;
+    }
+    let folder = folder();
+    let standpipe = workspace_binary("standpipe").display().to_string();
+    let first = "(setsid sh -c 'sleep 0.01; exit 1' &) ; echo '{\"id\":1}'";
+    let steps = [&[standpipe.as_str(), "run", "--", "sh", "-c", first, "|"], &LOAD[..]].concat();
+    unshare(&steps).in_folder(folder.path("")).run().ok();
+    assert_eq!(rows(&folder), ["1|"]);
+    let waits = [standpipe.as_str(), "run", "--", "sh", "-c", "echo >started; exec sleep 1000", "|", "cat"];
+    let running =
+        unshare(&["--kill-child"]).args(waits).env("RUN_TEST", "pid1").in_folder(folder.path("")).spawn();
+    wait_for(&folder, "started");
+    let run = || {
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.id())).unwrap_or_default();
+        children.split_whitespace().next().and_then(|pid| pid.parse::<i32>().ok())
+    };
+    let pid = run().expect("unshare has a child");
+    Cmd::new("kill").args(["-TERM", &pid.to_string()]).run().ok();
+    running.finish().fails(143);
+    wait_until("the end of its processes", || left("RUN_TEST=pid1").is_empty());
+}
