@@ -192,9 +192,9 @@ pub(super) fn text(fault: &Fault) -> String {
 
 fn name(signal: i32) -> String {
     match signal {
-        1 => "HUP".to_owned(),
-        2 => "INT".to_owned(),
-        15 => "TERM".to_owned(),
+        1 => "SIGHUP".to_owned(),
+        2 => "SIGINT".to_owned(),
+        15 => "SIGTERM".to_owned(),
         other => format!("signal {other}"),
     }
 }

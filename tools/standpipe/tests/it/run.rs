@@ -68,11 +68,11 @@ fn steps_are_joined_and_programs_that_know_no_seal_are_sealed() {
     assert!(ran.lines()[0].contains("\"schema\":\"etl.receipt\""), "{}", ran.stdout);
     assert_eq!(ran.lines().len(), 3);
     let own: Vec<&str> = ran.stderr.lines().collect();
-    assert_eq!(own[..2], ["sealed 2 records", "2 in, 1 out"].map(|line| line), "{}", ran.stderr);
+    assert_eq!(own[..2], ["sealed 2 records", "2 records in, 1 out"], "{}", ran.stderr);
     assert_eq!(
         closing(&ran),
         format!(
-            "printf: sealed 2 records (N s); grep: 2 in, 1 out (N s); load-sqlite: {} (N s); 3 steps in N s",
+            "printf: sealed 2 records (N s); grep: 2 records in, 1 out (N s); load-sqlite: {} (N s); 3 steps in N s",
             own[2]
         )
     );

@@ -15,7 +15,7 @@ fn waiting(folder: &Folder, marker: &str, script: &str) -> etl_testkit::run::Run
 #[test]
 fn a_signal_ends_all_steps_and_nothing_is_committed() {
     for (signal, name, code) in
-        [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)]
+        [(Signal::TERM, "SIGTERM", 143), (Signal::INT, "SIGINT", 130), (Signal::HUP, "SIGHUP", 129)]
     {
         for script in ["exec sleep 1000", "trap '' TERM INT HUP; sleep 1000; sleep 1000"] {
             let folder = folder();
@@ -37,7 +37,7 @@ fn a_program_at_the_end_that_takes_a_signal_for_a_success_has_not_ended_well() {
     let running = run(&folder, &[], &[&first, &last]).spawn();
     wait_for(&folder, "started");
     running.kill(Signal::TERM);
-    assert_eq!(running.finish().fails(143).last_error_line(), "ended by TERM");
+    assert_eq!(running.finish().fails(143).last_error_line(), "ended by SIGTERM");
 }
 
 #[test]

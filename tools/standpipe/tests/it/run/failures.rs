@@ -169,7 +169,7 @@ fn over_the_deadline_all_are_ended_with_75() {
     assert_eq!(
         (ran.fails(75).last_error_line(), rows(&folder)),
         (
-            "not done when the deadline of 0.30 s was over; load-sqlite: ended by TERM: nothing was committed",
+            "not done when the deadline of 0.30 s was over; load-sqlite: ended by SIGTERM: nothing was committed",
             vec![]
         )
     );
