@@ -27,4 +27,4 @@ pub use render::{HEADER, Operator, Options, Rendered, Rendering, Steps, pipe, re
 /// The JSON Schema of pipeline files.
 pub const SCHEMA: &str = include_str!("../pipeline.schema.json");
 
-pub use words::{Piece, Text, quote};
+pub use words::{Piece, Text, quote, split};

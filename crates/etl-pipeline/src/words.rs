@@ -45,7 +45,7 @@ fn expands(mut rest: impl Iterator<Item = char>) -> bool {
 ///
 /// # Errors
 /// What is wrong with it, and how to write it instead.
-pub(crate) fn split(text: &str) -> Result<Vec<Text>, String> {
+pub fn split(text: &str) -> Result<Vec<Text>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = text.chars().peekable();

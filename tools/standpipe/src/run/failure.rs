@@ -25,6 +25,7 @@ pub(super) fn report(
     name: &str,
     cause: &Cause,
     failed: Option<&StepOutcome>,
+    item: Option<&str>,
     children: &Arc<Children>,
     stops: &Stops,
 ) {
@@ -36,15 +37,14 @@ pub(super) fn report(
         "phase": "Failed",
         "message": redact(&message),
     }]);
-    let step = on_failure
-        .clone()
-        .with("WORKFLOW_NAME", name)
-        .with("WORKFLOW_STATUS", "Failed")
-        .with("WORKFLOW_FAILURES", failures.to_string());
+    let mut step = on_failure.clone();
+    step.set("WORKFLOW_NAME", name);
+    step.set("WORKFLOW_STATUS", "Failed");
+    step.set("WORKFLOW_FAILURES", failures.to_string());
     // Stdout is for data.
     let stdout = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
     let deadline = Some(LONGEST);
-    let around = Around { children, stops, item: None, deadline, shows: false, stdin: Stdio::null(), stdout };
+    let around = Around { children, stops, item, deadline, shows: false, stdin: Stdio::null(), stdout };
     let problem = match pipe::run(&[step], around) {
         Ok(outcome) => outcome.cause().map(|cause| cause.message),
         Err(fault) => Some(text(&fault)),

@@ -156,10 +156,7 @@ impl Outcome {
             last.filter(|last| last.stopped).and_then(|last| Some((&last.name, last.closing.as_ref()?)));
         let said = said.map(|(name, closing)| format!("; {name}: {closing}")).unwrap_or_default();
         let (class, message) = match stop {
-            Stop::Signal(signal) => {
-                let class = Class::Signal(u8::try_from(signal).unwrap_or(15));
-                (class, format!("ended by {}{said}", name(signal)))
-            }
+            Stop::Signal(signal) => (class_of_signal(signal), format!("ended by {}{said}", name(signal))),
             Stop::Deadline => {
                 let deadline = seconds(self.deadline.unwrap_or_default());
                 (Class::Transient, format!("not done when the deadline of {deadline} was over{said}"))
@@ -199,6 +196,11 @@ fn name(signal: i32) -> String {
     }
 }
 
-fn seconds(time: Duration) -> String {
+/// How a process ends by a signal.
+pub(super) fn class_of_signal(signal: i32) -> Class {
+    Class::Signal(u8::try_from(signal).unwrap_or(15))
+}
+
+pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }

@@ -4,12 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use etl_component::{Env, Fault};
+use etl_component::{Class, Env, Fault};
+use etl_pipeline::{Cards, is_component_name};
 use rustix::fs::{Access, access};
-
-/// What the names of components start with, and those that are whole.
-const PREFIXES: [&str; 4] = ["extract-", "load-", "notify-", "transform-"];
-const NAMES: [&str; 2] = ["standpipe", "validate"];
 
 /// How a step is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,31 +50,30 @@ impl Step {
         command
     }
 
-    /// The same with one more variable.
-    pub(super) fn with(mut self, name: &str, value: impl Into<OsString>) -> Step {
+    /// Sets one more variable.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.env.push((name.to_owned(), value.into()));
-        self
     }
 }
 
 /// Where programs are found.
-pub(super) struct Programs {
+pub(super) struct Programs<'c> {
+    cards: &'c Cards,
     standpipe: PathBuf,
     path: OsString,
     terminal: bool,
 }
 
-impl Programs {
+impl<'c> Programs<'c> {
     /// Components are searched beside this executable first.
     ///
     /// # Errors
     /// 74 if the system does not say where that is.
-    pub(super) fn new(env: &Env) -> Result<Programs, Fault> {
-        let standpipe = std::env::current_exe().map_err(|error| {
-            Fault::new(etl_component::Class::Io, "cannot find this program").because(error)
-        })?;
+    pub(super) fn new(env: &Env, cards: &'c Cards) -> Result<Programs<'c>, Fault> {
+        let standpipe = std::env::current_exe()
+            .map_err(|error| Fault::new(Class::Io, "cannot find this program").because(error))?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Ok(Programs { standpipe, path, terminal: env.terminal.stdin })
+        Ok(Programs { cards, standpipe, path, terminal: env.terminal.stdin })
     }
 
     /// A step of a pipe, whose words these are: the first one of `count` is 0.
@@ -93,7 +89,12 @@ impl Programs {
         let (program, args) = words.split_first().ok_or_else(|| Fault::usage("a step without a program"))?;
         let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
         let place = if count > 1 { format!("{name} (step {} of {count})", at + 1) } else { name.clone() };
-        let ours = NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let ours = self.cards.names().any(|known| known == name);
+        if !ours && is_component_name(&name) {
+            return Err(Fault::config(format!(
+                "{place}: the name is that of a component, but there is none of that name"
+            )));
+        }
         let found = self.find(program, &name, ours).ok_or_else(|| self.not_found(program, &place, ours))?;
         let kind = match (ours, at + 1 == count) {
             (true, _) => Kind::Component,

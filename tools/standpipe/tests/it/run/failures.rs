@@ -147,7 +147,7 @@ fn on_failure_is_told_which_step_failed_and_why() {
 #[test]
 fn notify_slack_posts_the_failure() {
     let folder = folder();
-    let slack = Server::start(Script::new().at("/services", Reply::new(200, "ok")));
+    let slack = Server::start(Script::new().at("/services", Reply::text(200, "ok")));
     let ran = run(&folder, &["--on-failure", "notify-slack"], &[&["sh", "-c", "exit 77"], &LOAD])
         .env("SLACK_WEBHOOK_URL", format!("{}/services/T1/B1/sesame", slack.url()))
         .run();
