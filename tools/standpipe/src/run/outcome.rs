@@ -136,16 +136,16 @@ fn judge(
 }
 
 impl Outcome {
-    /// The first cause of a failure: the first step that failed by itself, unless all were told to end before that.
+    /// The first cause of a failure: the first step that failed by itself, unless all were told to end before that. A
+    /// step whose reader went away is none, except at the end: elsewhere its reader has failed, or wanted no more of it.
     pub(super) fn cause(&self) -> Option<Cause> {
         let steps = self.steps.iter().enumerate();
-        let all: Vec<_> = steps.filter_map(|(at, step)| Some((at, step, step.fault.as_ref()?))).collect();
-        let first = all.iter().find(|(_, step, _)| step.by_itself && !step.stopped);
-        let closed = all.iter().find(|(_, _, fault)| fault.class() == Class::Closed);
+        let failed: Vec<_> = steps.filter_map(|(at, step)| Some((at, step, step.fault.as_ref()?))).collect();
+        let first = failed.iter().find(|(_, step, _)| step.by_itself && !step.stopped);
         let (at, _, fault) = match (first, self.stop) {
             (Some(first), _) => first,
-            (None, Some(stop)) if !all.is_empty() => return Some(self.stopped(stop)),
-            (None, _) => closed.or(all.first())?,
+            (None, Some(stop)) if !failed.is_empty() => return Some(self.stopped(stop)),
+            (None, _) => failed.last().filter(|(at, ..)| at + 1 == self.steps.len())?,
         };
         Some(Cause { step: Some(*at), class: fault.class(), message: text(fault) })
     }
@@ -204,3 +204,6 @@ pub(super) fn class_of_signal(signal: i32) -> Class {
 pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,8 +111,9 @@ pub(super) fn run(steps: &[Step], around: Around<'_>) -> Result<Outcome, Fault> 
     if started.is_err() {
         running.steps.iter().for_each(|step| step.child.kill());
     }
-    if let Some(deadline) = deadline {
-        running.due.push((running.started + deadline, Due::Deadline));
+    // One that is further away than the clock goes is none.
+    if let Some(at) = deadline.and_then(|deadline| running.started.checked_add(deadline)) {
+        running.due.push((at, Due::Deadline));
     }
     if shows {
         running.due.push((running.started + DRAW, Due::Draw));
@@ -278,8 +279,8 @@ impl<'a> Running<'a> {
 
     /// What the last step has read is what all of them have done.
     fn draw(&self) {
-        let Some((last, bytes)) = self.steps.last().and_then(|last| Some((last, last.child.has_read()?)))
-        else {
+        let last = self.steps.last().filter(|last| last.ended.is_none());
+        let Some((last, bytes)) = last.and_then(|last| Some((last, last.child.has_read()?))) else {
             return;
         };
         let (name, elapsed) = (&last.step.name, self.started.elapsed().as_secs());

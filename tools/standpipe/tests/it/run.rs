@@ -2,6 +2,7 @@
 
 mod ends;
 mod failures;
+mod files;
 mod kills;
 
 use std::fs;
