@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use etl_stream::Class;
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use self::phase::{Answer, Event, Phase};
@@ -168,8 +168,14 @@ pub fn on_end(end: impl FnOnce() + Send + 'static) {
 
 /// Leaves it to the caller what a signal does: from now on each is given to `decide`, and none ends the process by itself.
 /// For a process that is nothing but the parent of others, whose end decides about its own.
-pub fn hand_over(decide: impl FnMut(i32) + Send + 'static) {
+///
+/// # Errors
+/// If the end of children cannot be seen.
+pub fn hand_over(decide: impl FnMut(i32) + Send + 'static) -> std::io::Result<()> {
+    // Whoever started this process may have it ignored, and then nobody learns how a child ended.
+    signal_hook::flag::register(SIGCHLD, Arc::default())?;
     *decides() = Some(Box::new(decide));
+    Ok(())
 }
 
 fn decides() -> MutexGuard<'static, Option<Decides>> {

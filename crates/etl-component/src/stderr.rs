@@ -40,11 +40,12 @@ pub(crate) fn is_terminal() {
     state().terminal = true;
 }
 
-/// Prints the closing line: nothing stands after it.
+/// Prints the closing line, on a row of its own: nothing stands after it.
 pub(crate) fn close(line: &str) {
     let mut state = state();
     state.closed = true;
-    put(&state.lines(line.as_bytes()));
+    let after = if state.within { "\n" } else { "" };
+    put(&state.lines(format!("{after}{line}").as_bytes()));
 }
 
 /// Prints lines, or a part of them: what a child writes comes in pieces.

@@ -45,7 +45,7 @@ pub(super) fn run(
     let (started, jobs) = (Instant::now(), jobs.min(units.len()));
     let runs = Runs {
         children: Children::adopt(),
-        stops: Stops::watch(),
+        stops: Stops::watch()?,
         deadline,
         terminal,
         at_once: jobs > 1,

@@ -10,6 +10,8 @@ use etl_component::{Class, Fault, counted};
 use super::lines::Tail;
 use super::step::Step;
 
+const SIGPIPE: i32 = 13;
+
 /// Why all steps were told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -115,7 +117,7 @@ fn judge(
         // Its code says more than what the end of the pipe before it says.
         (None, Some(code)) if code > 0 => {
             let said = last.map(|last| format!(": {last}")).unwrap_or_default();
-            let class = class.filter(|class| ours || *class != Class::Closed).unwrap_or(Class::Transient);
+            let class = class.unwrap_or(Class::Transient);
             let message = if ours {
                 format!("{place}{said}")
             } else {
@@ -125,8 +127,12 @@ fn judge(
         }
         _ if fed.is_some() => (fed.map(|fault| fault.at(place)), false),
         (Some(signal), _) => {
-            let class =
-                if ours { Class::Signal(u8::try_from(signal).unwrap_or(9)) } else { Class::Transient };
+            let class = match signal {
+                _ if ours => class_of_signal(signal),
+                // Its stdout is that of the run.
+                SIGPIPE => Class::Closed,
+                _ => Class::Transient,
+            };
             (Some(Fault::new(class, format!("{place} was ended by signal {signal}"))), true)
         }
         // A program may take a signal and exit 0 with half its work done.

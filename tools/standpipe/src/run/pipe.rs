@@ -72,8 +72,8 @@ enum Due {
 
 struct Running<'a> {
     steps: Vec<RunningStep<'a>>,
-    /// The end of the feeding of the last step, if it is fed.
-    fed: Option<Option<Result<u64, Fault>>>,
+    /// How the feeding of the last step has ended, if it is fed.
+    fed: Option<Option<Fed>>,
     due: Vec<(Instant, Due)>,
     stop: Option<Stop>,
     started: Instant,
@@ -92,6 +92,14 @@ struct RunningStep<'a> {
 struct Ended {
     status: io::Result<ExitStatus>,
     took: Duration,
+    /// Whether all had been told to end before.
+    after_stop: bool,
+}
+
+struct Fed {
+    result: Result<u64, Fault>,
+    /// Whether the step had ended before.
+    after_end: bool,
     /// Whether all had been told to end before.
     after_stop: bool,
 }
@@ -174,11 +182,12 @@ fn feed_in_background(
         };
         let mut stdin = BufWriter::with_capacity(64 * 1024, stdin);
         let fed = through::feed(&mut Reader::new(reader, options), &mut stdin, false);
-        if fed.is_err() {
+        let failed = fed.is_err();
+        // Sent first, so that the kill is not taken for the cause.
+        let _ = tell.send(Event::Fed(fed.map(|input| input.records)));
+        if failed {
             child.kill();
         }
-        let _ = stdin.into_parts();
-        let _ = tell.send(Event::Fed(fed.map(|input| input.records)));
     };
     thread::Builder::new().name("feeder".to_owned()).spawn(feeder).map_err(process::no_thread)?;
     Ok(())
@@ -245,7 +254,8 @@ impl<'a> Running<'a> {
                 if fed.is_err() {
                     self.due.push((Instant::now() + HINDSIGHT, Due::EndBefore(self.steps.len() - 1)));
                 }
-                self.fed = Some(Some(fed));
+                let after_end = self.steps.last().is_some_and(|last| last.ended.is_some());
+                self.fed = Some(Some(Fed { result: fed, after_end, after_stop: self.stop.is_some() }));
             }
             Event::Signal(signal) if self.stop.is_none() => {
                 let all = self.steps.len();
@@ -303,13 +313,16 @@ impl<'a> Running<'a> {
     /// All have ended.
     fn conclude(self, deadline: Option<Duration>) -> Outcome {
         let (mut fed, mut steps) = (self.fed.flatten(), Vec::new());
-        let stopped = self.stop.is_some();
         for running in self.steps {
             // What it has started may keep its stderr open for as long as it likes.
             let _ = running.silent.recv_timeout(GRACE);
-            let fed = if running.step.kind == Kind::Fed { fed.take() } else { None };
             let Some(ended) = running.ended else { continue };
-            let told = Told { before: running.told, stopped: stopped && ended.after_stop };
+            let fed = if running.step.kind == Kind::Fed { fed.take() } else { None };
+            let after_stop = ended.after_stop || fed.as_ref().is_some_and(|fed| fed.after_stop);
+            let well = ended.status.as_ref().is_ok_and(ExitStatus::success);
+            let told = Told { before: running.told, stopped: after_stop };
+            // What ended a step by itself says more than that it could not be fed then.
+            let fed = fed.filter(|fed| well || !fed.after_end).map(|fed| fed.result);
             steps.push(StepOutcome::new(running.step, &ended.status, fed, told, ended.took, &running.tail));
         }
         Outcome { steps, stop: self.stop, deadline, took: self.started.elapsed() }

@@ -131,16 +131,12 @@ impl<'c> Programs<'c> {
 
     fn not_found(&self, program: &OsStr, place: &str, ours: bool) -> Fault {
         let program = program.to_string_lossy();
-        let beside = self.standpipe.parent().filter(|_| ours && !program.contains('/'));
-        Fault::config(match beside {
-            Some(folder) => format!(
-                "{place}: `{program}` is neither in {}, beside standpipe, nor in PATH",
-                folder.display()
-            ),
-            None if program.contains('/') => {
-                format!("{place}: `{program}` does not exist, or may not be run")
+        Fault::config(match self.standpipe.parent() {
+            _ if program.contains('/') => format!("{place}: {program} does not exist, or may not be run"),
+            Some(folder) if ours => {
+                format!("{place} is neither in {}, beside standpipe, nor in PATH", folder.display())
             }
-            None => format!("{place}: `{program}` is not in PATH"),
+            _ => format!("{place} is not in PATH"),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::signals;
+use etl_component::{Class, Fault, signals};
 
 use super::pipe::Event;
 
@@ -21,15 +21,19 @@ struct State {
 
 impl Stops {
     /// From now on, a signal ends the pipes, and they this process.
-    pub(super) fn watch() -> Arc<Stops> {
+    ///
+    /// # Errors
+    /// 74 if the system does not allow it.
+    pub(super) fn watch() -> Result<Arc<Stops>, Fault> {
         let stops = Arc::<Stops>::default();
         let told = Arc::clone(&stops);
-        signals::hand_over(move |signal| {
+        let watched = signals::hand_over(move |signal| {
             let mut state = told.state();
             state.signal.get_or_insert(signal);
             state.listeners.retain(|listener| listener.send(Event::Signal(signal)).is_ok());
         });
-        stops
+        watched.map_err(|error| Fault::new(Class::Io, "cannot watch for signals").because(error))?;
+        Ok(stops)
     }
 
     /// Tells this listener of signals, also of one that has already arrived.

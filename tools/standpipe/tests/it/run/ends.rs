@@ -6,9 +6,9 @@ use super::{LOAD, folder, left, rows, run, wait_for};
 
 /// A run whose first step has printed a record and waits, once the last one has read it.
 fn waiting(folder: &Folder, marker: &str, script: &str) -> etl_testkit::run::Running {
-    let first = ["sh", "-c", &format!("echo '{{\"id\":1}}'; echo >started; {script}")];
-    let running = run(folder, &[], &[&first, &["cat"], &LOAD]).env("RUN_TEST", marker).spawn();
-    wait_for(folder, "started");
+    let first = ["sh", "-c", &format!("echo '{{\"id\":1}}'; {script}")];
+    let running = run(folder, &[], &[&first, &LOAD]).env("RUN_TEST", marker).spawn();
+    running.wait_until_stderr_contains("is created");
     running
 }
 
@@ -32,7 +32,7 @@ fn a_signal_ends_all_steps_and_nothing_is_committed() {
 #[test]
 fn a_program_at_the_end_that_takes_a_signal_for_a_success_has_not_ended_well() {
     let folder = folder();
-    let last = ["sh", "-c", "trap 'exit 0' TERM; echo >started; cat & wait"];
+    let last = ["sh", "-c", "trap 'exit 0' TERM; exec 3<&0; cat <&3 & echo >started; wait"];
     let first = ["sh", "-c", "echo '{\"id\":1}'; exec sleep 1000"];
     let running = run(&folder, &[], &[&first, &last]).spawn();
     wait_for(&folder, "started");

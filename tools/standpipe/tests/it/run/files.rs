@@ -24,13 +24,13 @@ fn a_file_is_run_with_its_variables_deadline_and_on_failure() {
     assert_eq!((ran.ok().lines().len(), rows(&folder)), (3, vec!["3|".to_owned()]));
     // All lines have one format, and the loader's level is its own.
     let lines: Vec<&str> = ran.stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", ran.stderr);
+    assert_eq!(lines.len(), 3, "{}", ran.stderr);
     assert!(
         lines.iter().all(|line| line.starts_with("ts=") && line.contains(" level=info msg=")),
         "{}",
         ran.stderr
     );
-    assert!(lines[1].contains("msg=\"meters: sh: sealed 1 record ("), "{}", ran.stderr);
+    assert!(lines[2].contains("msg=\"meters: sh: sealed 1 record ("), "{}", ran.stderr);
     // The environment comes before the file of --env-file, that before the pipeline's.
     folder.write(".env", "A=4\nEXIT=3\n");
     let ran = run(&folder, file, &["--env-file", ".env"]).env("EXIT", "0").run();
@@ -63,7 +63,7 @@ fn the_window_is_filled_in_and_has_to_be() {
 fn what_is_wrong_with_a_file_is_said_before_anything_is_started() {
     let folder = folder();
     let openweather =
-        "name: weather\nsteps:\n  - touch started\n  - extract-openweather current --city Seattle\n  - cat\n";
+        "name: weather\nsteps:\n  - extract-openweather current --city Seattle\n  - touch started\n";
     for (file, said) in [
         ("name: x\nstep: [cat]\n", "p.yaml:"),
         (
@@ -72,12 +72,12 @@ fn what_is_wrong_with_a_file_is_said_before_anything_is_started() {
         ),
         (
             "name: x\nsteps:\n  - touch started\n  - no-such-program\n",
-            "no-such-program (step 2 of 2): `no-such-program` is not in PATH",
+            "no-such-program (step 2 of 2) is not in PATH",
         ),
-        (openweather, "p.yaml:4: `extract-openweather` needs OPENWEATHER_API_KEY or "),
+        (openweather, "p.yaml:3: `extract-openweather` needs OPENWEATHER_API_KEY or "),
         (
             &format!("{openweather}secrets: {{OPENWEATHER_API_KEY: weather/key}}\n"),
-            "p.yaml:6: OPENWEATHER_API_KEY or ",
+            "p.yaml:5: OPENWEATHER_API_KEY or ",
         ),
         (
             "name: x\nsteps:\n  - touch started\n  - run: cat\n    config: {PLACE: map/place}\n",

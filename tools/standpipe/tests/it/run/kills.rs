@@ -141,7 +141,7 @@ fn kills_of_a_load_into_postgresql() {
         while space.count(busy) > 0 && Instant::now() < deadline {
             thread::yield_now();
         }
-        space.sql("TRUNCATE many");
+        space.sql("TRUNCATE many; DROP TABLE IF EXISTS etl_load");
     };
     kill(40, "postgres", &pipe, &reset, &rows);
 }
