@@ -9,6 +9,7 @@ mod pipe;
 mod postgres;
 mod rates;
 mod records;
+mod scale;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run] [scale]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -72,7 +73,8 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 8] = ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run"];
+    const ALL: [&str; 9] =
+        ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run", "scale"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
@@ -116,6 +118,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("run") {
         report.extend(pipe::run(&bench)?);
+    }
+    if wanted("scale") {
+        report.extend(scale::run(&bench)?);
     }
     let path = bench.folder.join("bench.json");
     let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;

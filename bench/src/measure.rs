@@ -50,6 +50,11 @@ impl<'a> Contender<'a> {
         self
     }
 
+    /// Another program in the same surroundings.
+    pub(crate) fn program(self, program: &str, args: &[&str]) -> Contender<'a> {
+        Contender { program: program.to_owned(), args: owned(args), ..self }
+    }
+
     /// The file in the folder that it reads.
     pub(crate) fn stdin(mut self, file: &str) -> Contender<'a> {
         self.stdin = Some(file.to_owned());
