@@ -80,7 +80,7 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if ["postgres", "copy", "file", "influx", "growth"].into_iter().any(wanted) {
+    if ["postgres", "copy", "file", "influx", "growth", "scale"].into_iter().any(wanted) {
         need::servers()?;
     }
     let here = std::env::current_exe().context("cannot find out where this program is")?;

@@ -41,8 +41,10 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         let mut contenders = vec![ready.program("sh", &["-c", &script]).before(fresh)];
         for (binaries, is_before) in bench.builds("load-postgres") {
             let load = binaries.join("load-postgres").display().to_string();
-            let script = at_once(loaders, &format!("'{load}' --table records --input partN.ndjson --emit none"))?;
-            let contender = Contender::new(&format!("{loaders} load-postgres, append"), "sh", &["-c", &script]);
+            let script =
+                at_once(loaders, &format!("'{load}' --table records --input partN.ndjson --emit none"))?;
+            let contender =
+                Contender::new(&format!("{loaders} load-postgres, append"), "sh", &["-c", &script]);
             contenders.push(contender.of_before(is_before).env(&space.env()).before(fresh));
         }
         let title = format!("PostgreSQL: one table, {loaders} at once");

@@ -33,18 +33,18 @@ struct Kind {
 }
 
 const KINDS: [Kind; 5] = [
-    Kind { what: "minute", first: 0, last: 59, names: &[] },
-    Kind { what: "hour", first: 0, last: 23, names: &[] },
-    Kind { what: "day of the month", first: 1, last: 31, names: &[] },
+    Kind { what: "a minute", first: 0, last: 59, names: &[] },
+    Kind { what: "an hour", first: 0, last: 23, names: &[] },
+    Kind { what: "a day of the month", first: 1, last: 31, names: &[] },
     Kind {
-        what: "month",
+        what: "a month",
         first: 1,
         last: 12,
         names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     },
     // 7 is Sunday, too.
     Kind {
-        what: "day of the week",
+        what: "a day of the week",
         first: 0,
         last: 7,
         names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
@@ -121,7 +121,7 @@ fn field(kind: &Kind, text: &str) -> Result<Field, String> {
                 let number = step.parse::<u8>().ok().filter(|&step| step >= 1);
                 (
                     range,
-                    Some(number.ok_or_else(|| format!("`{part}` has no step from 1 on as {}", kind.what))?),
+                    Some(number.ok_or_else(|| format!("`{part}` has no step from 1 on, as {}", kind.what))?),
                 )
             }
             None => (part, None),
@@ -135,7 +135,7 @@ fn field(kind: &Kind, text: &str) -> Result<Field, String> {
                     last = 7;
                 }
                 if first > last {
-                    return Err(format!("`{range}` runs backwards as {}", kind.what));
+                    return Err(format!("`{range}` runs backwards, as {}", kind.what));
                 }
                 (first, last, format!("{first}-{last}"))
             }
@@ -173,7 +173,7 @@ fn value(kind: &Kind, text: &str) -> Result<u8, String> {
     };
     let number = number.filter(|number| (kind.first..=kind.last).contains(number));
     number
-        .ok_or_else(|| format!("`{text}` is no {}: it goes from {} to {}", kind.what, kind.first, kind.last))
+        .ok_or_else(|| format!("`{text}` is not {}: it goes from {} to {}", kind.what, kind.first, kind.last))
 }
 
 #[cfg(test)]
@@ -210,14 +210,14 @@ mod tests {
         for (text, part) in [
             ("* * * *", "has 4 fields"),
             ("0 0 0 * * *", "has 6 fields"),
-            ("60 * * * *", "`60` is no minute: it goes from 0 to 59"),
-            ("0 24 * * *", "`24` is no hour"),
-            ("0 0 0 * *", "`0` is no day of the month"),
-            ("0 0 * 13 *", "`13` is no month"),
-            ("0 0 * * 8", "`8` is no day of the week"),
-            ("0 0 L * *", "`L` is no day of the month"),
-            ("0 0 ? * *", "`?` is no day of the month"),
-            ("0 0 * * 1#2", "`1#2` is no day of the week"),
+            ("60 * * * *", "`60` is not a minute: it goes from 0 to 59"),
+            ("0 24 * * *", "`24` is not an hour"),
+            ("0 0 0 * *", "`0` is not a day of the month"),
+            ("0 0 * 13 *", "`13` is not a month"),
+            ("0 0 * * 8", "`8` is not a day of the week"),
+            ("0 0 L * *", "`L` is not a day of the month"),
+            ("0 0 ? * *", "`?` is not a day of the month"),
+            ("0 0 * * 1#2", "`1#2` is not a day of the week"),
             ("*/0 * * * *", "has no step from 1 on"),
             ("5/15 * * * *", "write `5-59/…`"),
             ("30-10 * * * *", "runs backwards"),
@@ -225,7 +225,7 @@ mod tests {
             ("0 0 1,* * 1", "`*` in a list"),
             ("0 0 30 2 *", "would never start"),
             ("@reboot", "has 1 fields"),
-            ("+5 * * * *", "`+5` is no minute"),
+            ("+5 * * * *", "`+5` is not a minute"),
             ("", "has 0 fields"),
         ] {
             let error = Cron::parse(text, 1).unwrap_err();

@@ -123,7 +123,7 @@ impl Parser {
                     || format!("its keys are {}", keys.join(", ")),
                     |near| format!("`{near}` is meant?"),
                 );
-                self.problems.add(entry.line, format!("`{}` is no key of {what}: {mend}", entry.key));
+                self.problems.add(entry.line, format!("`{}` is not a key of {what}: {mend}", entry.key));
             }
         }
         Some(entries)
@@ -141,7 +141,7 @@ impl Parser {
         if !is_label(name) {
             return self.refuse(
                 node.line,
-                format!("`{name}` is no name: lower-case letters, digits and `-`, a letter first, no `-` at the end"),
+                format!("`{name}` is not a name: lower-case letters, digits and `-`, a letter first, no `-` at the end"),
             );
         }
         Some(name.to_owned())
@@ -176,11 +176,11 @@ impl Parser {
         let spelled = jiff::tz::db().available().find(|zone| zone.as_str().eq_ignore_ascii_case(name));
         match spelled {
             Some(zone) if zone.as_str() == name && known(name) => Some(name.to_owned()),
-            Some(zone) => self.refuse(node.line, format!("`{name}` is no time zone: `{zone}` is meant?")),
+            Some(zone) => self.refuse(node.line, format!("`{name}` is not a time zone: `{zone}` is meant?")),
             None => self.refuse(
                 node.line,
                 format!(
-                    "`{name}` is no time zone of the IANA database, such as `Europe/Lisbon` or `Etc/UTC`"
+                    "`{name}` is not a time zone of the IANA database, such as `Europe/Lisbon` or `Etc/UTC`"
                 ),
             ),
         }
@@ -194,7 +194,7 @@ impl Parser {
         let mut keys = Vec::new();
         for Entry { key, line, value } in entries {
             if !words::is_name(key) || WINDOW.contains(&key.as_str()) {
-                self.problems.add(*line, format!("`{key}` is no name of an item: letters, digits, `_` and `-`, and neither `since` nor `until`"));
+                self.problems.add(*line, format!("`{key}` is not a name of an item: letters, digits, `_` and `-`, and neither `since` nor `until`"));
             }
             let Kind::List(nodes) = &value.kind else {
                 self.problems.add(*line, format!("`{key}` is a list of items"));
@@ -289,7 +289,7 @@ impl Parser {
         };
         match tag {
             _ if name.is_empty() || image.contains(char::is_whitespace) => {
-                self.refuse(node.line, format!("`{image}` is no image"))
+                self.refuse(node.line, format!("`{image}` is not an image"))
             }
             None | Some("" | "latest") => self.refuse(
                 node.line,
@@ -339,7 +339,7 @@ impl Parser {
         for Entry { key, line, value } in entries {
             let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
             if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                self.problems.add(*line, format!("`{key}` is no name of a variable"));
+                self.problems.add(*line, format!("`{key}` is not a name of a variable"));
             } else if let Some(value) = read(self, value) {
                 variables.push(Variable { line: *line, name: key.clone(), value });
             }
@@ -353,7 +353,7 @@ impl Parser {
             Some((object, key)) if is_object(object) && is_key(key) => {
                 Some(Reference { object: object.to_owned(), key: key.to_owned() })
             }
-            _ => self.refuse(node.line, format!("`{text}` is no reference: write `object/key`")),
+            _ => self.refuse(node.line, format!("`{text}` is not a reference: write `object/key`")),
         }
     }
 
@@ -500,8 +500,10 @@ impl Parser {
         {
             used.push(name.to_owned());
             if !pipeline.matrix.has(name) && !WINDOW.contains(&name) {
-                self.problems
-                    .add(line, format!("`${{{name}}}` is no key of `matrix`: `$${{` writes a literal `${{`"));
+                self.problems.add(
+                    line,
+                    format!("`${{{name}}}` is not a key of `matrix`: `$${{` writes a literal `${{`"),
+                );
             }
         }
         let steps: Vec<&str> = pipeline

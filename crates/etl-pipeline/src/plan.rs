@@ -141,7 +141,8 @@ impl Planner<'_> {
         } else if step.image.is_none()
             && self.target.is_some_and(|target| !matches!(target, Target::Shell | Target::Systemd))
         {
-            self.problems.add(step.line, format!("`{name}` is no component: name the `image` it is run in"));
+            self.problems
+                .add(step.line, format!("`{name}` is not a component: name the `image` it is run in"));
         }
     }
 

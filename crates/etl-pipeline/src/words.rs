@@ -112,7 +112,7 @@ impl Text {
             let name = rest[at + 2..].split_once('}').map(|(name, _)| name);
             let Some(name) = name.filter(|name| is_name(name)) else {
                 return Err(format!(
-                    "`{}` is no placeholder: `${{name}}` stands for an item; `$${{` is a literal `${{`",
+                    "`{}` is not a placeholder: `${{name}}` stands for an item; `$${{` is a literal `${{`",
                     rest[at..].chars().take(20).collect::<String>()
                 ));
             };
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(Text::parse("$${a}").unwrap().literal(), Some("${a}"));
         assert_eq!(words("a '${city} b'").unwrap(), ["a", "${city} b"]);
         for text in ["${", "${}", "${a b}", "${1}"] {
-            assert!(Text::parse(text).unwrap_err().contains("is no placeholder"), "{text}");
+            assert!(Text::parse(text).unwrap_err().contains("is not a placeholder"), "{text}");
         }
     }
 

@@ -90,7 +90,7 @@ impl<'c> Invocation<'c> {
                 continue;
             }
             if !only_arguments && start.starts_with('-') && start.len() > 1 {
-                problems.add(line, format!("`{start}` is no flag: flags are written out, `--name`"));
+                problems.add(line, format!("`{start}` is not a flag: flags are written out, `--name`"));
                 return;
             }
             let command = self.command();
@@ -131,8 +131,10 @@ impl<'c> Invocation<'c> {
             && !flag.values.is_empty()
             && !flag.values.iter().any(|own| own == value)
         {
-            problems
-                .add(line, format!("`{value}` is no value of `{name}`: it takes {}", flag.values.join(", ")));
+            problems.add(
+                line,
+                format!("`{value}` is not a value of `{name}`: it takes {}", flag.values.join(", ")),
+            );
         }
     }
 

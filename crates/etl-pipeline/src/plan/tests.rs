@@ -70,9 +70,9 @@ const MUTATIONS: &[(&str, &str, usize, &str)] = &[
     ("--state open", "--stat open", 5, "has no flag `--stat`: `--state` is meant?"),
     ("--state open", "--state", 5, "`--state` has no value"),
     ("--create --mode", "--create=yes --mode", 6, "`--create` takes no value"),
-    ("--mode ignore", "--mode ignor", 6, "`ignor` is no value of `--mode`"),
+    ("--mode ignore", "--mode ignor", 6, "`ignor` is not a value of `--mode`"),
     ("--mode ignore", "--mode ignore --mode append", 6, "`--mode` is given twice"),
-    ("--mode ignore", "-m ignore", 6, "`-m` is no flag"),
+    ("--mode ignore", "-m ignore", 6, "`-m` is not a flag"),
     ("--create --mode", "--create alerts --mode", 6, "takes no argument `alerts`"),
     ("--create --mode", "--schema github.alerts --mode", 6, "the schema `github.alerts` is not known"),
     (

@@ -44,7 +44,7 @@ fn every_problem_is_a_line_with_its_place_and_the_last_one_is_the_first() {
         said,
         [
             "error: ./a.yaml:4: `extract-file` has no flag `--nope`",
-            "error: ./b.yml:2: `shedule` is no key of a pipeline: `schedule` is meant? (2 problems in all)",
+            "error: ./b.yml:2: `shedule` is not a key of a pipeline: `schedule` is meant? (2 problems in all)",
         ]
     );
 }
