@@ -12,8 +12,6 @@ use crate::build::{self, Size};
 use crate::context::BuildContext;
 use crate::names::{ALL, STAND_IN, name};
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
-
 /// The largest size of a component's image, in bytes, as a registry keeps and sends it.
 const LIMIT: u64 = 5_000_000;
 
@@ -24,27 +22,46 @@ pub(crate) fn engine() -> anyhow::Result<()> {
 
 /// Builds the image of every component and the one with all of them, prints their sizes and fails if one is too big.
 pub(crate) fn components(tag: &str) -> anyhow::Result<()> {
-    make(tag, false)
+    make(tag, &[ALL], &components::all()?)
 }
 
 /// The same, and the image of the stand-ins.
 pub(crate) fn with_stand_in(tag: &str) -> anyhow::Result<()> {
-    make(tag, true)
+    make(tag, &[ALL, STAND_IN], &components::all()?)
 }
 
-fn make(tag: &str, with_stand_in: bool) -> anyhow::Result<()> {
-    engine()?;
+/// The same with these images only: of components, or the one with all of them.
+pub(crate) fn named(tag: &str, names: &[&str]) -> anyhow::Result<()> {
     let components = components::all()?;
-    let binaries = binaries(&components)?;
-    let mut images = vec![all(&components, &binaries)?];
-    if with_stand_in {
-        images.push(stand_in(&binaries)?);
+    let known = |name: &&&str| **name == ALL || components.iter().any(|component| component.name == **name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        bail!("{unknown} is not a component");
     }
+    let others = if names.contains(&ALL) { &[ALL][..] } else { &[] };
+    let components: Vec<Component> =
+        components.into_iter().filter(|component| names.contains(&component.name.as_str())).collect();
+    make(tag, others, &components)
+}
+
+fn make(tag: &str, others: &[&str], components: &[Component]) -> anyhow::Result<()> {
+    engine()?;
+    let mut images = Vec::new();
+    let binaries = if others.is_empty() {
+        binaries(components.iter().map(|component| component.name.as_str()))?
+    } else {
+        // Always with the stand-in, so that every command that needs all of them builds the same and shares dependencies.
+        let every = components::all()?;
+        let binaries = binaries(every.iter().map(|component| component.name.as_str()).chain([STAND_IN]))?;
+        for other in others {
+            images.push(if *other == ALL { all(&every, &binaries)? } else { stand_in(&binaries)? });
+        }
+        binaries
+    };
     for component in components {
         let mut context = BuildContext::new(&component.name)?;
         context.binary(&binaries, &component.name)?;
         context.entrypoint(&component.name)?;
-        images.push((component, context));
+        images.push((component.clone(), context));
     }
     // A build mostly waits for the disk, so all run at once.
     let sizes = std::thread::scope(|scope| {
@@ -87,24 +104,24 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
     Ok((Component { name: STAND_IN.to_owned(), description }, context))
 }
 
-/// Builds the static binaries of these components, and always also the stand-in, so that every command here builds
-/// the same and shares dependencies. Returns their folder.
+/// Builds these static binaries. Returns their folder.
 ///
 /// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
 /// these and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
-fn binaries(components: &[Component]) -> anyhow::Result<PathBuf> {
+fn binaries<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Result<PathBuf> {
+    // Images are for the machine they are built on: no cross-compiler, no emulation.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     eprintln!("building static binaries ...");
     let folder = cargo::target()?.join("images");
     let folder = folder.to_str().context("the path of the target folder is not UTF-8")?;
     let build = ["build", "--profile", "image", "--locked", "--bins"];
-    let place = ["--target", TARGET, "--target-dir", folder];
+    let place = ["--target", &target, "--target-dir", folder];
     // With --target these flags do not apply to build scripts and macros, which cannot be static. Cargo forgets the
     // profile's `strip` for a package that has an optimization level of its own in the profile. Packed, the
     // relocations of a binary that can be loaded anywhere take a few kilobytes instead of 400.
     let flags = "-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs";
     let flags = ("RUSTFLAGS", flags.to_owned());
-    let packages = components.iter().map(|component| component.name.as_str()).chain([STAND_IN]);
-    let packages: Vec<&str> = packages.flat_map(|name| ["--package", name]).collect();
+    let packages: Vec<&str> = names.flat_map(|name| ["--package", name]).collect();
     cargo::run_with(&[flags], &[&build[..], &place, &packages].concat())?;
-    Ok([folder, TARGET, "image"].iter().collect())
+    Ok([folder, &target, "image"].iter().collect())
 }

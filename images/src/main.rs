@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use names::VERSION;
 
 const HELP: &str = "\
-images images [--stand-in | --services]
+images images [--stand-in | --services | NAME...]
 images compose
 images containers [--if-possible | ARGUMENTS OF cargo test]";
 
@@ -24,6 +24,9 @@ fn main() -> ExitCode {
     let result = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["images"] => images::components(VERSION),
         ["images", "--stand-in"] => images::with_stand_in(VERSION),
+        ["images", names @ ..] if !names.iter().any(|name| name.starts_with('-')) => {
+            images::named(VERSION, names)
+        }
         ["images", "--services"] => images::engine().and_then(|()| services::build(&services::name())),
         ["compose"] => compose::run(),
         ["containers", "--if-possible"] => containers::run_if_possible(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cargo;
 
 /// A package with the binary of its name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Component {
     /// The name of the package and of its binary.
     pub name: String,
@@ -25,7 +25,14 @@ pub fn all() -> anyhow::Result<Vec<Component>> {
     metadata.args(["metadata", "--no-deps", "--locked", "--format-version", "1"]).current_dir(cargo::root());
     let output = metadata.output().context("cannot run cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    of(&serde_json::from_slice(&output.stdout)?)
+}
+
+/// The components in what `cargo metadata` printed, sorted by name.
+///
+/// # Errors
+/// If it is something else.
+pub fn of(metadata: &Value) -> anyhow::Result<Vec<Component>> {
     let list =
         |name: &str| metadata[name].as_array().with_context(|| format!("cargo metadata has no {name}"));
     let shipped = list("workspace_default_members")?;

@@ -3,6 +3,7 @@
 //! This program is built before any of them starts, so it has next to no dependencies: a chore that needs more is a
 //! program of its own, which is built and run here.
 
+mod changed;
 mod install;
 mod new_extractor;
 mod servers;
@@ -20,10 +21,14 @@ cargo xtask install     every component, built for speed, with shell completions
                         folder named
 cargo xtask new-extractor NAME
                         a crate, a schema and recorded replies for another source, which build and pass as they are
-cargo xtask images      container images of all components and their sizes; with --stand-in also the stand-ins for the
-                        outside world in compose.yaml; with --services only the databases of compose.local.yaml
+cargo xtask images      container images of all components, or of those named, and their sizes; with --stand-in also the
+                        stand-ins for the outside world in compose.yaml; with --services only the databases of
+                        compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
 cargo xtask containers  the tests of images, Argo templates and compose, which `test` runs too
+cargo xtask changed BASE
+                        as JSON, the components whose images would not be what they were at the commit BASE; all of them
+                        if that is not known
 cargo xtask bench       parts, sqlite, postgres, copy, file, influx or all of them: rates of the parts, and the loaders, alone
                         and behind extract-file and extract-postgres, beside the databases' own tools, in one run; as a table and as JSON; --before
                         FOLDER, as the first argument, also measures the binaries there";
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         ["install"] => install::run(None),
         ["install", folder] if !folder.starts_with('-') => install::run(Some(folder)),
         ["new-extractor", name] if !name.starts_with('-') => new_extractor::run(name),
+        ["changed", base] if !base.starts_with('-') => changed::run(base),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
         ["bench", names @ ..] => {
             let components = [
