@@ -30,17 +30,14 @@ pub(crate) fn with_stand_in(tag: &str) -> anyhow::Result<()> {
     make(tag, &[ALL, STAND_IN], &components::all()?)
 }
 
-/// The same with these images only: of components, or the one with all of them.
+/// The same of these components only.
 pub(crate) fn named(tag: &str, names: &[&str]) -> anyhow::Result<()> {
     let components = components::all()?;
-    let known = |name: &&&str| **name == ALL || components.iter().any(|component| component.name == **name);
-    if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        bail!("{unknown} is not a component");
-    }
-    let others = if names.contains(&ALL) { &[ALL][..] } else { &[] };
-    let components: Vec<Component> =
-        components.into_iter().filter(|component| names.contains(&component.name.as_str())).collect();
-    make(tag, others, &components)
+    let chosen = names.iter().map(|name| {
+        let component = components.iter().find(|component| component.name == *name);
+        component.cloned().with_context(|| format!("{name} is not a component"))
+    });
+    make(tag, &[], &chosen.collect::<anyhow::Result<Vec<Component>>>()?)
 }
 
 fn make(tag: &str, others: &[&str], components: &[Component]) -> anyhow::Result<()> {

