@@ -182,6 +182,21 @@ fn left(marker: &str) -> Vec<String> {
     marked.map(|entry| fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default()).collect()
 }
 
+/// The processes of a run but for itself: their ids, and how they were started.
+fn processes(marker: &str, run: u32) -> Vec<(i32, String)> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let found = entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let environ = fs::read(entry.path().join("environ")).ok()?;
+        let marked = String::from_utf8_lossy(&environ).contains(marker);
+        let words = fs::read_to_string(entry.path().join("cmdline")).ok()?.replace('\0', " ");
+        let (program, rest) = words.split_once(' ')?;
+        let name = program.rsplit('/').next()?;
+        (marked && pid != run.cast_signed()).then(|| (pid, format!("{name} {rest}")))
+    });
+    found.collect()
+}
+
 /// Waits until a file has a text.
 #[track_caller]
 fn wait_for(folder: &Folder, name: &str) {

@@ -9,7 +9,7 @@ use etl_testkit::postgres::Server;
 use etl_testkit::run::{Cmd, Folder};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{left, run};
+use super::{left, processes, run};
 
 const RECORDS: usize = 20_000;
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required":["id"],"properties":{"id":{"type":"integer"},"name":{"type":"string"}}}"#;
@@ -31,21 +31,6 @@ fn folder() -> Folder {
     let lines = (0..RECORDS).map(|id| format!("{id},name {id}\n"));
     folder.write("many.csv", ["id,name\n".to_owned()].into_iter().chain(lines).collect::<String>());
     folder
-}
-
-/// The processes of a run but for itself: their ids, and how they were started.
-fn processes(marker: &str, run: u32) -> Vec<(i32, String)> {
-    let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    let found = entries.filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let environ = fs::read(entry.path().join("environ")).ok()?;
-        let marked = String::from_utf8_lossy(&environ).contains(marker);
-        let words = fs::read_to_string(entry.path().join("cmdline")).ok()?.replace('\0', " ");
-        let (program, rest) = words.split_once(' ')?;
-        let name = program.rsplit('/').next()?;
-        (marked && pid != run.cast_signed()).then(|| (pid, format!("{name} {rest}")))
-    });
-    found.collect()
 }
 
 /// Kills a random process at a random moment, again and again. After each run there are all rows or none, the exit code is
