@@ -34,7 +34,7 @@ use step::{Programs, Step};
 #[command(after_help = "Examples:
   standpipe run pipelines/openweather-current.yaml --env-file .env
   standpipe run -- extract-openweather current --city Seattle '|' load-influx --db weather
-  standpipe run --deadline 10m --on-failure notify-slack -- python3 meters.py '|' load-sqlite --db meters.db --table meters")]
+  standpipe run --on-failure notify-slack -- python3 meters.py '|' load-sqlite --db meters.db")]
 pub(crate) struct Args {
     /// The pipeline file
     #[arg(value_name = "FILE", required_unless_present = "steps")]

@@ -64,7 +64,7 @@ fn steps_are_joined_and_programs_that_know_no_seal_are_sealed() {
     let folder = folder();
     let print = ["printf", "%s\\n", r#"{"id":1,"kwh":0.5}"#, r#"{"id":2,"kwh":9.5}"#];
     let ran = run(&folder, &[], &[&print, &["grep", "9.5"], &LOAD]).run();
-    assert_eq!(rows(&ran_ok(&ran, &folder)), ["2|9.5"]);
+    assert_eq!(rows(ran_ok(&ran, &folder)), ["2|9.5"]);
     // The receipt is on stdout, as if the loader had been run alone.
     assert!(ran.lines()[0].contains("\"schema\":\"etl.receipt\""), "{}", ran.stdout);
     assert_eq!(ran.lines().len(), 3);

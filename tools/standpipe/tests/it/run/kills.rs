@@ -14,9 +14,10 @@ use super::{left, processes, run};
 const RECORDS: usize = 20_000;
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required":["id"],"properties":{"id":{"type":"integer"},"name":{"type":"string"}}}"#;
 
-/// What may be killed, by the start of its command line, and the code of the run then.
-const VICTIMS: [(&str, i32); 4] =
-    [("extract-file ", 137), ("standpipe through ", 137), ("cat ", 75), ("load-", 137)];
+/// What may be killed, by the start of its command line, and the codes of the run then. What becomes `cat` is a second
+/// `standpipe through` for a moment.
+const VICTIMS: [(&str, &[i32]); 4] =
+    [("extract-file ", &[137]), ("standpipe through ", &[137, 75]), ("cat ", &[75]), ("load-", &[137])];
 
 /// A seed that is printed if the test fails; `ETL_TEST_SEED` sets it.
 fn random() -> (u64, fastrand::Rng) {
@@ -55,9 +56,9 @@ fn kill(times: usize, marker: &str, pipe: &dyn Fn() -> Cmd, reset: &dyn Fn(), ro
         let mut victims = processes(&marker, running.id());
         victims.sort_by(|(_, one), (_, other)| one.cmp(other));
         let victim = random.choice(&victims).and_then(|(pid, words)| {
-            let (start, code) = VICTIMS.into_iter().find(|(start, _)| words.starts_with(start))?;
+            let (start, codes) = VICTIMS.into_iter().find(|(start, _)| words.starts_with(start))?;
             kill_process(Pid::from_raw(*pid)?, Signal::KILL).ok()?;
-            Some((start, code))
+            Some((start, codes))
         });
         let ran = running.finish();
         let (found, what) =
@@ -66,8 +67,8 @@ fn kill(times: usize, marker: &str, pipe: &dyn Fn() -> Cmd, reset: &dyn Fn(), ro
         match victim {
             // It was about to exit.
             _ if ran.code == 0 => assert_eq!(found, RECORDS, "{what}"),
-            Some((start, code)) => {
-                assert_eq!(ran.code, code, "{what}");
+            Some((start, codes)) => {
+                assert!(codes.contains(&ran.code), "code {}, {what}", ran.code);
                 // Only the loader itself knows whether it has committed.
                 assert!(found == 0 || start == "load-", "{found} rows, {what}");
                 *killed.entry(start).or_default() += 1;
