@@ -4,7 +4,7 @@ mod invocation;
 mod streams;
 mod variables;
 
-use crate::card::{Card, Cards, is_component_name};
+use crate::card::{Card, CardVariable, Cards, is_component_name};
 use crate::model::{Pipeline, Settings, Step, Target};
 use crate::problem::Problems;
 use crate::words::Text;
@@ -41,6 +41,8 @@ pub struct Stage {
     typed: Vec<String>,
     /// Its variables for the target, of a component only those that it reads.
     pub settings: Settings,
+    /// What its component says of itself.
+    card: Option<Card>,
 }
 
 impl Stage {
@@ -62,6 +64,17 @@ impl Stage {
             && !self.settings.names().any(|(_, name)| name == "ETL_LOAD_ID")
     }
 
+    /// Whether its component is known to read a variable.
+    pub fn reads_variable(&self, name: &str) -> bool {
+        self.card.as_ref().is_some_and(|card| card.reads_variable(name))
+    }
+
+    /// Whether its component takes a secret from the file that `NAME_FILE` names, too.
+    pub fn takes_file(&self, name: &str) -> bool {
+        let secrets = self.card.iter().flat_map(|card| &card.variables).filter(|variable| variable.secret);
+        secrets.flat_map(CardVariable::names).any(|own| own == name)
+    }
+
     /// How the step is called: the component, or the name of the program.
     pub fn name(&self) -> &str {
         self.step.name()
@@ -76,7 +89,8 @@ impl Stage {
 pub fn plan(pipeline: &Pipeline, cards: &Cards, target: Option<Target>) -> Result<Plan, Problems> {
     let mut planner = Planner { pipeline, cards, target, problems: Problems::of(&pipeline.file) };
     let stages: Vec<Stage> = pipeline.steps.iter().map(|step| planner.stage(step)).collect();
-    let on_failure = pipeline.on_failure.as_ref().map(|step| planner.stage(step));
+    // What runs then has no stdin.
+    let on_failure = pipeline.on_failure.as_ref().map(|step| Stage { reads: false, ..planner.stage(step) });
     planner.streams(&stages);
     planner.variables(stages.iter().chain(&on_failure));
     let mut pipeline = pipeline.clone();
@@ -105,6 +119,7 @@ impl Planner<'_> {
             flags: Vec::new(),
             typed: Vec::new(),
             settings,
+            card: None,
         };
         self.no_plain_secrets(step);
         let Some(card) = self.cards.of(step) else {
@@ -119,6 +134,7 @@ impl Planner<'_> {
         (stage.reads, stage.prints) = (invocation.reads.is_stream(), invocation.prints.is_stream());
         self.schema_flag(step, &invocation);
         self.required(card, step, &stage, &invocation);
+        stage.card = Some(card.clone());
         stage
     }
 

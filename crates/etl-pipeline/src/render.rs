@@ -98,6 +98,27 @@ struct Job<'p> {
     warnings: Problems,
 }
 
+/// The codes after which another try may succeed: transient, and killed from outside.
+const AGAIN: [u8; 3] = [75, 137, 143];
+
+/// Whether a word needs no quotes, in a shell and in a unit of systemd.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:,=@+".contains(c))
+}
+
+/// The words of `standpipe run`, quoted: a line for what comes before the steps, and one for each step.
+fn lines_of(words: &[String]) -> String {
+    let mut text = String::new();
+    let mut begun = false;
+    for word in words {
+        let ends = word == "\"|\"" || (word == "--" && !begun);
+        begun |= ends;
+        text.push_str(word);
+        text.push_str(if ends { " \\\n  " } else { " " });
+    }
+    text.trim_end().to_owned()
+}
+
 impl Default for Options {
     /// The images of this version, as they are built here.
     fn default() -> Options {
@@ -245,17 +266,97 @@ impl Job<'_> {
         format!("{}/{name}:{}", self.options.registry, self.options.tag)
     }
 
-    /// In one container there is one image: a step that has its own is refused.
+    /// In one container there is one image: that with all components, or the one that every step names.
     fn one_image(&mut self) -> String {
-        for stage in self.plan.stages.iter().chain(&self.plan.on_failure) {
-            if stage.step.image.is_some() {
-                self.problems.add(
-                    stage.step.line,
-                    format!("`{}` has an image of its own, but here all steps run in one: use `--to argo --steps artifacts`", stage.name()),
-                );
-            }
+        let plan = self.plan;
+        let stages: Vec<&Stage> = plan.stages.iter().chain(&plan.on_failure).collect();
+        let image = stages.first().and_then(|stage| stage.step.image.as_ref());
+        if let Some(image) = image
+            && stages.iter().all(|stage| stage.step.image.as_ref() == Some(image))
+        {
+            return image.clone();
+        }
+        for stage in stages.into_iter().filter(|stage| stage.step.image.is_some()) {
+            self.problems.add(
+                stage.step.line,
+                format!("`{}` has an image of its own, but here all steps run in one: name the same `image` for each, one that has all of them and standpipe, or use `--to argo --steps artifacts`", stage.name()),
+            );
         }
         self.ours("all")
+    }
+
+    /// Where programs share one environment, it has the variables of all of them, of which none may be another for one
+    /// of them, or be read by one that it is not meant for.
+    fn one_environment<'s>(&mut self, stages: impl Iterator<Item = &'s Stage> + Clone) -> Settings {
+        let all = union(stages.clone());
+        for stage in stages {
+            let own = sources(&stage.settings);
+            for (line, name, source) in &sources(&all) {
+                match own.iter().find(|(_, other, _)| other == name) {
+                    Some((line, _, other)) if other != source => self.problems.add(
+                        *line,
+                        format!("`{name}` is another for another step, but here all steps have one environment"),
+                    ),
+                    None if stage.reads_variable(name) => self.problems.add(
+                        *line,
+                        format!("`{name}` is not meant for `{}`, which reads it, too: here all steps have one environment", stage.name()),
+                    ),
+                    _ => (),
+                }
+            }
+        }
+        all
+    }
+
+    /// A variable that is set from outside, by its name, is the same wherever it is named.
+    fn one_source(&mut self) {
+        let plan = self.plan;
+        let stages = plan.stages.iter().chain(&plan.on_failure);
+        let mut seen: Vec<(usize, &str, String)> = Vec::new();
+        for source in stages.flat_map(|stage| sources(&stage.settings)).filter(|(_, _, source)| !source.starts_with('=')) {
+            match seen.iter().find(|(_, name, _)| *name == source.1) {
+                Some((_, name, other)) if *other != source.2 => {
+                    self.problems.add(source.0, format!("`{name}` is another for another step, but here it is set by its name"));
+                }
+                Some(_) => (),
+                None => seen.push(source),
+            }
+        }
+    }
+
+    /// Without containers there are no images.
+    fn no_images(&mut self) {
+        let plan = self.plan;
+        for stage in plan.stages.iter().chain(&plan.on_failure).filter(|stage| stage.step.image.is_some()) {
+            let name = stage.name();
+            self.warnings.add(stage.step.line, format!("`image` is not used: `{name}` is a program of the machine here"));
+        }
+    }
+
+    /// `standpipe run` takes a word that is `|` for the end of a step.
+    fn no_bars(&mut self) {
+        let plan = self.plan;
+        for item in plan.pipeline.matrix.items() {
+            for stage in &plan.stages {
+                let value = |name: &str| item.value(name).unwrap_or_default().to_owned();
+                if stage.step.words.iter().any(|word| word.fill(str::to_owned, value) == "|") {
+                    self.problems.add(
+                        stage.step.line,
+                        "a word that is `|` would end the step in `standpipe run`: write it with its flag, `--flag=|`",
+                    );
+                }
+            }
+        }
+    }
+
+    /// How a step is called in names and ids: as its program and, where another one has that name, its number.
+    fn step_id(&self, stage: &Stage) -> String {
+        let stages = &self.plan.stages;
+        let number = stages.iter().position(|other| std::ptr::eq(other, stage)).unwrap_or_default() + 1;
+        if stages.iter().filter(|other| other.name() == stage.name()).count() > 1 {
+            return format!("{}-{number}", stage.name());
+        }
+        stage.name().to_owned()
     }
 
     /// The ends of a data interval are known to schedulers that have one.
@@ -283,6 +384,14 @@ fn union<'s>(stages: impl Iterator<Item = &'s Stage>) -> Settings {
     all
 }
 
+/// Each variable with its line, its name and where its value comes from.
+fn sources(settings: &Settings) -> Vec<(usize, &str, String)> {
+    let env = settings.env.iter().map(|v| (v.line, v.name.as_str(), format!("={}", v.value)));
+    let config = settings.config.iter().map(|v| (v.line, v.name.as_str(), format!("config {}", v.value)));
+    let secrets = settings.secrets.iter().map(|v| (v.line, v.name.as_str(), format!("secret {}", v.value)));
+    env.chain(config).chain(secrets).collect()
+}
+
 /// Variables as a container of Kubernetes has them: `env`, and `envFrom` if there is any.
 fn kubernetes_environment(settings: &Settings, text: &dyn Fn(&Text) -> String) -> Map<String, Value> {
     let mut env: Vec<Value> = Vec::new();
@@ -308,4 +417,54 @@ fn kubernetes_environment(settings: &Settings, text: &dyn Fn(&Text) -> String) -
         map.insert("envFrom".to_owned(), from.into());
     }
     map
+}
+
+#[cfg(test)]
+mod testing {
+    use etl_testkit::run::golden;
+
+    use super::{Operator, Options, Rendering, Steps, render};
+    use crate::{Cards, Problems, Target, parse, plan};
+
+    /// Renders a pipeline to a target.
+    pub(super) fn rendered(target: Target, text: &str) -> Result<Rendering, Problems> {
+        let options = Options {
+            registry: "registry.example/standpipe".to_owned(),
+            tag: "1.2.3".to_owned(),
+            steps: Steps::Pipe,
+            operator: Operator::Kubernetes,
+        };
+        let plan = plan(&parse("p.yaml", text)?, &Cards::embedded(), Some(target))?;
+        render(&plan, &options)
+    }
+
+    /// Compares each file with the golden one of that name, and the warnings with these.
+    #[track_caller]
+    pub(super) fn is_golden(target: Target, text: &str, files: &[&str], warnings: &[(usize, &str)]) {
+        let rendering = rendered(target, text).unwrap();
+        let paths: Vec<&str> = rendering.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, files);
+        for file in &rendering.files {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rendered");
+            golden(format!("{folder}/{}/{}", target.name(), file.path), &file.text);
+        }
+        let said: Vec<(usize, &str)> = rendering.warnings.iter().map(|w| (w.line, w.message.as_str())).collect();
+        assert_eq!(said.len(), warnings.len(), "{said:#?}");
+        for ((line, message), (expected, part)) in said.iter().zip(warnings) {
+            assert!(line == expected && message.contains(part), "{line}: {message}");
+        }
+    }
+
+    /// Changes a good text, and expects that this line is refused with these words.
+    #[track_caller]
+    pub(super) fn is_refused(target: Target, good: &str, changes: &[(&str, &str, usize, &str)]) {
+        rendered(target, good).unwrap();
+        for (from, to, line, part) in changes {
+            assert!(good.contains(from), "{from}");
+            let problems = rendered(target, &good.replacen(from, to, 1)).expect_err(to);
+            let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let place = format!("p.yaml:{line}: ");
+            assert!(found.iter().any(|said| said.starts_with(&place) && said.contains(part)), "{to}: {found:#?}");
+        }
+    }
 }
