@@ -421,7 +421,12 @@ fn kubernetes_environment(settings: &Settings, text: &dyn Fn(&Text) -> String) -
 
 #[cfg(test)]
 mod testing {
-    use etl_testkit::run::golden;
+    fn golden(path: String, actual: &str) {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            return std::fs::write(path, actual).unwrap();
+        }
+        assert_eq!(actual, std::fs::read_to_string(&path).unwrap(), "{path}");
+    }
 
     use super::{Operator, Options, Rendering, Steps, render};
     use crate::{Cards, Problems, Target, parse, plan};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::manifest::{self, Cluster, template, texts, workflow};
 use crate::{LOCKED_UP, image, replies, services, stand_in};
 
-const PASSWORD: &str = "it's a p%ss/word";
+pub(crate) const PASSWORD: &str = "it's a p%ss/word";
 
 fn object(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).expect("an object")
@@ -59,7 +59,7 @@ fn run(lab: &Lab, template: &Value, cluster: &Cluster, network: &str, mounts: &[
 }
 
 /// PostgreSQL as a host named `database`, with the user and the database of the cluster's objects.
-fn database(lab: &Lab, network: &str) -> String {
+pub(crate) fn database(lab: &Lab, network: &str) -> String {
     // The servers that run the statements do not listen; the last one is reached by name.
     let setup = "initdb -D /tmp/data -U postgres --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync && \
                  echo 'host all all all scram-sha-256' >>/tmp/data/pg_hba.conf && \
@@ -74,7 +74,7 @@ fn database(lab: &Lab, network: &str) -> String {
     id
 }
 
-fn rows(database: &str, statement: &str) -> Vec<String> {
+pub(crate) fn rows(database: &str, statement: &str) -> Vec<String> {
     let psql = ["psql", "-h", "/tmp", "-U", "postgres", "-At", "-d", "weather", "-c", statement];
     docker([&["exec", database][..], &psql].concat()).ok().lines().into_iter().map(str::to_owned).collect()
 }

@@ -8,6 +8,7 @@ mod images;
 mod manifest;
 mod manifests;
 mod network;
+mod rendered;
 
 use std::env;
 

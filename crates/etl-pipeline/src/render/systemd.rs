@@ -135,8 +135,8 @@ fn service(job: &Job<'_>, name: &str, item: &Item, settings: &Settings) -> Strin
     }
     unit += "\n[Service]\nType=oneshot\n";
     if limit > 0 {
-        let permanent = Class::ALL.into_iter().map(Class::code).filter(|code| !AGAIN.map(i32::from).contains(code));
-        let mut codes: Vec<i32> = permanent.chain(OTHERS.map(i32::from)).collect();
+        let permanent = Class::ALL.into_iter().map(Class::code).filter(|code| !AGAIN.contains(code));
+        let mut codes: Vec<u8> = permanent.chain(OTHERS).collect();
         codes.sort_unstable();
         let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
         unit += &format!("Restart=on-failure\nRestartPreventExitStatus={}\n", codes.join(" "));

@@ -47,6 +47,5 @@ fn what_compose_cannot_do_is_refused() {
     is_refused(Compose, PIPELINE, &[
         ("load-postgres --create", "{run: load-postgres --create, config: {DB_HOST: other/HOST}}", 7, "it is set by its name"),
         ("image: \"registry.example/jq:1.7\"", "env: {A: b}", 6, "name the `image`"),
-        ("[New York, A$B]", "[New York, on-failure]", 3, ""),
     ]);
 }
