@@ -362,16 +362,18 @@ impl Job<'_> {
     /// The ends of a data interval are known to schedulers that have one.
     fn no_window(&mut self) {
         let target = self.plan.target.map_or("", Target::name);
-        for end in self.plan.pipeline.window() {
-            let uses = |stage: &&Stage| {
-                stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end))
-            };
-            let line = self.plan.stages.iter().find(uses).map_or(1, |stage| stage.step.line);
-            self.problems.add(
-                line,
-                format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"),
-            );
+        for (line, end) in self.window_lines() {
+            self.problems.add(line, format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"));
         }
+    }
+
+    /// The ends of the data interval that are used, with the line of the first step that names each.
+    fn window_lines(&self) -> Vec<(usize, &'static str)> {
+        let line = |end: &str| {
+            let uses = |stage: &&Stage| stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end));
+            self.plan.stages.iter().find(uses).map_or(1, |stage| stage.step.line)
+        };
+        self.plan.pipeline.window().into_iter().map(|end| (line(end), end)).collect()
     }
 }
 

@@ -1,165 +1,302 @@
-//! The Argo manifest, run by Docker: images, commands, environments and artifact paths are those that it names; the
-//! config map and secrets that it refers to are made here.
+//! Rendered workflows, run as Argo runs them ([`crate::workflow`]): rows, codes, ids and messages.
 
-use etl_testkit::docker::{Lab, docker};
-use etl_testkit::run::Ran;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::manifest::{self, Cluster, template, texts, workflow};
-use crate::{LOCKED_UP, image, replies, services, stand_in};
+use etl_pipeline::Steps;
+use etl_testkit::docker::Lab;
+use etl_testkit::http::{Received, Reply, Server};
+use etl_testkit::influx::Victoria;
+use etl_testkit::postgres::{Server as Postgres, Space};
+use serde_json::Value;
 
-pub(crate) const PASSWORD: &str = "it's a p%ss/word";
+use crate::manifest::{Objects, containers, list, render, root, text};
+use crate::workflow::{Argo, Ended, Start};
 
-fn object(value: Value) -> Map<String, Value> {
-    serde_json::from_value(value).expect("an object")
+const BOTH: [Steps; 2] = [Steps::Pipe, Steps::Artifacts];
+
+/// Two cities; the second one has another reply.
+const CITIES: &str = "name: current
+schedule: '7 * * * *'
+matrix: {city: [Paris, 'Munich $$ {x}']}
+steps:
+  - extract-openweather current --city ${city} --retries 0
+  - load-postgres --create
+  - notify-slack --template '{{ loaded_at[:2] }}: $${city} $$HOME {{ target }} {{ inserted }}'
+config: {DB_HOST: weather/DB_HOST, POSTGRES_PORT: weather/POSTGRES_PORT, DASHBOARD_DB: weather/DASHBOARD_DB}
+secrets:
+  OPENWEATHER_KEY: openweather/OPENWEATHER_KEY
+  POSTGRES_USER: postgres/POSTGRES_USER
+  POSTGRES_PASSWORD: postgres/POSTGRES_PASSWORD
+  SLACK_WEBHOOK_URL: slack/ALERT_WEBHOOK
+on-failure: notify-slack
+retry: {limit: 2, wait: 1s, longest: 1s}
+";
+
+/// What is played: the services, Slack, and two databases. All of it listens on this machine's loopback, where the pods
+/// are, too.
+struct World {
+    lab: Lab,
+    services: Server,
+    postgres: Space,
+    victoria: Victoria,
 }
 
-/// The objects that the manifest refers to, and what Argo knows.
-fn cluster(uid: &str) -> Cluster {
-    Cluster {
-        variables: object(json!({
-            "workflow.uid": uid,
-            "workflow.name": "openweather-current-1785024420",
-            "workflow.status": "Failed",
-            "workflow.failures": r#"[{"displayName":"load","message":"main: Error (exit code 3)","templateName":"load","phase":"Failed"}]"#,
-        })),
-        config_maps: object(json!({
-            "weather/CITY": "Paris",
-            // The step shares the server's network, where loopback needs no TLS.
-            "weather/OPENWEATHER_BASE_URL": "http://127.0.0.1:8080/data/2.5",
-            "weather/DB_HOST": "database",
-            "weather/DASHBOARD_DB": "weather",
-        })),
-        secrets: object(json!({
-            "openweather/OPENWEATHER_KEY": "k3y",
-            "postgres/POSTGRES_USER": "loader",
-            "postgres/POSTGRES_PASSWORD": PASSWORD,
-            "slack/ALERT_WEBHOOK": "http://127.0.0.1:8080/services/T0/B0/x",
-        })),
+/// Recorded replies, by a part of the path.
+const REPLIES: [(&str, &str); 6] = [
+    ("/weather", "openweather/tests/replies/current/paris_drizzle_no_cod_no_base.json"),
+    ("/forecast", "openweather/tests/replies/forecast"),
+    ("/air_pollution", "openweather/tests/replies/air_pollution/seattle_2023.json"),
+    ("/quote", "finnhub/tests/replies/aapl_docs_2020.json"),
+    ("/tasks", "asana/tests/replies/tasks/no_next_page.json"),
+    ("/feed", "rss/tests/replies/rpilocator_one_item.xml"),
+];
+
+/// The file of a reply; of a folder, the first one that is no error.
+fn reply(path: &str) -> Option<String> {
+    let (_, file) = REPLIES.iter().find(|(part, _)| path.contains(part))?;
+    let mut file = root().join("extractors").join(format!("extract-{file}"));
+    if file.is_dir() {
+        let good = |file: &std::path::PathBuf| file.extension().is_some_and(|e| e == "json") && file.with_extension("ndjson").is_file();
+        let files = file.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path());
+        file = files.filter(good).min().expect("a reply");
+    }
+    Some(std::fs::read_to_string(file).expect("a recorded reply"))
+}
+
+impl World {
+    /// `busy`: how often the services answer that they are busy, before they answer.
+    fn new(busy: u32) -> World {
+        let asked = AtomicU32::new(0);
+        let answer = move |request: &Received| {
+            if request.method == "POST" {
+                return Reply::text(200, "ok");
+            }
+            if asked.fetch_add(1, Ordering::Relaxed) < busy {
+                return Reply::status(503);
+            }
+            if request.target.contains("appid=refused") {
+                return Reply::json(401, r#"{"cod":401,"message":"Invalid API key."}"#);
+            }
+            reply(&request.target).map_or(Reply::status(404), |body| Reply::json(200, &body))
+        };
+        World {
+            lab: Lab::new(),
+            services: Server::answering("127.0.0.1:0", answer),
+            postgres: Postgres::shared().database(),
+            victoria: Victoria::start(),
+        }
+    }
+
+    /// Argo in a cluster that has the objects that a manifest refers to, with values that fit the variables.
+    fn argo(&self, documents: &[Value], key: &str) -> Argo<'_> {
+        let services = self.services.url();
+        let own: BTreeMap<String, String> = self.postgres.env().into_iter().collect();
+        let slack = format!("{services}/services/T0/B0/x");
+        let mut objects = Objects::default();
+        for variable in containers(&documents[0]).into_iter().flat_map(|one| list(&one["container"]["env"])) {
+            let name = text(&variable["name"]);
+            let value = match name {
+                "DB_HOST" => &own["PGHOST"],
+                "POSTGRES_PORT" => &own["PGPORT"],
+                "DASHBOARD_DB" => &own["PGDATABASE"],
+                "POSTGRES_USER" => &own["PGUSER"],
+                "POSTGRES_PASSWORD" => &own["PGPASSWORD"],
+                "INFLUX_URL" => &self.victoria.url(),
+                "ALERT_WEBHOOK" | "SLACK_WEBHOOK_URL" => &slack,
+                _ => key,
+            };
+            let from = &variable["valueFrom"];
+            for (kind, map) in [("configMapKeyRef", &mut objects.config_maps), ("secretKeyRef", &mut objects.secrets)] {
+                if let Some(reference) = from[kind].as_object() {
+                    map.insert(format!("{}/{}", text(&reference["name"]), text(&reference["key"])), value.into());
+                }
+            }
+        }
+        let outside = vec![
+            ("OPENWEATHER_BASE_URL", services.clone()),
+            ("FINNHUB_BASE_URL", services.clone()),
+            ("ASANA_BASE_URL", services.clone()),
+            ("RPI_BASE_URL", format!("{services}/feed/")),
+        ];
+        Argo { lab: &self.lab, network: "host".to_owned(), objects, outside, spoil: None }
+    }
+
+    /// The texts that were posted.
+    fn posted(&self) -> Vec<String> {
+        let requests = self.services.requests();
+        let posts = requests.iter().filter(|request| request.method == "POST" && request.target.starts_with("/services"));
+        posts.map(|post| String::from_utf8_lossy(&post.body).into_owned()).collect()
     }
 }
 
-/// Runs a template's container as its pod would, with these mounts in this network.
-fn run(lab: &Lab, template: &Value, cluster: &Cluster, network: &str, mounts: &[String]) -> Ran {
-    let container = &template["container"];
-    let user = format!("--user={}", container["securityContext"]["runAsUser"]);
-    let mut args: Vec<String> = LOCKED_UP.map(str::to_owned).to_vec();
-    args.extend([user, format!("--network={network}")]);
-    for mount in mounts {
-        args.extend(["-v".to_owned(), mount.clone()]);
-    }
-    for (name, value) in cluster.environment(container) {
-        args.extend(["-e".to_owned(), format!("{name}={value}")]);
-    }
-    let command = texts(&container["command"]);
-    args.extend(["--entrypoint".to_owned(), command[0].clone(), image(&manifest::image(container).0)]);
-    args.extend(command[1..].iter().cloned());
-    args.extend(texts(&container["args"]).iter().map(|arg| cluster.fill(arg)));
-    lab.run(&args)
+fn codes(ended: &Ended, template: &str) -> Vec<i32> {
+    ended.of(template).iter().map(|ran| ran.code).collect()
 }
 
-/// PostgreSQL as a host named `database`, with the user and the database of the cluster's objects.
-pub(crate) fn database(lab: &Lab, network: &str) -> String {
-    // The servers that run the statements do not listen; the last one is reached by name.
-    let setup = "initdb -D /tmp/data -U postgres --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync && \
-                 echo 'host all all all scram-sha-256' >>/tmp/data/pg_hba.conf && \
-                 printf \"CREATE ROLE loader LOGIN PASSWORD '%s'\\n\" \"$ROLE_PASSWORD\" >/tmp/role && \
-                 postgres --single -D /tmp/data postgres </tmp/role && \
-                 echo 'CREATE DATABASE weather OWNER loader' | postgres --single -D /tmp/data postgres && \
-                 exec postgres -D /tmp/data -k /tmp -c listen_addresses='*' -c fsync=off";
-    let password = format!("ROLE_PASSWORD={}", PASSWORD.replace('\'', "''"));
-    let place = ["--network", network, "--network-alias", "database", "--user", "postgres"];
-    let id = lab.start(&[&place[..], &["-e", &password, &services(), "sh", "-ec", setup]].concat());
-    lab.wait_for(&id, &["pg_isready", "--host=127.0.0.1"]);
-    id
-}
-
-pub(crate) fn rows(database: &str, statement: &str) -> Vec<String> {
-    let psql = ["psql", "-h", "/tmp", "-U", "postgres", "-At", "-d", "weather", "-c", statement];
-    docker([&["exec", database][..], &psql].concat()).ok().lines().into_iter().map(str::to_owned).collect()
+/// The templates that extract and load, which in a pipe are one.
+fn steps(steps: Steps) -> [&'static str; 2] {
+    match steps {
+        Steps::Pipe => ["pipeline"; 2],
+        Steps::Artifacts => ["extract-openweather", "load-postgres"],
+    }
 }
 
 #[test]
 #[ignore = "needs images: cargo xtask containers"]
-fn the_steps_of_the_manifest_hand_over_the_artifact_and_store_the_rows() {
-    let lab = Lab::new();
-    let network = lab.network();
-    let replies = replies(&lab, &network);
-    let database = database(&lab, &network);
-    let (workflow, cluster) = (workflow(), cluster("0a6b5ad1-5dd5-4a3c-8d6a-7f6b8f5c2f11"));
-    let (extract, load) = (template(&workflow, "extract"), template(&workflow, "load"));
+fn items_are_loaded_once_each_after_transient_failures() {
+    for form in BOTH {
+        let [extract, load] = steps(form);
+        let world = World::new(2);
+        let documents = render("current.yaml", CITIES, form);
+        let argo = world.argo(&documents, "k3y");
+        let due = Start::Scheduled("2026-11-28T02:07:00Z");
+        let ended = argo.run(&documents, "0a6b5ad1", &due).expect("it is started");
+        assert_eq!(ended.status, "Succeeded");
+        // The first item was tried three times, and the second one once.
+        assert_eq!(codes(&ended, extract), [75, 75, 0, 0], "{:?}", ended.tries);
+        let rows = world.postgres.rows("SELECT location, temp FROM openweather_current ORDER BY 1");
+        assert_eq!(rows, ["Munich $$ {x}|9.25", "Paris|9.25"], "{:?}", ended.tries);
+        let ids = world.postgres.rows("SELECT load_id, records FROM etl_load ORDER BY 1");
+        let id = |item: &str| format!("current/2026-11-28T02:07:00Z/load-postgres/{item}|1");
+        assert_eq!(ids, [id("Munich $$ {x}"), id("Paris")]);
+        // A text with braces and dollars arrives as it was written, and nothing of a success is reported.
+        let posted = world.posted();
+        assert_eq!(posted.len(), 2, "{posted:?}");
+        assert!(posted.iter().all(|text| text.contains("20: ${city} $$HOME ")), "{posted:?}");
+        assert!(ended.of("notify-slack-2").is_empty());
 
-    // The artifact is passed on as in the cluster: from the path that it has in one template to that in the other.
-    let main = template(&workflow, "main");
-    let task = &main["dag"]["tasks"][1];
-    assert_eq!(task["depends"], "extract.Succeeded");
-    let from = &task["arguments"]["artifacts"][0];
-    let name = from["name"].as_str().expect("a name");
-    assert_eq!(from["from"], format!("{{{{tasks.extract.outputs.artifacts.{name}}}}}"));
-    let (output, input) = (&extract["outputs"]["artifacts"][0], &load["inputs"]["artifacts"][0]);
-    assert_eq!((&output["name"], &input["name"]), (&from["name"], &from["name"]));
-    let path = |artifact: &Value| artifact["path"].as_str().expect("a path").to_owned();
-    let mount = extract["container"]["volumeMounts"][0]["mountPath"].as_str().expect("a path");
-    let volume = lab.volume();
-    let volume_mount = [format!("{volume}:{mount}")];
+        // Each hand-over is an object of its own, under the run's uid.
+        let keys = ended.artifacts.iter().filter(|(key, _)| key.starts_with("current/0a6b5ad1/current-0a6b5ad1-"));
+        assert_eq!(keys.count(), if form == Steps::Pipe { 0 } else { 4 });
 
-    let shared = format!("container:{replies}");
-    let extracted = run(&lab, &extract, &cluster, &shared, &volume_mount);
-    assert_eq!(extracted.ok().stdout, "");
-    let folder = etl_testkit::run::temp_dir();
-    let artifact = folder.path().join("records");
-    let holder = lab.create(&["-v", &volume_mount[0], &image("standpipe")]);
-    docker(["cp", &format!("{holder}:{}", path(output)), artifact.to_str().expect("a path")]).ok();
-    let mounts = [format!("{}:{}:ro", artifact.display(), path(input))];
+        // The same run again, as after a try that was killed when it had committed: nothing is added.
+        let again = argo.run(&documents, "another", &due).expect("it is started");
+        assert_eq!(again.status, "Succeeded", "{:?}", again.tries);
+        assert_eq!(codes(&again, load), [0, 0]);
+        assert_eq!(world.postgres.count("SELECT count(*) FROM etl_load"), 2);
 
-    // A step that is tried again is the same load.
-    for already in [false, true] {
-        let loaded = run(&lab, &load, &cluster, &network, &mounts);
-        let receipt: Value = serde_json::from_str(loaded.ok().lines()[1]).expect("a receipt");
-        assert_eq!(receipt["already_loaded"], already);
-        assert_eq!(receipt["load_id"], "0a6b5ad1-5dd5-4a3c-8d6a-7f6b8f5c2f11-load");
-        let stored = "SELECT location, observed_at AT TIME ZONE 'UTC', temp FROM openweather_current";
-        assert_eq!(rows(&database, stored), ["Paris|2018-12-07 15:00:00|9.25"]);
+        // A run by hand is another one.
+        let by_hand = argo.run(&documents, "by-hand", &Start::ByHand(&[])).expect("it is started");
+        assert_eq!(by_hand.status, "Succeeded");
+        let ids = world.postgres.rows("SELECT load_id FROM etl_load WHERE load_id LIKE '%by-hand%' ORDER BY 1");
+        assert_eq!(ids, ["current/by-hand/load-postgres/Munich $$ {x}", "current/by-hand/load-postgres/Paris"]);
     }
-    assert_eq!(
-        rows(&database, "SELECT load_id, records FROM etl_load"),
-        ["0a6b5ad1-5dd5-4a3c-8d6a-7f6b8f5c2f11-load|1"]
-    );
-
-    // If the artifact has no end, nothing is stored, and another try is useless.
-    let whole = std::fs::read_to_string(&artifact).expect("the artifact");
-    let cut = whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
-    std::fs::write(&artifact, cut).expect("the artifact is ours");
-    let mut other = cluster;
-    other.variables["workflow.uid"] = "another".into();
-    run(&lab, &load, &other, &network, &mounts).fails(3);
-    assert_eq!(rows(&database, "SELECT count(*) FROM etl_load"), ["1"]);
 }
 
 #[test]
 #[ignore = "needs images: cargo xtask containers"]
-fn the_exit_handler_posts_what_failed() {
-    let lab = Lab::new();
-    let network = lab.network();
-    let slack = stand_in(&lab, &network, "slack", &["slack", "0.0.0.0:8080"]);
-    let notify = template(&workflow(), "notify");
-    assert_eq!(workflow()["spec"]["onExit"], notify["name"]);
-    let shared = format!("container:{slack}");
-    let mut cluster = cluster("1");
-    run(&lab, &notify, &cluster, &shared, &[]).ok();
-    let message = docker(["logs", &slack]).stderr;
-    let message = message.lines().last().expect("a message");
-    let message: Value = serde_json::from_str(message).expect("JSON");
-    let text = message.to_string();
-    for part in ["openweather-current-1785024420", "load", "exit code 3"] {
-        assert!(text.contains(part), "{text}");
+fn a_permanent_failure_is_not_tried_again_and_is_posted() {
+    for form in BOTH {
+        let [extract, load] = steps(form);
+        let world = World::new(0);
+        let documents = render("current.yaml", CITIES, form);
+        let argo = world.argo(&documents, "refused");
+        let ended = argo.run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
+        assert_eq!(ended.status, "Failed");
+        // One item's failure does not keep the other one from being tried.
+        assert_eq!(codes(&ended, extract), [77, 77], "{:?}", ended.tries);
+        assert_eq!(ended.of(load).len(), if form == Steps::Pipe { 2 } else { 0 });
+        assert_eq!(codes(&ended, "notify-slack-2"), [0], "{:?}", ended.tries);
+        let posted = world.posted();
+        assert_eq!(posted.len(), 1);
+        for part in ["Workflow current-1 failed", extract, "exit code 77"] {
+            assert!(posted[0].contains(part), "{posted:?}");
+        }
     }
-    // A success is not posted.
-    cluster.variables["workflow.status"] = "Succeeded".into();
-    cluster.variables["workflow.failures"] = "[]".into();
-    run(&lab, &notify, &cluster, &shared, &[]).ok();
-    assert_eq!(
-        docker(["logs", &slack]).stderr.matches("openweather-current-").count(),
-        text.matches("openweather-current-").count()
-    );
+}
+
+#[test]
+#[ignore = "needs images: cargo xtask containers"]
+fn retries_have_an_end() {
+    let world = World::new(u32::MAX);
+    let documents = render("current.yaml", CITIES, Steps::Artifacts);
+    let ended = world.argo(&documents, "k3y").run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
+    assert_eq!((ended.status, codes(&ended, "extract-openweather")), ("Failed", vec![75; 6]));
+}
+
+#[test]
+#[ignore = "needs images: cargo xtask containers"]
+fn an_artifact_without_an_end_is_not_loaded() {
+    let world = World::new(0);
+    let documents = render("current.yaml", CITIES, Steps::Artifacts);
+    let mut argo = world.argo(&documents, "k3y");
+    argo.spoil = Some(|whole| whole.split_inclusive(|&byte| byte == b'\n').take(2).flatten().copied().collect());
+    let ended = argo.run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
+    assert_eq!((ended.status, codes(&ended, "load-postgres")), ("Failed", vec![3, 3]), "{:?}", ended.tries);
+    let tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'openweather_current'";
+    assert!(world.postgres.count(tables) == 0 || world.postgres.count("SELECT count(*) FROM openweather_current") == 0);
+}
+
+#[test]
+#[ignore = "needs images: cargo xtask containers"]
+fn a_run_without_its_window_is_not_started() {
+    let pipeline = "name: backfill
+steps:
+  - extract-postgres --query 'SELECT :since::text AS since, :until::text AS until' --param since=${since} --param until=${until}
+  - load-postgres --create --table backfill
+config: {DB_HOST: w/h, POSTGRES_PORT: w/p, DASHBOARD_DB: w/d}
+secrets: {POSTGRES_USER: p/u, POSTGRES_PASSWORD: p/p}
+";
+    for form in BOTH {
+        let world = World::new(0);
+        let documents = render("backfill.yaml", pipeline, form);
+        let argo = world.argo(&documents, "k3y");
+        let why = argo.run(&documents, "1", &Start::ByHand(&[("since", "2026-01-01")])).err();
+        assert_eq!(why.as_deref(), Some("spec.arguments.until.value or spec.arguments.until.valueFrom is required"));
+        let window = [("since", "2026-01-01"), ("until", "2026-02-01")];
+        let ended = argo.run(&documents, "1", &Start::ByHand(&window)).expect("it is started");
+        assert_eq!(ended.status, "Succeeded", "{:?}", ended.tries);
+        assert_eq!(world.postgres.rows("SELECT since, until FROM backfill"), ["2026-01-01|2026-02-01"]);
+    }
+}
+
+/// A pipeline of `pipelines/`, and what it stored: a query for PostgreSQL, or a pattern of series.
+const STORED: [(&str, &str); 6] = [
+    ("openweather-current", "weather_temp"),
+    ("openweather-forecast", "forecast_temp"),
+    ("openweather-air-quality", "airq_pm2_5"),
+    ("finnhub-stock-prices", "finnhub_quotes_.*"),
+    ("raspberry-pi-locator", "SELECT title, link FROM rpi_alert_data"),
+    ("treasury-yield-curve-plot", "SELECT tenor, rate FROM yield_curve_plot ORDER BY months"),
+];
+
+#[test]
+#[ignore = "needs images: cargo xtask containers"]
+fn pipelines_store_the_same_in_both_forms() {
+    for (name, stored) in STORED {
+        let text = std::fs::read_to_string(root().join(format!("pipelines/{name}.yaml"))).expect("the pipeline");
+        // The recorded item is older than a day.
+        let text = text.replace("MAX_AGE: \"24\"", "MAX_AGE: \"240000\"");
+        let [pipe, artifacts] = BOTH.map(|form| {
+            let world = World::new(0);
+            world.postgres.sql(
+                "CREATE TABLE treasury_yield_curve (date date, m1 numeric, m2 numeric, m3 numeric, m4 numeric, m6 numeric, \
+                 y1 numeric, y2 numeric, y3 numeric, y5 numeric, y7 numeric, y10 numeric, y20 numeric, y30 numeric); \
+                 INSERT INTO treasury_yield_curve (date, m1, y10) VALUES ('2026-11-27', 4.01, 4.5), ('2026-11-26', 1, 1)",
+            );
+            let documents = render(name, &text, form);
+            let argo = world.argo(&documents, "1201");
+            let start = Start::Scheduled("2026-11-28T02:00:00Z");
+            let ended = argo.run(&documents, "1", &start).expect("it is started");
+            assert_eq!(ended.status, "Succeeded", "{name}: {:?}", ended.tries);
+            match stored.starts_with("SELECT") {
+                true => world.postgres.rows(stored),
+                false => world.victoria.points(stored),
+            }
+        });
+        assert!(!pipe.is_empty(), "{name} stored nothing");
+        assert_eq!(pipe, artifacts, "{name}");
+        if name == "treasury-yield-curve-plot" {
+            assert_eq!(pipe, ["1 month|4.01", "10 years|4.5"]);
+        }
+    }
+}
+
+#[test]
+fn what_the_kubelet_expands_is_as_it_says() {
+    let environment = [("A".to_owned(), "{".to_owned())];
+    for (text, expected) in [("$(A){ x }}", "{{ x }}"), ("$$(A) $(B) $$$$ $x $", "$(A) $(B) $$ $x $")] {
+        assert_eq!(crate::manifest::expand(text, &environment), expected);
+    }
 }

@@ -9,6 +9,7 @@ mod manifest;
 mod manifests;
 mod network;
 mod rendered;
+mod workflow;
 
 use std::env;
 

@@ -1,92 +1,100 @@
 //! What the manifests for Argo and compose say, without a cluster or an engine.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use etl_stream::Class;
 use etl_testkit::run::Cmd;
 use serde_json::Value;
 
-use crate::manifest::{self, containers, definitions, documents, image, workflow};
+use crate::manifest::{
+    containers, definitions, documents, image, list, rendered, retries, text, texts,
+};
 
 #[test]
-fn the_manifest_is_what_argo_takes() {
+fn every_manifest_is_what_argo_takes() {
     let Some(path) = definitions() else {
         // Written so that it is not captured as the test's output.
-        let why = "SKIPPED: without ../shared/argo/argo-crd-strict.json the Argo manifest was not validated";
+        let why = "SKIPPED: without ../shared/argo/argo-crd-strict.json the Argo manifests were not validated";
         writeln!(std::io::stderr(), "\n{why}").expect("stderr");
         return;
     };
     let definitions: Value =
         serde_json::from_slice(&std::fs::read(path).expect("the definitions")).expect("JSON");
-    let documents = documents("argo/openweather-current.yaml");
-    assert_eq!(documents.len(), 2);
-    for document in documents {
-        let kind = document["kind"].as_str().expect("a kind");
-        let validator = jsonschema::validator_for(&definitions[kind]).expect("a schema");
-        let errors = validator.iter_errors(&document);
-        let errors: Vec<String> = errors.map(|error| format!("{}: {error}", error.instance_path())).collect();
-        assert!(errors.is_empty(), "{kind}: {errors:#?}");
+    for (name, documents) in rendered() {
+        for document in documents {
+            let kind = text(&document["kind"]);
+            let validator = jsonschema::validator_for(&definitions[kind]).expect("a schema");
+            let errors = validator.iter_errors(&document);
+            let errors: Vec<String> = errors.map(|error| format!("{}: {error}", error.instance_path())).collect();
+            assert!(errors.is_empty(), "{name}: {kind}: {errors:#?}");
+        }
     }
 }
 
 #[test]
-fn the_cron_workflow_runs_the_template() {
-    let documents = documents("argo/openweather-current.yaml");
-    let cron = documents.iter().find(|document| document["kind"] == "CronWorkflow").expect("a CronWorkflow");
-    assert_eq!(cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"], workflow()["metadata"]["name"]);
-    assert_eq!(cron["spec"]["concurrencyPolicy"], "Forbid");
-}
-
-/// Whether a template's expression wants another try. Argo passes the code as a text, `-1` if there is none, and has the
-/// function `asInt` in addition to those of the language
-/// (<https://argo-workflows.readthedocs.io/en/latest/retries/#conditional-retries>).
-fn retries(expression: &str, code: i64, status: &str) -> bool {
-    let mut environment = expr::Environment::new();
-    environment.add_function("asInt", |call| {
-        let text = call.args.first().and_then(expr::Value::as_string).expect("a text");
-        Ok(text.parse::<i64>().expect("a number").into())
-    });
-    let last = [("exitCode", code.to_string()), ("status", status.to_owned())];
-    let last = last.map(|(name, text)| (name.to_owned(), expr::Value::from(text)));
-    let mut context = expr::Context::default();
-    context.insert("lastRetry".to_owned(), expr::Value::from_iter(last));
-    let wanted = environment.eval(expression, &context).expect("an expression");
-    wanted.as_bool().expect("true or false")
+fn every_reference_and_variable_is_of_something_that_exists() {
+    for (name, documents) in rendered() {
+        let workflow = &documents[0];
+        let spec = &workflow["spec"];
+        let mut called = vec![text(&spec["entrypoint"]).to_owned()];
+        called.extend(spec["onExit"].as_str().map(str::to_owned));
+        for one in list(&spec["templates"]) {
+            let tasks = list(&one["dag"]["tasks"]).iter().chain(list(&one["steps"]).iter().flat_map(list));
+            called.extend(tasks.map(|task| text(&task["template"]).to_owned()));
+        }
+        called.sort();
+        let mut names: Vec<String> =
+            list(&spec["templates"]).iter().map(|one| text(&one["name"]).to_owned()).collect();
+        names.sort();
+        // Each is called, by one.
+        assert_eq!(called, names, "{name}");
+        if let Some(cron) = documents.get(1) {
+            let started = &cron["spec"]["workflowSpec"];
+            assert_eq!(started["workflowTemplateRef"]["name"], workflow["metadata"]["name"], "{name}");
+            assert_eq!(cron["spec"]["concurrencyPolicy"], "Forbid", "{name}");
+            for parameter in list(&started["arguments"]["parameters"]) {
+                let there = list(&spec["arguments"]["parameters"]);
+                assert!(there.iter().any(|one| one["name"] == parameter["name"]), "{name}: {parameter}");
+            }
+        }
+    }
 }
 
 #[test]
 fn a_step_is_tried_again_exactly_after_the_codes_that_another_try_may_cure() {
-    let workflow = workflow();
-    for template in containers(&workflow) {
-        let strategy = &template["retryStrategy"];
-        // `Always`: the expression alone decides, whether a step failed or the cluster did.
-        assert_eq!(strategy["retryPolicy"], "Always");
-        let expression = strategy["expression"].as_str().expect("an expression");
-        let again: Vec<i64> = (-1..=255).filter(|&code| retries(expression, code, "Failed")).collect();
-        assert_eq!(again, [-1, 75, 137, 143]);
-        let again: Vec<i64> = (-1..=255).filter(|&code| retries(expression, code, "Error")).collect();
-        assert_eq!(again, [-1, 0, 75, 137, 143]);
-        for class in Class::ALL {
-            let code = i64::from(class.code());
-            assert_eq!(retries(expression, code, "Failed"), class == Class::Transient, "{code}");
+    for (name, documents) in rendered() {
+        for template in containers(&documents[0]) {
+            let strategy = &template["retryStrategy"];
+            // `Always`: the expression alone decides, whether a step failed or the cluster did.
+            assert_eq!(strategy["retryPolicy"], "Always", "{name}");
+            let expression = text(&strategy["expression"]);
+            let again: Vec<i64> = (-1..=255).filter(|&code| retries(expression, code, "Failed")).collect();
+            assert_eq!(again, [-1, 75, 137, 143], "{name}");
+            let again: Vec<i64> = (-1..=255).filter(|&code| retries(expression, code, "Error")).collect();
+            assert_eq!(again, [-1, 0, 75, 137, 143], "{name}");
+            for class in Class::ALL {
+                let code = i64::from(class.code());
+                assert_eq!(retries(expression, code, "Failed"), class == Class::Transient, "{code}");
+            }
         }
     }
 }
 
 #[test]
 fn every_container_is_locked_up_and_of_this_version() {
-    let workflow = workflow();
-    assert_eq!(containers(&workflow).len(), 3);
-    for template in containers(&workflow) {
-        let container = &template["container"];
-        let security = &container["securityContext"];
-        assert_eq!(security["runAsNonRoot"], true);
-        assert_eq!(security["runAsUser"], 65532);
-        assert_eq!(security["allowPrivilegeEscalation"], false);
-        assert_eq!(security["readOnlyRootFilesystem"], true);
-        assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]));
-        assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
-        assert_eq!(image(container).1, env!("CARGO_PKG_VERSION"));
+    for (name, documents) in rendered() {
+        for template in containers(&documents[0]) {
+            let container = &template["container"];
+            let security = &container["securityContext"];
+            assert_eq!(security["runAsNonRoot"], true, "{name}");
+            assert_eq!(security["runAsUser"], 65532, "{name}");
+            assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
+            assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
+            assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]), "{name}");
+            assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+            assert_eq!(image(container).1, env!("CARGO_PKG_VERSION"), "{name}");
+        }
     }
 }
 
@@ -101,12 +109,12 @@ fn known(component: &str) -> Vec<String> {
             match key.as_str() {
                 "variable" => names.extend(value.as_str().map(str::to_owned)),
                 "variables" => {
-                    for variable in value.as_array().into_iter().flatten() {
+                    for variable in list(value) {
                         names.extend(variable["name"].as_str().map(str::to_owned));
-                        names.extend(manifest::texts(&variable["aliases"]));
+                        names.extend(texts(&variable["aliases"]));
                     }
                 }
-                _ => stack.extend(value.as_array().into_iter().flatten()),
+                _ => stack.extend(list(value)),
             }
         }
     }
@@ -115,13 +123,27 @@ fn known(component: &str) -> Vec<String> {
 
 #[test]
 fn every_variable_is_one_that_its_component_reads() {
-    let workflow = workflow();
-    for template in containers(&workflow) {
-        let (component, _) = image(&template["container"]);
-        let known = known(&component);
-        for variable in template["container"]["env"].as_array().expect("an environment") {
-            let name = variable["name"].as_str().expect("a name").to_owned();
-            assert!(known.contains(&name), "{component} does not read {name}; it reads {known:?}");
+    let mut components: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, documents) in rendered() {
+        for template in containers(&documents[0]) {
+            let container = &template["container"];
+            let (image, _) = image(container);
+            // In the image of all, the steps are the arguments after `--`.
+            let args = texts(&container["args"]);
+            let words = args.iter().skip_while(|word| *word != "--").skip(1).cloned().collect::<Vec<_>>();
+            let programs = words.split(|word| word == "|").filter_map(|step| step.first().cloned());
+            let programs: Vec<String> = if image == "all" { programs.collect() } else { vec![image] };
+            let mut reads = |variable: &str| {
+                programs.iter().any(|program| {
+                    let known = components.entry(program.clone()).or_insert_with(|| known(program));
+                    known.iter().any(|own| own == variable)
+                })
+            };
+            for variable in list(&container["env"]) {
+                let variable = text(&variable["name"]);
+                // It stands for a brace in the values and arguments.
+                assert!(reads(variable) || variable == "STANDPIPE_BRACE", "{name}: {programs:?} do not read {variable}");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use etl_testkit::run::{Cmd, Folder};
 use serde_json::Value;
 
 use super::{of_python, rendered, skipped};
-use crate::argo::{PASSWORD, database, rows};
+use super::{PASSWORD, database, rows};
 use crate::{image, replies};
 
 const PIPELINE: &str = "\

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::pod::{self, Pod};
 use super::{of_python, rendered, skipped};
-use crate::argo::{database, rows};
+use super::{database, rows};
 use crate::{image, replies};
 
 /// The version of the API that the manifests are checked against.

@@ -28,7 +28,7 @@ pub(super) fn cluster() -> Cluster {
         secrets: object(json!({
             "openweather/KEY": "k3y",
             "postgres/USER": "loader",
-            "postgres/PASSWORD": crate::argo::PASSWORD,
+            "postgres/PASSWORD": super::PASSWORD,
         })),
     }
 }
