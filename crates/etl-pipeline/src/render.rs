@@ -313,10 +313,16 @@ impl Job<'_> {
         let plan = self.plan;
         let stages = plan.stages.iter().chain(&plan.on_failure);
         let mut seen: Vec<(usize, &str, String)> = Vec::new();
-        for source in stages.flat_map(|stage| sources(&stage.settings)).filter(|(_, _, source)| !source.starts_with('=')) {
+        for source in stages
+            .flat_map(|stage| sources(&stage.settings))
+            .filter(|(_, _, source)| !source.starts_with('='))
+        {
             match seen.iter().find(|(_, name, _)| *name == source.1) {
                 Some((_, name, other)) if *other != source.2 => {
-                    self.problems.add(source.0, format!("`{name}` is another for another step, but here it is set by its name"));
+                    self.problems.add(
+                        source.0,
+                        format!("`{name}` is another for another step, but here it is set by its name"),
+                    );
                 }
                 Some(_) => (),
                 None => seen.push(source),
@@ -329,7 +335,10 @@ impl Job<'_> {
         let plan = self.plan;
         for stage in plan.stages.iter().chain(&plan.on_failure).filter(|stage| stage.step.image.is_some()) {
             let name = stage.name();
-            self.warnings.add(stage.step.line, format!("`image` is not used: `{name}` is a program of the machine here"));
+            self.warnings.add(
+                stage.step.line,
+                format!("`image` is not used: `{name}` is a program of the machine here"),
+            );
         }
     }
 
@@ -363,14 +372,19 @@ impl Job<'_> {
     fn no_window(&mut self) {
         let target = self.plan.target.map_or("", Target::name);
         for (line, end) in self.window_lines() {
-            self.problems.add(line, format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"));
+            self.problems.add(
+                line,
+                format!("`{target}` has no data interval for `${{{end}}}`: argo and airflow have"),
+            );
         }
     }
 
     /// The ends of the data interval that are used, with the line of the first step that names each.
     fn window_lines(&self) -> Vec<(usize, &'static str)> {
         let line = |end: &str| {
-            let uses = |stage: &&Stage| stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end));
+            let uses = |stage: &&Stage| {
+                stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end))
+            };
             self.plan.stages.iter().find(uses).map_or(1, |stage| stage.step.line)
         };
         self.plan.pipeline.window().into_iter().map(|end| (line(end), end)).collect()
@@ -455,7 +469,8 @@ mod testing {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rendered");
             golden(format!("{folder}/{}/{}", target.name(), file.path), &file.text);
         }
-        let said: Vec<(usize, &str)> = rendering.warnings.iter().map(|w| (w.line, w.message.as_str())).collect();
+        let said: Vec<(usize, &str)> =
+            rendering.warnings.iter().map(|w| (w.line, w.message.as_str())).collect();
         assert_eq!(said.len(), warnings.len(), "{said:#?}");
         for ((line, message), (expected, part)) in said.iter().zip(warnings) {
             assert!(line == expected && message.contains(part), "{line}: {message}");
@@ -471,7 +486,10 @@ mod testing {
             let problems = rendered(target, &good.replacen(from, to, 1)).expect_err(to);
             let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
             let place = format!("p.yaml:{line}: ");
-            assert!(found.iter().any(|said| said.starts_with(&place) && said.contains(part)), "{to}: {found:#?}");
+            assert!(
+                found.iter().any(|said| said.starts_with(&place) && said.contains(part)),
+                "{to}: {found:#?}"
+            );
         }
     }
 }

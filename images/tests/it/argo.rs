@@ -57,7 +57,9 @@ fn reply(path: &str) -> Option<String> {
     let (_, file) = REPLIES.iter().find(|(part, _)| path.contains(part))?;
     let mut file = root().join("extractors").join(format!("extract-{file}"));
     if file.is_dir() {
-        let good = |file: &std::path::PathBuf| file.extension().is_some_and(|e| e == "json") && file.with_extension("ndjson").is_file();
+        let good = |file: &std::path::PathBuf| {
+            file.extension().is_some_and(|e| e == "json") && file.with_extension("ndjson").is_file()
+        };
         let files = file.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path());
         file = files.filter(good).min().expect("a reply");
     }
@@ -107,9 +109,14 @@ impl World {
                 _ => key,
             };
             let from = &variable["valueFrom"];
-            for (kind, map) in [("configMapKeyRef", &mut objects.config_maps), ("secretKeyRef", &mut objects.secrets)] {
+            for (kind, map) in
+                [("configMapKeyRef", &mut objects.config_maps), ("secretKeyRef", &mut objects.secrets)]
+            {
                 if let Some(reference) = from[kind].as_object() {
-                    map.insert(format!("{}/{}", text(&reference["name"]), text(&reference["key"])), value.into());
+                    map.insert(
+                        format!("{}/{}", text(&reference["name"]), text(&reference["key"])),
+                        value.into(),
+                    );
                 }
             }
         }
@@ -125,7 +132,9 @@ impl World {
     /// The texts that were posted.
     fn posted(&self) -> Vec<String> {
         let requests = self.services.requests();
-        let posts = requests.iter().filter(|request| request.method == "POST" && request.target.starts_with("/services"));
+        let posts = requests
+            .iter()
+            .filter(|request| request.method == "POST" && request.target.starts_with("/services"));
         posts.map(|post| String::from_utf8_lossy(&post.body).into_owned()).collect()
     }
 }
@@ -167,7 +176,8 @@ fn items_are_loaded_once_each_after_transient_failures() {
         assert!(ended.of("notify-slack-2").is_empty());
 
         // Each hand-over is an object of its own, under the run's uid.
-        let keys = ended.artifacts.iter().filter(|(key, _)| key.starts_with("current/0a6b5ad1/current-0a6b5ad1-"));
+        let keys =
+            ended.artifacts.iter().filter(|(key, _)| key.starts_with("current/0a6b5ad1/current-0a6b5ad1-"));
         assert_eq!(keys.count(), if form == Steps::Pipe { 0 } else { 4 });
 
         // The same run again, as after a try that was killed when it had committed: nothing is added.
@@ -179,8 +189,12 @@ fn items_are_loaded_once_each_after_transient_failures() {
         // A run by hand is another one.
         let by_hand = argo.run(&documents, "by-hand", &Start::ByHand(&[])).expect("it is started");
         assert_eq!(by_hand.status, "Succeeded");
-        let ids = world.postgres.rows("SELECT load_id FROM etl_load WHERE load_id LIKE '%by-hand%' ORDER BY 1");
-        assert_eq!(ids, ["current/by-hand/load-postgres/Munich $$ {x}", "current/by-hand/load-postgres/Paris"]);
+        let ids =
+            world.postgres.rows("SELECT load_id FROM etl_load WHERE load_id LIKE '%by-hand%' ORDER BY 1");
+        assert_eq!(
+            ids,
+            ["current/by-hand/load-postgres/Munich $$ {x}", "current/by-hand/load-postgres/Paris"]
+        );
     }
 }
 
@@ -211,7 +225,8 @@ fn a_permanent_failure_is_not_tried_again_and_is_posted() {
 fn retries_have_an_end() {
     let world = World::new(u32::MAX);
     let documents = render("current.yaml", CITIES, Steps::Artifacts);
-    let ended = world.argo(&documents, "k3y").run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
+    let ended =
+        world.argo(&documents, "k3y").run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
     assert_eq!((ended.status, codes(&ended, "extract-openweather")), ("Failed", vec![75; 6]));
 }
 
@@ -221,11 +236,15 @@ fn an_artifact_without_an_end_is_not_loaded() {
     let world = World::new(0);
     let documents = render("current.yaml", CITIES, Steps::Artifacts);
     let mut argo = world.argo(&documents, "k3y");
-    argo.spoil = Some(|whole| whole.split_inclusive(|&byte| byte == b'\n').take(2).flatten().copied().collect());
+    argo.spoil =
+        Some(|whole| whole.split_inclusive(|&byte| byte == b'\n').take(2).flatten().copied().collect());
     let ended = argo.run(&documents, "1", &Start::ByHand(&[])).expect("it is started");
     assert_eq!((ended.status, codes(&ended, "load-postgres")), ("Failed", vec![3, 3]), "{:?}", ended.tries);
     let tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'openweather_current'";
-    assert!(world.postgres.count(tables) == 0 || world.postgres.count("SELECT count(*) FROM openweather_current") == 0);
+    assert!(
+        world.postgres.count(tables) == 0
+            || world.postgres.count("SELECT count(*) FROM openweather_current") == 0
+    );
 }
 
 #[test]
@@ -243,7 +262,10 @@ secrets: {POSTGRES_USER: p/u, POSTGRES_PASSWORD: p/p}
         let documents = render("backfill.yaml", pipeline, form);
         let argo = world.argo(&documents, "k3y");
         let why = argo.run(&documents, "1", &Start::ByHand(&[("since", "2026-01-01")])).err();
-        assert_eq!(why.as_deref(), Some("spec.arguments.until.value or spec.arguments.until.valueFrom is required"));
+        assert_eq!(
+            why.as_deref(),
+            Some("spec.arguments.until.value or spec.arguments.until.valueFrom is required")
+        );
         let window = [("since", "2026-01-01"), ("until", "2026-02-01")];
         let ended = argo.run(&documents, "1", &Start::ByHand(&window)).expect("it is started");
         assert_eq!(ended.status, "Succeeded", "{:?}", ended.tries);
@@ -265,7 +287,8 @@ const STORED: [(&str, &str); 6] = [
 #[ignore = "needs images: cargo xtask containers"]
 fn pipelines_store_the_same_in_both_forms() {
     for (name, stored) in STORED {
-        let text = std::fs::read_to_string(root().join(format!("pipelines/{name}.yaml"))).expect("the pipeline");
+        let text =
+            std::fs::read_to_string(root().join(format!("pipelines/{name}.yaml"))).expect("the pipeline");
         // The recorded item is older than a day.
         let text = text.replace("MAX_AGE: \"24\"", "MAX_AGE: \"240000\"");
         let [pipe, artifacts] = BOTH.map(|form| {

@@ -158,7 +158,8 @@ impl Objects {
         let mut environment: Vec<(String, String)> = Vec::new();
         for from in list(&container["envFrom"]) {
             let prefix = format!("{}/", text(&from["configMapRef"]["name"]));
-            let keys = self.config_maps.iter().filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?, value)));
+            let keys =
+                self.config_maps.iter().filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?, value)));
             environment.extend(keys.map(|(key, value)| (key.to_owned(), text(value).to_owned())));
         }
         for variable in list(&container["env"]) {
@@ -172,13 +173,16 @@ impl Objects {
         environment
     }
 
-    fn referred(&self, from: &Value) -> String {
+    /// The value that a key of one of them has.
+    pub(crate) fn referred(&self, from: &Value) -> String {
         let (map, kind) = match &from["secretKeyRef"] {
             Value::Null => (&self.config_maps, "configMapKeyRef"),
             _ => (&self.secrets, "secretKeyRef"),
         };
         let key = format!("{}/{}", text(&from[kind]["name"]), text(&from[kind]["key"]));
-        map.get(&key).map(|value| text(value).to_owned()).unwrap_or_else(|| panic!("{kind} {key} does not exist"))
+        map.get(&key)
+            .map(|value| text(value).to_owned())
+            .unwrap_or_else(|| panic!("{kind} {key} does not exist"))
     }
 }
 

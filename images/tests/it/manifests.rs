@@ -7,15 +7,14 @@ use etl_stream::Class;
 use etl_testkit::run::Cmd;
 use serde_json::Value;
 
-use crate::manifest::{
-    containers, definitions, documents, image, list, rendered, retries, text, texts,
-};
+use crate::manifest::{containers, definitions, documents, image, list, rendered, retries, text, texts};
 
 #[test]
 fn every_manifest_is_what_argo_takes() {
     let Some(path) = definitions() else {
         // Written so that it is not captured as the test's output.
-        let why = "SKIPPED: without ../shared/argo/argo-crd-strict.json the Argo manifests were not validated";
+        let why =
+            "SKIPPED: without ../shared/argo/argo-crd-strict.json the Argo manifests were not validated";
         writeln!(std::io::stderr(), "\n{why}").expect("stderr");
         return;
     };
@@ -26,7 +25,8 @@ fn every_manifest_is_what_argo_takes() {
             let kind = text(&document["kind"]);
             let validator = jsonschema::validator_for(&definitions[kind]).expect("a schema");
             let errors = validator.iter_errors(&document);
-            let errors: Vec<String> = errors.map(|error| format!("{}: {error}", error.instance_path())).collect();
+            let errors: Vec<String> =
+                errors.map(|error| format!("{}: {error}", error.instance_path())).collect();
             assert!(errors.is_empty(), "{name}: {kind}: {errors:#?}");
         }
     }
@@ -142,7 +142,10 @@ fn every_variable_is_one_that_its_component_reads() {
             for variable in list(&container["env"]) {
                 let variable = text(&variable["name"]);
                 // It stands for a brace in the values and arguments.
-                assert!(reads(variable) || variable == "STANDPIPE_BRACE", "{name}: {programs:?} do not read {variable}");
+                assert!(
+                    reads(variable) || variable == "STANDPIPE_BRACE",
+                    "{name}: {programs:?} do not read {variable}"
+                );
             }
         }
     }

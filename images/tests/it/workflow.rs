@@ -92,17 +92,22 @@ impl Argo<'_> {
                 let spec = &documents[1]["spec"]["workflowSpec"];
                 assert_eq!(spec["workflowTemplateRef"]["name"], name);
                 let parameters = list(&spec["arguments"]["parameters"]).iter();
-                given.extend(parameters.map(|one| (text(&one["name"]).to_owned(), text(&one["value"]).to_owned())));
+                given.extend(
+                    parameters.map(|one| (text(&one["name"]).to_owned(), text(&one["value"]).to_owned())),
+                );
             }
             Start::ByHand(parameters) => {
-                given.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+                given
+                    .extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
             }
         }
         for parameter in list(&workflow["spec"]["arguments"]["parameters"]) {
             let name = text(&parameter["name"]);
             let own = given.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
             let Some(value) = own.or(parameter["value"].as_str()) else {
-                return Err(format!("spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required"));
+                return Err(format!(
+                    "spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required"
+                ));
             };
             let value = fill(value, &globals);
             globals.insert(format!("workflow.parameters.{name}"), value.into());
@@ -165,23 +170,26 @@ impl Run<'_> {
         let mut result = Ok(Values::default());
         for task in list(&dag["tasks"]) {
             let name = text(&task["name"]);
-            let depends = task["depends"].as_str().map(|on| on.strip_suffix(".Succeeded").expect("a success"));
+            let depends =
+                task["depends"].as_str().map(|on| on.strip_suffix(".Succeeded").expect("a success"));
             if depends.is_some_and(|on| !succeeded.contains(&on)) {
                 continue;
             }
             let ended = match task["withItems"].as_array() {
                 None => self.call(task, &scope),
-                Some(items) => items.iter().fold(Ok(Values::default()), |ended: Result<Values, Failed>, item| {
-                    if ended.is_err() && dag["failFast"] != false {
-                        return ended;
-                    }
-                    let mut scope = scope.clone();
-                    for (key, value) in item.as_object().expect("a map") {
-                        scope.insert(format!("item.{key}"), text(value).into());
-                    }
-                    let own = self.call(task, &scope).map(|_| Values::default());
-                    ended.and(own)
-                }),
+                Some(items) => {
+                    items.iter().fold(Ok(Values::default()), |ended: Result<Values, Failed>, item| {
+                        if ended.is_err() && dag["failFast"] != false {
+                            return ended;
+                        }
+                        let mut scope = scope.clone();
+                        for (key, value) in item.as_object().expect("a map") {
+                            scope.insert(format!("item.{key}"), text(value).into());
+                        }
+                        let own = self.call(task, &scope).map(|_| Values::default());
+                        ended.and(own)
+                    })
+                }
             };
             match ended {
                 Ok(outputs) => {
@@ -263,7 +271,9 @@ impl Run<'_> {
         let mut outputs = Values::default();
         for artifact in list(&template["outputs"]["artifacts"]) {
             let path = text(&artifact["path"]);
-            let file = volumes.file(path).unwrap_or_else(|| panic!("Argo cannot collect {path}: it is in no volume"));
+            let file = volumes
+                .file(path)
+                .unwrap_or_else(|| panic!("Argo cannot collect {path}: it is in no volume"));
             assert_eq!(artifact["archive"], json!({ "none": {} }));
             let mut ended = self.ended.borrow_mut();
             let stored = self.store.path(&ended.1.len().to_string());
@@ -291,7 +301,8 @@ impl Argo<'_> {
         let mut environment = self.objects.environment(container, scope);
         environment.extend(self.outside.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let security = &container["securityContext"];
-        let mut args = vec![format!("--user={0}:{0}", security["runAsUser"]), format!("--network={}", self.network)];
+        let mut args =
+            vec![format!("--user={0}:{0}", security["runAsUser"]), format!("--network={}", self.network)];
         if security["readOnlyRootFilesystem"] == true {
             args.push("--read-only".to_owned());
         }
@@ -331,7 +342,10 @@ impl Volumes {
         let mount = |mount: &Value| {
             let name = text(&mount["name"]);
             let volume = list(&template["volumes"]).iter().find(|volume| volume["name"] == name);
-            assert!(volume.is_some_and(|volume| volume["emptyDir"].is_object()), "{name} is not an empty folder");
+            assert!(
+                volume.is_some_and(|volume| volume["emptyDir"].is_object()),
+                "{name} is not an empty folder"
+            );
             let host = folder.path(name);
             fs::create_dir(&host).expect("it is new");
             fs::set_permissions(&host, Permissions::from_mode(0o777)).expect("it is ours");
@@ -343,7 +357,8 @@ impl Volumes {
 
     /// Where a container's file is outside of it, if it is in one of them.
     fn file(&self, path: &str) -> Option<PathBuf> {
-        let inside = |(host, mount): &(PathBuf, String)| Some(host.join(Path::new(path).strip_prefix(mount).ok()?));
+        let inside =
+            |(host, mount): &(PathBuf, String)| Some(host.join(Path::new(path).strip_prefix(mount).ok()?));
         self.mounts.iter().find_map(inside)
     }
 }

@@ -197,7 +197,11 @@ impl Workflow<'_> {
             }));
         }
         for end in self.pipeline.window() {
-            let what = if end == "since" { "The start of the data interval" } else { "The end of the data interval, which is not in it" };
+            let what = if end == "since" {
+                "The start of the data interval"
+            } else {
+                "The end of the data interval, which is not in it"
+            };
             parameters.push(json!({ "name": end, "description": what }));
         }
         parameters

@@ -46,7 +46,10 @@ fn warn(job: &mut Job<'_>) {
     let missing = [
         ("schedule", "compose has no schedule: let a timer or cron run `up`"),
         ("deadline", "compose has no deadline: let `timeout` run `up`"),
-        ("retry", "compose knows no exit codes and tries nothing again: run `up` again, with the same RUN_ID"),
+        (
+            "retry",
+            "compose knows no exit codes and tries nothing again: run `up` again, with the same RUN_ID",
+        ),
     ];
     for (key, message) in missing {
         if pipeline.lines.contains_key(key) {
@@ -141,7 +144,8 @@ impl Step<'_> {
         service.insert("entrypoint".to_owned(), json!([words.next()]));
         service.insert("command".to_owned(), words.collect::<Vec<_>>().into());
         service.insert("environment".to_owned(), self.environment(&self.stage.settings).into());
-        let files: Vec<String> = self.stage.settings.env_from.iter().map(|(_, name)| format!("{name}.env")).collect();
+        let files: Vec<String> =
+            self.stage.settings.env_from.iter().map(|(_, name)| format!("{name}.env")).collect();
         if !files.is_empty() {
             service.insert("env_file".to_owned(), files.into());
         }

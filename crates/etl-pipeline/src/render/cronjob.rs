@@ -27,7 +27,8 @@ pub(super) fn render(job: &mut Job<'_>) -> Vec<Rendered> {
     let image = job.one_image();
     let settings = job.one_environment(plan.stages.iter().chain(&plan.on_failure));
     if let Some((line, _)) = settings.names().find(|(_, name)| *name == RUN) {
-        job.problems.add(line, format!("`{RUN}` is the name of the Job here: call the variable something else"));
+        job.problems
+            .add(line, format!("`{RUN}` is the name of the Job here: call the variable something else"));
     }
     warn(job);
     let mut objects = Vec::new();
@@ -45,10 +46,16 @@ pub(super) fn render(job: &mut Job<'_>) -> Vec<Rendered> {
     }
     for (n, (line, name, _)) in objects.iter().enumerate() {
         if name.len() > LONGEST_NAME {
-            job.problems.add(*line, format!("`{name}`, the CronJob of this line, is longer than {LONGEST_NAME} characters"));
+            job.problems.add(
+                *line,
+                format!("`{name}`, the CronJob of this line, is longer than {LONGEST_NAME} characters"),
+            );
         }
         if objects[..n].iter().any(|(_, other, _)| other == name) {
-            job.problems.add(*line, format!("`{name}`, the CronJob of this line, is also the name of another item's"));
+            job.problems.add(
+                *line,
+                format!("`{name}`, the CronJob of this line, is also the name of another item's"),
+            );
         }
     }
     let objects: Vec<Value> = objects.into_iter().map(|(_, _, object)| object).collect();
@@ -130,7 +137,10 @@ impl Pod<'_> {
         if let Some(deadline) = pipeline.deadline {
             let tries = u64::from(pipeline.retry.limit) + 1;
             let waits: u64 = (0..pipeline.retry.limit).map(|n| (10_u64 << n.min(6)).min(360)).sum();
-            spec.insert("activeDeadlineSeconds".to_owned(), (tries * (deadline.as_secs() + AROUND) + waits).into());
+            spec.insert(
+                "activeDeadlineSeconds".to_owned(),
+                (tries * (deadline.as_secs() + AROUND) + waits).into(),
+            );
         }
         spec.insert("backoffLimit".to_owned(), pipeline.retry.limit.into());
         spec.insert("ttlSecondsAfterFinished".to_owned(), KEPT.into());
@@ -172,7 +182,8 @@ impl Pod<'_> {
         container.insert("command".to_owned(), json!(["standpipe"]));
         container.insert("args".to_owned(), run(plan, true, &load_id, dialect).into());
         let mut environment = kubernetes_environment(self.settings, &|text| dialect.text(text));
-        let mut env = vec![json!({ "name": RUN, "valueFrom": { "fieldRef": { "fieldPath": self.run_id() } } })];
+        let mut env =
+            vec![json!({ "name": RUN, "valueFrom": { "fieldRef": { "fieldPath": self.run_id() } } })];
         if !self.settings.names().any(|(_, name)| name == "ETL_LOG_FORMAT") {
             env.push(json!({ "name": "ETL_LOG_FORMAT", "value": "json" }));
         }

@@ -29,15 +29,18 @@ pub(super) fn render(job: &mut Job<'_>) -> Vec<Rendered> {
         job.warnings.add(pipeline.line("schedule"), "a script has no schedule: let cron or a timer run it");
     }
     for (line, name) in &settings.env_from {
-        job.warnings.add(*line, format!("a script does not read `{name}`: its variables come with the environment"));
+        job.warnings
+            .add(*line, format!("a script does not read `{name}`: its variables come with the environment"));
     }
 
-    let of_item = |variable: &&Variable<Text>| variable.value.placeholders().any(|name| pipeline.matrix.has(name));
+    let of_item =
+        |variable: &&Variable<Text>| variable.value.placeholders().any(|name| pipeline.matrix.has(name));
     let export = |item: &Item, variable: &Variable<Text>| {
         let value = variable.value.fill(literal, |name| placeholder(item, name));
         format!("export {}={}\n", variable.name, word(&value))
     };
-    let mut script = format!("#!/bin/sh\n{}set -u\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n", header(plan));
+    let mut script =
+        format!("#!/bin/sh\n{}set -u\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n", header(plan));
     script += &needed(job, &settings);
     script += "\n# The same id to try a run again; without one it is a new run.\n";
     script += &format!("{RUN}=${{{RUN}:-$(date -u +%Y%m%dT%H%M%SZ)-$$}}\n");
@@ -96,7 +99,8 @@ fn needed(job: &Job<'_>, settings: &Settings) -> String {
     let mut calls = String::new();
     for end in plan.pipeline.window() {
         let name = end.to_uppercase();
-        calls += &format!("need {name} \"${{{name}:-}}\" 'an end of the interval whose data the run is for'\n");
+        calls +=
+            &format!("need {name} \"${{{name}:-}}\" 'an end of the interval whose data the run is for'\n");
     }
     for variable in settings.config.iter().chain(&settings.secrets) {
         let name = &variable.name;
@@ -142,7 +146,8 @@ item() {{
 /// What runs once, after all items.
 fn on_failure(name: &str, stage: &Stage) -> String {
     let item = Item::default();
-    let words = stage.step.words.iter().map(|text| word(&text.fill(literal, |name| placeholder(&item, name))));
+    let words =
+        stage.step.words.iter().map(|text| word(&text.fill(literal, |name| placeholder(&item, name))));
     let words: Vec<String> = words.collect();
     format!(
         r#"

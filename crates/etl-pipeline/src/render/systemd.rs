@@ -154,7 +154,9 @@ fn service(job: &Job<'_>, name: &str, item: &Item, settings: &Settings) -> Strin
     unit += &format!("StateDirectory={name}\nWorkingDirectory=%S/{name}\n");
     if loads {
         unit += "# The id of a run is that of its first try, which the folder keeps until the last one.\n";
-        unit += &format!("RuntimeDirectory={name}\nRuntimeDirectoryPreserve=restart\nEnvironmentFile=-%t/{name}/run\n");
+        unit += &format!(
+            "RuntimeDirectory={name}\nRuntimeDirectoryPreserve=restart\nEnvironmentFile=-%t/{name}/run\n"
+        );
         unit += &format!(
             "ExecStartPre=/bin/sh -c 'test -s \"$$RUNTIME_DIRECTORY/run\" || echo \"{RUN}=$$INVOCATION_ID\" >\"$$RUNTIME_DIRECTORY/run\"'\n"
         );
@@ -184,12 +186,17 @@ fn timer(job: &Job<'_>, name: &str) -> String {
 /// What is started with the name of the service that has failed as its instance.
 fn on_failure(job: &Job<'_>, stage: &Stage) -> String {
     let name = &job.plan.pipeline.name;
-    let mut unit = format!("{}[Unit]\nDescription=What runs when %i has failed\n\n[Service]\nType=oneshot\n", header(job.plan));
+    let mut unit = format!(
+        "{}[Unit]\nDescription=What runs when %i has failed\n\n[Service]\nType=oneshot\n",
+        header(job.plan)
+    );
     unit += "TimeoutStartSec=300\nEnvironment=WORKFLOW_NAME=%i WORKFLOW_STATUS=Failed\n";
-    let failures = r#"[{"displayName":"%i","phase":"Failed","message":"journalctl --unit %i.service says why"}]"#;
+    let failures =
+        r#"[{"displayName":"%i","phase":"Failed","message":"journalctl --unit %i.service says why"}]"#;
     let _ = writeln!(unit, "Environment='WORKFLOW_FAILURES={failures}'");
     unit += &environment(job, name, &union([stage].into_iter()), [stage].into_iter(), &|_| String::new());
-    let words: Vec<String> = stage.step.words.iter().map(|text| word(&text.fill(literal, |_| String::new()))).collect();
+    let words: Vec<String> =
+        stage.step.words.iter().map(|text| word(&text.fill(literal, |_| String::new()))).collect();
     unit += &format!("ExecStart={}\n", words.join(" "));
     unit + LOCKED_UP
 }
@@ -216,7 +223,8 @@ fn environment<'s>(
         let mut readers = stages.clone().filter(|stage| stage.settings.names().any(|(_, own)| own == name));
         readers.all(|stage| stage.takes_file(name))
     };
-    let (files, others): (Vec<_>, Vec<_>) = settings.secrets.iter().partition(|secret| takes_file(&secret.name));
+    let (files, others): (Vec<_>, Vec<_>) =
+        settings.secrets.iter().partition(|secret| takes_file(&secret.name));
     let others: Vec<_> = settings.config.iter().chain(others).collect();
     if !others.is_empty() {
         for variable in others {

@@ -7,8 +7,8 @@ use etl_testkit::docker::{Lab, docker};
 use etl_testkit::run::{Cmd, Folder};
 use serde_json::Value;
 
-use super::{of_python, rendered, skipped};
 use super::{PASSWORD, database, rows};
+use super::{of_python, rendered, skipped};
 use crate::{image, replies};
 
 const PIPELINE: &str = "\
@@ -59,13 +59,16 @@ fn compose_reads_each_text_as_it_was_and_names_what_is_missing() {
     let read: Value = serde_json::from_str(&ran.ok().stdout.replace("$$", "$")).expect("JSON");
     let services = read["services"].as_object().expect("services");
     let names: Vec<&String> = services.keys().collect();
-    assert_eq!(names, [
-        "extract-openweather-city-x",
-        "extract-openweather-paris",
-        "load-postgres-city-x",
-        "load-postgres-paris",
-        "on-failure"
-    ]);
+    assert_eq!(
+        names,
+        [
+            "extract-openweather-city-x",
+            "extract-openweather-paris",
+            "load-postgres-city-x",
+            "load-postgres-paris",
+            "on-failure"
+        ]
+    );
     let city = &services["extract-openweather-city-x"];
     assert_eq!(city["command"][2], "$CITY $$ 'x'");
     let load = &services["load-postgres-paris"];
@@ -105,7 +108,9 @@ fn the_services_hand_over_files_and_load_each_run_once() {
     let loads = || rows(&database, "SELECT load_id FROM etl_load ORDER BY 1");
     let id = |run: &str| format!("weather-{run}-load-postgres-paris");
     let result = std::panic::catch_unwind(|| {
-        for (run, expected) in [("r1", vec![id("r1")]), ("r1", vec![id("r1")]), ("r2", vec![id("r1"), id("r2")])] {
+        for (run, expected) in
+            [("r1", vec![id("r1")]), ("r1", vec![id("r1")]), ("r2", vec![id("r1"), id("r2")])]
+        {
             up(run).ok();
             assert_eq!(loads(), expected);
             assert_eq!(rows(&database, "SELECT location, temp FROM openweather_current"), ["Paris|9.25"]);

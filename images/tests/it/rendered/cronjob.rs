@@ -7,8 +7,8 @@ use etl_testkit::run::{Cmd, Folder};
 use serde_json::{Value, json};
 
 use super::pod::{self, Pod};
-use super::{of_python, rendered, skipped};
 use super::{database, rows};
+use super::{of_python, rendered, skipped};
 use crate::{image, replies};
 
 /// The version of the API that the manifests are checked against.
@@ -82,15 +82,25 @@ fn tries_again(spec: &Value, code: Option<u8>, disrupted: bool) -> bool {
 fn a_pod_is_tried_again_exactly_after_the_codes_that_another_try_may_cure() {
     for text in [PIPELINE, &without_schedule()] {
         for document in documents(text, "1.2.3") {
-            let spec = if document["kind"] == "Job" { &document["spec"] } else { &document["spec"]["jobTemplate"]["spec"] };
+            let spec = if document["kind"] == "Job" {
+                &document["spec"]
+            } else {
+                &document["spec"]["jobTemplate"]["spec"]
+            };
             assert_eq!(spec["template"]["spec"]["restartPolicy"], "Never");
             assert_eq!(spec["backoffLimit"], 4);
             let again: Vec<u8> = (1..=255).filter(|&code| tries_again(spec, Some(code), false)).collect();
             assert_eq!(again, [75, 137, 143]);
             for class in Class::ALL {
-                assert_eq!(tries_again(spec, Some(class.code()), false), class == Class::Transient, "{class:?}");
+                assert_eq!(
+                    tries_again(spec, Some(class.code()), false),
+                    class == Class::Transient,
+                    "{class:?}"
+                );
             }
-            assert!((1..=255).all(|code| tries_again(spec, Some(code), true)) && tries_again(spec, None, false));
+            assert!(
+                (1..=255).all(|code| tries_again(spec, Some(code), true)) && tries_again(spec, None, false)
+            );
         }
     }
 }
@@ -107,7 +117,8 @@ fn the_pod_of_a_cron_job_loads_each_scheduled_time_once() {
     let cron_job = documents(PIPELINE, tag).remove(0);
     let run = |job: &str| {
         let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
-        let pod = Pod { template, labels: json!({ "batch.kubernetes.io/job-name": job }), cluster: pod::cluster() };
+        let pod =
+            Pod { template, labels: json!({ "batch.kubernetes.io/job-name": job }), objects: pod::objects() };
         pod.run(&lab, &network)
     };
     let name = cron_job["metadata"]["name"].as_str().expect("a name");

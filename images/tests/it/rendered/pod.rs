@@ -5,21 +5,20 @@ use etl_testkit::run::Ran;
 use serde_json::{Map, Value, json};
 
 use crate::LOCKED_UP;
-use crate::manifest::{Cluster, texts};
+use crate::manifest::{Objects, expand, texts};
 
 /// A pod's template, and what the cluster knows besides.
 pub(super) struct Pod<'t> {
     pub(super) template: &'t Value,
     /// The labels that the pod has got.
     pub(super) labels: Value,
-    pub(super) cluster: Cluster,
+    pub(super) objects: Objects,
 }
 
 /// The config maps and secrets that the pipelines of these tests name.
-pub(super) fn cluster() -> Cluster {
+pub(super) fn objects() -> Objects {
     let object = |value: Value| serde_json::from_value::<Map<String, Value>>(value).expect("an object");
-    Cluster {
-        variables: Map::new(),
+    Objects {
         config_maps: object(json!({
             "weather/URL": "http://replies:8080/data/2.5",
             "weather/DB_HOST": "database",
@@ -33,36 +32,15 @@ pub(super) fn cluster() -> Cluster {
     }
 }
 
-/// What the kubelet makes of `$(NAME)` and `$$`
-/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>).
-fn expanded(text: &str, variables: &[(String, String)]) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-            match variables.iter().rev().find(|(own, _)| own == name) {
-                Some((_, value)) => out.push_str(value),
-                None => out.push_str(&format!("$({name})")),
-            }
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out + rest
-}
-
 impl Pod<'_> {
     /// Runs its container in this network.
     pub(super) fn run(&self, lab: &Lab, network: &str) -> Ran {
         let spec = &self.template["spec"];
         let container = &spec["containers"][0];
-        let user = format!("--user={}:{}", container["securityContext"]["runAsUser"], spec["securityContext"]["runAsGroup"]);
+        let user = format!(
+            "--user={}:{}",
+            container["securityContext"]["runAsUser"], spec["securityContext"]["runAsGroup"]
+        );
         let mut args: Vec<String> = LOCKED_UP.map(str::to_owned).to_vec();
         args.extend([user, format!("--network={network}")]);
         for mount in container["volumeMounts"].as_array().into_iter().flatten() {
@@ -76,7 +54,7 @@ impl Pod<'_> {
         let command = texts(&container["command"]);
         args.extend(["--entrypoint".to_owned(), command[0].clone()]);
         args.push(container["image"].as_str().expect("an image").to_owned());
-        args.extend(texts(&container["args"]).iter().map(|arg| expanded(arg, &environment)));
+        args.extend(texts(&container["args"]).iter().map(|arg| expand(arg, &environment)));
         lab.run(&args)
     }
 
@@ -85,26 +63,16 @@ impl Pod<'_> {
         for variable in container["env"].as_array().expect("an environment") {
             let name = variable["name"].as_str().expect("a name").to_owned();
             let value = match (&variable["value"], variable["valueFrom"]["fieldRef"]["fieldPath"].as_str()) {
-                (Value::String(text), _) => expanded(text, &environment),
+                (Value::String(text), _) => expand(text, &environment),
                 (_, Some(path)) => {
-                    let label = path.strip_prefix("metadata.labels['").and_then(|path| path.strip_suffix("']"));
+                    let label =
+                        path.strip_prefix("metadata.labels['").and_then(|path| path.strip_suffix("']"));
                     self.labels[label.expect("a label")].as_str().expect("the label").to_owned()
                 }
-                _ => {
-                    let one = json!({ "env": [variable] });
-                    self.cluster.environment(&one).remove(0).1
-                }
+                _ => self.objects.referred(&variable["valueFrom"]),
             };
             environment.push((name, value));
         }
         environment
-    }
-}
-
-#[test]
-fn texts_are_expanded_as_by_the_kubelet() {
-    let variables = [("A".to_owned(), "x".to_owned())];
-    for (text, expected) in [("$(A)-b", "x-b"), ("$$(A)", "$(A)"), ("$$$$", "$$"), ("$x $", "$x $"), ("$(B)", "$(B)")] {
-        assert_eq!(expanded(text, &variables), expected, "{text}");
     }
 }

@@ -56,7 +56,8 @@ fn run(folder: &Folder, codes: &str, variables: &[(String, String)]) -> Ran {
     let path = std::env::var("PATH").expect("a path");
     let binaries = workspace_binary("standpipe");
     let binaries = binaries.parent().expect("a folder").display().to_string();
-    let cmd = Cmd::new("sh").arg("meters.sh").in_folder(folder.path("")).env("PATH", format!("{binaries}:{path}"));
+    let cmd =
+        Cmd::new("sh").arg("meters.sh").in_folder(folder.path("")).env("PATH", format!("{binaries}:{path}"));
     variables.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run()
 }
 
@@ -64,10 +65,18 @@ fn run(folder: &Folder, codes: &str, variables: &[(String, String)]) -> Ran {
 fn a_script_is_clean() {
     need::programs(&[SHELLCHECK]).expect("shellcheck");
     let folder = Folder::new();
-    for (n, text) in [PIPELINE, &PIPELINE.replace("limit: 2", "limit: 0").replace("on-failure: python3 failed.py\n", "")].iter().enumerate() {
+    for (n, text) in
+        [PIPELINE, &PIPELINE.replace("limit: 2", "limit: 0").replace("on-failure: python3 failed.py\n", "")]
+            .iter()
+            .enumerate()
+    {
         let name = format!("{n}.sh");
         folder.write(&name, &rendered(Target::Shell, text, "1.2.3")[0].text);
-        Cmd::new("shellcheck").args(["--shell=sh", "--enable=all", "--exclude=SC2310,SC2312,SC2250"]).arg(folder.path(&name)).run().ok();
+        Cmd::new("shellcheck")
+            .args(["--shell=sh", "--enable=all", "--exclude=SC2310,SC2312,SC2250"])
+            .arg(folder.path(&name))
+            .run()
+            .ok();
         assert!(Command::new("sh").arg("-n").arg(folder.path(&name)).status().expect("sh").success());
     }
 }
@@ -78,11 +87,14 @@ fn missing_variables_are_named_before_anything_runs() {
     let some = ["TOKEN", "PGHOST", "PGPORT", "PGDATABASE"].map(|name| (name.to_owned(), "x".to_owned()));
     let ran = run(&folder, "", &some);
     ran.fails(78);
-    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), [
-        "error: the variable SINCE is not set (an end of the interval whose data the run is for)",
-        "error: the variable PGUSER is not set (pg/USER)",
-        "error: the variable PGPASSWORD is not set (pg/PASSWORD)",
-    ]);
+    assert_eq!(
+        ran.stderr.lines().collect::<Vec<_>>(),
+        [
+            "error: the variable SINCE is not set (an end of the interval whose data the run is for)",
+            "error: the variable PGUSER is not set (pg/USER)",
+            "error: the variable PGPASSWORD is not set (pg/PASSWORD)",
+        ]
+    );
     assert_eq!(folder.read("tries"), "");
 }
 

@@ -147,13 +147,26 @@ struct Machine {
 
 impl Machine {
     fn boot(folder: &Folder) -> Machine {
-        let program = ["/lib/systemd/systemd", "--system", "--unit=boot.target", "--show-status=no", "--log-level=crit"];
-        let init = machine(folder, &program).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("unshare");
+        let program = [
+            "/lib/systemd/systemd",
+            "--system",
+            "--unit=boot.target",
+            "--show-status=no",
+            "--log-level=crit",
+        ];
+        let init =
+            machine(folder, &program).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("unshare");
         let children = format!("/proc/{0}/task/{0}/children", init.id());
-        let pid = || fs::read_to_string(&children).ok().and_then(|text| text.split_whitespace().next().map(str::to_owned));
+        let pid = || {
+            fs::read_to_string(&children)
+                .ok()
+                .and_then(|text| text.split_whitespace().next().map(str::to_owned))
+        };
         wait_until("systemd has started", || pid().is_some());
         let machine = Machine { pid: pid().expect("systemd"), init };
-        wait_until("systemd answers", || machine.run(&["systemctl", "is-active", "boot.target"]).code == Some(0));
+        wait_until("systemd answers", || {
+            machine.run(&["systemctl", "is-active", "boot.target"]).code == Some(0)
+        });
         machine
     }
 
@@ -168,9 +181,15 @@ impl Machine {
         self.run(&["systemctl", "reset-failed"]).ok();
         self.run(&["systemctl", "start", "--no-block", "meters.service"]).ok();
         wait_until("the service has ended", || {
-            matches!(self.state().as_str(), "inactive" | "failed") && self.run(&["systemctl", "list-jobs", "--no-legend"]).stdout.is_empty()
+            matches!(self.state().as_str(), "inactive" | "failed")
+                && self.run(&["systemctl", "list-jobs", "--no-legend"]).stdout.is_empty()
         });
-        self.run(&["cat", "/var/lib/private/meters/tries"]).ok().lines().into_iter().map(str::to_owned).collect()
+        self.run(&["cat", "/var/lib/private/meters/tries"])
+            .ok()
+            .lines()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     fn state(&self) -> String {

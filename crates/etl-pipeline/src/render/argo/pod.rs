@@ -101,7 +101,8 @@ pub(super) fn on_failure(job: &mut Job<'_>, name: &str) -> Option<Pod> {
     let plan = job.plan;
     let stage = plan.on_failure.as_ref()?;
     let mut settings = stage.settings.clone();
-    let of_an_item = |variable: &Variable<Text>| variable.value.placeholders().any(|name| plan.pipeline.matrix.has(name));
+    let of_an_item =
+        |variable: &Variable<Text>| variable.value.placeholders().any(|name| plan.pipeline.matrix.has(name));
     settings.env.retain(|variable| !of_an_item(variable));
     for variable in stage.step.settings.env.iter().filter(|variable| of_an_item(variable)) {
         job.problems.add(variable.line, "`on-failure` runs once for the pipeline, for no item");
@@ -128,7 +129,8 @@ fn load_id(job: &Job<'_>, stage: &Stage) -> String {
     let pipeline = &job.plan.pipeline;
     let run = variable(&format!("workflow.parameters.{RUN}"));
     let keys = pipeline.matrix.keys.iter();
-    let items: String = keys.map(|(key, _)| format!("/{}", variable(&format!("inputs.parameters.{key}")))).collect();
+    let items: String =
+        keys.map(|(key, _)| format!("/{}", variable(&format!("inputs.parameters.{key}")))).collect();
     format!("{}/{run}/{}{items}", pipeline.name, job.step_id(stage))
 }
 
@@ -202,14 +204,20 @@ impl Container<'_> {
         let mut folders = vec![("tmp", "/tmp")];
         if self.hands {
             // Each try is a pod, and its records are an object of their own.
-            let key = format!("{}/{}/{}/records.ndjson", pipeline.name, variable("workflow.uid"), variable("pod.name"));
+            let key = format!(
+                "{}/{}/{}/records.ndjson",
+                pipeline.name,
+                variable("workflow.uid"),
+                variable("pod.name")
+            );
             let artifact =
                 json!({ "name": RECORDS, "path": OUTPUT, "archive": { "none": {} }, "s3": { "key": key } });
             set("outputs", json!({ "artifacts": [artifact] }));
             // Argo collects an artifact from a volume without a writable root.
             folders.push(("data", "/data"));
         }
-        let volumes: Vec<Value> = folders.iter().map(|(name, _)| json!({ "name": name, "emptyDir": {} })).collect();
+        let volumes: Vec<Value> =
+            folders.iter().map(|(name, _)| json!({ "name": name, "emptyDir": {} })).collect();
         let mounts = folders.iter().map(|(name, path)| json!({ "name": name, "mountPath": path }));
         let mounts: Vec<Value> = mounts.collect();
         set("volumes", volumes.into());
@@ -228,7 +236,9 @@ impl Container<'_> {
         }
         env.extend(self.more.iter().cloned());
         let braces = |text: &str| text.contains(BRACE);
-        if self.words.iter().any(|word| braces(word)) || env.iter().any(|one| one["value"].as_str().is_some_and(braces)) {
+        if self.words.iter().any(|word| braces(word))
+            || env.iter().any(|one| one["value"].as_str().is_some_and(braces))
+        {
             // Only what stands before a variable can be part of its value.
             env.insert(0, json!({ "name": BRACE.trim_matches(['$', '(', ')']), "value": "{" }));
         }
@@ -242,7 +252,10 @@ impl Container<'_> {
             set("envFrom", from);
         }
         let memory = format!("{}Mi", self.memory);
-        set("resources", json!({ "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "memory": memory } }));
+        set(
+            "resources",
+            json!({ "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "memory": memory } }),
+        );
         set(
             "securityContext",
             json!({

@@ -72,7 +72,12 @@ fn golden(file: &str, actual: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         return std::fs::write(path, actual).unwrap();
     }
-    assert_eq!(actual, std::fs::read_to_string(&path).unwrap(), "{} (UPDATE_GOLDEN=1 rewrites it)", path.display());
+    assert_eq!(
+        actual,
+        std::fs::read_to_string(&path).unwrap(),
+        "{} (UPDATE_GOLDEN=1 rewrites it)",
+        path.display()
+    );
 }
 
 #[test]
@@ -99,8 +104,17 @@ fn literals_stay_what_they_are_and_foreign_programs_are_sealed() {
     assert_eq!(
         args("transform-py"),
         json!([
-            "through", "--input", "/input/records.ndjson", "--output", "/data/records.ndjson", "--", "transform.py",
-            "--since", "{{workflow.parameters.since}}", "--until", "{{workflow.parameters.until}}"
+            "through",
+            "--input",
+            "/input/records.ndjson",
+            "--output",
+            "/data/records.ndjson",
+            "--",
+            "transform.py",
+            "--since",
+            "{{workflow.parameters.since}}",
+            "--until",
+            "{{workflow.parameters.until}}"
         ])
     );
     // What a text ends with could become two braces with what comes after it.
@@ -110,7 +124,10 @@ fn literals_stay_what_they_are_and_foreign_programs_are_sealed() {
     assert_eq!(env[0], json!({ "name": "STANDPIPE_BRACE", "value": "{" }));
     assert_eq!(env[1], json!({ "name": "NOTE", "value": "$(STANDPIPE_BRACE){ a }}" }));
     assert_eq!(env[2], json!({ "name": "ETL_LOG_FORMAT", "value": "text" }));
-    assert_eq!(template(&objects, "jq")["container"]["envFrom"], json!([{ "configMapRef": { "name": "common" } }]));
+    assert_eq!(
+        template(&objects, "jq")["container"]["envFrom"],
+        json!([{ "configMapRef": { "name": "common" } }])
+    );
 
     // Two steps of a component have names of their own; `limit: 0` is no second try.
     let told = template(&objects, "notify-slack-2");
@@ -125,8 +142,10 @@ fn literals_stay_what_they_are_and_foreign_programs_are_sealed() {
 #[test]
 fn steps_of_one_component_have_ids_of_their_own() {
     let two = "name: two\nsteps: [extract-file a.csv, load-sqlite --db a.db --table a --emit records, load-sqlite --db b.db --table b]\n";
-    let args = |steps: Steps, name: &str| template(&objects(two, steps), name)["container"]["args"].to_string();
-    let ids = ["two/{{workflow.parameters.run}}/load-sqlite-2", "two/{{workflow.parameters.run}}/load-sqlite-3"];
+    let args =
+        |steps: Steps, name: &str| template(&objects(two, steps), name)["container"]["args"].to_string();
+    let ids =
+        ["two/{{workflow.parameters.run}}/load-sqlite-2", "two/{{workflow.parameters.run}}/load-sqlite-3"];
     let pipe = args(Steps::Pipe, "pipeline");
     for (id, name) in ids.iter().zip(["load-sqlite-2", "load-sqlite-3"]) {
         assert!(pipe.contains(&format!("{id}\",\"--if-loaded\",\"skip")), "{pipe}");
@@ -137,7 +156,10 @@ fn steps_of_one_component_have_ids_of_their_own() {
 
 #[test]
 fn what_argo_cannot_do_is_refused_with_its_line() {
-    let told = CURRENT.replace("on-failure: notify-slack", "on-failure: {run: notify-slack, env: {WORKFLOW_NAME: \"${city}\"}}");
+    let told = CURRENT.replace(
+        "on-failure: notify-slack",
+        "on-failure: {run: notify-slack, env: {WORKFLOW_NAME: \"${city}\"}}",
+    );
     let scheduled = TEMPLATES.replace("name: locator\n", "name: locator\nschedule: '0 5 * * *'\n");
     for (text, steps, line, part) in [
         (told.as_str(), Steps::Pipe, 14, "for no item"),
@@ -148,7 +170,10 @@ fn what_argo_cannot_do_is_refused_with_its_line() {
         let problems = render_to(text, steps).unwrap_err();
         let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let start = format!("pipelines/p.yaml:{line}: ");
-        assert!(found.iter().any(|said| said.starts_with(&start) && said.contains(part)), "{part}: {found:#?}");
+        assert!(
+            found.iter().any(|said| said.starts_with(&start) && said.contains(part)),
+            "{part}: {found:#?}"
+        );
     }
 }
 

@@ -22,12 +22,17 @@ retry: {limit: 3}
 
 #[test]
 fn each_step_of_each_item_is_a_service() {
-    is_golden(Compose, PIPELINE, &["openweather-current.yaml"], &[
-        (2, "no schedule"),
-        (15, "no deadline"),
-        (16, "no exit codes"),
-        (13, "docker compose run --rm on-failure"),
-    ]);
+    is_golden(
+        Compose,
+        PIPELINE,
+        &["openweather-current.yaml"],
+        &[
+            (2, "no schedule"),
+            (15, "no deadline"),
+            (16, "no exit codes"),
+            (13, "docker compose run --rm on-failure"),
+        ],
+    );
 }
 
 #[test]
@@ -44,8 +49,17 @@ config: {INFLUX_URL: influx/URL}
 
 #[test]
 fn what_compose_cannot_do_is_refused() {
-    is_refused(Compose, PIPELINE, &[
-        ("load-postgres --create", "{run: load-postgres --create, config: {DB_HOST: other/HOST}}", 7, "it is set by its name"),
-        ("image: \"registry.example/jq:1.7\"", "env: {A: b}", 6, "name the `image`"),
-    ]);
+    is_refused(
+        Compose,
+        PIPELINE,
+        &[
+            (
+                "load-postgres --create",
+                "{run: load-postgres --create, config: {DB_HOST: other/HOST}}",
+                7,
+                "it is set by its name",
+            ),
+            ("image: \"registry.example/jq:1.7\"", "env: {A: b}", 6, "name the `image`"),
+        ],
+    );
 }

@@ -32,11 +32,16 @@ retry: {limit: 0}
 
 #[test]
 fn each_item_and_line_is_a_cron_job() {
-    is_golden(CronJob, CURRENT, &["openweather-current.yaml"], &[
-        (2, "does not wait for a run of the others"),
-        (13, "`on-failure` runs after each one that fails"),
-        (16, "`wait` and `longest`"),
-    ]);
+    is_golden(
+        CronJob,
+        CURRENT,
+        &["openweather-current.yaml"],
+        &[
+            (2, "does not wait for a run of the others"),
+            (13, "`on-failure` runs after each one that fails"),
+            (16, "`wait` and `longest`"),
+        ],
+    );
 }
 
 #[test]
@@ -46,21 +51,49 @@ fn without_a_schedule_it_is_a_job() {
 
 #[test]
 fn what_a_job_cannot_do_is_refused() {
-    is_refused(CronJob, CURRENT, &[
-        ("--city ${city}", "--city ${city} --from ${since}", 6, "has no flag"),
-        ("ETL_LOG_LEVEL: info", "ETL_LOG_LEVEL: \"${until}\"", 1, "has no data interval"),
-        ("load-postgres --create", "jq -c '|'", 7, "no component"),
-        ("load-postgres --create", "{run: load-postgres --create, image: \"mine:1\"}", 7, "has an image of its own"),
-        ("load-postgres --create", "{run: load-postgres --create, env: {ETL_LOG_LEVEL: debug}}", 7, "another for another step"),
-        ("load-postgres --create", "{run: load-postgres --create, env: {OPENWEATHER_API_KEY_FILE: /x}}", 7, "is not meant for `extract-openweather`"),
-        ("[New York,", "[o12345678901234567890123456789, o12345678901234567890123456789-2,", 2, "is also the name"),
-        ("[New York,", "[o12345678901234567890123456789012,", 2, "is longer than 52"),
-    ]);
-    is_refused(CronJob, ONCE, &[
-        ("ETL_LOG_FORMAT: text", "JOB_NAME: x", 5, "is the name of the Job here"),
-        ("jq -c '$x'", "jq -c '|'", 3, "would end the step"),
-        ("registry.example/mine:4", "registry.example/mine:5", 3, "has an image of its own"),
-    ]);
+    is_refused(
+        CronJob,
+        CURRENT,
+        &[
+            ("--city ${city}", "--city ${city} --from ${since}", 6, "has no flag"),
+            ("ETL_LOG_LEVEL: info", "ETL_LOG_LEVEL: \"${until}\"", 1, "has no data interval"),
+            ("load-postgres --create", "jq -c '|'", 7, "no component"),
+            (
+                "load-postgres --create",
+                "{run: load-postgres --create, image: \"mine:1\"}",
+                7,
+                "has an image of its own",
+            ),
+            (
+                "load-postgres --create",
+                "{run: load-postgres --create, env: {ETL_LOG_LEVEL: debug}}",
+                7,
+                "another for another step",
+            ),
+            (
+                "load-postgres --create",
+                "{run: load-postgres --create, env: {OPENWEATHER_API_KEY_FILE: /x}}",
+                7,
+                "is not meant for `extract-openweather`",
+            ),
+            (
+                "[New York,",
+                "[o12345678901234567890123456789, o12345678901234567890123456789-2,",
+                2,
+                "is also the name",
+            ),
+            ("[New York,", "[o12345678901234567890123456789012,", 2, "is longer than 52"),
+        ],
+    );
+    is_refused(
+        CronJob,
+        ONCE,
+        &[
+            ("ETL_LOG_FORMAT: text", "JOB_NAME: x", 5, "is the name of the Job here"),
+            ("jq -c '$x'", "jq -c '|'", 3, "would end the step"),
+            ("registry.example/mine:4", "registry.example/mine:5", 3, "has an image of its own"),
+        ],
+    );
 }
 
 #[test]

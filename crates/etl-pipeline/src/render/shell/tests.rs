@@ -22,21 +22,31 @@ retry: {limit: 3, wait: 10s, longest: 1m}
 
 #[test]
 fn each_item_is_a_call_of_standpipe_run() {
-    is_golden(Shell, PIPELINE, &["treasury.sh"], &[
-        (2, "no schedule"),
-        (6, "`image` is not used"),
-        (11, "does not read `common`"),
-    ]);
+    is_golden(
+        Shell,
+        PIPELINE,
+        &["treasury.sh"],
+        &[(2, "no schedule"), (6, "`image` is not used"), (11, "does not read `common`")],
+    );
     let short = "name: copy\nsteps: [extract-file meters.csv, load-sqlite --db meters.db --table meters]\n";
     is_golden(Shell, short, &["copy.sh"], &[]);
 }
 
 #[test]
 fn what_one_environment_cannot_hold_is_refused() {
-    is_refused(Shell, PIPELINE, &[
-        ("load-postgres --create", "load-postgres --create --delimiter '|'", 7, "has no flag"),
-        ("python3 fetch.py", "python3 fetch.py '|'", 5, "would end the step"),
-        ("[yield-curve,", "[\"|\", yield-curve,", 5, "would end the step"),
-        ("  run: notify-slack\n", "  run: notify-slack\n  env: {PLAIN: c}\n", 14, "another for another step"),
-    ]);
+    is_refused(
+        Shell,
+        PIPELINE,
+        &[
+            ("load-postgres --create", "load-postgres --create --delimiter '|'", 7, "has no flag"),
+            ("python3 fetch.py", "python3 fetch.py '|'", 5, "would end the step"),
+            ("[yield-curve,", "[\"|\", yield-curve,", 5, "would end the step"),
+            (
+                "  run: notify-slack\n",
+                "  run: notify-slack\n  env: {PLAIN: c}\n",
+                14,
+                "another for another step",
+            ),
+        ],
+    );
 }

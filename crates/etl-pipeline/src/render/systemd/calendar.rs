@@ -21,7 +21,11 @@ pub(super) fn events(cron: &Cron, timezone: &str) -> Vec<String> {
 pub(super) fn shortest_gap(schedule: &[Cron]) -> Duration {
     let mut minutes: Vec<u64> = Vec::new();
     for Cron { fields: [minute, hour, ..], .. } in schedule {
-        minutes.extend(hour.values.iter().flat_map(|&h| minute.values.iter().map(move |&m| u64::from(h) * 60 + u64::from(m))));
+        minutes.extend(
+            hour.values
+                .iter()
+                .flat_map(|&h| minute.values.iter().map(move |&m| u64::from(h) * 60 + u64::from(m))),
+        );
     }
     minutes.sort_unstable();
     minutes.dedup();

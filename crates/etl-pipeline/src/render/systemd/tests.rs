@@ -52,11 +52,20 @@ retry: {limit: 0}
 
 #[test]
 fn what_systemd_cannot_do_is_refused() {
-    is_refused(Systemd, PIPELINE, &[
-        ("'.|$x'", "'|'", 7, "would end the step"),
-        ("TITLE: \"${city} 5 %\"", "TITLE: \"${since}\"", 1, "has no data interval"),
-        ("load-postgres --create", "{run: load-postgres --create, config: {DB_HOST: other/HOST}}", 8, "another for another step"),
-    ]);
+    is_refused(
+        Systemd,
+        PIPELINE,
+        &[
+            ("'.|$x'", "'|'", 7, "would end the step"),
+            ("TITLE: \"${city} 5 %\"", "TITLE: \"${since}\"", 1, "has no data interval"),
+            (
+                "load-postgres --create",
+                "{run: load-postgres --create, config: {DB_HOST: other/HOST}}",
+                8,
+                "another for another step",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -67,9 +76,10 @@ fn cron_lines_are_calendar_events() {
         ("0 9-17 * * sat,sun", &["Sat,Sun *-*-* 09..17:00:00 Etc/UTC"]),
         ("0 0 * * 5-7", &["Fri..Sun *-*-* 00:00:00 Etc/UTC"]),
         ("0 0 29 2 *", &["*-02-29 00:00:00 Etc/UTC"]),
-        ("*/20 1,2 */2 1-3 *", &[
-            "*-01..03-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29,31 01,02:00,20,40:00 Etc/UTC",
-        ]),
+        (
+            "*/20 1,2 */2 1-3 *",
+            &["*-01..03-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29,31 01,02:00,20,40:00 Etc/UTC"],
+        ),
         ("0 6 1,15 * 1", &["*-*-01,15 06:00:00 Etc/UTC", "Mon *-*-* 06:00:00 Etc/UTC"]),
         ("* * * * *", &["*-*-* *:*:00 Etc/UTC"]),
     ] {
