@@ -29,6 +29,17 @@ fn the_shipped_pipelines_have_nothing_to_mend() {
     assert!(ran.stderr.contains("14 pipelines, nothing to mend"), "{}", ran.stderr);
 }
 
+/// What is committed is what is rendered.
+#[test]
+fn the_rendered_files_are_those_of_the_shipped_pipelines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (target, folder) in [("argo", "argo"), ("airflow", "airflow"), ("compose", "compose"), ("cronjob", "k8s")] {
+        let args = ["render", "pipelines", "--to", target, "--out", folder, "--check"];
+        let ran = standpipe(args).in_folder(&root).run();
+        assert!(ran.ok().stderr.contains("14 files as rendered"), "{target}: {}", ran.stderr);
+    }
+}
+
 #[test]
 fn every_problem_is_a_line_with_its_place_and_the_last_one_is_the_first() {
     let folder = Folder::new();
