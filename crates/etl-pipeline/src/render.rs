@@ -379,13 +379,15 @@ impl Job<'_> {
         }
     }
 
-    /// The ends of the data interval that are used, with the line of the first step that names each.
+    /// The ends of the data interval that are used, with the line of the first step, or else variable, that names each.
     fn window_lines(&self) -> Vec<(usize, &'static str)> {
+        let stages = || self.plan.stages.iter().chain(&self.plan.on_failure);
         let line = |end: &str| {
-            let uses = |stage: &&Stage| {
-                stage.step.words.iter().any(|word| word.placeholders().any(|name| name == end))
-            };
-            self.plan.stages.iter().find(uses).map_or(1, |stage| stage.step.line)
+            let names = |text: &Text| text.placeholders().any(|name| name == end);
+            let step = stages().find(|stage| stage.step.words.iter().any(names)).map(|stage| stage.step.line);
+            let mut variables = stages().flat_map(|stage| &stage.settings.env);
+            step.or_else(|| variables.find(|variable| names(&variable.value)).map(|variable| variable.line))
+                .unwrap_or(1)
         };
         self.plan.pipeline.window().into_iter().map(|end| (line(end), end)).collect()
     }

@@ -243,7 +243,7 @@ impl Workflow<'_> {
         if !items {
             templates.push(json!({ "name": MAIN, "dag": { "tasks": self.tasks() } }));
         } else {
-            let template = if self.hands_artifacts() { ITEM } else { PIPELINE };
+            let template = if let [only] = self.pods.as_slice() { only.name.as_str() } else { ITEM };
             let task = json!({
                 "name": template,
                 "template": template,

@@ -161,7 +161,9 @@ fn what_argo_cannot_do_is_refused_with_its_line() {
         "on-failure: {run: notify-slack, env: {WORKFLOW_NAME: \"${city}\"}}",
     );
     let scheduled = TEMPLATES.replace("name: locator\n", "name: locator\nschedule: '0 5 * * *'\n");
+    let in_env = "name: a\nschedule: '0 5 * * *'\nsteps: [extract-rss]\nenv:\n  LOCATOR_URL: https://a.example/${since}\n";
     for (text, steps, line, part) in [
+        (in_env, Steps::Pipe, 5, "has no data interval for `${since}`"),
         (told.as_str(), Steps::Pipe, 14, "for no item"),
         (scheduled.as_str(), Steps::Artifacts, 7, "has no data interval for `${since}`"),
         (scheduled.as_str(), Steps::Artifacts, 7, "has no data interval for `${until}`"),
@@ -190,4 +192,18 @@ fn an_item_is_no_matter_of_what_runs_after_a_failure() {
         names("notify-slack"),
         ["ETL_LOG_FORMAT", "TZ", "ALERT_WEBHOOK", "WORKFLOW_NAME", "WORKFLOW_STATUS", "WORKFLOW_FAILURES"]
     );
+}
+
+#[test]
+fn a_single_step_is_run_for_each_item() {
+    let text = "name: a\nmatrix: {feed: [a, b]}\nsteps: ['extract-rss --url https://a.example/${feed}']\n";
+    for (steps, name) in [(Steps::Pipe, "pipeline"), (Steps::Artifacts, "extract-rss")] {
+        let objects = objects(text, steps);
+        let task = &template(&objects, "main")["dag"]["tasks"][0];
+        assert_eq!((&task["name"], &task["template"]), (&json!(name), &json!(name)));
+        assert_eq!(task["withItems"], json!([{ "feed": "a" }, { "feed": "b" }]));
+        // No step has a ledger: there is no id to name.
+        assert!(objects[0]["spec"]["arguments"].is_null());
+        assert!(template(&objects, name).is_object());
+    }
 }
