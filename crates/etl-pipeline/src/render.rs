@@ -269,7 +269,12 @@ impl Job<'_> {
     /// In one container there is one image: that with all components, or the one that every step names.
     fn one_image(&mut self) -> String {
         let plan = self.plan;
-        let stages: Vec<&Stage> = plan.stages.iter().chain(&plan.on_failure).collect();
+        self.one_image_of(plan.stages.iter().chain(&plan.on_failure))
+    }
+
+    /// The same for some of a pipeline's programs.
+    fn one_image_of<'s>(&mut self, stages: impl Iterator<Item = &'s Stage>) -> String {
+        let stages: Vec<&Stage> = stages.collect();
         let image = stages.first().and_then(|stage| stage.step.image.as_ref());
         if let Some(image) = image
             && stages.iter().all(|stage| stage.step.image.as_ref() == Some(image))

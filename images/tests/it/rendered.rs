@@ -1,5 +1,6 @@
 //! What `standpipe render` writes, given to the schedulers and run as they would.
 
+mod airflow;
 mod compose;
 mod cronjob;
 mod pod;
