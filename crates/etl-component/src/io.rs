@@ -18,6 +18,10 @@ use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use crate::args;
 
+/// How much a pipe to read from may hold: so much that its writer and its reader need not take turns after each buffer, and little
+/// enough to stay in a processor's cache.
+const PIPE: usize = 256 << 10;
+
 /// The flags of a command that reads a stream.
 #[derive(clap::Args, Clone, Debug)]
 pub struct InputArgs {
@@ -68,7 +72,10 @@ pub fn open(path: &Path) -> Result<(File, Origin), Fault> {
     if kind.is_dir() {
         return Err(unreadable(io::Error::from(ErrorKind::IsADirectory)));
     }
-    widen(&file);
+    if kind.is_fifo() && fcntl_getpipe_size(&file).is_ok_and(|size| size < PIPE) {
+        // A user who has reached the system's limit for pipes keeps it as it is (pipe(7), "Pipe capacity").
+        let _ = fcntl_setpipe_size(&file, PIPE);
+    }
     let origin = if kind.is_fifo() || kind.is_socket() { Origin::Pipe } else { Origin::File };
     Ok((file, origin))
 }
@@ -134,9 +141,7 @@ impl Output {
         }
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => {
-                let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-                widen(&file);
-                Ok(Output::InPlace(file))
+                OpenOptions::new().write(true).open(path).map(Output::InPlace).map_err(failed)
             }
             found => follow(path)
                 .and_then(|path| {
@@ -272,21 +277,7 @@ pub(crate) fn remove_temporaries() {
 }
 
 fn stdout() -> io::Result<File> {
-    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    widen(&file);
-    Ok(file)
-}
-
-/// How much a pipe may hold: enough that whoever writes and whoever reads need not take turns after each buffer, and little
-/// enough to stay in a processor's cache.
-const PIPE: usize = 256 << 10;
-
-/// Lets a pipe hold that much, unless it already holds more (pipe(7), "Pipe capacity"). What is not a pipe is left alone, and
-/// so is the pipe of a user who has reached the system's limit.
-fn widen(file: &File) {
-    if fcntl_getpipe_size(file).is_ok_and(|size| size < PIPE) {
-        let _ = fcntl_setpipe_size(file, PIPE);
-    }
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 fn abort_on(output: &Output) -> Result<(), Fault> {

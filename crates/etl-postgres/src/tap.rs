@@ -117,12 +117,13 @@ impl Received {
 
     /// Reads more. `false` at the end.
     fn fill<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if self.start == self.end && self.buf.len() > BUFFER {
-            self.buf = Vec::new();
-        }
         if self.start > 0 {
             self.buf.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == 0 && self.buf.len() > BUFFER {
+            // What a long row needed is not kept.
+            self.buf = Vec::new();
         }
         if self.end == self.buf.len() {
             // Grows as the row comes, however long it claims to be.
@@ -260,9 +261,9 @@ mod tests {
         let (begin, end) = (message(b'H', &[0; 30]), message(b'c', b""));
         let notice = message(b'N', &[b'n'; 300]);
         let row = |row: &[u8]| message(b'd', row);
-        let bytes = [&begin, &row(b"one"), &row(b""), &notice, &row(&long), &row(b"last"), &end]
-            .map(|part| &part[..]);
-        let (all, others) = (bytes.concat(), [&begin[..], &notice, &end].concat());
+        let parts =
+            [begin.clone(), row(b"one"), row(b""), notice.clone(), row(&long), row(b"last"), end.clone()];
+        let (all, others) = (parts.concat(), [begin, notice, end].concat());
         let rows = [&b"one"[..], b"", &long, b"last"].map(<[u8]>::to_vec);
         for size in [1, 2, 4, 5, 6, 7, 50, 1000, all.len()] {
             assert!(parted(&all, size, false, true) == (others.clone(), rows.to_vec()), "{size}");
