@@ -10,7 +10,7 @@ mod systemd;
 use serde_json::{Map, Value};
 
 use crate::matrix::Item;
-use crate::model::{Settings, Target};
+use crate::model::{Settings, Target, WINDOW};
 use crate::plan::{Plan, Stage};
 use crate::problem::{Problem, Problems};
 use crate::words::{Text, quote};
@@ -86,7 +86,8 @@ pub fn render(plan: &Plan, options: &Options) -> Result<Rendering, Problems> {
         // What is run here is rendered to nothing.
         None => Vec::new(),
     };
-    let warnings = job.warnings.iter().cloned().collect();
+    let mut warnings: Vec<Problem> = job.warnings.iter().cloned().collect();
+    warnings.sort_by_key(|warning| warning.line);
     job.problems.or(Some(Rendering { files, warnings }))
 }
 
@@ -405,6 +406,13 @@ fn union<'s>(stages: impl Iterator<Item = &'s Stage>) -> Settings {
         all.join(&stage.settings);
     }
     all
+}
+
+/// The variables of what runs once for all items: a value that has one in it is of no use there.
+fn without_items(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    settings.env.retain(|variable| variable.value.placeholders().all(|name| WINDOW.contains(&name)));
+    settings
 }
 
 /// Each variable with its line, its name and where its value comes from.

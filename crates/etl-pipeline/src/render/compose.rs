@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Handing, Job, Rendered, documents, words};
+use super::{Dialect, Handing, Job, Rendered, documents, without_items, words};
 use crate::matrix::Item;
 use crate::model::{Settings, WINDOW};
 use crate::plan::Stage;
@@ -111,7 +111,7 @@ impl Step<'_> {
         if let Some(at) = words.iter().position(|word| *word == load_id) {
             words.splice(at + 1..at + 1, ["--if-loaded".to_owned(), "skip".to_owned()]);
         }
-        let mut service = self.container(words);
+        let mut service = self.container(words, &self.stage.settings);
         if let Some(before) = self.before {
             let condition = json!({ before: { "condition": "service_completed_successfully" } });
             service.insert("depends_on".to_owned(), condition);
@@ -124,7 +124,7 @@ impl Step<'_> {
         let placeholder = |name: &str| self.placeholder(name);
         let dialect = Dialect { literal: &literal, placeholder: &placeholder };
         let words = self.stage.step.words.iter().map(|word| dialect.text(word)).collect();
-        let mut service = self.container(words);
+        let mut service = self.container(words, &without_items(&self.stage.settings));
         service.insert("profiles".to_owned(), json!(["on-failure"]));
         if let Some(Value::Object(environment)) = service.get_mut("environment") {
             environment.insert("WORKFLOW_NAME".to_owned(), self.job.plan.pipeline.name.clone().into());
@@ -137,15 +137,14 @@ impl Step<'_> {
         self.job.plan.stages.last().is_some_and(|last| std::ptr::eq(last, self.stage))
     }
 
-    fn container(&self, words: Vec<String>) -> Map<String, Value> {
+    fn container(&self, words: Vec<String>, settings: &Settings) -> Map<String, Value> {
         let mut words = words.into_iter();
         let mut service = Map::new();
         service.insert("image".to_owned(), self.job.image(self.stage).into());
         service.insert("entrypoint".to_owned(), json!([words.next()]));
         service.insert("command".to_owned(), words.collect::<Vec<_>>().into());
-        service.insert("environment".to_owned(), self.environment(&self.stage.settings).into());
-        let files: Vec<String> =
-            self.stage.settings.env_from.iter().map(|(_, name)| format!("{name}.env")).collect();
+        service.insert("environment".to_owned(), self.environment(settings).into());
+        let files: Vec<String> = settings.env_from.iter().map(|(_, name)| format!("{name}.env")).collect();
         if !files.is_empty() {
             service.insert("env_file".to_owned(), files.into());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use etl_stream::Class;
 
-use super::{AGAIN, Dialect, Job, Rendered, header, is_plain, lines_of, run, union};
+use super::{AGAIN, Dialect, Job, Rendered, header, is_plain, lines_of, run, without_items};
 use crate::matrix::Item;
 use crate::model::{Retry, Settings};
 use crate::plan::Stage;
@@ -162,7 +162,7 @@ fn service(job: &Job<'_>, name: &str, item: &Item, settings: &Settings) -> Strin
         );
     }
     let value = |name: &str| item.value(name).unwrap_or_default().to_owned();
-    unit += &environment(job, &pipeline.name, settings, plan.stages.iter(), &value);
+    unit += &environment(&pipeline.name, settings, plan.stages.iter(), &value);
     let placeholder = |name: &str| literal(&value(name));
     let dialect = Dialect { literal: &literal, placeholder: &placeholder };
     let load_id = |stage: &Stage| format!("{name}-${{{RUN}}}-{}", job.step_id(stage));
@@ -194,23 +194,21 @@ fn on_failure(job: &Job<'_>, stage: &Stage) -> String {
     let failures =
         r#"[{"displayName":"%i","phase":"Failed","message":"journalctl --unit %i.service says why"}]"#;
     let _ = writeln!(unit, "Environment='WORKFLOW_FAILURES={failures}'");
-    unit += &environment(job, name, &union([stage].into_iter()), [stage].into_iter(), &|_| String::new());
+    unit += &environment(name, &without_items(&stage.settings), [stage].into_iter(), &|_| String::new());
     let words: Vec<String> =
         stage.step.words.iter().map(|text| word(&text.fill(literal, |_| String::new()))).collect();
     unit += &format!("ExecStart={}\n", words.join(" "));
     unit + LOCKED_UP
 }
 
-/// The variables of these steps: literal ones, secrets as credentials where all that read them take a file, and all else
-/// from a file of the machine.
+/// The variables of these steps: literal ones, secrets as credentials where all components that read them take a file,
+/// and all else from a file of the machine.
 fn environment<'s>(
-    job: &Job<'_>,
     name: &str,
     settings: &Settings,
     stages: impl Iterator<Item = &'s Stage> + Clone,
     value: &dyn Fn(&str) -> String,
 ) -> String {
-    let _ = job;
     let mut lines = String::new();
     for variable in &settings.env {
         let text = variable.value.fill(str::to_owned, value).replace('%', "%%");
@@ -219,9 +217,14 @@ fn environment<'s>(
     for (_, file) in &settings.env_from {
         lines += &format!("EnvironmentFile={FOLDER}/{file}.env\n");
     }
+    // A foreign program that a secret is meant for has it among its own; one of a component is not its business.
     let takes_file = |name: &str| {
-        let mut readers = stages.clone().filter(|stage| stage.settings.names().any(|(_, own)| own == name));
-        readers.all(|stage| stage.takes_file(name))
+        let has = |settings: &Settings| settings.names().any(|(_, own)| own == name);
+        let component = |stage: &&Stage| stage.component.is_some();
+        let mut readers = stages.clone().filter(component).filter(|stage| has(&stage.settings)).peekable();
+        let read = readers.peek().is_some();
+        let foreign = stages.clone().filter(|stage| !component(stage)).any(|stage| has(&stage.step.settings));
+        read && !foreign && readers.all(|stage| stage.takes_file(name))
     };
     let (files, others): (Vec<_>, Vec<_>) =
         settings.secrets.iter().partition(|secret| takes_file(&secret.name));

@@ -12,7 +12,7 @@ use super::{of_python, rendered, skipped};
 use crate::{image, replies};
 
 /// The version of the API that the manifests are checked against.
-const KUBERNETES: &str = "1.27.0";
+const KUBERNETES: &str = "1.29.0";
 
 const PIPELINE: &str = "\
 name: weather

@@ -9,7 +9,7 @@ steps:
   - extract-openweather current --city ${city}
   - {run: \"jq -c '$x | .'\", image: \"registry.example/jq:1.7\"}
   - load-postgres --create
-env: {ETL_LOG_LEVEL: \"${city} $ 1\"}
+env: {TITLE: \"${city} $ 1\"}
 config: {DB_HOST: key-etl-variables/DB_HOST}
 secrets: {OPENWEATHER_KEY: openweather/KEY, POSTGRES_PASSWORD: postgres/PASSWORD}
 env-from: [common]
@@ -28,9 +28,9 @@ fn each_step_of_each_item_is_a_service() {
         &["openweather-current.yaml"],
         &[
             (2, "no schedule"),
+            (13, "docker compose run --rm on-failure"),
             (15, "no deadline"),
             (16, "no exit codes"),
-            (13, "docker compose run --rm on-failure"),
         ],
     );
 }

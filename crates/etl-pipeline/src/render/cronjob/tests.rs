@@ -57,7 +57,7 @@ fn what_a_job_cannot_do_is_refused() {
         &[
             ("--city ${city}", "--city ${city} --from ${since}", 6, "has no flag"),
             ("ETL_LOG_LEVEL: info", "ETL_LOG_LEVEL: \"${until}\"", 1, "has no data interval"),
-            ("load-postgres --create", "jq -c '|'", 7, "no component"),
+            ("load-postgres --create", "jq -c '|'", 7, "is not a component"),
             (
                 "load-postgres --create",
                 "{run: load-postgres --create, image: \"mine:1\"}",

@@ -9,7 +9,7 @@ steps:
   - python3 fetch.py ${what} --since ${since} --until ${until}
   - {run: jq -c '.|$x', image: \"jq:1.7\"}
   - load-postgres --create --schema treasury.yield_curve
-env: {TITLE: \"100 % $$ of ${what}\", EMPTY: \"\", PLAIN: a b}
+env: {TITLE: \"100 % $$ of ${what}\", EMPTY: \"\", ETL_LOG_LEVEL: info}
 config: {DB_HOST: key-etl-variables/DB_HOST}
 secrets: {POSTGRES_PASSWORD: postgres/PASSWORD, TOKEN: fetch/TOKEN}
 env-from: [common]
@@ -43,7 +43,7 @@ fn what_one_environment_cannot_hold_is_refused() {
             ("[yield-curve,", "[\"|\", yield-curve,", 5, "would end the step"),
             (
                 "  run: notify-slack\n",
-                "  run: notify-slack\n  env: {PLAIN: c}\n",
+                "  run: notify-slack\n  env: {ETL_LOG_LEVEL: debug}\n",
                 14,
                 "another for another step",
             ),

@@ -35,7 +35,7 @@ fn each_item_has_a_service_and_a_timer() {
             "openweather-current-100-x-q.timer",
             "openweather-current-on-failure@.service",
         ],
-        &[(7, "`image` is not used"), (17, "before version 254"), (16, "all tries may take 3750 s")],
+        &[(7, "`image` is not used"), (16, "all tries may take 3750 s"), (17, "before version 254")],
     );
 }
 
