@@ -74,7 +74,9 @@ fn schedule(job: &mut Job<'_>) -> Python {
     let lines = &pipeline.schedule;
     if let (Some(end), true) = (window.first(), lines.len() != 1) {
         let line = pipeline.line(if lines.is_empty() { "steps" } else { "schedule" });
-        let message = format!("`${{{end}}}` is an end of the interval between two times of a schedule of one line, so it needs such a `schedule`");
+        let message = format!(
+            "`${{{end}}}` is an end of the interval between two times of a schedule of one line, so it needs such a `schedule`"
+        );
         job.problems.add(line, message);
     }
     let timetable = match (window.is_empty(), lines.len()) {
@@ -108,15 +110,18 @@ impl Dag<'_, '_> {
             Python::Group { open, .. } => Some(open.trim_end_matches('(').to_owned()),
             Python::Plain(_) => None,
         };
-        let dag = Python::call("DAG", [
-            ("dag_id", Python::string(self.name)),
-            ("description", Python::string(&programs.join(" | "))),
-            ("schedule", schedule),
-            ("catchup", Python::plain("False")),
-            ("max_active_runs", Python::plain("1")),
-            ("default_args", self.retries()),
-            ("tags", Python::list([Python::string("standpipe")])),
-        ]);
+        let dag = Python::call(
+            "DAG",
+            [
+                ("dag_id", Python::string(self.name)),
+                ("description", Python::string(&programs.join(" | "))),
+                ("schedule", schedule),
+                ("catchup", Python::plain("False")),
+                ("max_active_runs", Python::plain("1")),
+                ("default_args", self.retries()),
+                ("tags", Python::list([Python::string("standpipe")])),
+            ],
+        );
         [
             header(plan),
             format!("\"\"\"The pipeline {}.\"\"\"\n\n", plan.pipeline.name),
@@ -159,7 +164,8 @@ impl Dag<'_, '_> {
         let asset: &[&str] = if self.loads() { &["Asset"] } else { &[] };
         match self.operator() {
             Operator::Kubernetes => lines.extend([
-                "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator".to_owned(),
+                "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator"
+                    .to_owned(),
                 "from kubernetes.client import ApiException".to_owned(),
                 "from kubernetes.client import models as k8s".to_owned(),
                 sdk(asset),
@@ -254,7 +260,8 @@ impl Dag<'_, '_> {
         arguments.push((self.arguments(), Python::list(args.iter().map(|arg| Python::string(arg)))));
         arguments.extend(self.with_dialect(item, |dialect| environment.of_item("ENVIRONMENT", dialect)));
         if self.loads() {
-            let asset = Python::call("Asset", [("", Python::string(&format!("x-standpipe://{name}{place}")))]);
+            let asset =
+                Python::call("Asset", [("", Python::string(&format!("x-standpipe://{name}{place}")))]);
             arguments.push(("outlets", Python::list([asset])));
         }
         arguments.push(("", self.shared()));
@@ -267,7 +274,8 @@ impl Dag<'_, '_> {
         let words = self.with_dialect(&item, |dialect| words(stage, Handing::Pipe, None, dialect));
         let image = self.job.image(stage);
         let environment = self.environment(&stage.settings);
-        let mut arguments = vec![("task_id", Python::string("on_failure")), ("image", Python::string(&image))];
+        let mut arguments =
+            vec![("task_id", Python::string("on_failure")), ("image", Python::string(&image))];
         let args = |words: &[String]| Python::list(words.iter().map(|word| Python::string(word)));
         // Our images know what they run.
         match (&stage.component, &stage.step.image, self.operator()) {
@@ -281,9 +289,11 @@ impl Dag<'_, '_> {
             }
         }
         let ids: Vec<String> = self.items().iter().map(|item| format!("'{}'", task_id(item))).collect();
-        let failures = format!("ti.xcom_pull(task_ids=[{}], key='failure') | select | list | tojson", ids.join(", "));
+        let failures =
+            format!("ti.xcom_pull(task_ids=[{}], key='failure') | select | list | tojson", ids.join(", "));
         let name = &self.job.plan.pipeline.name;
-        arguments.extend(self.with_dialect(&item, |dialect| environment.of_failure(name, &failures, dialect)));
+        arguments
+            .extend(self.with_dialect(&item, |dialect| environment.of_failure(name, &failures, dialect)));
         let rule = if self.gathers() { "all_success" } else { "one_failed" };
         arguments.extend([("trigger_rule", Python::string(rule)), ("", self.shared())]);
         Python::call("Standpipe", arguments)

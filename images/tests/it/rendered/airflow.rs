@@ -65,7 +65,8 @@ impl Home {
 
     /// Adds the file of a pipeline, with images of this tag.
     fn render(&self, text: &str, operator: Operator, tag: &str, edit: impl Fn(String) -> String) {
-        let options = Options { registry: "standpipe".to_owned(), tag: tag.to_owned(), operator, ..Options::default() };
+        let options =
+            Options { registry: "standpipe".to_owned(), tag: tag.to_owned(), operator, ..Options::default() };
         let rendering = parse("p.yaml", text)
             .and_then(|pipeline| plan(&pipeline, &Cards::embedded(), Some(Target::Airflow)))
             .and_then(|plan| render(&plan, &options));
@@ -133,7 +134,8 @@ fn cluster(port: &str) -> String {
         "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
         "users": [{ "name": "u", "user": {} }],
     });
-    json!({ "conn_type": "kubernetes", "extra": { "namespace": "airflow", "kube_config": config } }).to_string()
+    json!({ "conn_type": "kubernetes", "extra": { "namespace": "airflow", "kube_config": config } })
+        .to_string()
 }
 
 #[test]
@@ -152,7 +154,11 @@ fn airflow_imports_every_dag_and_builds_every_pod() {
             home.render(text, operator, "1.2.3", |file| file);
         }
         let ruff = home.programs.join("ruff");
-        Cmd::new(&ruff).args(["check", "--quiet", "--no-cache", "--select", "E4,E7,E9,F,I,AIR"]).arg(&dags).run().ok();
+        Cmd::new(&ruff)
+            .args(["check", "--quiet", "--no-cache", "--select", "E4,E7,E9,F,I,AIR"])
+            .arg(&dags)
+            .run()
+            .ok();
         Cmd::new(&ruff).args(["format", "--quiet", "--no-cache", "--diff"]).arg(&dags).run().ok();
         let built = build();
         assert_eq!(built["errors"], json!({}));
@@ -167,21 +173,51 @@ fn airflow_imports_every_dag_and_builds_every_pod() {
     let container = &pod["spec"]["containers"][0];
     assert_eq!(container["image"], "standpipe/all:1.2.3");
     // What Kubernetes reads as `$`.
-    let args: Vec<String> = container["args"].as_array().expect("args").iter().map(|arg| arg.as_str().expect("a text").replace("$$", "$")).collect();
-    assert_eq!(args, [
-        "run", "--", "extract-postgres", "--query", "SELECT '{{ ts }} $(X) 2026-11-23T02:00:00+00:00 2026-11-23T02:15:00+00:00' AS note",
-        "|", "load-postgres", "--table", "good", "--seal", "required", "--load-id", "pods/2026-11-23T02:15:00+00:00/load-postgres/good", "--if-loaded", "skip",
-    ]);
+    let args: Vec<String> = container["args"]
+        .as_array()
+        .expect("args")
+        .iter()
+        .map(|arg| arg.as_str().expect("a text").replace("$$", "$"))
+        .collect();
+    assert_eq!(
+        args,
+        [
+            "run",
+            "--",
+            "extract-postgres",
+            "--query",
+            "SELECT '{{ ts }} $(X) 2026-11-23T02:00:00+00:00 2026-11-23T02:15:00+00:00' AS note",
+            "|",
+            "load-postgres",
+            "--table",
+            "good",
+            "--seal",
+            "required",
+            "--load-id",
+            "pods/2026-11-23T02:15:00+00:00/load-postgres/good",
+            "--if-loaded",
+            "skip",
+        ]
+    );
     let secret = json!({ "name": "postgres", "key": "URL", "optional": null });
     assert_eq!(container["env"][1]["name"], "DATABASE_URL");
     assert_eq!(container["env"][1]["value_from"]["secret_key_ref"], secret);
     assert_eq!(container["env_from"][0]["config_map_ref"]["name"], "key-etl-variables");
-    assert_eq!(container["resources"], json!({ "claims": null, "limits": { "memory": "128Mi" }, "requests": { "cpu": "10m", "memory": "16Mi" } }));
+    assert_eq!(
+        container["resources"],
+        json!({ "claims": null, "limits": { "memory": "128Mi" }, "requests": { "cpu": "10m", "memory": "16Mi" } })
+    );
     let security = &container["security_context"];
-    assert_eq!((&security["read_only_root_filesystem"], &security["allow_privilege_escalation"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&security["read_only_root_filesystem"], &security["allow_privilege_escalation"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
     let security = &pod["spec"]["security_context"];
-    assert_eq!((&security["run_as_user"], &security["seccomp_profile"]["type"]), (&json!(65532), &json!("RuntimeDefault")));
+    assert_eq!(
+        (&security["run_as_user"], &security["seccomp_profile"]["type"]),
+        (&json!(65532), &json!("RuntimeDefault"))
+    );
     let failures = &pods["pods.on_failure"]["spec"]["containers"][0]["env"][2];
     assert_eq!(failures["name"], "WORKFLOW_FAILURES");
     let told = r#"[{"displayName": "x", "message": "$$(PASSWORD) \u0027a\u0027"}]"#;
@@ -229,7 +265,8 @@ fn the_end_of_a_pod_decides_what_becomes_of_its_task() {
     events.sort_by_key(|event| event[0].to_string());
     let receipts = json!({ "receipts": [{ "target": "public.prices", "records": 2 }] });
     let names = ["evicted", "finished", "good", "transient"];
-    let expected: Vec<Value> = names.iter().map(|name| json!([format!("x-standpipe://pods/{name}"), receipts])).collect();
+    let expected: Vec<Value> =
+        names.iter().map(|name| json!([format!("x-standpipe://pods/{name}"), receipts])).collect();
     assert_eq!(events, expected.iter().collect::<Vec<_>>());
     // A pod that an earlier try had left is removed, and its end is not taken for that of this try.
     let said = stand_in.wait_until_stderr_contains("CREATED on_failure");
@@ -260,10 +297,8 @@ on-failure: notify-slack --dry-run
 retry: {limit: 3, wait: 1s, longest: 2s}
 "#;
 
-const ROWS: [&str; 2] = [
-    r#"1|2026-11-23 02:00:00+00|{{ ts }} $(X) "it's""#,
-    r#"2|2026-11-23 02:00:00+00|{{ ts }} $(X) "it's""#,
-];
+const ROWS: [&str; 2] =
+    [r#"1|2026-11-23 02:00:00+00|{{ ts }} $(X) "it's""#, r#"2|2026-11-23 02:00:00+00|{{ ts }} $(X) "it's""#];
 
 /// The tables of the scenarios, in a server of a lab's own.
 fn scenarios(lab: &Lab, network: &str) -> String {
@@ -278,8 +313,19 @@ fn scenarios(lab: &Lab, network: &str) -> String {
 }
 
 fn psql(database: &str, user: &str, sql: &str) -> Vec<String> {
-    let command = ["exec", "-e", "PGOPTIONS=-c client_min_messages=warning", database, "psql", "-h", "/tmp", "-U", user];
-    let ran = docker(command.into_iter().chain(["-v", "ON_ERROR_STOP=1", "-qAt", "-d", "weather", "-c", sql]));
+    let command = [
+        "exec",
+        "-e",
+        "PGOPTIONS=-c client_min_messages=warning",
+        database,
+        "psql",
+        "-h",
+        "/tmp",
+        "-U",
+        user,
+    ];
+    let ran =
+        docker(command.into_iter().chain(["-v", "ON_ERROR_STOP=1", "-qAt", "-d", "weather", "-c", sql]));
     ran.ok().lines().into_iter().map(str::to_owned).collect()
 }
 
@@ -289,10 +335,8 @@ fn in_network(home: &mut Home, network: &str) {
     std::fs::copy(policy, home.folder.path("policy/airflow_local_settings.py")).expect("a policy");
     let password: String = PASSWORD.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let url = json!({ "URL": format!("postgres://loader:{password}@database/weather") }).to_string();
-    home.variables.extend([
-        ("LAB_NETWORK".to_owned(), network.to_owned()),
-        ("AIRFLOW_VAR_POSTGRES".to_owned(), url),
-    ]);
+    home.variables
+        .extend([("LAB_NETWORK".to_owned(), network.to_owned()), ("AIRFLOW_VAR_POSTGRES".to_owned(), url)]);
 }
 
 #[test]
@@ -339,12 +383,15 @@ fn the_docker_operator_runs_a_pipeline_once_however_often_it_is_tried() {
             "transient": ["success", 3, 0],
         })
     );
-    let of_table = |table: &str| psql(&database, "postgres", &format!("SET timezone = 'UTC'; SELECT * FROM {table} ORDER BY id"));
+    let of_table = |table: &str| {
+        psql(&database, "postgres", &format!("SET timezone = 'UTC'; SELECT * FROM {table} ORDER BY id"))
+    };
     for table in ["good", "transient", "later", "killed"] {
         assert_eq!(of_table(table), ROWS, "{table}");
         let load_id = format!("scenarios/2026-11-23T02:15:00+00:00/load-postgres-2/{table}");
         let again = if table == "killed" { "t" } else { "f" };
-        let receipts = psql(&database, "postgres", &format!("SELECT load_id, already_loaded FROM receipts_of_{table}"));
+        let receipts =
+            psql(&database, "postgres", &format!("SELECT load_id, already_loaded FROM receipts_of_{table}"));
         assert_eq!(receipts, [format!("{load_id}|{again}")]);
     }
     assert_eq!(of_table("bad"), [""; 0]);
@@ -355,12 +402,19 @@ fn the_docker_operator_runs_a_pipeline_once_however_often_it_is_tried() {
         events.push((event[0].as_str().expect("an address"), &event[1]["receipts"]));
     }
     events.sort_by_key(|event| event.0);
-    assert_eq!(events.iter().map(|event| event.0).collect::<Vec<_>>(), ["good", "killed", "later", "transient"].map(|name| format!("x-standpipe://scenarios/{name}")));
+    assert_eq!(
+        events.iter().map(|event| event.0).collect::<Vec<_>>(),
+        ["good", "killed", "later", "transient"].map(|name| format!("x-standpipe://scenarios/{name}"))
+    );
     for (_, receipts) in events {
         assert_eq!((&receipts[0]["records"], &receipts[1]), (&json!(1), &Value::Null));
     }
     // One message, of what failed for good.
-    let messages: Vec<&str> = ran.stdout.lines().filter(|line| line.contains(r#"{"text":"Workflow scenarios failed\n*bad*: Failed: exit code 3: "#)).collect();
+    let messages: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter(|line| line.contains(r#"{"text":"Workflow scenarios failed\n*bad*: Failed: exit code 3: "#))
+        .collect();
     let [message] = messages.as_slice() else { panic!("{messages:?}") };
     assert!(message.contains("bad_id_check") && !message.contains("transient"), "{message}");
     // No container stays.
@@ -376,13 +430,15 @@ fn a_quota_that_comes_back_costs_no_try_from_airflow_3_4_on() {
     let network = lab.network();
     let database = scenarios(&lab, &network);
     in_network(&mut home, &network);
-    let text = SCENARIOS
-        .replace("[good, transient, bad, later, killed]", "[later]")
-        .replace("limit: 3", "limit: 0");
+    let text =
+        SCENARIOS.replace("[good, transient, bad, later, killed]", "[later]").replace("limit: 3", "limit: 0");
     let all = image("all");
     let tag = all.rsplit(':').next().expect("a tag");
     // What 3.4 does about it, the pinned version does, too.
-    home.render(&text, Operator::Docker, tag, |file| file.replace("Version(airflow_version)", "Version(\"3.4.0\")").replace("from airflow import __version__ as airflow_version\n", ""));
+    home.render(&text, Operator::Docker, tag, |file| {
+        file.replace("Version(airflow_version)", "Version(\"3.4.0\")")
+            .replace("from airflow import __version__ as airflow_version\n", "")
+    });
     home.test("scenarios").ok();
     let report = home.report("scenarios");
     assert_eq!(report["tasks"], json!({ "later": ["success", 1, 1], "on_failure": ["skipped", 0, 0] }));

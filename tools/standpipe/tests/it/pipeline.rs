@@ -33,7 +33,9 @@ fn the_shipped_pipelines_have_nothing_to_mend() {
 #[test]
 fn the_rendered_files_are_those_of_the_shipped_pipelines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for (target, folder) in [("argo", "argo"), ("airflow", "airflow"), ("compose", "compose"), ("cronjob", "k8s")] {
+    for (target, folder) in
+        [("argo", "argo"), ("airflow", "airflow"), ("compose", "compose"), ("cronjob", "k8s")]
+    {
         let args = ["render", "pipelines", "--to", target, "--out", folder, "--check"];
         let ran = standpipe(args).in_folder(&root).run();
         assert!(ran.ok().stderr.contains("14 files as rendered"), "{target}: {}", ran.stderr);

@@ -26,8 +26,13 @@ impl Environment<'_> {
 
     /// The arguments of a task whose other variables are in the constant of this name.
     pub(super) fn of_item(&self, constant: &str, dialect: Dialect<'_>) -> Arguments {
-        let own: Vec<(String, Python)> =
-            self.settings.env.iter().filter(|variable| of_item(variable)).map(|variable| self.literal(variable, dialect)).collect();
+        let own: Vec<(String, Python)> = self
+            .settings
+            .env
+            .iter()
+            .filter(|variable| of_item(variable))
+            .map(|variable| self.literal(variable, dialect))
+            .collect();
         if own.is_empty() {
             return self.arguments(Python::plain(constant));
         }
@@ -41,7 +46,8 @@ impl Environment<'_> {
     pub(super) fn of_failure(&self, name: &str, failures: &str, dialect: Dialect<'_>) -> Arguments {
         let dollars = if self.operator == Operator::Kubernetes { " | replace('$', '$$')" } else { "" };
         let failures = format!("{{{{ {failures}{dollars} }}}}");
-        let workflow = [("WORKFLOW_NAME", name), ("WORKFLOW_STATUS", "Failed"), ("WORKFLOW_FAILURES", &failures)];
+        let workflow =
+            [("WORKFLOW_NAME", name), ("WORKFLOW_STATUS", "Failed"), ("WORKFLOW_FAILURES", &failures)];
         let mut entries: Vec<(String, Python)> =
             workflow.iter().map(|(name, value)| self.entry(name, Python::string(value))).collect();
         entries.extend(self.logs());
@@ -120,9 +126,10 @@ impl Environment<'_> {
 
     fn entry(&self, name: &str, value: Python) -> (String, Python) {
         match self.operator {
-            Operator::Kubernetes => {
-                (String::new(), Python::call("k8s.V1EnvVar", [("name", Python::string(name)), ("value", value)]))
-            }
+            Operator::Kubernetes => (
+                String::new(),
+                Python::call("k8s.V1EnvVar", [("name", Python::string(name)), ("value", value)]),
+            ),
             Operator::Docker => (Python::key(name), value),
         }
     }
@@ -181,8 +188,11 @@ mod tests {
             ("{#", "{{ '{' }}#"),
             ("{{{a}}}", "{{ '{{{' }}a}}}"),
             ("a{", "a{{ '{' }}"),
-            ("a\r\nb\n", r"a{{ '\r' }}
-b{{ '\n' }}"),
+            (
+                "a\r\nb\n",
+                r"a{{ '\r' }}
+b{{ '\n' }}",
+            ),
             ("", ""),
         ] {
             assert_eq!(jinja(text), expected);

@@ -65,7 +65,8 @@ impl Python {
         let flat = self.flat();
         let _ = match self {
             Python::Group { open, parts, close }
-                if !parts.is_empty() && indent + (before.to_owned() + &flat + after).chars().count() > WIDTH =>
+                if !parts.is_empty()
+                    && indent + (before.to_owned() + &flat + after).chars().count() > WIDTH =>
             {
                 let _ = writeln!(out, "{:indent$}{before}{open}", "");
                 for (key, part) in parts {
@@ -81,7 +82,8 @@ impl Python {
         match self {
             Python::Plain(text) => text.clone(),
             Python::Group { open, parts, close } => {
-                let parts: Vec<String> = parts.iter().map(|(key, part)| format!("{key}{}", part.flat())).collect();
+                let parts: Vec<String> =
+                    parts.iter().map(|(key, part)| format!("{key}{}", part.flat())).collect();
                 format!("{open}{}{close}", parts.join(", "))
             }
         }
@@ -101,7 +103,9 @@ fn literal(text: &str) -> String {
             '\t' => out.push_str(r"\t"),
             c if c == quote => out.extend(['\\', c]),
             // What is not seen, or turns the direction of what is.
-            c if c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') => {
+            c if c.is_control()
+                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+            {
                 let _ = match u32::from(c) {
                     code @ 0..=0xff => write!(out, r"\x{code:02x}"),
                     code => write!(out, r"\u{code:04x}"),
@@ -137,11 +141,14 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_broken_at_its_brackets() {
         let long = Python::string(&"x".repeat(80));
-        let call = Python::call("f", [("", Python::plain("1")), ("b", Python::list([long, Python::plain("2")]))]);
+        let call =
+            Python::call("f", [("", Python::plain("1")), ("b", Python::list([long, Python::plain("2")]))]);
         let x = "x".repeat(80);
         assert_eq!(
             call.lay_out("a = ", "", 4),
-            format!("    a = f(\n        1,\n        b=[\n            \"{x}\",\n            2,\n        ],\n    )\n")
+            format!(
+                "    a = f(\n        1,\n        b=[\n            \"{x}\",\n            2,\n        ],\n    )\n"
+            )
         );
         assert_eq!(Python::dict([("k", Python::list([]))]).lay_out("A = ", "", 0), "A = {\"k\": []}\n");
     }

@@ -82,7 +82,9 @@ fn a_dag_of_pods_with_a_data_interval_and_texts_that_would_be_expanded() {
     let file = file(PRICES, Operator::Kubernetes);
     let has = |part: &str| assert!(file.text.contains(part), "{part}\n{}", file.text);
     has(r#"schedule=CronDataIntervalTimetable("0 5 * * *", timezone="Etc/UTC")"#);
-    has(r#"SELECT id, $${x}, $$$$1 FROM \"{{ '{{' }} ds }}\" WHERE at >= {{ data_interval_start | ts }} AND at < {{ data_interval_end | ts }}"#);
+    has(
+        r#"SELECT id, $${x}, $$$$1 FROM \"{{ '{{' }} ds }}\" WHERE at >= {{ data_interval_start | ts }} AND at < {{ data_interval_end | ts }}"#,
+    );
     has(r#"k8s.V1EnvVar(name="PGAPPNAME", value="{{ data_interval_start | ts }} {{ '{' }}%")"#);
     has(r#"k8s.V1EnvVar(name="TZ", value="$$(X)")"#);
     has(r#"k8s.V1EnvVar(name="SLACK_CHANNEL", value="{{ '{{' }} alerts")"#);
@@ -112,7 +114,8 @@ fn schedules_become_timetables() {
 
 #[test]
 fn a_pipeline_without_items_and_without_an_end_of_its_own_is_one_task() {
-    let text = "name: a-b\nsteps: [extract-file a.csv, transform]\n".replace("transform", "load-sqlite --db x.db --table t");
+    let text = "name: a-b\nsteps: [extract-file a.csv, transform]\n"
+        .replace("transform", "load-sqlite --db x.db --table t");
     let text = file(&text, Operator::Docker).text;
     assert!(text.contains("\n    Standpipe(\n        task_id=\"run\",\n"), "{text}");
     assert!(!text.contains("on_failure"), "{text}");
@@ -123,16 +126,37 @@ fn a_pipeline_without_items_and_without_an_end_of_its_own_is_one_task() {
 fn what_would_change_the_result_is_refused_with_its_line() {
     for (text, from, to, line, part) in [
         (PRICES, "schedule: \"0 5 * * *\"\n", "", 2, "`${since}` is an end of the interval"),
-        (PRICES, "\"0 5 * * *\"", "[\"0 5 * * *\", \"0 6 * * *\"]", 2, "`${since}` is an end of the interval"),
-        (WEATHER, "  - extract-openweather current --city ${city}", "  - {run: 'python3 weather.py ${city}', image: 'weather:1'}", 6, "`python3` has an image of its own"),
+        (
+            PRICES,
+            "\"0 5 * * *\"",
+            "[\"0 5 * * *\", \"0 6 * * *\"]",
+            2,
+            "`${since}` is an end of the interval",
+        ),
+        (
+            WEATHER,
+            "  - extract-openweather current --city ${city}",
+            "  - {run: 'python3 weather.py ${city}', image: 'weather:1'}",
+            6,
+            "`python3` has an image of its own",
+        ),
         (WEATHER, "--db weather", "--db '|'", 7, "a word that is `|`"),
-        (PRICES, "  - load-postgres --table prices\n", "  - {run: load-postgres --table prices, env: {PGAPPNAME: other}}\n", 5, "`PGAPPNAME` is another"),
+        (
+            PRICES,
+            "  - load-postgres --table prices\n",
+            "  - {run: load-postgres --table prices, env: {PGAPPNAME: other}}\n",
+            5,
+            "`PGAPPNAME` is another",
+        ),
     ] {
         assert!(text.contains(from), "{from}");
         for operator in [Operator::Kubernetes, Operator::Docker] {
             let problems = rendering(&text.replacen(from, to, 1), operator).unwrap_err();
             let said = problems.to_string();
-            assert!(said.contains(&format!("pipelines/p.yaml:{line}: ")) && said.contains(part), "{to}: {said}");
+            assert!(
+                said.contains(&format!("pipelines/p.yaml:{line}: ")) && said.contains(part),
+                "{to}: {said}"
+            );
         }
     }
 }
@@ -140,14 +164,28 @@ fn what_would_change_the_result_is_refused_with_its_line() {
 #[test]
 fn an_image_of_ones_own_may_have_everything_or_tell_of_failures() {
     let own = PRICES
-        .replace("  - load-postgres --table prices\n", "  - {run: load-postgres --table prices, image: 'all:2'}\n")
-        .replace("  - load-postgres --table receipts --schema etl.receipt\n", "  - {run: load-postgres --table receipts --schema etl.receipt, image: 'all:2'}\n");
+        .replace(
+            "  - load-postgres --table prices\n",
+            "  - {run: load-postgres --table prices, image: 'all:2'}\n",
+        )
+        .replace(
+            "  - load-postgres --table receipts --schema etl.receipt\n",
+            "  - {run: load-postgres --table receipts --schema etl.receipt, image: 'all:2'}\n",
+        );
     let lines: Vec<&str> = own.lines().collect();
     let first = format!("  - run: >-\n     {}\n    image: 'all:2'\n", &lines[3][4..]);
     let own = own.replace(&format!("{}\n", lines[3]), &first);
     let own = own.replace("{run: notify-slack, env", "{run: python3 tell.py, image: 'tell:1', env");
     let (pods, containers) = (file(&own, Operator::Kubernetes).text, file(&own, Operator::Docker).text);
     assert!(pods.contains("image=\"all:2\"") && containers.contains("image=\"all:2\""));
-    assert!(pods.contains("        image=\"tell:1\",\n        cmds=[\"python3\"],\n        arguments=[\"tell.py\"],\n"), "{pods}");
-    assert!(containers.contains("        entrypoint=[\"python3\"],\n        command=[\"tell.py\"],\n"), "{containers}");
+    assert!(
+        pods.contains(
+            "        image=\"tell:1\",\n        cmds=[\"python3\"],\n        arguments=[\"tell.py\"],\n"
+        ),
+        "{pods}"
+    );
+    assert!(
+        containers.contains("        entrypoint=[\"python3\"],\n        command=[\"tell.py\"],\n"),
+        "{containers}"
+    );
 }
