@@ -10,6 +10,7 @@ use crate::problem::Problems;
 use crate::words::Text;
 
 use invocation::Invocation;
+use variables::is_common;
 
 /// A pipeline that was checked, with what is known of its steps.
 #[derive(Clone, Debug)]
@@ -175,8 +176,9 @@ impl Planner<'_> {
     }
 }
 
-/// The variables of a component: all literal ones and whole config maps, and those references that it reads.
+/// The variables of a component: those that it reads, and whole config maps.
 fn own(card: &Card, mut settings: Settings) -> Settings {
+    settings.env.retain(|variable| card.reads_variable(&variable.name) || is_common(&variable.name));
     settings.config.retain(|variable| card.reads_variable(&variable.name));
     settings.secrets.retain(|variable| card.reads_variable(&variable.name));
     settings

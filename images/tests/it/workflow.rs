@@ -123,7 +123,9 @@ impl Argo<'_> {
         }
         let (tries, keys) = run.ended.into_inner();
         let artifacts = keys.into_iter().enumerate();
-        let read = |(n, key)| (key, fs::read(run.store.path(&n.to_string())).expect("it was stored"));
+        let read = |(n, key): (usize, String)| {
+            (key, fs::read(run.store.path(&n.to_string())).expect("it was stored"))
+        };
         Ok(Ended { status, tries, artifacts: artifacts.map(read).collect() })
     }
 }

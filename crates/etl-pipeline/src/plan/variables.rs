@@ -24,6 +24,11 @@ const COMMON: [&str; 15] = [
     "no_proxy",
 ];
 
+/// Whether any program may read a variable.
+pub(super) fn is_common(name: &str) -> bool {
+    COMMON.contains(&name)
+}
+
 /// What the names of secrets end with, for programs that have no card.
 const SECRET: [&str; 6] = ["KEY", "PASSWORD", "SECRET", "TOKEN", "WEBHOOK", "WEBHOOK_URL"];
 
@@ -83,8 +88,7 @@ impl Planner<'_> {
 
     fn known(&mut self, settings: &Settings, cards: &[&Card], foreign: bool) {
         for (line, name) in settings.names() {
-            let read =
-                foreign || COMMON.contains(&name) || cards.iter().any(|card| card.reads_variable(name));
+            let read = foreign || is_common(name) || cards.iter().any(|card| card.reads_variable(name));
             if !read {
                 let names = cards.iter().flat_map(|card| &card.variables).flat_map(CardVariable::names);
                 self.problems.add(line, format!("no step reads the variable `{name}`{}", meant(name, names)));

@@ -82,7 +82,7 @@ fn compose_reads_each_text_as_it_was_and_names_what_is_missing() {
         assert_eq!(service["user"], "65532:65532");
     }
     let ran = command(&compose, &folder, &config, None).run();
-    assert_ne!(ran.code, Some(0));
+    assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains("RUN_ID is missing a value: a new id for a new run"), "{}", ran.stderr);
 }
 

@@ -48,7 +48,7 @@ fn cron_jobs_and_jobs_are_what_kubernetes_takes() {
         check().arg(folder.path(name)).run().ok();
         // It would say what is wrong.
         folder.write("bad.yaml", manifest.replace("backoffLimit", "backofLimit"));
-        assert_ne!(check().arg(folder.path("bad.yaml")).run().code, Some(0));
+        assert_ne!(check().arg(folder.path("bad.yaml")).run().code, 0);
     }
 }
 

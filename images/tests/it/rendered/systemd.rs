@@ -164,9 +164,7 @@ impl Machine {
         };
         wait_until("systemd has started", || pid().is_some());
         let machine = Machine { pid: pid().expect("systemd"), init };
-        wait_until("systemd answers", || {
-            machine.run(&["systemctl", "is-active", "boot.target"]).code == Some(0)
-        });
+        wait_until("systemd answers", || machine.run(&["systemctl", "is-active", "boot.target"]).code == 0);
         machine
     }
 

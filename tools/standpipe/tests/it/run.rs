@@ -6,6 +6,7 @@ mod files;
 mod kills;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use etl_testkit::run::{Cmd, Folder, Ran, wait_until};
 
@@ -29,6 +30,13 @@ fn folder() -> Folder {
 fn run(folder: &Folder, flags: &[&str], steps: &[&[&str]]) -> Cmd {
     let steps = steps.join(&"|");
     standpipe(["run"]).args(flags).arg("--").args(steps).in_folder(folder.path(""))
+}
+
+/// A program of this name in the folder.
+fn program(folder: &Folder, name: &str, script: &str) {
+    folder.write(name, format!("#!/bin/sh\n{script}\n"));
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(name), mode).expect("the file is ours");
 }
 
 /// The rows of the loader's table, without the file none.

@@ -44,6 +44,14 @@ fn each_item_and_line_is_a_cron_job() {
     );
 }
 
+const COPY: &str = "\
+name: copy
+steps:
+  - {run: extract-postgres --table a, config: {PGHOST: source/HOST, PGDATABASE: source/DB}, secrets: {PGUSER: source/USER}}
+  - {run: load-postgres --table b, config: {PGHOST: source/HOST, PGDATABASE: source/DB}, secrets: {PGUSER: source/USER}}
+retry: {limit: 0}
+";
+
 #[test]
 fn without_a_schedule_it_is_a_job() {
     is_golden(CronJob, ONCE, &["meters.yaml"], &[]);
@@ -71,12 +79,6 @@ fn what_a_job_cannot_do_is_refused() {
                 "another for another step",
             ),
             (
-                "load-postgres --create",
-                "{run: load-postgres --create, env: {OPENWEATHER_API_KEY_FILE: /x}}",
-                7,
-                "is not meant for `extract-openweather`",
-            ),
-            (
                 "[New York,",
                 "[o12345678901234567890123456789, o12345678901234567890123456789-2,",
                 2,
@@ -92,6 +94,34 @@ fn what_a_job_cannot_do_is_refused() {
             ("ETL_LOG_FORMAT: text", "JOB_NAME: x", 5, "is the name of the Job here"),
             ("jq -c '$x'", "jq -c '|'", 3, "would end the step"),
             ("registry.example/mine:4", "registry.example/mine:5", 3, "has an image of its own"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_meant_for_one_step_does_not_reach_another() {
+    is_refused(
+        CronJob,
+        COPY,
+        &[
+            (
+                "b, config: {PGHOST: source/HOST,",
+                "b, config: {PGHOST: target/HOST,",
+                4,
+                "`PGHOST` is another for another step",
+            ),
+            (
+                "b, config: {PGHOST: source/HOST,",
+                "b, config: {DB_HOST: target/HOST,",
+                3,
+                "`PGHOST` is not meant for `load-postgres`",
+            ),
+            (
+                "secrets: {PGUSER: source/USER}}\n  - ",
+                "secrets: {DATABASE_URL: source/URL}}\n  - ",
+                3,
+                "`DATABASE_URL` is not meant for `load-postgres`",
+            ),
         ],
     );
 }

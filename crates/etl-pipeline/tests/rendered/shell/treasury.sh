@@ -21,7 +21,7 @@ need ALERT_WEBHOOK "${ALERT_WEBHOOK:-${ALERT_WEBHOOK_FILE:-}}" slack/WEBHOOK
 # The same id to try a run again; without one it is a new run.
 RUN_ID=${RUN_ID:-$(date -u +%Y%m%dT%H%M%SZ)-$$}
 export EMPTY=""
-export PLAIN="a b"
+export ETL_LOG_LEVEL=info
 
 code=0
 failures=

@@ -3,8 +3,9 @@
 use std::fs;
 
 use etl_testkit::run::{Cmd, Folder, Running, Signal, wait_until, workspace_binary};
+use etl_testkit::screen::Screen;
 
-use super::{LOAD, folder, left, processes, rows, run, wait_for};
+use super::{LOAD, folder, left, processes, program, rows, run, wait_for};
 
 /// A run whose first step has printed a record and waits, once signals find the last one ready.
 fn waiting(folder: &Folder, marker: &str, trap: &str) -> Running {
@@ -86,10 +87,9 @@ fn a_step_is_waited_for_even_where_the_parent_ignored_the_end_of_children() {
 fn a_loader_in_its_commit_is_waited_for_and_its_success_is_that_of_the_run() {
     let folder = folder();
     // It takes TERM as a component does whose COMMIT is under way.
-    let script = "#!/bin/sh\ntrap 'sleep 1; echo committed >&2; exit 0' TERM\ncat >/dev/null\necho >started\nwhile :; do :; done\n";
-    folder.write("load-sqlite", script);
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(folder.path("load-sqlite"), mode).expect("the file is ours");
+    let script =
+        "trap 'sleep 1; echo committed >&2; exit 0' TERM\ncat >/dev/null\necho >started\nwhile :; do :; done";
+    program(&folder, "load-sqlite", script);
     let running = run(&folder, &[], &[&["extract-file", "meters.csv"], &["./load-sqlite"]]).spawn();
     wait_for(&folder, "started");
     // The extractor has ended: the loader has seen the end of its input.
@@ -126,4 +126,31 @@ fn run_as_the_first_process_of_a_container_leaves_nothing() {
     Cmd::new("kill").args(["-TERM", &pid.to_string()]).run().ok();
     running.finish().fails(143);
     wait_until("the end of its processes", || left("RUN_TEST=pid1").is_empty());
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let folder = folder();
+    // As a component whose COMMIT is never answered.
+    program(&folder, "load-sqlite", "trap 'echo told >told' TERM\necho >started\nwhile :; do :; done");
+    let running = run(&folder, &[], &[&["extract-file", "meters.csv"], &["./load-sqlite"]]).spawn();
+    wait_for(&folder, "started");
+    running.kill(Signal::TERM);
+    wait_for(&folder, "told");
+    running.kill(Signal::TERM);
+    assert!(running.finish().fails(143).last_error_line().starts_with("ended by SIGTERM"));
+}
+
+#[test]
+fn a_terminal_shows_how_far_the_last_step_is() {
+    let folder = folder();
+    Cmd::new("mkfifo").arg(folder.path("go")).run().ok();
+    let standpipe = workspace_binary("standpipe").display().to_string();
+    let steps = "-- sh -c 'echo \"{\\\"id\\\":1}\"; read go <go' '|' load-sqlite --db m.db --table meters --schema meter.json";
+    let screen = Screen::run(&format!("'{standpipe}' run {steps}"), folder.path(""));
+    let rows = screen.wait_for("load-sqlite: 0.");
+    assert!(rows.iter().any(|row| row.contains(" MB read in ")), "{rows:?}");
+    fs::write(folder.path("go"), "\n").expect("the first step reads it");
+    let rows = screen.wait_for("ended 0");
+    assert!(!rows.iter().any(|row| row.contains(" MB read in ")), "{rows:?}");
 }

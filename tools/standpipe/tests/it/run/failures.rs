@@ -1,20 +1,12 @@
 //! Which code a pipe ends with, what is committed, and what is run then.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use etl_testkit::http::{Reply, Script, Server};
-use etl_testkit::run::{Cmd, Folder};
+use etl_testkit::run::Cmd;
 
-use super::{LOAD, folder, left, rows, run, wait_for};
+use super::{LOAD, folder, left, program, rows, run, wait_for};
 use crate::support::segment;
-
-/// A program of this name in the folder.
-fn program(folder: &Folder, name: &str, script: &str) {
-    folder.write(name, format!("#!/bin/sh\n{script}\n"));
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(folder.path(name), mode).expect("the file is ours");
-}
 
 #[test]
 fn the_first_cause_decides_and_nothing_is_committed() {
