@@ -180,17 +180,19 @@ impl Run<'_> {
             let ended = match task["withItems"].as_array() {
                 None => self.call(task, &scope),
                 Some(items) => {
-                    items.iter().fold(Ok(Values::default()), |ended: Result<Values, Failed>, item| {
+                    let mut ended = Ok(Values::default());
+                    for item in items {
                         if ended.is_err() && dag["failFast"] != false {
-                            return ended;
+                            break;
                         }
                         let mut scope = scope.clone();
                         for (key, value) in item.as_object().expect("a map") {
                             scope.insert(format!("item.{key}"), text(value).into());
                         }
                         let own = self.call(task, &scope).map(|_| Values::default());
-                        ended.and(own)
-                    })
+                        ended = ended.and(own);
+                    }
+                    ended
                 }
             };
             match ended {

@@ -217,7 +217,7 @@ with DAG(
                 "--seal",
                 "required",
                 "--load-id",
-                "openweather_current/{{ ts | default(run_id) }}/seattle/load-influx",
+                "openweather-current/{{ ts | default(run_id) }}/load-influx/seattle",
             ],
             env_vars=ENVIRONMENT,
             env_from=[
@@ -247,7 +247,7 @@ with DAG(
                 "--seal",
                 "required",
                 "--load-id",
-                "openweather_current/{{ ts | default(run_id) }}/new-york/load-influx",
+                "openweather-current/{{ ts | default(run_id) }}/load-influx/new-york",
             ],
             env_vars=ENVIRONMENT,
             env_from=[

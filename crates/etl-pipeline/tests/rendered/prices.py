@@ -213,8 +213,6 @@ with DAG(
             "WORKFLOW_STATUS": "Failed",
             "WORKFLOW_FAILURES": "{{ ti.xcom_pull(task_ids=['run'], key='failure') | select | list | tojson }}",
             "ETL_LOG_FORMAT": "json",
-            "PGOPTIONS": "-c x=it's",
-            "PGAPPNAME": "{{ data_interval_start | ts }} {{ '{' }}%",
             "TZ": "$(X)",
             "SLACK_CHANNEL": "{{ '{{' }} alerts",
         },

@@ -47,9 +47,9 @@ fn every_problem_is_a_line_with_its_place_and_the_last_one_is_the_first() {
     let folder = Folder::new();
     folder.write(
         "a.yaml",
-        &GOOD.replace("orders.csv", "orders.csv --nope").replace("etl.receipt", "etl.recept"),
+        GOOD.replace("orders.csv", "orders.csv --nope").replace("etl.receipt", "etl.recept"),
     );
-    folder.write("b.yml", &GOOD.replace("schedule", "shedule"));
+    folder.write("b.yml", GOOD.replace("schedule", "shedule"));
     folder.write("c.txt", "no pipeline");
     let ran = standpipe(["pipeline", "check", "."]).in_folder(folder.path("")).run();
     let said: Vec<&str> = ran.fails(78).stderr.lines().collect();
@@ -162,7 +162,7 @@ fn files_are_written_once_and_a_check_says_what_differs() {
 fn nothing_is_written_if_one_pipeline_is_refused_or_two_have_one_name() {
     let folder = Folder::new();
     folder.write("a.yaml", GOOD);
-    folder.write("b.yaml", &GOOD.replace("load-sqlite", "load-sqlit"));
+    folder.write("b.yaml", GOOD.replace("load-sqlite", "load-sqlit"));
     let ran = render(&folder, ["a.yaml", "b.yaml"]);
     assert!(
         ran.fails(78).stderr.contains("b.yaml:5: `load-sqlit` is named like a component"),
