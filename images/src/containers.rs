@@ -1,7 +1,7 @@
 //! The tests that need a Docker Engine: of the images, the Argo templates and the compose run.
 
 use anyhow::bail;
-use etl_testkit::docker;
+use etl_testkit::{docker, need};
 use xtask::{cargo, components};
 
 use crate::test_images::TestImages;
@@ -23,6 +23,7 @@ pub(crate) fn run_if_possible() -> anyhow::Result<()> {
 /// Builds the images, runs the tests, and then compose even if a test failed; arguments go to `cargo test`.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
     images::engine()?;
+    need::servers()?;
     let made = TestImages::build()?;
     let names: Vec<String> = components::all()?.into_iter().map(|component| component.name).collect();
     let variables = [
