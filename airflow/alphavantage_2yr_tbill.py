@@ -245,7 +245,6 @@ with DAG(
                 value="{{ ti.xcom_pull(task_ids=['run'], key='failure') | select | list | tojson | replace('$', '$$') }}",
             ),
             k8s.V1EnvVar(name="ETL_LOG_FORMAT", value="json"),
-            k8s.V1EnvVar(name="BOND_MATURITY", value="2year"),
             k8s.V1EnvVar(
                 name="ALERT_WEBHOOK",
                 value_from=k8s.V1EnvVarSource(

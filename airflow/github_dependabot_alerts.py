@@ -260,7 +260,6 @@ with DAG(
                 value="{{ ti.xcom_pull(task_ids=['run'], key='failure') | select | list | tojson | replace('$', '$$') }}",
             ),
             k8s.V1EnvVar(name="ETL_LOG_FORMAT", value="json"),
-            k8s.V1EnvVar(name="REPO_NAME", value="octocat/spoon"),
             k8s.V1EnvVar(
                 name="SLACK_WEBHOOK_URL",
                 value_from=k8s.V1EnvVarSource(

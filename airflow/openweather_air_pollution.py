@@ -231,9 +231,6 @@ with DAG(
                 value="{{ ti.xcom_pull(task_ids=['run'], key='failure') | select | list | tojson | replace('$', '$$') }}",
             ),
             k8s.V1EnvVar(name="ETL_LOG_FORMAT", value="json"),
-            k8s.V1EnvVar(name="CITY", value="seattle"),
-            k8s.V1EnvVar(name="LAT", value="47.6"),
-            k8s.V1EnvVar(name="LONG", value="-122.3321"),
             k8s.V1EnvVar(
                 name="ALERT_WEBHOOK",
                 value_from=k8s.V1EnvVarSource(

@@ -253,10 +253,6 @@ with DAG(
                 value="{{ ti.xcom_pull(task_ids=['run'], key='failure') | select | list | tojson | replace('$', '$$') }}",
             ),
             k8s.V1EnvVar(name="ETL_LOG_FORMAT", value="json"),
-            k8s.V1EnvVar(name="RPI_BASE_URL", value="https://rpilocator.com/feed/"),
-            k8s.V1EnvVar(name="RPI_COUNTRY", value="US"),
-            k8s.V1EnvVar(name="RPI_PRODUCT", value="PI5"),
-            k8s.V1EnvVar(name="MAX_AGE", value="24"),
             k8s.V1EnvVar(
                 name="SLACK_WEBHOOK_URL",
                 value_from=k8s.V1EnvVarSource(

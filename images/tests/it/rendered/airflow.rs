@@ -228,7 +228,7 @@ const PODS: &str = r#"name: pods
 schedule: "*/15 * * * *"
 matrix: {end: [good, transient, bad, evicted, finished]}
 steps:
-  - extract-postgres --query "SELECT '{{ ts }} $(X) ${since} ${until}' AS note"
+  - extract-postgres --query "SELECT '{{ ts }} \$(X) ${since} ${until}' AS note"
   - load-postgres --table ${end}
 secrets: {DATABASE_URL: postgres/URL, ALERT_WEBHOOK: slack/URL}
 env-from: [key-etl-variables]
@@ -288,7 +288,7 @@ const SCENARIOS: &str = r#"name: scenarios
 schedule: "*/15 * * * *"
 matrix: {try: [good, transient, bad, later, killed]}
 steps:
-  - extract-postgres --query "SELECT id, '${since}'::timestamptz AS since, '{{ ts }} $(X) \"it''s\"' AS note FROM source"
+  - extract-postgres --query "SELECT id, '${since}'::timestamptz AS since, '{{ ts }} \$(X) \"it''s\"' AS note FROM source"
   - load-postgres --table ${try}
   - load-postgres --table receipts_of_${try} --schema etl.receipt
 env: {PGAPPNAME: "{{ ${try}"}

@@ -17,7 +17,7 @@ name: meters
 matrix: {meter: [north, \"it's $HOME \\\"q\\\" \\\\ `x` -- y\"]}
 steps:
   - python3 meters.py ${meter} ${since}
-  - load-postgres --create --table meters --schema meter.json --key meter,at
+  - load-postgres --create --table meters --schema meter.json
 env: {TITLE: \"$TITLE of ${meter}\", EMPTY: \"\"}
 config: {PGHOST: pg/HOST, PGPORT: pg/PORT, PGUSER: pg/USER, PGDATABASE: pg/DATABASE}
 secrets: {PGPASSWORD: pg/PASSWORD, TOKEN: meters/TOKEN}
@@ -36,9 +36,9 @@ if codes and codes[0] != "0":
 print(json.dumps({"meter": sys.argv[1], "at": sys.argv[2], "title": os.environ["TITLE"], "kwh": 1}))
 "#;
 
-const SCHEMA: &str = r#"{"name": "meter", "columns": [
-  {"name": "meter", "type": "text"}, {"name": "at", "type": "timestamp"},
-  {"name": "title", "type": "text"}, {"name": "kwh", "type": "int"}]}"#;
+const SCHEMA: &str = r#"{"type": "object", "x-key": ["meter", "at"], "required": ["meter", "at"], "properties": {
+  "meter": {"type": "string"}, "at": {"type": "string", "format": "date-time"},
+  "title": {"type": "string"}, "kwh": {"type": "integer"}}}"#;
 
 const FAILED: &str = r#"
 import os

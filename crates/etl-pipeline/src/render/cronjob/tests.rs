@@ -47,7 +47,7 @@ fn each_item_and_line_is_a_cron_job() {
 const COPY: &str = "\
 name: copy
 steps:
-  - {run: extract-postgres --table a, config: {PGHOST: source/HOST, PGDATABASE: source/DB}, secrets: {PGUSER: source/USER}}
+  - {run: extract-postgres --query TABLE, config: {PGHOST: source/HOST, PGDATABASE: source/DB}, secrets: {PGUSER: source/USER}}
   - {run: load-postgres --table b, config: {PGHOST: source/HOST, PGDATABASE: source/DB}, secrets: {PGUSER: source/USER}}
 retry: {limit: 0}
 ";
@@ -64,7 +64,7 @@ fn what_a_job_cannot_do_is_refused() {
         CURRENT,
         &[
             ("--city ${city}", "--city ${city} --from ${since}", 6, "has no flag"),
-            ("ETL_LOG_LEVEL: info", "ETL_LOG_LEVEL: \"${until}\"", 1, "has no data interval"),
+            ("ETL_LOG_LEVEL: info", "ETL_LOG_LEVEL: \"${until}\"", 8, "has no data interval"),
             ("load-postgres --create", "jq -c '|'", 7, "is not a component"),
             (
                 "load-postgres --create",
@@ -84,7 +84,7 @@ fn what_a_job_cannot_do_is_refused() {
                 2,
                 "is also the name",
             ),
-            ("[New York,", "[o12345678901234567890123456789012,", 2, "is longer than 52"),
+            ("[New York,", "[o12345678901234567890123456789012,", 4, "is longer than 52"),
         ],
     );
     is_refused(

@@ -57,7 +57,7 @@ fn what_systemd_cannot_do_is_refused() {
         PIPELINE,
         &[
             ("'.|$x'", "'|'", 7, "would end the step"),
-            ("TITLE: \"${city} 5 %\"", "TITLE: \"${since}\"", 1, "has no data interval"),
+            ("TITLE: \"${city} 5 %\"", "TITLE: \"${since}\"", 9, "has no data interval"),
             (
                 "load-postgres --create",
                 "{run: load-postgres --create, config: {DB_HOST: other/HOST}}",
