@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pendulum
 from airflow.dag_processing.dagbag import DagBag
 
-bag = DagBag(sys.argv[1], include_examples=False)
+bag = DagBag(sys.argv[1])
 start = pendulum.datetime(2026, 11, 23, 2)
 end = start.add(minutes=15)
 

@@ -1,4 +1,4 @@
-//! `standpipe`: adds the seal to any program's output, verifies streams, shows schemas.
+//! `standpipe`: seals and verifies streams, runs pipelines and renders them for schedulers, shows schemas.
 
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ const COMMANDS: &[CommandCard] = &[
     CommandCard::new("render", Reads::Nothing, Stdout::Text),
 ];
 
-/// Seals, verifies and inspects streams of newline-delimited JSON
+/// Seals, verifies and inspects streams of newline-delimited JSON, runs pipelines, and renders them for schedulers
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   standpipe seal -- python3 meters.py | load-sqlite --db meters.db --schema meter.json

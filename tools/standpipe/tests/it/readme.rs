@@ -41,7 +41,7 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 11);
+    assert_eq!(run_examples("README.md"), 12);
 }
 
 #[test]
