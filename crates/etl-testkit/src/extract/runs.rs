@@ -160,6 +160,7 @@ pub(super) fn card(extractor: &Extractor) {
         Some(key) => {
             let names = json!({
                 "name": key.names[0], "aliases": key.names[1..], "secret": true, "required": true,
+                "unless": ["--replay"],
                 "help": variables[0]["help"],
             });
             assert_eq!(variables[0], names);
