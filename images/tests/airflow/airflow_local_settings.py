@@ -4,5 +4,5 @@ import os
 
 
 def task_policy(task):
-    if hasattr(task, "network_mode"):
+    if hasattr(task, "network_mode") and "LAB_NETWORK" in os.environ:
         task.network_mode = os.environ["LAB_NETWORK"]
