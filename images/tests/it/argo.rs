@@ -22,7 +22,7 @@ matrix: {city: [Paris, 'Munich $$ {x}']}
 steps:
   - extract-openweather current --city ${city} --retries 0
   - load-postgres --create
-  - notify-slack --template '{{ loaded_at[:2] }}: $${city} $$HOME {{ target }} {{ inserted }}'
+  - \"notify-slack --template '{{ loaded_at[:2] }}: $${city} $$HOME {{ target }} {{ inserted }}'\"
 config: {DB_HOST: weather/DB_HOST, POSTGRES_PORT: weather/POSTGRES_PORT, DASHBOARD_DB: weather/DASHBOARD_DB}
 secrets:
   OPENWEATHER_KEY: openweather/OPENWEATHER_KEY
