@@ -18,9 +18,9 @@ use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use crate::args;
 
-/// How much a pipe to read from may hold: so much that its writer and its reader need not take turns after each buffer, and little
-/// enough to stay in a processor's cache.
-const PIPE: usize = 256 << 10;
+/// How much a pipe to read from may hold: what Linux grants everyone (pipe(7), "Pipe capacity"), so that a writer and a reader who
+/// work in bursts seldom wait for each other.
+const PIPE: usize = 1 << 20;
 
 /// The flags of a command that reads a stream.
 #[derive(clap::Args, Clone, Debug)]

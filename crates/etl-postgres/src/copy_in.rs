@@ -8,8 +8,8 @@ use postgres::CopyInWriter;
 use crate::error::Error;
 use crate::worker::{After, Closed, LONG, Worker, wait};
 
-/// How many chunks may wait for the server.
-const QUEUE: usize = 3;
+/// How many chunks may wait for the server: the more, the less it waits when the stream comes in bursts.
+const QUEUE: usize = 12;
 
 /// A `COPY … FROM STDIN` under way. Dropping it gives it up, and its transaction fails.
 ///
