@@ -7,6 +7,7 @@ use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
 mod integers;
 mod pipeline;
 mod process;
+mod programs;
 mod records;
 mod render;
 mod run;

@@ -71,7 +71,7 @@ fn check(args: &CheckArgs, context: &Context) -> anyhow::Result<String> {
             Err(problems) => faults.push(problems),
         }
     }
-    let cards = cards::of(&pipelines, context);
+    let cards = cards::of(&pipelines, context)?;
     for pipeline in &pipelines {
         faults.extend(problems(pipeline, &cards, &args.to));
     }

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
             Err(found) => problems.push(found),
         }
     }
-    let cards = cards::of(&pipelines, context);
+    let cards = cards::of(&pipelines, context)?;
     let mut rendered: BTreeMap<String, (String, Rendered)> = BTreeMap::new();
     for pipeline in &pipelines {
         let rendering =

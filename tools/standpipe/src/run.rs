@@ -16,7 +16,7 @@ mod pipe;
 mod step;
 mod stops;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,10 +24,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use etl_component::logs::{self, Format};
 use etl_component::{Context, Fault, duration};
-use etl_pipeline::{Cards, Plan};
+use etl_pipeline::{Pipeline, Plan};
 
+use crate::pipeline::{cards, files};
+use crate::programs::Programs;
 use file::Given;
-use step::{Programs, Step};
+use step::{Maker, Step};
 
 /// Flags of `run`.
 #[derive(clap::Args)]
@@ -74,15 +76,22 @@ struct Unit {
 
 /// Runs `standpipe run`.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
-    let (env, cards) = (&context.env, Cards::embedded());
-    let programs = Programs::new(env, &cards)?;
+    let (env, programs) = (&context.env, Programs::new()?);
+    let pipeline = args.file.as_deref().map(files::read).transpose()?.transpose().map_err(Fault::from)?;
+    let typed = args.steps.split(|word| word == "|").filter_map(|step| step.first());
+    let of_file = pipeline.iter().flat_map(Pipeline::programs).map(|step| OsStr::new(step.program()));
+    let cards = cards::here(&programs, of_file.chain(typed.map(OsString::as_os_str)));
+    let maker = Maker { cards: &cards, programs: &programs, terminal: env.terminal.stdin };
     let set = args.env_file.as_deref().map(env_file::read).transpose()?.unwrap_or_default();
     let set: Vec<_> = set.into_iter().filter(|(name, _)| env.get(name).is_none()).collect();
     let given = Given { process: env, file: &set };
-    let plan = args.file.as_deref().map(|path| file::plan(path, &cards)).transpose()?;
+    let plan = pipeline
+        .map(|pipeline| etl_pipeline::plan(&pipeline, &cards, None))
+        .transpose()
+        .map_err(Fault::from)?;
     let mut units = match &plan {
-        Some(plan) => file::units(plan, args, &given, &programs, &cards)?,
-        None => vec![direct(args, &given, &programs)?],
+        Some(plan) => file::units(plan, args, &given, &maker)?,
+        None => vec![direct(args, &given, &maker)?],
     };
     one_format(plan.as_ref(), &given, &mut units);
     let name = plan.as_ref().map(|plan| plan.pipeline.name.as_str());
@@ -91,21 +100,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
 }
 
 /// What a command line says.
-fn direct(args: &Args, given: &Given<'_>, programs: &Programs<'_>) -> Result<Unit, Fault> {
+fn direct(args: &Args, given: &Given<'_>, maker: &Maker<'_>) -> Result<Unit, Fault> {
     let steps: Vec<&[OsString]> = args.steps.split(|word| word == "|").collect();
     if steps.iter().any(|step| step.is_empty()) {
         return Err(Fault::usage("a step is missing: '|' stands between two steps"));
     }
     let (count, env) = (steps.len(), given.beside(Vec::new()));
     let numbered = steps.iter().enumerate();
-    let steps = numbered.map(|(at, words)| programs.step(words, (at, count), env.clone()));
+    let steps = numbered.map(|(at, words)| maker.step(words, (at, count), env.clone()));
     let steps: Vec<Step> = steps.collect::<Result<_, Fault>>()?;
     let on_failure = |text: &String| {
         let wrong = |why| Fault::usage(format!("--on-failure: {why}"));
         let words = etl_pipeline::split(text).map_err(wrong)?;
         let words: Vec<OsString> =
             words.iter().map(|word| word.fill(str::to_owned, |name| format!("${{{name}}}")).into()).collect();
-        let step = programs.step(&words, (0, 1), env.clone());
+        let step = maker.step(&words, (0, 1), env.clone());
         step.map_err(|fault| Fault::new(fault.class(), format!("--on-failure: {}", fault.message())))
     };
     let on_failure = args.on_failure.as_ref().map(on_failure).transpose()?;

@@ -1,53 +1,54 @@
-//! The cards of the components that pipelines name: built in, asked of a binary beside this one, or of an image.
+//! The cards of the components that pipelines name: built in, asked of a binary, or of an image.
 //!
 //! A program is asked only if it is named like a component. What an image says is kept in the cache of the user, for
 //! machines that do not have the image.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
-use etl_component::Context;
+use etl_component::{Context, Fault};
 use etl_pipeline::{Card, Cards, Pipeline, is_component_name};
 
+use crate::programs::Programs;
+
 /// All cards that are known for these pipelines.
-pub(crate) fn of(pipelines: &[Pipeline], context: &Context) -> Cards {
-    let mut cards = Cards::embedded();
-    let known: BTreeSet<String> = cards.names().map(str::to_owned).collect();
-    let programs: BTreeSet<(&str, Option<&String>)> = pipelines
-        .iter()
-        .flat_map(Pipeline::programs)
+///
+/// # Errors
+/// Those of [`Programs::new`].
+pub(crate) fn of(pipelines: &[Pipeline], context: &Context) -> Result<Cards, Fault> {
+    let steps = || pipelines.iter().flat_map(Pipeline::programs);
+    let own = steps().filter(|step| step.image.is_none());
+    let mut cards = here(&Programs::new()?, own.map(|step| OsStr::new(step.program())));
+    let images: BTreeSet<(&str, &str)> = steps()
         .filter(|step| is_component_name(step.name()))
-        .map(|step| (step.program(), step.image.as_ref()))
+        .filter_map(|step| Some((step.image.as_deref()?, step.program())))
         .collect();
     let cache = cache(context);
-    for (program, image) in programs {
-        match image {
-            Some(image) => {
-                if let Some(card) = of_image(image, program, cache.as_deref()) {
-                    cards.add_image(image, card);
-                }
-            }
-            None if known.contains(program) => (),
-            None => {
-                if let Some(card) = beside(program).and_then(|path| ask(Command::new(path))) {
-                    cards.add(card);
-                }
-            }
+    for (image, program) in images {
+        if let Some(card) = of_image(image, program, cache.as_deref()) {
+            cards.add_image(image, card);
+        }
+    }
+    Ok(cards)
+}
+
+/// The cards of this version, and of those of these programs that are on this machine.
+pub(crate) fn here<'p>(programs: &Programs, named: impl IntoIterator<Item = &'p OsStr>) -> Cards {
+    let mut cards = Cards::embedded();
+    let is_own = |program: &OsStr| {
+        let name = Path::new(program).file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| is_component_name(name) && !cards.names().any(|known| known == name))
+    };
+    let own: BTreeSet<&OsStr> = named.into_iter().filter(|program| is_own(program)).collect();
+    for path in own.into_iter().filter_map(|program| programs.find(program, true)) {
+        if let Some(card) = ask(Command::new(path)) {
+            cards.add(card);
         }
     }
     cards
-}
-
-/// The binary of this name beside this one.
-fn beside(program: &str) -> Option<PathBuf> {
-    let path = if program.contains('/') {
-        PathBuf::from(program)
-    } else {
-        env::current_exe().ok()?.with_file_name(program)
-    };
-    path.is_file().then_some(path)
 }
 
 /// What a component says of itself.

@@ -1,13 +1,11 @@
 //! A pipeline file as what is run: the steps of each item, with their variables.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::Path;
 
-use etl_component::{Class, Env, Fault, Secret};
+use etl_component::{Env, Fault, Secret};
 use etl_pipeline::{CardVariable, Cards, Command, Item, Plan, Reference, Stage, Variable};
 
-use super::step::{Programs, Step};
+use super::step::{Maker, Step};
 use super::{Args, Unit};
 
 /// The variables that are set: those of this process, and of `--env-file`.
@@ -31,18 +29,6 @@ impl Given<'_> {
     }
 }
 
-/// Reads and checks a file.
-///
-/// # Errors
-/// 66 if it cannot be read, 78 for what is wrong with it.
-pub(super) fn plan(path: &Path, cards: &Cards) -> Result<Plan, Fault> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Fault::new(Class::NoInput, format!("cannot read {name}")).because(error))?;
-    let pipeline = etl_pipeline::parse(&name, &text)?;
-    Ok(etl_pipeline::plan(&pipeline, cards, None)?)
-}
-
 /// What is run for each item of a pipeline.
 ///
 /// # Errors
@@ -51,8 +37,7 @@ pub(super) fn units(
     plan: &Plan,
     args: &Args,
     given: &Given<'_>,
-    programs: &Programs<'_>,
-    cards: &Cards,
+    maker: &Maker<'_>,
 ) -> Result<Vec<Unit>, Fault> {
     let file = &plan.pipeline.file;
     let used = plan.pipeline.window();
@@ -70,7 +55,7 @@ pub(super) fn units(
         end.clone().unwrap_or_default()
     };
     for stage in plan.stages.iter().chain(&plan.on_failure) {
-        check(file, stage, cards, given)?;
+        check(file, stage, maker.cards, given)?;
     }
     let items = plan.pipeline.matrix.items();
     let several = items.len() > 1;
@@ -80,7 +65,7 @@ pub(super) fn units(
         let load_id = given.get("ETL_LOAD_ID").filter(|_| several).map(|id| format!("{id}{}", item.suffix()));
         let step = |stage: &Stage, words: &[String], place: (usize, usize)| {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            let mut step = programs.step(&words, place, environment(stage, given, &placeholder))?;
+            let mut step = maker.step(&words, place, environment(stage, given, &placeholder))?;
             load_id.iter().for_each(|id| step.set("ETL_LOAD_ID", id));
             Ok::<Step, Fault>(step)
         };

@@ -1,12 +1,13 @@
 //! A step: which program it is, and how it is run.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use etl_component::{Class, Env, Fault};
+use etl_component::Fault;
 use etl_pipeline::{Cards, is_component_name};
-use rustix::fs::{Access, access};
+
+use crate::programs::Programs;
 
 /// How a step is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,26 +57,15 @@ impl Step {
     }
 }
 
-/// Where programs are found.
-pub(super) struct Programs<'c> {
-    cards: &'c Cards,
-    standpipe: PathBuf,
-    path: OsString,
-    terminal: bool,
+/// What makes steps of words.
+pub(super) struct Maker<'c> {
+    pub(super) cards: &'c Cards,
+    pub(super) programs: &'c Programs,
+    /// Whether stdin is a terminal.
+    pub(super) terminal: bool,
 }
 
-impl<'c> Programs<'c> {
-    /// Components are searched beside this executable first.
-    ///
-    /// # Errors
-    /// 74 if the system does not say where that is.
-    pub(super) fn new(env: &Env, cards: &'c Cards) -> Result<Programs<'c>, Fault> {
-        let standpipe = std::env::current_exe()
-            .map_err(|error| Fault::new(Class::Io, "cannot find this program").because(error))?;
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        Ok(Programs { cards, standpipe, path, terminal: env.terminal.stdin })
-    }
-
+impl Maker<'_> {
     /// A step of a pipe, whose words these are: the first one of `count` is 0.
     ///
     /// # Errors
@@ -91,11 +81,15 @@ impl<'c> Programs<'c> {
         let place = if count > 1 { format!("{name} (step {} of {count})", at + 1) } else { name.clone() };
         let ours = self.cards.names().any(|known| known == name);
         if !ours && is_component_name(&name) {
-            return Err(Fault::config(format!(
-                "{place}: the name is that of a component, but there is none of that name"
-            )));
+            return Err(Fault::config(match self.programs.find(program, true) {
+                Some(path) => format!(
+                    "{place}: the name is that of a component, but {} does not say what it is when asked with --describe",
+                    path.display()
+                ),
+                None => format!("{place}: the name is that of a component, but there is none of that name"),
+            }));
         }
-        let found = self.find(program, &name, ours).ok_or_else(|| self.not_found(program, &place, ours))?;
+        let found = self.programs.find(program, ours).ok_or_else(|| self.not_found(program, &place, ours))?;
         let kind = match (ours, at + 1 == count) {
             (true, _) => Kind::Component,
             (false, false) => Kind::Wrapped,
@@ -105,7 +99,7 @@ impl<'c> Programs<'c> {
         let command = match kind {
             Kind::Wrapped => {
                 let wrap = if at == 0 { "seal" } else { "through" };
-                let standpipe = [self.standpipe.as_os_str(), OsStr::new(wrap), OsStr::new("--")];
+                let standpipe = [self.programs.standpipe.as_os_str(), OsStr::new(wrap), OsStr::new("--")];
                 standpipe.into_iter().map(OsStr::to_owned).chain(words.iter().cloned()).collect()
             }
             Kind::Component => [found.into_os_string()].into_iter().chain(args.iter().cloned()).collect(),
@@ -116,22 +110,9 @@ impl<'c> Programs<'c> {
         Ok(Step { name, place, kind, leads, command, env })
     }
 
-    fn find(&self, program: &OsStr, name: &str, ours: bool) -> Option<PathBuf> {
-        let path = Path::new(program);
-        if path.components().count() > 1 || path.is_absolute() {
-            return Some(path.to_owned()).filter(|path| is_program(path));
-        }
-        if name == "standpipe" {
-            return Some(self.standpipe.clone());
-        }
-        let beside = self.standpipe.parent().filter(|_| ours).map(Path::to_owned);
-        let folders = beside.into_iter().chain(std::env::split_paths(&self.path));
-        folders.map(|folder| folder.join(program)).find(|path| is_program(path))
-    }
-
     fn not_found(&self, program: &OsStr, place: &str, ours: bool) -> Fault {
         let program = program.to_string_lossy();
-        Fault::config(match self.standpipe.parent() {
+        Fault::config(match self.programs.folder() {
             _ if program.contains('/') => format!("{place}: {program} does not exist, or may not be run"),
             Some(folder) if ours => {
                 format!("{place} is neither in {}, beside standpipe, nor in PATH", folder.display())
@@ -139,8 +120,4 @@ impl<'c> Programs<'c> {
             _ => format!("{place} is not in PATH"),
         })
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }

@@ -101,6 +101,40 @@ fn components_are_found_beside_standpipe_and_run_as_they_are() {
 }
 
 #[test]
+fn a_component_of_ones_own_is_one_if_it_says_so() {
+    let folder = folder();
+    let path = format!("{}:/usr/bin:/bin", folder.path("").display());
+    let real = etl_testkit::run::workspace_binary("extract-file");
+    let script = format!(
+        "echo \"$*\" >>asked; if [ \"$1\" = --describe ]; then {0} \"$1\" | sed s/extract-file/extract-mine/; else exec {0} \"$@\"; fi",
+        real.display()
+    );
+    program(&folder, "extract-mine", &script);
+    // In a file and as typed, it is found in PATH, and its stream is not sealed once more.
+    let load = LOAD.map(|word| word.replace('=', " ")).join(" ");
+    folder.write("p.yaml", format!("name: own\nsteps:\n  - extract-mine meters.csv\n  - {load}\n"));
+    for words in [&["p.yaml"][..], &[&["--", "extract-mine", "meters.csv", "|"][..], &LOAD].concat()] {
+        let ran = standpipe(["run"]).args(words).env("PATH", &path).in_folder(folder.path("")).run();
+        assert_eq!(rows(ran_ok(&ran, &folder)), ["1|0.5", "2|9.5"]);
+        assert!(!ran.stderr.contains("sealed"), "{}", ran.stderr);
+        fs::remove_file(folder.path("m.db")).expect("a file of our own");
+        assert_eq!(folder.read("asked"), "--describe\nmeters.csv\n");
+        fs::remove_file(folder.path("asked")).expect("a file of our own");
+    }
+    program(&folder, "extract-mine", "echo 1");
+    let ran = run(&folder, &[], &[&["extract-mine"], &LOAD]).env("PATH", &path).run();
+    aborted(&ran, 78);
+    let own = folder.path("extract-mine");
+    assert_eq!(
+        ran.last_error_line(),
+        format!(
+            "extract-mine (step 1 of 2): the name is that of a component, but {} does not say what it is when asked with --describe",
+            own.display()
+        )
+    );
+}
+
+#[test]
 fn a_foreign_program_at_the_end_gets_the_records_only() {
     let folder = folder();
     let ran = run(&folder, &[], &[&["extract-file", "meters.csv"], &["sort", "-r"]]).run();
