@@ -10,6 +10,7 @@ mod manifests;
 mod network;
 mod rendered;
 mod workflow;
+mod world;
 
 use std::env;
 

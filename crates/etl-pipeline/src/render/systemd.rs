@@ -10,7 +10,7 @@ use etl_stream::Class;
 use super::{AGAIN, Dialect, Job, Rendered, header, is_plain, lines_of, run, without_items};
 use crate::matrix::Item;
 use crate::model::{Retry, Settings};
-use crate::plan::Stage;
+use crate::plan::{Plan, Stage};
 
 /// The variable that names a run, by which a load is known again.
 const RUN: &str = "RUN_ID";
@@ -162,7 +162,7 @@ fn service(job: &Job<'_>, name: &str, item: &Item, settings: &Settings) -> Strin
         );
     }
     let value = |name: &str| item.value(name).unwrap_or_default().to_owned();
-    unit += &environment(&pipeline.name, settings, plan.stages.iter(), &value);
+    unit += &environment(plan, settings, &value);
     let placeholder = |name: &str| literal(&value(name));
     let dialect = Dialect { literal: &literal, placeholder: &placeholder };
     let load_id = |stage: &Stage| format!("{name}-${{{RUN}}}-{}", job.step_id(stage));
@@ -185,7 +185,6 @@ fn timer(job: &Job<'_>, name: &str) -> String {
 
 /// What is started with the name of the service that has failed as its instance.
 fn on_failure(job: &Job<'_>, stage: &Stage) -> String {
-    let name = &job.plan.pipeline.name;
     let mut unit = format!(
         "{}[Unit]\nDescription=What runs when %i has failed\n\n[Service]\nType=oneshot\n",
         header(job.plan)
@@ -194,21 +193,17 @@ fn on_failure(job: &Job<'_>, stage: &Stage) -> String {
     let failures =
         r#"[{"displayName":"%i","phase":"Failed","message":"journalctl --unit %i.service says why"}]"#;
     let _ = writeln!(unit, "Environment='WORKFLOW_FAILURES={failures}'");
-    unit += &environment(name, &without_items(&stage.settings), [stage].into_iter(), &|_| String::new());
+    unit += &environment(job.plan, &without_items(&stage.settings), &|_| String::new());
     let words: Vec<String> =
         stage.step.words.iter().map(|text| word(&text.fill(literal, |_| String::new()))).collect();
     unit += &format!("ExecStart={}\n", words.join(" "));
     unit + LOCKED_UP
 }
 
-/// The variables of these steps: literal ones, secrets as credentials where all components that read them take a file,
-/// and all else from a file of the machine.
-fn environment<'s>(
-    name: &str,
-    settings: &Settings,
-    stages: impl Iterator<Item = &'s Stage> + Clone,
-    value: &dyn Fn(&str) -> String,
-) -> String {
+/// Variables: literal ones, secrets as credentials where all components that read them take a file, and all else from a
+/// file of the machine, which all units of the pipeline share.
+fn environment(plan: &Plan, settings: &Settings, value: &dyn Fn(&str) -> String) -> String {
+    let stages = plan.stages.iter().chain(&plan.on_failure);
     let mut lines = String::new();
     for variable in &settings.env {
         let text = variable.value.fill(str::to_owned, value).replace('%', "%%");
@@ -233,7 +228,7 @@ fn environment<'s>(
         for variable in others {
             lines += &format!("# {} ({})\n", variable.name, variable.value);
         }
-        lines += &format!("EnvironmentFile={FOLDER}/{name}.env\n");
+        lines += &format!("EnvironmentFile={FOLDER}/{}.env\n", plan.pipeline.name);
     }
     for secret in files {
         let (name, reference) = (&secret.name, &secret.value);

@@ -1,4 +1,5 @@
-//! Units, read by systemd and run by one that manages nothing else.
+//! Units, read by systemd and run by one that manages nothing else. What it mounts for services (credentials) reaches them only where
+//! mounts are shared.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +22,7 @@ steps:
     secrets: {PGPASSWORD: pg/PASSWORD}
 env: {TITLE: \"50 % \\\"$x\\\"\"}
 config: {PGHOST: pg/HOST, PGPORT: pg/PORT, PGUSER: pg/USER, PGDATABASE: pg/DATABASE}
-on-failure: {run: sh /etc/standpipe/failed.sh, secrets: {PGPASSWORD: pg/PASSWORD}}
+on-failure: {run: sh /etc/standpipe/failed.sh, secrets: {OTHER_PASSWORD: pg/OTHER}}
 deadline: 1m
 retry: {limit: 3, wait: 1s, longest: 1s}
 ";
@@ -34,12 +35,11 @@ code=$(cut -d ' ' -f "$(wc -l <tries)" /etc/standpipe/codes)
 printf '{"run": "%s", "words": "%s|%s|%s"}\n' "$RUN_ID" "$1" "$(echo "$2" | tr '"\\' "'/")" "$(echo "$TITLE" | tr '"' "'")"
 "#;
 
-const SCHEMA: &str =
-    r#"{"name": "meter", "columns": [{"name": "run", "type": "text"}, {"name": "words", "type": "text"}]}"#;
+const SCHEMA: &str = r#"{"type":"object","properties":{"run":{"type":"string"},"words":{"type":"string"}}}"#;
 
 const FAILED: &str = r#"
 echo "INSERT INTO failed VALUES (:'v');" |
-  psql -v ON_ERROR_STOP=1 -v "v=$WORKFLOW_NAME $WORKFLOW_STATUS $WORKFLOW_FAILURES"
+  PGPASSWORD=$OTHER_PASSWORD psql -v ON_ERROR_STOP=1 -v "v=$WORKFLOW_NAME $WORKFLOW_STATUS $WORKFLOW_FAILURES"
 "#;
 
 /// Gives a systemd of its own process and mount namespace a machine: `/etc` with our files, programs, and nothing else.
@@ -47,7 +47,7 @@ echo "INSERT INTO failed VALUES (:'v');" |
 const MACHINE: &str = r#"
 set -eu
 test -d "$1/units" && test -d "$2"
-mount --make-rprivate /
+mount --make-rprivate / && mount --make-rshared /
 cp -a /etc "$1/etc" && mount --bind "$1/etc" /etc
 cp -a "$1/standpipe" /etc/standpipe
 mount --bind "$2" /usr/local/bin
@@ -76,12 +76,23 @@ fn folder(space: Option<&Space>) -> Folder {
     for unit in rendered(Target::Systemd, PIPELINE, "1.2.3") {
         folder.write(&format!("units/{}", unit.path), &unit.text);
     }
+    // There is no journal.
+    for unit in ["meters", "meters-on-failure@"] {
+        fs::create_dir(folder.path(&format!("units/{unit}.service.d"))).expect("the folder is ours");
+        let conf = format!("units/{unit}.service.d/said.conf");
+        folder.write(&conf, "[Service]\nStandardError=append:/var/lib/said\n");
+    }
     for (name, text) in [("meters.sh", METERS), ("failed.sh", FAILED), ("meter.json", SCHEMA)] {
         folder.write(&format!("standpipe/{name}"), text);
     }
     let variables = space.map(Space::env).unwrap_or_default();
+    let (secrets, variables): (Vec<_>, Vec<_>) =
+        variables.into_iter().partition(|(name, _)| name == "PGPASSWORD");
+    // What is not for a component comes from the machine's file.
+    let other = secrets.iter().map(|(_, value)| ("OTHER_PASSWORD".to_owned(), value.clone()));
+    let variables: Vec<_> = variables.into_iter().chain(other).collect();
     let lines: String = variables.iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect();
-    let password = variables.iter().find(|(name, _)| name == "PGPASSWORD").map_or("", |(_, value)| value);
+    let password = secrets.first().map_or("", |(_, value)| value.as_str());
     for (name, text) in [("standpipe/meters.env", lines.as_str()), ("standpipe/pg/PASSWORD", password)] {
         folder.write(name, text);
         fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).expect("the file is ours");
@@ -102,7 +113,8 @@ fn machine(folder: &Folder, program: &[&str]) -> Command {
 
 /// Whether units can be run here: it takes systemd and root.
 fn is_possible(folder: &Folder) -> bool {
-    let tried = machine(folder, &["/lib/systemd/systemd", "--version"]).output();
+    // As the first process, it would not answer.
+    let tried = machine(folder, &["sh", "-c", "/lib/systemd/systemd --version && exit 0"]).output();
     fs::remove_dir_all(folder.path("etc")).is_ok() && tried.is_ok_and(|output| output.status.success())
 }
 
@@ -178,6 +190,7 @@ impl Machine {
         self.run(&["sh", "-c", "echo \"$1\" >/etc/standpipe/codes", "sh", codes]).ok();
         self.run(&["systemctl", "reset-failed"]).ok();
         self.run(&["systemctl", "start", "--no-block", "meters.service"]).ok();
+        // So has what runs after a failure: it is a job from the moment in which the service has failed until it has ended.
         wait_until("the service has ended", || {
             matches!(self.state().as_str(), "inactive" | "failed")
                 && self.run(&["systemctl", "list-jobs", "--no-legend"]).stdout.is_empty()
@@ -188,6 +201,11 @@ impl Machine {
             .into_iter()
             .map(str::to_owned)
             .collect()
+    }
+
+    /// What the service wrote on stderr, in all runs.
+    fn said(&self) -> String {
+        self.run(&["cat", "/var/lib/said"]).stdout
     }
 
     fn state(&self) -> String {
@@ -216,7 +234,7 @@ fn a_service_loads_each_run_once_and_its_failure_is_reported_once() {
 
     // All tries of a run have its id, which is that of the first.
     let tries = machine.tries("75 137 0");
-    assert_eq!((tries.len(), machine.state().as_str()), (3, "inactive"), "{tries:?}");
+    assert_eq!((tries.len(), machine.state().as_str()), (3, "inactive"), "{tries:?}: {}", machine.said());
     let ids: Vec<(&str, &str)> = tries.iter().filter_map(|line| line.split_once(' ')).collect();
     let run = ids[0].1;
     assert!(run.len() == 32 && ids.iter().all(|(id, _)| *id == run), "{tries:?}");
@@ -237,7 +255,7 @@ fn a_service_loads_each_run_once_and_its_failure_is_reported_once() {
         space.sql("DELETE FROM failed");
         assert_eq!(machine.tries(codes).len(), tries);
         assert_eq!(machine.state(), "failed");
-        space.wait_until("SELECT count(*) FROM failed", "1");
+        assert_eq!(space.count("SELECT count(*) FROM failed"), 1, "{}", machine.said());
         let failed = space.rows("SELECT v FROM failed").remove(0);
         assert!(failed.starts_with("meters Failed [{\"displayName\":\"meters\""), "{failed}");
     }
