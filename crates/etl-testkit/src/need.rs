@@ -15,6 +15,8 @@ pub const NODE: Program = ("node", "nodejs");
 pub const JQ: Program = ("jq", "jq");
 /// A terminal for what is shown on one.
 pub const TMUX: Program = ("tmux", "tmux");
+/// Reads units and runs them.
+pub const SYSTEMD: Program = ("systemd-analyze", "systemd");
 /// The shell of SQLite.
 pub const SQLITE: Program = ("sqlite3", "sqlite3");
 /// Measures CPU time and memory.

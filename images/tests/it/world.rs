@@ -20,7 +20,7 @@ const REPLIES: [(&str, &str, &str); 11] = [
     ("/forecast", "openweather", "forecast/london_2013_one_step.json"),
     ("/air_pollution", "openweather", "air_pollution/seattle_2023.json"),
     ("/quote", "finnhub", "aapl_docs_2020.json"),
-    ("/tasks", "asana", "tasks/no_next_page.json"),
+    ("/tasks", "asana", "tasks/last_page_opt_fields.json"),
     ("/feed", "rss", "rpilocator_one_item.xml"),
     ("/query", "alphavantage", "monthly_10year_two_rows.json"),
     ("/actions/runs", "github", "workflow_runs/runs_branch_two.json"),
