@@ -114,7 +114,8 @@ pub(super) fn run(steps: &[Step], around: Around<'_>) -> Result<Outcome, Fault> 
     let mut running =
         Running { steps: Vec::new(), fed: None, due: Vec::new(), stop: None, started: Instant::now() };
     // A signal that has already arrived is in the channel at once.
-    around.stops.listen(&tell);
+    let signals = tell.clone();
+    around.stops.listen(move |signal| signals.send(Event::Signal(signal)).is_ok());
     let started = running.start(steps, around, &tell);
     if started.is_err() {
         running.steps.iter().for_each(|step| step.child.kill());

@@ -1,11 +1,11 @@
 //! The signals that end a run, told to every pipe that is running.
 
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::{Class, Fault, signals};
 
-use super::pipe::Event;
+/// Takes a signal; `false` if nobody wants to know any more.
+type Listener = Box<dyn Fn(i32) -> bool + Send>;
 
 /// The signal that has arrived, if one has, and who wants to know.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct Stops {
 #[derive(Default)]
 struct State {
     signal: Option<i32>,
-    listeners: Vec<Sender<Event>>,
+    listeners: Vec<Listener>,
 }
 
 impl Stops {
@@ -30,19 +30,18 @@ impl Stops {
         let watched = signals::hand_over(move |signal| {
             let mut state = told.state();
             state.signal.get_or_insert(signal);
-            state.listeners.retain(|listener| listener.send(Event::Signal(signal)).is_ok());
+            state.listeners.retain(|listener| listener(signal));
         });
         watched.map_err(|error| Fault::new(Class::Io, "cannot watch for signals").because(error))?;
         Ok(stops)
     }
 
     /// Tells this listener of signals, also of one that has already arrived.
-    pub(super) fn listen(&self, listener: &Sender<Event>) {
+    pub(super) fn listen(&self, listener: impl Fn(i32) -> bool + Send + 'static) {
         let mut state = self.state();
-        if let Some(signal) = state.signal {
-            let _ = listener.send(Event::Signal(signal));
+        if state.signal.is_none_or(&listener) {
+            state.listeners.push(Box::new(listener));
         }
-        state.listeners.push(listener.clone());
     }
 
     /// The signal that has arrived.
