@@ -2,6 +2,7 @@
 
 mod affinity;
 mod again;
+mod connectors;
 mod cut_short;
 mod cuts;
 mod emit;
@@ -28,6 +29,7 @@ mod seal;
 mod segments;
 mod set_aside;
 mod signals;
+mod sources;
 mod stamp;
 mod state;
 mod support;
