@@ -12,6 +12,7 @@
 mod airbyte;
 mod catalog;
 mod format;
+mod layout;
 mod singer;
 mod stream;
 

@@ -15,10 +15,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::format::text;
+use super::layout::{Layout, string};
 use super::singer::{bad, raw};
 use super::{Level, Message, Status, StreamId, Streams};
 use crate::fault::Fault;
-use crate::json::{self, Kind, Scanner};
+use crate::json::{Kind, Scanner, Tag};
 use crate::reader::Line;
 
 /// The streams of a configured catalog.
@@ -29,6 +30,17 @@ pub(super) struct Airbyte {
     streams: HashMap<(Option<String>, String), StreamId>,
     /// The types of messages that were warned of.
     warned: HashSet<String>,
+    /// Where a RECORD has its parts, and these theirs; all of a source are usually written alike.
+    outside: Layout<2>,
+    inside: Layout<3>,
+    last: Option<Last>,
+}
+
+/// The stream of the last record, with its name and namespace as they are written in the line.
+struct Last {
+    name: Box<[u8]>,
+    namespace: Box<[u8]>,
+    stream: StreamId,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +112,7 @@ impl Airbyte {
         if line.bytes.first() != Some(&b'{') {
             return Ok(plain());
         }
-        let Airbyte { outer, inner, streams, warned } = self;
+        let Airbyte { outer, inner, streams, warned, outside, inside, last } = self;
         let record = match outer.scan(line.bytes) {
             Ok(record) => record,
             Err(error) if line.bytes.starts_with(br#"{"type""#) => {
@@ -109,6 +121,34 @@ impl Airbyte {
             }
             Err(_) => return Ok(plain()),
         };
+        if let Some([Some(ty), Some(content)]) = outside.find(&record, ["type", "record"])
+            && ty.of(line.bytes) == br#""RECORD""#
+            && content.tag == Tag::Object
+        {
+            let bytes = content.of(line.bytes);
+            let message = inner.scan(bytes).map_err(|error| bad(line, &error.message))?;
+            if let Some([Some(stream), Some(data), namespace]) =
+                inside.find(&message, ["stream", "data", "namespace"])
+                && data.tag == Tag::Object
+                && matches!(stream.tag, Tag::Plain | Tag::Escaped)
+            {
+                let namespace =
+                    namespace.filter(|namespace| matches!(namespace.tag, Tag::Plain | Tag::Escaped));
+                let written = (stream.of(bytes), namespace.map_or(&b""[..], |namespace| namespace.of(bytes)));
+                let stream = match last {
+                    Some(last) if (&*last.name, &*last.namespace) == written => last.stream,
+                    _ => {
+                        let name = string(written.0);
+                        let namespace = namespace.map(|_| string(written.1));
+                        let stream = find(streams, line, Descriptor { name, namespace })?;
+                        *last = Some(Last { name: written.0.into(), namespace: written.1.into(), stream });
+                        stream
+                    }
+                };
+                let offset = line.offset + u64::from(content.start) + u64::from(data.start);
+                return Ok(Message::Record(stream, Line { offset, bytes: data.of(bytes), ..line }));
+            }
+        }
         let Some(ty) = text(&record, "type") else { return Ok(plain()) };
         let content = |key: &str| {
             let field = record.get(key).filter(|field| field.value.kind == Kind::Object);
@@ -120,27 +160,7 @@ impl Airbyte {
             |error: serde_json::Error| bad(line, &format!("a {ty} of an unknown form")).because(error);
         match &*ty {
             "RECORD" => {
-                let content = content("record")?;
-                let start = content.as_ptr().addr() - line.bytes.as_ptr().addr();
-                let bytes = &line.bytes[start..start + content.len()];
-                let message = inner.scan(bytes).map_err(|error| bad(line, &error.message))?;
-                let (mut stream, mut namespace, mut data) = (None, None, None);
-                for (field, extent) in message.fields().zip(message.extents()) {
-                    let is_text = matches!(field.value.kind, Kind::String { .. });
-                    match &*field.name() {
-                        "stream" if is_text => stream = Some(json::unescape(field.value.text)),
-                        "namespace" if is_text => namespace = Some(json::unescape(field.value.text)),
-                        "data" if field.value.kind == Kind::Object => data = Some(extent),
-                        _ => (),
-                    }
-                }
-                let (Some(name), Some(data)) = (stream, data) else {
-                    return Err(bad(line, "a RECORD without `stream` or without an object `data`"));
-                };
-                let stream = find(streams, line, Descriptor { name, namespace })?;
-                let (from, to) = (start + data.start as usize, start + data.end as usize);
-                let offset = line.offset + from as u64;
-                Ok(Message::Record(stream, Line { offset, bytes: &line.bytes[from..to], ..line }))
+                Err(bad(line, "a RECORD without an object `record` that has `stream` and an object `data`"))
             }
             "STATE" => {
                 let content = content("state")?;

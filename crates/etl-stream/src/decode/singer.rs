@@ -13,10 +13,11 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::format::text;
+use super::layout::{Layout, string};
 use super::{Declared, Format, Message, Stream, StreamId, Streams};
 use crate::control::{MAX_SCHEMA, SchemaRef};
 use crate::fault::Fault;
-use crate::json::{Extent, Record, Scanner, Shape, Tag, unescape};
+use crate::json::{Record, Scanner, Tag};
 use crate::reader::Line;
 
 /// The streams of a tap, as far as it has named them.
@@ -24,29 +25,12 @@ use crate::reader::Line;
 pub(super) struct Singer {
     scanner: Scanner,
     /// Where a RECORD has its parts; all of a tap are usually written alike.
-    layout: Option<Layout>,
+    layout: Layout<3>,
     streams: HashMap<String, StreamId>,
     /// The stream of the last record, by its name as it is written in the line.
     last: Option<(Box<[u8]>, StreamId)>,
     /// The types of messages that were warned of.
     warned: HashSet<String>,
-}
-
-/// The positions of the fields of messages of one shape.
-#[derive(Clone, Copy)]
-struct Layout {
-    shape: Shape,
-    ty: usize,
-    stream: usize,
-    record: usize,
-}
-
-impl Layout {
-    fn of(record: &Record<'_>) -> Option<Layout> {
-        let position = |name: &str| record.fields().position(|field| field.name() == name);
-        let (ty, stream, record_at) = (position("type")?, position("stream")?, position("record")?);
-        Some(Layout { shape: record.shape(), ty, stream, record: record_at })
-    }
 }
 
 impl Singer {
@@ -57,36 +41,26 @@ impl Singer {
     /// long, and for a BATCH.
     pub(super) fn decode<'a>(&mut self, line: Line<'a>, streams: &mut Streams) -> Result<Message<'a>, Fault> {
         let record = line.scan(&mut self.scanner)?;
-        if self.layout.is_none_or(|layout| layout.shape != record.shape()) {
-            self.layout = Layout::of(&record);
-        }
-        if let Some(layout) = self.layout {
-            let extent = |position: usize| record.extents().nth(position);
-            let part = |extent: Extent| &line.bytes[extent.start as usize..extent.end as usize];
-            if let (Some(ty), Some(stream), Some(value)) =
-                (extent(layout.ty), extent(layout.stream), extent(layout.record))
-                && part(ty) == br#""RECORD""#
-                && value.tag == Tag::Object
-                && matches!(stream.tag, Tag::Plain | Tag::Escaped)
-            {
-                let known = self.last.as_ref().filter(|(name, _)| **name == *part(stream));
-                let stream = match known {
-                    Some((_, stream)) => *stream,
-                    None => {
-                        let written = part(stream);
-                        let name = String::from_utf8_lossy(&written[1..written.len() - 1]);
-                        let name = unescape(&name);
-                        let Some(id) = self.streams.get(&name) else {
-                            let what = format!("a RECORD of stream {name} before its SCHEMA");
-                            return Err(bad(line, &what));
-                        };
-                        self.last = Some((written.into(), *id));
-                        *id
-                    }
-                };
-                let offset = line.offset + u64::from(value.start);
-                return Ok(Message::Record(stream, Line { offset, bytes: part(value), ..line }));
-            }
+        if let Some([Some(ty), Some(stream), Some(value)]) =
+            self.layout.find(&record, ["type", "stream", "record"])
+            && ty.of(line.bytes) == br#""RECORD""#
+            && value.tag == Tag::Object
+            && matches!(stream.tag, Tag::Plain | Tag::Escaped)
+        {
+            let written = stream.of(line.bytes);
+            let stream = match &self.last {
+                Some((name, stream)) if **name == *written => *stream,
+                _ => {
+                    let name = string(written);
+                    let Some(id) = self.streams.get(&name) else {
+                        return Err(bad(line, &format!("a RECORD of stream {name} before its SCHEMA")));
+                    };
+                    self.last = Some((written.into(), *id));
+                    *id
+                }
+            };
+            let offset = line.offset + u64::from(value.start);
+            return Ok(Message::Record(stream, Line { offset, bytes: value.of(line.bytes), ..line }));
         }
         let Some(ty) = text(&record, "type") else {
             return Err(bad(line, "not a Singer message: it has no `type`"));
