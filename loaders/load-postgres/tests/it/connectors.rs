@@ -1,7 +1,7 @@
 //! What real taps and sources printed, and what of it is in the tables: compared with what their own sources had.
 
 use etl_testkit::connectors::{path, read};
-use etl_testkit::load::sealed;
+use etl_testkit::load::{HELD, sealed};
 use etl_testkit::run::Ran;
 
 use crate::support::PostgresFolder;
@@ -326,4 +326,34 @@ fn a_namespace_is_a_schema_that_create_makes() {
     assert_eq!(place.rows(&format!("SELECT id FROM \"{namespace}\".t")), ["7"]);
     assert_eq!(place.count(&format!("SELECT count(*) FROM \"{namespace}\".etl_load")), 1);
     place.sql(&format!("DROP SCHEMA \"{namespace}\" CASCADE"));
+}
+
+#[test]
+fn a_stream_may_begin_after_what_is_held_back() {
+    let place = PostgresFolder::new();
+    let schema = |stream: &str| {
+        format!(
+            r#"{{"type":"SCHEMA","stream":"{stream}","schema":{{"properties":{{"n":{{"type":"integer"}},"x":{{"type":"string"}}}}}},"key_properties":["n"]}}"#
+        )
+    };
+    let record = |stream: &str, n: usize, length: usize| {
+        format!(
+            r#"{{"type":"RECORD","stream":"{stream}","record":{{"n":{n},"x":"{}"}}}}"#,
+            "x".repeat(length)
+        )
+    };
+    let mut lines = vec![schema("a")];
+    lines.extend((0..HELD / 1000).map(|n| record("a", n, 1000)));
+    lines.extend([schema("b"), record("b", 1, 1), record("a", 0, 1), schema("a"), record("b", 1, 2)]);
+    lines.push(r#"{"type":"STATE","value":{"at":1}}"#.to_owned());
+    let ran = place.load("--create", lines.join("\n") + "\n");
+    assert_eq!(ran.ok().stdout, "{\"at\":1}\n");
+    assert_eq!(place.count("SELECT count(*) FROM a") as usize, HELD / 1000);
+    assert_eq!(place.count("SELECT length(x) FROM a WHERE n = 0"), 1);
+    assert_eq!(place.count("SELECT length(x) FROM b"), 2);
+    // What is refused at the end leaves nothing, and prints nothing.
+    lines.push(r#"{"type":"RECORD","stream":"b","record":{}}"#.to_owned());
+    let ran = place.load("--create", lines.join("\n") + "\n");
+    refused(&ran, 3, r#"stream b, field "n": required, but missing"#);
+    assert_eq!((ran.stdout.as_str(), place.count("SELECT count(*) FROM b")), ("", 1));
 }

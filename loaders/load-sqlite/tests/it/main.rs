@@ -34,5 +34,6 @@ mod stamp;
 mod state;
 mod support;
 mod tables;
+mod taps;
 mod terminal;
 mod texts;
