@@ -35,7 +35,8 @@ pub(crate) fn run<S: Sink>(
         _ => {
             let plans = plans(sink, settings, terminal)?;
             let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
-            let summary = format!("{}: {} was not touched", sink.name(), names.join(", "));
+            let verb = if names.len() == 1 { "was" } else { "were" };
+            let summary = format!("{}: {} {verb} not touched", sink.name(), names.join(", "));
             (plans.iter().map(|plan| sink.explain(plan)).collect(), summary)
         }
     };

@@ -46,6 +46,18 @@ fn the_source_faker() {
             r#"3|"2005-04-02T03:08:32.91407Z"|"2019-06-30T03:08:32Z"|NULL"#,
         ]
     );
+    let plan = place.loader(&format!("{args} --plan")).run();
+    assert!(plan.ok().stderr.ends_with("t.db: products, purchases were not touched\n"), "{}", plan.stderr);
+    assert!(
+        plan.stdout.contains("-- table products exists and fits; mode upsert, key (id)"),
+        "{}",
+        plan.stdout
+    );
+    assert!(
+        plan.stdout.contains("-- table purchases exists and fits; mode upsert, key (id)"),
+        "{}",
+        plan.stdout
+    );
     // append_dedup is an upsert.
     let again = place.load(&args, &stream);
     assert!(again.ok().stderr.contains("products: 3 records, 0 inserted, 3 unchanged"), "{}", again.stderr);
