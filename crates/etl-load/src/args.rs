@@ -10,6 +10,7 @@ use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration};
 use etl_schema::UnknownFields;
 use serde::Serialize;
 
+use crate::format::{Connectors, FormatArgs};
 use crate::front::Cuts;
 
 /// The variables every loader reads.
@@ -107,15 +108,17 @@ pub struct StreamArgs {
     /// How many records may fail the checks before the load fails
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Load")]
     max_rejects: u64,
-    /// What to print on stdout
-    #[arg(long, value_enum, default_value = "receipt", help_heading = "Output")]
-    emit: EmitKind,
+    /// What to print on stdout; default: the receipt, or for a Singer tap or an Airbyte source the states that are durable
+    #[arg(long, value_enum, help_heading = "Output")]
+    emit: Option<EmitKind>,
     /// Print the DDL and how each column is stored, and touch nothing
     #[arg(long, help_heading = "Load")]
     plan: bool,
     /// Where the stream comes from and how it is read.
     #[command(flatten)]
     input: InputArgs,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Where receipts or records go.
     #[command(flatten)]
     output: OutputArgs,
@@ -177,6 +180,8 @@ pub enum Task {
 pub struct Settings {
     /// `--input` and how it is read.
     pub input: InputArgs,
+    /// `--format` and what belongs to it.
+    pub connectors: Connectors,
     /// `--output`.
     pub output: OutputArgs,
     /// `--table`.
@@ -207,6 +212,8 @@ pub struct Settings {
     pub max_rejects: u64,
     /// `--emit`.
     pub emit: EmitKind,
+    /// Whether `--emit` was given, and so holds for connectors, too.
+    pub emit_asked: bool,
     /// `--create`.
     pub create: bool,
     /// `--evolve`.
@@ -279,9 +286,12 @@ impl Settings {
         if args.table.as_deref() == Some("") {
             return Err(Fault::usage("--table is empty"));
         }
+        let mut input = args.input;
+        let connectors = Connectors::new(args.format, &mut input)?;
         Ok(Settings {
-            replace_needs_seal: args.input.seal != etl_stream::Seal::Off,
-            input: args.input,
+            replace_needs_seal: input.seal != etl_stream::Seal::Off,
+            input,
+            connectors,
             output: args.output,
             table: args.table,
             schema: args.schema,
@@ -299,7 +309,8 @@ impl Settings {
             },
             rejects: args.rejects,
             max_rejects: args.max_rejects,
-            emit: args.emit,
+            emit: args.emit.unwrap_or(EmitKind::Receipt),
+            emit_asked: args.emit.is_some(),
             create: false,
             evolve: Evolve::None,
             stamp: false,

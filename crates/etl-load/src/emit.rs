@@ -1,13 +1,15 @@
 //! What a loader prints: receipts, the records passed on, or those that are new.
 
+use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Class, Context, Fault, OutputArgs, Relay, io};
+use etl_component::{Class, Context, Fault, Output, OutputArgs, Relay, io};
+use etl_stream::writer::io_fault;
 use etl_stream::{Line, SchemaRef, Values, counted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::args::{EmitKind, Mode};
+use crate::args::{EmitKind, Mode, Settings};
 use crate::news::News;
 
 /// What became of the records that went to one table: a record of the schema `etl.receipt`.
@@ -83,6 +85,8 @@ pub(crate) struct Emit {
     relay: Option<Relay>,
     /// Records that may be new rows wait for the commit.
     news: News,
+    /// Where the states of a connector go, in place of receipts.
+    states: Option<Output>,
 }
 
 impl Emit {
@@ -106,7 +110,27 @@ impl Emit {
                 None
             }
         };
-        Ok(Emit { kind, relay, news: News::default() })
+        Ok(Emit { kind, relay, news: News::default(), states: None })
+    }
+
+    /// The input is a connector's: what goes to stdout is what its runner expects, states that are durable, and after a
+    /// failure nothing, unless receipts were asked for.
+    ///
+    /// # Errors
+    /// 2 if its records are to be passed on; 74 if the output cannot be created.
+    pub(crate) fn speak_to_connector(&mut self, settings: &Settings) -> Result<(), Fault> {
+        match self.kind {
+            EmitKind::Records | EmitKind::New => Err(Fault::usage(
+                "--emit records and new pass on the records of one stream; a connector's input has messages of several",
+            )),
+            EmitKind::Receipt if !settings.emit_asked && self.states.is_none() && self.relay.is_some() => {
+                self.relay = None;
+                self.states = Some(settings.output.create()?);
+                io::never_abort();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts an attempt at a load. The new rows of an earlier one are forgotten; records that it passed on cannot be
@@ -177,8 +201,19 @@ impl Emit {
     /// # Errors
     /// 74 if records cannot be printed: whatever reads them would take older ones, or none, for all. Receipts that
     /// cannot be printed are a warning, because the data is safe; nothing more is printed after it.
-    pub(crate) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
-        let printed = self.print(receipts, state);
+    pub(crate) fn committed(
+        &mut self,
+        receipts: &[Receipt],
+        state: Option<&RawValue>,
+        said: &[String],
+    ) -> Result<(), Fault> {
+        let printed = match &mut self.states {
+            Some(output) => {
+                let lines: String = said.iter().map(|line| format!("{line}\n")).collect();
+                output.write_all(lines.as_bytes()).map_err(io_fault)
+            }
+            None => self.print(receipts, state),
+        };
         self.judge(printed)
     }
 
@@ -199,7 +234,10 @@ impl Emit {
     /// # Errors
     /// As [`Emit::committed`].
     pub(crate) fn close(mut self) -> Result<(), Fault> {
-        let published = self.relay.take().map_or(Ok(()), Relay::close);
+        let published = match self.states.take() {
+            Some(output) => output.publish(),
+            None => self.relay.take().map_or(Ok(()), Relay::close),
+        };
         self.judge(published)
     }
 
@@ -207,7 +245,7 @@ impl Emit {
         let Err(fault) = printed else { return Ok(()) };
         self.relay = None;
         let what = "the load is committed, but what it prints is not complete";
-        if self.kind == EmitKind::Receipt {
+        if self.kind == EmitKind::Receipt && self.states.is_none() {
             log::warn!("{what}: {:#}", anyhow::Error::from(fault));
             return Ok(());
         }

@@ -8,9 +8,9 @@
 use std::fs::File;
 use std::io::Read;
 
-use etl_component::Fault;
 pub use etl_component::cuts::Cuts;
 use etl_component::cuts::Cutter;
+use etl_component::{Class, Fault};
 use etl_stream::json::Scanner;
 use etl_stream::reader::Totals;
 use etl_stream::{Begin, Digest, Event, Line, Reader, Segment};
@@ -302,6 +302,11 @@ impl<R: Read> Front<R> {
     /// What has been read of the whole stream so far.
     pub fn totals(&self) -> &Totals {
         self.reader.totals()
+    }
+
+    /// The class of an input that ends too early.
+    pub fn cut_class(&self) -> Class {
+        self.reader.cut_class()
     }
 
     /// The digest of the load, once [`Front::next`] has returned `None`.

@@ -2,6 +2,7 @@
 //!
 //! * [`args`]: the flags of every loader, and what they mean.
 //! * [`card`]: what a loader reads and prints.
+//! * [`Connectors`]: what the flags say about Singer taps and Airbyte sources.
 //! * [`front`]: reads the stream and holds the first 8 MiB back, so that a short stream is verified whole before its
 //!   sink opens a transaction, and a slow extractor holds none open.
 //! * [`load`]: one load after the other. Its plans are made as soon as a target is known; an attempt decodes the events
@@ -13,6 +14,7 @@
 pub mod args;
 pub mod card;
 mod emit;
+mod format;
 pub mod front;
 pub mod load;
 mod news;
@@ -25,6 +27,7 @@ pub mod target;
 mod tasks;
 
 pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
+pub use format::Connectors;
 pub use load::run;
 pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink};
 pub use target::{FirstRecord, Target};

@@ -1,11 +1,14 @@
 //! One load after the other: from the first event of the stream to the last commit.
 
+mod ahead;
 mod attempt;
 mod commit;
+mod connector;
 mod ended;
 mod guards;
 mod outputs;
 mod plans;
+mod routes;
 mod states;
 
 use std::io::Read;
@@ -14,9 +17,11 @@ use std::time::Instant;
 
 use etl_component::{Context, Fault, Output, excerpt, signals};
 use etl_stream::json::Scanner;
-use etl_stream::{Decoder, Event, counted};
+use etl_stream::{Format, counted};
 
-use self::attempt::Attempt;
+use self::ahead::Ahead;
+pub(crate) use self::ahead::no_catalog;
+use self::attempt::{Attempt, Done};
 use self::outputs::Outputs;
 use self::plans::Plans;
 use crate::args::{Settings, Task};
@@ -44,18 +49,25 @@ pub fn run<'s, S: Sink>(
     let emit = Emit::open(settings.emit, &settings.output, context)?;
     let sink = connect(settings)?;
     let shows = context.env.terminal.stderr && !emit.passes_on();
-    let outputs = Outputs::open(emit, settings, context)?;
+    let mut outputs = Outputs::open(emit, settings, context)?;
     let mut front = Front::new(settings.input.open()?).cut(settings.cuts)?;
     if shows {
         front.show(sink.name());
     }
-    Load { sink, settings, plans: Plans::new(settings), outputs, scanner: Scanner::new() }.run(front)
+    let (plans, scanner, format) = (Plans::new(settings), Scanner::new(), settings.connectors.format);
+    if format.is_some_and(|format| format != Format::Ndjson) {
+        // A failure that comes before the first line must not be taken for a state.
+        outputs.emit.speak_to_connector(settings)?;
+    }
+    Load { sink, settings, format, plans, outputs, scanner }.run(front)
 }
 
 /// The loads of a run.
 struct Load<'s, S: Sink> {
     sink: S,
     settings: &'s Settings,
+    /// The format of the input, once it is known.
+    format: Option<Format>,
     plans: Plans<'s, S>,
     outputs: Outputs,
     scanner: Scanner,
@@ -108,36 +120,22 @@ impl<S: Sink> Load<'_, S> {
 
     /// Reads the first part of a load, and looks at each stream as soon as it appears.
     fn hold_back<R: Read>(&mut self, front: &mut Front<R>) -> Result<(), Fault> {
-        let (mut decoder, mut sealed, mut seen, mut awaited) = (Decoder::default(), false, 0, None);
-        front.hold_back(|event| {
-            sealed |= matches!(event, Event::Begin(_));
-            let Some(stream) = decoder.look_ahead(event) else { return Ok(()) };
-            let new = (stream.index() >= seen).then(|| decoder.declared(stream));
-            if new.as_ref().is_some_and(|declared| self.plans.awaits_first(declared)) {
-                awaited = Some(stream);
-            }
-            if let Event::Record(line) = event
-                && awaited == Some(stream)
-            {
-                self.plans.see_first(*line);
-                awaited = None;
-            }
-            let Some(declared) = new else { return Ok(()) };
-            seen = stream.index() + 1;
-            self.plans.look_ahead(&mut self.sink, &declared, sealed)
-        })
+        let Load { sink, settings, format, plans, outputs, .. } = self;
+        let mut ahead = Ahead::new(settings, sink, plans, outputs, format);
+        front.hold_back(|event| ahead.see(event))
     }
 
     /// One load, with as many attempts as the sink finds worthwhile, as long as all of it can be read again.
     fn load<R: Read>(&mut self, front: &mut Front<R>, started: Instant) -> Result<Vec<Receipt>, Fault> {
         let cut = self.settings.cuts != Cuts::default();
         loop {
-            let Load { sink, settings, plans, outputs, scanner } = self;
-            let attempt = Attempt::new(settings, sink, plans, outputs, scanner, started);
+            let Load { sink, settings, format, plans, outputs, scanner } = self;
+            let format = format.unwrap_or_default();
+            let attempt = Attempt::new(settings, format, sink, plans, outputs, scanner, started);
             match attempt.run(front, |front| signals::expect_more(cut && !front.is_over())) {
-                Ok((receipts, state)) => {
+                Ok(Done { receipts, state, said }) => {
                     front.hide();
-                    self.outputs.committed(&receipts, state.as_deref())?;
+                    self.outputs.committed(&receipts, state.as_deref(), &said)?;
                     return Ok(receipts);
                 }
                 Err(fault) => {

@@ -118,7 +118,8 @@ impl Rejects {
             limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
         };
         let record = excerpt(line, schema.key_names());
-        Err(Fault::data(format!("{at}: {violation}{over}{record}")))
+        let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
+        Err(Fault::data(format!("{at}: {of}{violation}{over}{record}")))
     }
 
     /// How many there are.

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_schema::{Row, Schema, Violation};
-use etl_stream::Line;
+use etl_schema::{Names, Row, Schema, Violation};
+use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
 use crate::target::Target;
@@ -154,6 +154,9 @@ pub trait Sink {
 
     /// The table that a schema names for this sink, if it names one.
     fn table_of(schema: &Schema) -> Option<String>;
+
+    /// The table of a connector's stream.
+    fn table_of_stream(stream: &Stream, names: Names) -> String;
 
     /// Compares a target with the database; nothing is touched.
     ///

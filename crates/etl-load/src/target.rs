@@ -1,9 +1,9 @@
 //! Which table a segment's records go to, and which schema they have.
 
 use etl_component::Fault;
-use etl_schema::Schema;
+use etl_schema::{Names, Schema};
 use etl_stream::json::{Kind, Scanner};
-use etl_stream::{Declared, Line, SchemaRef, Values};
+use etl_stream::{Declared, Line, SchemaRef, Stream, Values, Write};
 
 use crate::args::{Mode, Settings};
 
@@ -44,7 +44,8 @@ impl FirstRecord {
 impl Target {
     /// The target of a stream that says this about its records. The schema comes from the flag, otherwise from the
     /// stream, otherwise it is the table's own; the table comes from the flag, otherwise from the schema: what
-    /// `table_of` says, or its name with `_` for each dot.
+    /// `table_of` says, or its name with `_` for each dot. A connector's stream has its own schema, and `table_of_stream` says
+    /// its table.
     ///
     /// # Errors
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
@@ -52,19 +53,32 @@ impl Target {
         settings: &Settings,
         carried: &Declared,
         table_of: fn(&Schema) -> Option<String>,
+        table_of_stream: fn(&Stream, Names) -> String,
     ) -> Result<Target, Fault> {
+        let stream = carried.stream.as_deref();
         let schema = match (&settings.schema, &carried.schema) {
             (Some(flag), _) => Some(Schema::from_flag(flag)?),
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
-            (None, Some(SchemaRef::Inline(document))) => Some(inline(document.get(), settings)?),
+            (None, Some(SchemaRef::Inline(document))) => Some(match stream {
+                Some(Stream { name, key, .. }) => {
+                    Schema::from_foreign(name, document.get(), key, settings.connectors.names)?
+                }
+                None => inline(document.get(), settings)?,
+            }),
             (None, None) => None,
         };
+        let of_stream = stream.filter(|_| settings.schema.is_none());
+        let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.names));
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
-        match settings.table.clone().or(named) {
-            Some(table) => {
-                Ok(Target { table, schema, values: carried.values, mode: settings.mode, first: None })
-            }
+        let asked = stream.and_then(|stream| stream.write).map(|write| match write {
+            Write::Append => Mode::Append,
+            Write::Upsert => Mode::Upsert,
+            Write::Replace => Mode::Replace,
+        });
+        let mode = settings.mode.or(asked);
+        match settings.table.clone().or(of_stream).or(named) {
+            Some(table) => Ok(Target { table, schema, values: carried.values, mode, first: None }),
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH (`standpipe schema infer` writes one from sample records), or --table TABLE to \

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use etl_component::{Fault, InputArgs, Output, Terminal};
 use etl_stream::writer::io_fault;
-use etl_stream::{Declared, Event};
+use etl_stream::{Declared, Decoder, Event, Format, Message};
 
 use crate::args::{Settings, Task};
+use crate::load;
 use crate::sink::{Plan, Sink};
 use crate::target::{FirstRecord, Target};
 
@@ -20,7 +21,7 @@ pub(crate) fn run<S: Sink>(
 ) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
-            let target = Target::resolve(settings, &Declared::default(), S::table_of)?;
+            let target = Target::resolve(settings, &Declared::default(), S::table_of, S::table_of_stream)?;
             let table = target.table.clone();
             let mut states = sink.states(target)?;
             match states.iter().position(|(name, _)| name == pipeline) {
@@ -32,8 +33,11 @@ pub(crate) fn run<S: Sink>(
             }
         }
         _ => {
-            let plan = plan(sink, settings, terminal)?;
-            (sink.explain(&plan), format!("{}: {} was not touched", sink.name(), plan.name))
+            let plans = plans(sink, settings, terminal)?;
+            let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+            let verb = if names.len() == 1 { "was" } else { "were" };
+            let summary = format!("{}: {} {verb} not touched", sink.name(), names.join(", "));
+            (plans.iter().map(|plan| sink.explain(plan)).collect(), summary)
         }
     };
     output.write_all(text.as_bytes()).map_err(io_fault)?;
@@ -57,35 +61,62 @@ fn no_state(table: &str, pipeline: &str, states: &[(String, String)]) -> Fault {
     Fault::config(format!("{what} (--allow-empty prints nothing then, as before a first load)"))
 }
 
-/// The plan that follows from the flags, and from the beginning of the input if they name no schema.
-fn plan<S: Sink>(sink: &mut S, settings: &Settings, terminal: Terminal) -> Result<Plan<S::Details>, Fault> {
+/// The plans that follow from the flags, and from the beginning of the input if they name no schema: one, or one for each
+/// stream of a connector.
+fn plans<S: Sink>(
+    sink: &mut S,
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<Vec<Plan<S::Details>>, Fault> {
     let (carried, first) = match settings.schema {
-        Some(_) => Default::default(),
-        None => beginning(&settings.input, terminal)?,
+        Some(_) => (vec![Declared::default()], None),
+        None => beginning(settings, terminal)?,
     };
-    let target = Target::resolve(settings, &carried, S::table_of)?;
-    Ok(sink.plan(Target { first, ..target })?)
+    let plan = |carried: &Declared| {
+        let target = Target::resolve(settings, carried, S::table_of, S::table_of_stream)?;
+        Ok(sink.plan(Target { first: first.clone(), ..target })?)
+    };
+    carried.iter().map(plan).collect()
 }
 
-/// What the input says of its records, and the first of them if that is nothing. There need not be any input.
-fn beginning(input: &InputArgs, terminal: Terminal) -> Result<(Declared, Option<FirstRecord>), Fault> {
+/// What the input says of its records, and the first of them if that is nothing. There need not be any input. A tap is
+/// read up to its first record; what streams it has after that is not known yet.
+fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Vec<Declared>, Option<FirstRecord>), Fault> {
+    let Settings { input, connectors, .. } = settings;
+    if let Some(catalog) = &connectors.catalog {
+        return Ok((catalog.clone(), None));
+    }
     let mut declared = Declared::default();
     if input.input == Path::new("-") && terminal.stdin {
-        return Ok((declared, None));
+        return Ok((vec![declared], None));
     }
+    let (mut format, mut decoder) = (connectors.format, None);
     let mut reader = (InputArgs { allow_empty: true, ..input.clone() }).open()?;
     while let Some(event) = reader.next()? {
+        if let Event::Record(line) = &event {
+            match *format.get_or_insert_with(|| Format::of(line.bytes)) {
+                Format::Ndjson => return Ok((vec![declared], Some(FirstRecord::of(*line)))),
+                Format::Airbyte => return Err(load::no_catalog()),
+                Format::Singer => (),
+            }
+            let decoder = decoder.get_or_insert_with(|| Decoder::new(Format::Singer, &[]));
+            if let Message::Record(..) = decoder.decode(event)? {
+                break;
+            }
+            continue;
+        }
         match event {
             Event::Begin(begin) => {
-                declared = Declared { schema: begin.schema, values: begin.values };
+                declared = Declared { schema: begin.schema, values: begin.values, stream: None };
                 if declared.schema.is_some() {
                     break;
                 }
             }
-            Event::Record(line) => return Ok((declared, Some(FirstRecord::of(line)))),
-            Event::State(_) => (),
+            Event::Record(_) | Event::State(_) => (),
             Event::End(_) => break,
         }
     }
-    Ok((declared, None))
+    let streams = decoder.iter().flat_map(|decoder| decoder.streams().map(|stream| decoder.declared(stream)));
+    let streams: Vec<Declared> = streams.collect();
+    Ok((if streams.is_empty() { vec![declared] } else { streams }, None))
 }

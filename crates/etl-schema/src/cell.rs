@@ -7,6 +7,8 @@ use crate::value::Value;
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
+    /// How many times without a zone were taken for UTC; never cleared.
+    pub(crate) assumed_utc: u64,
 }
 
 impl Scratch {

@@ -118,7 +118,8 @@ impl Checker {
     /// A checker for a schema. `additionalProperties: true` in the schema means the same as [`UnknownFields::Drop`].
     pub fn new(schema: Arc<Schema>, unknown: UnknownFields) -> Checker {
         let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
-        let columns = schema.columns.iter().zip(0..).map(|(column, i)| (column.name.clone(), i)).collect();
+        let columns =
+            schema.columns.iter().zip(0..).map(|(column, i)| (column.property().to_owned(), i)).collect();
         let unknown = if schema.additional { UnknownFields::Drop } else { unknown };
         Checker {
             slots: slots.collect(),
@@ -148,6 +149,11 @@ impl Checker {
     /// How the records' values are written.
     pub fn values(&self) -> Values {
         self.values
+    }
+
+    /// How many times without a zone were taken for UTC.
+    pub fn assumed_utc(&self) -> u64 {
+        self.scratch.assumed_utc
     }
 
     /// The schema.
@@ -238,7 +244,10 @@ impl Checker {
                 continue;
             }
             if column.required {
-                return Err(Violation { field: column.name.clone(), reason: "required, but missing".into() });
+                return Err(Violation {
+                    field: column.property().to_owned(),
+                    reason: "required, but missing".into(),
+                });
             }
             slot.cell = Cell::Null;
         }
@@ -287,7 +296,7 @@ fn read_slowly(
         Values::Json => read(&column.ty, column.nullable, &column.rules, value, start, scratch),
         Values::Text => texts::read_value(column, value, start, odd, scratch),
     };
-    read.map_err(|reason| Violation { field: column.name.clone(), reason: reason.into() })
+    read.map_err(|reason| Violation { field: column.property().to_owned(), reason: reason.into() })
 }
 
 /// A checked record.

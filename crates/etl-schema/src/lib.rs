@@ -1,7 +1,7 @@
 //! Schemas of Standpipe: the accepted subset of JSON Schema 2020-12, compiled into typed columns and checks.
 //!
-//! A [`Schema`] comes from a document ([`Schema::named`], [`Schema::from_path`], [`Schema::from_json`]) or from the
-//! columns of a table ([`Schema::from_columns`]). A [`Checker`] turns a scanned record into a [`Row`] of typed values
+//! A [`Schema`] comes from a document ([`Schema::named`], [`Schema::from_path`], [`Schema::from_json`]), from
+//! a connector ([`Schema::from_foreign`]) or from the columns of a table ([`Schema::from_columns`]). A [`Checker`] turns a scanned record into a [`Row`] of typed values
 //! or says which field is wrong and why. [`ddl`] writes the statements that create the table. A keyword or annotation
 //! that is not understood is a fault: nothing in a schema is silently ignored.
 
@@ -11,6 +11,8 @@ mod compile;
 mod ddl;
 mod digits;
 mod encoding;
+mod foreign;
+mod lenient;
 mod number;
 mod quick;
 mod read;
@@ -28,6 +30,7 @@ pub use check::{Checker, Dropped, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, column_comment, comments, create_table, ddl, name_parts, quote_ident, quote_table};
 pub use digits::Short;
 pub use encoding::{format_uuid, parse_uuid};
+pub use foreign::Names;
 pub use read::array_elements;
 pub use schema::{Column, Influx, InfluxType, Role, Schema};
 pub use spelled::declared;

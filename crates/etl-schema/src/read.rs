@@ -23,7 +23,7 @@ pub(crate) fn refuse(value: json::Value<'_>, what: impl AsRef<str>) -> Refused {
 
 #[cold]
 #[inline(never)]
-fn wrong_type(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Refused {
+pub(crate) fn wrong_type(ty: &Type, rules: &Rules, value: json::Value<'_>) -> Refused {
     // A string that is stored as a number is told from a number.
     let expected = match ty {
         Type::Decimal { .. } if rules.kinds == Kinds::STRING => "a text of digits",
@@ -46,6 +46,7 @@ pub(crate) fn read(
     match (value.kind, ty) {
         (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
         (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
+        _ if rules.lenient => crate::lenient::read(ty, value, at, scratch),
         // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
         (Kind::String { .. }, Type::Double | Type::Float | Type::Decimal { .. }) if rules.special => {

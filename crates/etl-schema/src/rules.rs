@@ -152,6 +152,8 @@ pub(crate) struct Rules {
     pub(crate) special: bool,
     /// An array may also be one of arrays, as PostgreSQL's may have several dimensions.
     pub(crate) nested: bool,
+    /// The column of a connector: what its schema does not say is kept, too, if nothing is lost.
+    pub(crate) lenient: bool,
 }
 
 impl Rules {
@@ -167,10 +169,14 @@ impl Rules {
         items: None,
         special: false,
         nested: false,
+        lenient: false,
     };
 
     /// No rules, but all that `x-special` admits.
     pub(crate) const SPECIAL: Rules = Rules { special: true, ..Rules::NONE };
+
+    /// No rules, for a column of a connector.
+    pub(crate) const LENIENT: Rules = Rules { lenient: true, ..Rules::NONE };
 
     fn allows(&self, has: impl Fn(&Literals) -> bool) -> Result<(), String> {
         match &self.literals {

@@ -35,8 +35,10 @@ pub struct Schema {
 /// A column: one property of the records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// The property's name, which is the column's.
+    /// Its name, which is also that of the property unless [`Column::property`] says otherwise.
     pub name: String,
+    /// The property's name, if it is another one.
+    pub(crate) property: Option<Box<str>>,
     /// Its logical type.
     pub ty: Type,
     /// How a new table of PostgreSQL declares it, where that says more than the logical type.
@@ -59,6 +61,7 @@ impl Column {
     pub fn new(name: impl Into<String>, ty: Type, nullable: bool, required: bool) -> Column {
         Column {
             name: name.into(),
+            property: None,
             ty,
             declared: None,
             nullable,
@@ -68,6 +71,11 @@ impl Column {
             influx: Influx::default(),
             rules: Rules::NONE,
         }
+    }
+
+    /// The name of the field of a record that it is filled from.
+    pub fn property(&self) -> &str {
+        self.property.as_deref().unwrap_or(&self.name)
     }
 
     /// Whether the schema wants every value, numbers too, written as a string.

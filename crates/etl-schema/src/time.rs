@@ -4,6 +4,7 @@
 //! of the years 1 to 9999.
 
 pub mod special;
+pub(crate) mod zone;
 
 use crate::digits::triple;
 

@@ -6,66 +6,141 @@
 //! each stream.
 //!
 //! In NDJSON one stream is open at a time, that of the segment, and each of its lines is a record: decoding costs one
-//! branch.
+//! branch. A Singer tap or an Airbyte source has several open at once, and a line is a message that names one of them;
+//! what is handed on as a record's line is the part of it that is the record.
+
+mod airbyte;
+mod catalog;
+mod format;
+mod layout;
+mod singer;
+mod stream;
 
 use indexmap::IndexSet;
 use serde_json::value::RawValue;
 
+use self::airbyte::Airbyte;
+use self::singer::Singer;
 use crate::control::{Begin, SchemaRef, Values};
+use crate::fault::Fault;
 use crate::reader::{Event, Line, Segment};
 
-/// One of the streams of an input. They are numbered from 0 in the order in which they are first seen, so that everyone
-/// who reads the same events gets the same numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StreamId(usize);
-
-impl StreamId {
-    /// Its number, to index a list with.
-    #[inline]
-    pub fn index(self) -> usize {
-        self.0
-    }
-}
+pub use self::catalog::catalog;
+pub use self::format::Format;
+pub use self::stream::{Declared, Stream, StreamId, Write};
 
 /// What an event says.
 #[derive(Debug)]
 pub enum Message<'a> {
-    /// A segment opens, and with it this stream.
-    Begin(Begin, StreamId),
+    /// A segment opens, and with it, in NDJSON, this stream.
+    Begin(Begin, Option<StreamId>),
     /// A record of a stream. If no message has opened the stream, its first record does.
     Record(StreamId, Line<'a>),
+    /// The connector says what the records of a stream are, perhaps again.
+    Schema(StreamId, Line<'a>),
     /// A cursor of one stream, or of the whole input. It replaces the previous one of the same stream or input.
     State(Option<StreamId>, Box<RawValue>),
+    /// A cursor that says nothing.
+    EmptyState,
+    /// From here on only rows of this version are the stream.
+    Version(StreamId, i64),
+    /// How far the source is with a stream.
+    Status(StreamId, Status),
+    /// What the source says to people.
+    Log(Level, String),
+    /// Nothing that matters here; the first message of an unknown type has a warning.
+    Ignored(Option<String>),
     /// The open segment is complete and verified.
     End(Segment),
 }
 
-/// What the input says of a stream's records.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Declared {
-    /// Their schema.
-    pub schema: Option<SchemaRef>,
-    /// How their values are written.
-    pub values: Values,
+/// How far an Airbyte source is with a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Records are to come.
+    Running,
+    /// All of it has been sent.
+    Complete,
+    /// The source failed.
+    Incomplete,
+}
+
+/// How much something that a source says to people matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// A failure.
+    Error,
+    /// Something odd.
+    Warn,
+    /// What it does.
+    Info,
+    /// Details.
+    Debug,
+    /// More of them.
+    Trace,
+}
+
+/// The streams of an input, in the order in which they are first seen.
+#[derive(Default)]
+struct Streams(IndexSet<Declared>);
+
+impl Streams {
+    fn open(&mut self, declared: Declared) -> StreamId {
+        StreamId(self.0.insert_full(declared).0)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (StreamId, &Declared)> {
+        self.0.iter().enumerate().map(|(index, declared)| (StreamId(index), declared))
+    }
+}
+
+/// Who writes the messages, if lines are not records.
+enum Connector {
+    Singer(Box<Singer>),
+    Airbyte(Box<Airbyte>),
 }
 
 /// Turns the events of an input into messages.
 #[derive(Default)]
 pub struct Decoder {
     /// What is said of each stream; in NDJSON, that is all in which streams differ.
-    streams: IndexSet<Declared>,
-    /// The stream of the records that follow.
+    streams: Streams,
+    /// The stream of the records that follow, in NDJSON.
     current: Option<StreamId>,
+    connector: Option<Connector>,
 }
 
 impl Decoder {
+    /// A decoder of this format. `catalog` has the streams of an Airbyte source.
+    pub fn new(format: Format, catalog: &[Declared]) -> Decoder {
+        let mut streams = Streams::default();
+        let connector = match format {
+            Format::Ndjson => None,
+            Format::Singer => Some(Connector::Singer(Box::default())),
+            Format::Airbyte => {
+                catalog.iter().for_each(|declared| {
+                    streams.open(declared.clone());
+                });
+                Some(Connector::Airbyte(Box::new(Airbyte::new(&streams))))
+            }
+        };
+        Decoder { streams, current: None, connector }
+    }
+
     /// What an event says.
+    ///
+    /// # Errors
+    /// 3 or 78 for a message of a connector that cannot be followed. NDJSON has none.
     #[inline]
-    pub fn decode<'a>(&mut self, event: Event<'a>) -> Message<'a> {
-        match event {
-            Event::Record(line) => Message::Record(self.current(), line),
+    pub fn decode<'a>(&mut self, event: Event<'a>) -> Result<Message<'a>, Fault> {
+        Ok(match event {
+            Event::Record(line) if self.connector.is_none() => Message::Record(self.current(), line),
+            Event::Record(line) => return self.message(line),
             Event::Begin(begin) => {
-                let stream = self.open(begin.schema.as_ref(), begin.values);
+                let stream = match self.connector {
+                    None => Some(self.open(begin.schema.as_ref(), begin.values)),
+                    Some(_) => None,
+                };
                 Message::Begin(begin, stream)
             }
             Event::State(value) => Message::State(None, value),
@@ -73,27 +148,58 @@ impl Decoder {
                 self.current = None;
                 Message::End(segment)
             }
+        })
+    }
+
+    fn message<'a>(&mut self, line: Line<'a>) -> Result<Message<'a>, Fault> {
+        match &mut self.connector {
+            None => Ok(Message::Record(self.current(), line)),
+            Some(Connector::Singer(singer)) => singer.decode(line, &mut self.streams),
+            Some(Connector::Airbyte(airbyte)) => airbyte.decode(line),
         }
     }
 
     /// The stream that an event opens, or that its record belongs to, for whoever only looks ahead: nothing is taken
-    /// from the event.
+    /// from the event. Of a connector only what opens a stream is looked at.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::decode`].
     #[inline]
-    pub fn look_ahead(&mut self, event: &Event<'_>) -> Option<StreamId> {
-        match event {
-            Event::Record(_) => Some(self.current()),
-            Event::Begin(begin) => Some(self.open(begin.schema.as_ref(), begin.values)),
-            Event::State(_) => None,
+    pub fn look_ahead(&mut self, event: &Event<'_>) -> Result<Option<StreamId>, Fault> {
+        Ok(match event {
+            Event::Record(_) if self.connector.is_none() => Some(self.current()),
+            Event::Record(line) => return self.look_for_schema(*line),
+            Event::Begin(begin) if self.connector.is_none() => {
+                Some(self.open(begin.schema.as_ref(), begin.values))
+            }
+            Event::Begin(_) | Event::State(_) => None,
             Event::End(_) => {
                 self.current = None;
                 None
             }
+        })
+    }
+
+    fn look_for_schema(&mut self, line: Line<'_>) -> Result<Option<StreamId>, Fault> {
+        match &mut self.connector {
+            Some(Connector::Singer(singer)) if memchr::memmem::find(line.bytes, br#""SCHEMA""#).is_some() => {
+                match singer.decode(line, &mut self.streams)? {
+                    Message::Schema(stream, _) => Ok(Some(stream)),
+                    _ => Ok(None),
+                }
+            }
+            _ => Ok(None),
         }
     }
 
     /// What the input says of a stream.
     pub fn declared(&self, stream: StreamId) -> Declared {
-        self.streams.get_index(stream.0).cloned().unwrap_or_default()
+        self.streams.0.get_index(stream.0).cloned().unwrap_or_default()
+    }
+
+    /// The streams that are known.
+    pub fn streams(&self) -> impl Iterator<Item = StreamId> + use<> {
+        (0..self.streams.0.len()).map(StreamId)
     }
 
     #[inline]
@@ -106,65 +212,11 @@ impl Decoder {
 
     #[cold]
     fn open(&mut self, schema: Option<&SchemaRef>, values: Values) -> StreamId {
-        let declared = Declared { schema: schema.cloned(), values };
-        let stream = StreamId(self.streams.insert_full(declared).0);
+        let stream = self.streams.open(Declared { schema: schema.cloned(), values, stream: None });
         self.current = Some(stream);
         stream
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reader::{Options, Reader};
-
-    /// The messages of an input, in short.
-    fn messages(input: &str) -> Vec<String> {
-        let mut reader = Reader::new(input.as_bytes(), Options::default());
-        let mut decoder = Decoder::default();
-        let mut messages = Vec::new();
-        while let Some(event) = reader.next().unwrap() {
-            messages.push(match decoder.decode(event) {
-                Message::Begin(begin, stream) => format!("{} opens {}", begin.id, stream.index()),
-                Message::Record(stream, line) => {
-                    format!("{}: {}", stream.index(), String::from_utf8_lossy(line.bytes))
-                }
-                Message::State(stream, value) => format!("{stream:?} at {value}"),
-                Message::End(segment) => format!("{} ends", segment.id),
-            });
-        }
-        messages
-    }
-
-    #[test]
-    fn a_segment_of_the_same_schema_is_the_same_stream() {
-        let segment = |id: &str, schema: &str| {
-            format!(
-                "{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",\"id\":\"{id}\"{schema}}}}}\n{{\"in\":\"{id}\"}}\n\
-                 {{\"_etl\":{{\"v\":1,\"kind\":\"state\",\"value\":7}}}}\n\
-                 {{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"{id}\",\"records\":1}}}}\n"
-            )
-        };
-        let input = [
-            segment("a", r#","schema":"x.y""#),
-            segment("b", ""),
-            segment("c", r#","schema":{"type":"object"}"#),
-            segment("d", r#","schema":"x.y""#),
-            segment("e", r#","values":"text""#),
-        ];
-        let expected = [("a", 0), ("b", 1), ("c", 2), ("d", 0), ("e", 3)].map(|(id, stream)| {
-            [
-                format!("{id} opens {stream}"),
-                format!("{stream}: {{\"in\":\"{id}\"}}"),
-                "None at 7".to_owned(),
-                format!("{id} ends"),
-            ]
-        });
-        assert_eq!(messages(&input.concat()), expected.concat());
-    }
-
-    #[test]
-    fn plain_records_are_one_stream_without_a_schema() {
-        assert_eq!(messages("{\"n\":1}\n{\"n\":2}\n"), ["0: {\"n\":1}", "0: {\"n\":2}"]);
-    }
-}
+mod tests;

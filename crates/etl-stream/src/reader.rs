@@ -198,6 +198,11 @@ impl<R: Read> Reader<R> {
         self.lines.source()
     }
 
+    /// The class of an input that ends too early.
+    pub fn cut_class(&self) -> Class {
+        self.options.origin.cut()
+    }
+
     /// What has been read so far.
     pub fn totals(&self) -> &Totals {
         &self.totals
@@ -231,7 +236,7 @@ impl<R: Read> Reader<R> {
                 self.check_first(from)?;
                 match self.options.seal {
                     Seal::Required => {
-                        return Err(self.bad(from, "a record outside a verified segment (--seal required)"));
+                        return Err(self.bad(from, "a record outside a verified segment (--seal required; `standpipe seal -- COMMAND` seals what a program prints)"));
                     }
                     Seal::Auto => (self.options.warn)(
                         "the input is not sealed: if its producer dies, what came before looks complete \

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+pub mod connectors;
 pub mod docker;
 pub mod examples;
 pub mod extract;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
-use etl_schema::{Row, Schema};
-use etl_stream::{Line, counted};
+use etl_schema::{Names, Row, Schema};
+use etl_stream::{Line, Stream, counted};
 
 use crate::batch::Batch;
 use crate::flight::Flight;
@@ -116,6 +116,10 @@ impl Sink for Influx {
 
     fn table_of(schema: &Schema) -> Option<String> {
         schema.measurement.clone()
+    }
+
+    fn table_of_stream(stream: &Stream, names: Names) -> String {
+        names.of(&stream.name)
     }
 
     fn plan(&mut self, target: Target) -> Result<Plan, PlanError> {

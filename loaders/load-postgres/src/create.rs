@@ -7,6 +7,7 @@ use etl_component::{Class, Fault};
 use etl_load::Settings;
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Name, Session};
+use etl_schema::quote_ident;
 use etl_stream::counted;
 
 use crate::ledger;
@@ -86,6 +87,9 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     ))?;
     // Another load may have done it before this one got the lock.
     let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
+    if let Some(schema) = plan.details.name.schema.as_deref().filter(|_| plan.details.makes_schema) {
+        run(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_ident(schema)))?;
+    }
     let mut forgotten = 0;
     if !plan.details.ledger {
         run(&ledger::ddl(name))?;

@@ -29,6 +29,8 @@ pub(crate) struct Details {
     pub(crate) target: Target,
     /// The columns to store: the records' and the stamp's.
     pub(crate) stored: Schema,
+    /// Whether the schema that the table is in, the namespace of a connector's stream, still has to be created.
+    pub(crate) makes_schema: bool,
     /// The table, unless it still has to be created.
     pub(crate) table: Option<Table>,
     /// The columns that must be added first.
@@ -116,7 +118,7 @@ pub(crate) fn fitting(
 ) -> Result<TablePlan, PlanError> {
     let loads = settings.task == Task::Load;
     let plan = compare(found, target, settings).map_err(PlanError::Unfit)?;
-    if loads {
+    if loads && !plan.details.makes_schema {
         privileges::permitted(&plan, found)?;
     }
     Ok(plan)
@@ -148,7 +150,12 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         return Err(Fault::config(format!("table {}: {why}", name.text())));
     }
     let (schema, own) = match (&target.schema, &found.table) {
-        (Some(schema), _) => (few(schema)?.clone(), false),
+        (Some(schema), found) => {
+            let mut schema = few(schema)?.clone();
+            let column = |name: &str| found.as_ref().and_then(|table| table.column(name));
+            schema.widen(|name| column(name).is_some_and(|column| column.spelled == "numeric"));
+            (schema, false)
+        }
         (None, Some(table)) => (table.schema(&name)?, true),
         (None, None) => {
             let name = name.text();
@@ -178,7 +185,10 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         counts_characters(&name, &stored, &fields)?;
     }
     let ledger = found.ledger.is_some() && found.ledger_fits;
-    let details = Details { name, target, stored, table: found.table.clone(), missing, ledger, fields };
+    let is_namespace = settings.create && settings.table.is_none() && schema.is_foreign();
+    let makes_schema = is_namespace && found.may_create.is_none();
+    let table = found.table.clone();
+    let details = Details { name, target, stored, makes_schema, table, missing, ledger, fields };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 

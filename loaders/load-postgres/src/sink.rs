@@ -5,8 +5,8 @@ use std::sync::Arc;
 use etl_component::{Class, Fault, random_id};
 use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
 use etl_postgres::{Error, Name, Session};
-use etl_schema::{Row, Schema};
-use etl_stream::Line;
+use etl_schema::{Names, Row, Schema};
+use etl_stream::{Line, Stream};
 
 use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
@@ -163,6 +163,10 @@ impl Sink for Postgres<'_> {
 
     fn table_of(schema: &Schema) -> Option<String> {
         schema.table.clone()
+    }
+
+    fn table_of_stream(stream: &Stream, names: Names) -> String {
+        target::of_stream(stream, names).text()
     }
 
     fn plan(&mut self, target: Target) -> Result<TablePlan, PlanError> {

@@ -2,8 +2,9 @@
 //! was sent.
 
 use etl_component::{Fault, counted};
-use etl_postgres::Error;
-use etl_schema::quote_ident;
+use etl_postgres::{Error, Name};
+use etl_schema::{Names, quote_ident};
+use etl_stream::Stream;
 
 use crate::plan::{Field, Null, TablePlan};
 
@@ -19,6 +20,12 @@ impl From<Error> for MergeError {
     fn from(error: Error) -> MergeError {
         MergeError::Server(error)
     }
+}
+
+/// The table of a connector's stream, whose namespace is a schema.
+pub(crate) fn of_stream(stream: &Stream, names: Names) -> Name {
+    let schema = stream.namespace.as_deref().map(|namespace| names.of(namespace));
+    Name { schema, table: names.of(&stream.name) }
 }
 
 /// The target's name in messages.

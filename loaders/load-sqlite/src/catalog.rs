@@ -89,6 +89,12 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<TableCo
 }
 
 impl Existing {
+    /// Whether a column keeps numbers of any length.
+    pub(crate) fn keeps_digits(&self, column: &str) -> bool {
+        let found = self.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+        found.is_some_and(|column| column.declared.eq_ignore_ascii_case("TEXT_DECIMAL"))
+    }
+
     /// The table's own schema: its columns, and its primary key unless that is filled in. A column that is NOT NULL
     /// with a default may be left out of a record. SQLite fills the rowid in, unless the first record has it:
     /// then all must. As long as none was seen, it is the key.

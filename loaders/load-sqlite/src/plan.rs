@@ -49,7 +49,10 @@ pub(crate) fn plan(database: &Database, mut target: Target, settings: &Settings)
     // Case does not matter in SQLite's names, but it does in the ledger's.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
     let (schema, mut placeholders) = match (target.schema.take(), &found) {
-        (Some(schema), _) => (schema, Vec::new()),
+        (Some(mut schema), found) => {
+            schema.widen(|column| found.as_ref().is_some_and(|table| table.keeps_digits(column)));
+            (schema, Vec::new())
+        }
         (None, Some(table)) => {
             let schema = table.schema(target.first.as_ref());
             let schema = schema.map_err(|fault| PlanError::Unfit(fault.within(format!("table {name}"))))?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use etl_component::{Fault, excerpt, random_id};
 use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
-use etl_schema::{Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
-use etl_stream::Line;
+use etl_schema::{Names, Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
+use etl_stream::{Line, Stream};
 use rusqlite::Statement;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 
@@ -52,6 +52,14 @@ impl Sink for Sqlite<'_> {
     /// SQLite has one namespace, so `etl.weather` is `etl_weather` here.
     fn table_of(schema: &Schema) -> Option<String> {
         schema.table.as_ref().map(|table| table.replace('.', "_"))
+    }
+
+    /// A namespace is a prefix.
+    fn table_of_stream(stream: &Stream, names: Names) -> String {
+        match &stream.namespace {
+            Some(namespace) => names.of(&format!("{namespace}_{}", stream.name)),
+            None => names.of(&stream.name),
+        }
     }
 
     fn plan(&mut self, target: Target) -> Result<Plan, PlanError> {

@@ -108,7 +108,7 @@ fn bad_data_is_told() {
         &["--seal", "required"],
         plain(&[RECORD]),
         3,
-        "line 1 (byte 0): a record outside a verified segment (--seal required)",
+        "line 1 (byte 0): a record outside a verified segment (--seal required; `standpipe seal -- COMMAND` seals what a program prints)",
     );
 }
 

@@ -7,22 +7,26 @@ use std::time::Instant;
 use etl_component::{Fault, random_id};
 use etl_schema::{Checker, Dropped};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Line, Message, Segment, StreamId, Values};
+use etl_stream::{Begin, Decoder, Format, Line, Message, Segment, Stream, StreamId, Values};
 use serde_json::value::RawValue;
 
+use super::connector::{self, Said};
 use super::ended::{Claim, Ended};
 use super::outputs::Outputs;
 use super::plans::Plans;
+use super::routes::Route;
 use super::states::States;
 use crate::args::{Mode, Settings};
 use crate::emit::Receipt;
 use crate::front::Front;
-use crate::sink::{Loaded, Plan, PlanError, Refused, Sink};
+use crate::sink::{Loaded, Plan, Refused, Sink};
 
 /// A target of the load.
 pub(super) struct Table<D> {
     /// Its name as the flag or the schema has it, which need not be the sink's.
-    target: String,
+    pub(super) target: String,
+    /// The stream of a connector that it is for.
+    pub(super) stream: Option<Arc<Stream>>,
     pub(super) plan: Arc<Plan<D>>,
     pub(super) checker: Checker,
     /// Its number at the sink, once it has been opened there.
@@ -32,6 +36,8 @@ pub(super) struct Table<D> {
     pub(super) rejected: u64,
     /// Whether any segment was new.
     pub(super) fresh: bool,
+    /// Whether its part of the segment at hand was loaded before.
+    skipped: bool,
     /// The load id, or that of the last segment, and whether there were several.
     pub(super) load_id: Option<String>,
     pub(super) several: bool,
@@ -42,10 +48,30 @@ pub(super) struct Table<D> {
 }
 
 impl<D> Table<D> {
-    fn new(target: String, plan: Plan<D>, checker: Checker) -> Table<D> {
+    pub(super) fn new(
+        target: String,
+        stream: Option<Arc<Stream>>,
+        plan: Plan<D>,
+        checker: Checker,
+    ) -> Table<D> {
         let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
         let (load_id, several, claims, before) = (None, false, 0, None);
-        Table { target, plan, checker, number, records, rejected, fresh, load_id, several, claims, before }
+        let skipped = false;
+        Table {
+            target,
+            stream,
+            plan,
+            checker,
+            number,
+            records,
+            rejected,
+            fresh,
+            skipped,
+            load_id,
+            several,
+            claims,
+            before,
+        }
     }
 
     /// A row of the ledger was claimed, which had this place in the order of loads, or none.
@@ -66,26 +92,28 @@ impl<D> Table<D> {
     }
 }
 
-/// Where the records of a stream go.
-#[derive(Clone, Copy)]
-struct Route {
-    table: usize,
-    /// Whether it is open in the segment at hand.
-    open: bool,
+/// What a load that is committed comes to.
+pub(super) struct Done {
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) state: Option<Box<RawValue>>,
+    /// The lines for a connector's runner.
+    pub(super) said: Vec<String>,
 }
 
 /// What an attempt works with, has found out and has done so far.
 pub(super) struct Attempt<'l, 's, S: Sink> {
     pub(super) settings: &'s Settings,
     pub(super) sink: &'l mut S,
-    plans: &'l mut Plans<'s, S>,
+    pub(super) plans: &'l mut Plans<'s, S>,
     pub(super) outputs: &'l mut Outputs,
     scanner: &'l mut Scanner,
     pub(super) started: Instant,
-    decoder: Decoder,
+    pub(super) format: Format,
+    pub(super) decoder: Decoder,
+    pub(super) said: Said,
     /// By the numbers of the streams, and those that are open.
-    routes: Vec<Option<Route>>,
-    open: Vec<usize>,
+    pub(super) routes: Vec<Option<Route>>,
+    pub(super) open: Vec<usize>,
     pub(super) tables: Vec<Table<S::Details>>,
     opened: usize,
     /// The id of the segment at hand.
@@ -97,7 +125,7 @@ pub(super) struct Attempt<'l, 's, S: Sink> {
     /// The segment at hand was loaded before: its digest must be this one.
     skipped: Option<Loaded>,
     /// The whole load was committed before, so that nothing is left to do but to compare.
-    before: Option<Loaded>,
+    pub(super) before: Option<Loaded>,
     pub(super) states: States,
 }
 
@@ -105,6 +133,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     /// An attempt that has done nothing yet.
     pub(super) fn new(
         settings: &'s Settings,
+        format: Format,
         sink: &'l mut S,
         plans: &'l mut Plans<'s, S>,
         outputs: &'l mut Outputs,
@@ -118,7 +147,9 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             outputs,
             scanner,
             started,
-            decoder: Decoder::default(),
+            format,
+            decoder: Decoder::new(format, settings.connectors.catalog.as_deref().unwrap_or_default()),
+            said: Said::default(),
             routes: Vec::new(),
             open: Vec::new(),
             tables: Vec::new(),
@@ -141,15 +172,21 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         mut self,
         front: &mut Front<R>,
         read: impl FnOnce(&Front<R>),
-    ) -> Result<(Vec<Receipt>, Option<Box<RawValue>>), Fault> {
+    ) -> Result<Done, Fault> {
         self.outputs.emit.start()?;
         self.plans.prepare(self.sink)?;
         self.sink.begin()?;
         while let Some(event) = front.next()? {
-            match self.decoder.decode(event) {
+            match self.decoder.decode(event)? {
                 Message::Record(stream, line) => self.record(stream, line)?,
                 Message::Begin(begin, stream) => self.begin(&begin, stream)?,
-                Message::State(stream, value) => self.state(stream, value),
+                Message::Schema(stream, line) => self.schema(stream, line)?,
+                Message::State(stream, value) => self.cursor(stream, value)?,
+                Message::EmptyState => self.empty_state(),
+                Message::Version(stream, version) => self.version(stream, version),
+                Message::Status(stream, status) => self.status(stream, status)?,
+                Message::Log(level, text) => connector::log(level, &text),
+                Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
                 Message::End(segment) => self.end(&segment)?,
             }
             if self.outputs.emit.passes_on() && front.is_drained() {
@@ -158,25 +195,26 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
         let digest = front.digest();
         read(front);
+        self.check_complete(front.totals().sealed, front.cut_class())?;
         let receipts = match self.before.take() {
             Some(before) => self.compare(&before, digest)?,
             None => self.commit(digest, front.totals().records)?,
         };
-        Ok((receipts, self.states.value()))
+        Ok(Done { receipts, state: self.states.value(), said: self.states.said().to_vec() })
     }
 
     /// A segment opens.
-    fn begin(&mut self, begin: &Begin, stream: StreamId) -> Result<(), Fault> {
+    fn begin(&mut self, begin: &Begin, stream: Option<StreamId>) -> Result<(), Fault> {
         self.outputs.emit.segment(begin.schema.as_ref(), begin.values)?;
         self.segment = Some(begin.id.clone());
-        if self.before.is_none() {
-            self.open(stream)?;
+        match stream {
+            Some(stream) if self.before.is_none() => self.open(stream).map(|_| ()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A stream opens, in the segment at hand or in the plain input: finds its table and claims its row of the ledger.
-    fn open(&mut self, stream: StreamId) -> Result<usize, Fault> {
+    pub(super) fn open(&mut self, stream: StreamId) -> Result<usize, Fault> {
         let table = self.route(stream)?;
         let own = self.segment.as_ref().filter(|_| self.settings.load_id.is_none());
         // The reader refuses a segment id that comes twice, so the table's row can already be claimed only under the
@@ -191,20 +229,22 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             (None, Some(id)) => (true, id.clone()),
             (None, None) => (false, random_id()?),
         };
-        let Table { plan, load_id: known, several, .. } = &mut self.tables[table];
+        let Table { plan, load_id: known, several, records: read, .. } = &mut self.tables[table];
         *several |= known.replace(load_id.clone()).is_some();
+        let before = *read;
         match self.sink.claim(plan, &load_id)? {
             None => {
                 self.tables[table].fresh = true;
                 self.tables[table].claimed(None);
-                self.claims.push(Claim { table, load_id });
+                self.claims.push(Claim { table, load_id, before });
                 self.ready(table)?;
             }
             Some(loaded) if is_own => {
                 if self.tables[table].replaces() {
                     self.tables[table].claimed(Some(loaded.order));
-                    self.claims.push(Claim { table, load_id });
+                    self.claims.push(Claim { table, load_id, before });
                 }
+                self.tables[table].skipped = true;
                 self.skipped = Some(loaded);
             }
             Some(loaded) => {
@@ -232,61 +272,6 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         self.tables[table].number = Some(self.opened);
         self.opened += 1;
         Ok(self.opened - 1)
-    }
-
-    /// The table of a stream, which is planned when it is first seen. Only the sink knows which names are the same
-    /// table.
-    fn route(&mut self, stream: StreamId) -> Result<usize, Fault> {
-        if let Some(Some(route)) = self.routes.get_mut(stream.index()) {
-            if !std::mem::replace(&mut route.open, true) {
-                self.open.push(stream.index());
-            }
-            return Ok(route.table);
-        }
-        let declared = self.decoder.declared(stream);
-        let (name, plan, is_ready) = match self.plans.take(&declared) {
-            Some((name, plan)) => (name, Ok(plan), true),
-            None => {
-                let target = self.plans.target(&declared)?;
-                (target.table.clone(), self.sink.plan(target), false)
-            }
-        };
-        let known = match &plan {
-            Ok(plan) => self.tables.iter().position(|table| table.plan.name == plan.name),
-            // What another schema has just made of the table does not fit this one.
-            Err(PlanError::Unfit(_)) => self.tables.iter().position(|table| table.target == name),
-            Err(PlanError::Failed(_)) => None,
-        };
-        let table = match (known, plan) {
-            (Some(table), _) if self.tables[table].checker.values() != declared.values => {
-                let name = &self.tables[table].plan.name;
-                return Err(Fault::config(format!(
-                    "segments whose values are texts go to one table, {name}, together with others; load them apart"
-                )));
-            }
-            (Some(table), Ok(plan)) if self.tables[table].plan.schema.agrees(&plan.schema) => table,
-            (Some(table), _) => {
-                let name = &self.tables[table].plan.name;
-                return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
-            }
-            (None, plan) => {
-                let mut plan = plan?;
-                if !is_ready {
-                    self.sink.prepare(&mut plan)?;
-                }
-                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields)
-                    .of(declared.values)
-                    .with_odd_numbers(S::ODD_NUMBERS);
-                self.tables.push(Table::new(name, plan, checker));
-                self.tables.len() - 1
-            }
-        };
-        if self.routes.len() <= stream.index() {
-            self.routes.resize(stream.index() + 1, None);
-        }
-        self.routes[stream.index()] = Some(Route { table, open: true });
-        self.open.push(stream.index());
-        Ok(table)
     }
 
     fn record(&mut self, stream: StreamId, line: Line<'_>) -> Result<(), Fault> {
@@ -343,10 +328,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     /// Whether the records at hand are in the database already.
     #[inline]
     fn skips(&self, table: usize) -> bool {
-        self.before.is_some() || self.skipped.is_some() && !self.tables[table].replaces()
+        self.before.is_some() || self.tables[table].skipped && !self.tables[table].replaces()
     }
 
-    fn state(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
+    pub(super) fn state(&mut self, stream: Option<StreamId>, value: Box<RawValue>) {
         if self.skipped.is_none() && self.before.is_none() {
             self.states.put(stream, value);
         }
@@ -357,12 +342,20 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         for stream in self.open.drain(..) {
             if let Some(route) = &mut self.routes[stream] {
                 route.open = false;
+                self.tables[route.table].skipped = false;
                 replaces |= self.tables[route.table].replaces();
             }
         }
         self.segment = None;
         if self.settings.load_id.is_none() {
-            self.claims.drain(..).try_for_each(|claim| self.ended.push(claim, segment))?;
+            for claim in self.claims.drain(..) {
+                // A message need not be a record.
+                let records = match self.format {
+                    Format::Ndjson => segment.records,
+                    _ => self.tables[claim.table].records - claim.before,
+                };
+                self.ended.push(claim, segment, records)?;
+            }
         }
         if let Some(loaded) = self.skipped.take() {
             if loaded.digest != segment.digest.to_string() {

@@ -1,7 +1,7 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
 use etl_component::{Fault, signals};
-use etl_stream::{Digest, counted};
+use etl_stream::{Digest, Format, counted};
 use serde_json::value::RawValue;
 
 use super::attempt::{Attempt, Table};
@@ -18,14 +18,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
     pub(super) fn compare(&mut self, before: &Loaded, digest: Digest) -> Result<Vec<Receipt>, Fault> {
         self.outputs.rejects.discard();
         let load_id = self.settings.load_id.clone().unwrap_or_default();
-        if before.digest != digest.to_string() && self.settings.if_loaded == IfLoaded::Refuse {
+        let same = before.digest == digest.to_string();
+        if !same && self.settings.if_loaded == IfLoaded::Refuse {
             return Err(Fault::data(format!(
                 "load id {load_id} was committed before with other content (digest {}, now {digest}); \
                  another --load-id loads this one too, --if-loaded skip leaves it out",
                 before.digest
             )));
         }
-        self.states = before.state.clone().and_then(|state| RawValue::from_string(state).ok()).into();
+        let stored = before.state.clone().and_then(|state| RawValue::from_string(state).ok());
+        self.states.replay(stored, self.format, same);
         self.withdraw(&before.digest)
     }
 
@@ -41,6 +43,10 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.sink.rollback()?;
             return self.withdraw(&digest);
         }
+        let read = match self.format {
+            Format::Ndjson => read,
+            _ => self.tables.iter().map(|table| table.records).sum(),
+        };
         self.check_records(read)?;
         let counts = self.merge()?;
         self.check_shrinkage(&counts)?;
@@ -52,11 +58,20 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.tables.iter().filter(|table| table.checker.dropped.records > 0)
         {
             let records = counted(checker.dropped.records, "record", "records");
-            log::info!(
+            // The flag asks for it, or the schema; a tap has only contradicted itself.
+            let level = if plan.schema.is_foreign() { log::Level::Warn } else { log::Level::Info };
+            log::log!(
+                level,
                 "{}: dropped from {records} what the schema does not know: {}",
                 plan.name,
                 checker.dropped
             );
+        }
+        for Table { plan, checker, .. } in self.tables.iter().filter(|table| table.checker.assumed_utc() > 0)
+        {
+            let times =
+                counted(checker.assumed_utc(), "time without a zone was", "times without a zone were");
+            log::warn!("{}: {times} taken for UTC", plan.name);
         }
         Ok(self.receipts(&digest, &counts))
     }
@@ -86,7 +101,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
             });
             sink.complete(&entries.collect::<Vec<_>>())
         };
-        let of_the_load = |Claim { table, load_id }: Claim| {
+        let of_the_load = |Claim { table, load_id, .. }: Claim| {
             let records = tables[table].records;
             Row { table, load_id, digest: digest.to_owned(), records }
         };

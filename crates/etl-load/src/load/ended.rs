@@ -11,6 +11,8 @@ const IN_MEMORY: usize = 1 << 20;
 pub(super) struct Claim {
     pub(super) table: usize,
     pub(super) load_id: String,
+    /// How many records the table had before.
+    pub(super) before: u64,
 }
 
 /// The rows of segments that have ended, each as a line of JSON: table, load id, digest, number of records.
@@ -31,12 +33,12 @@ pub(super) struct Row {
 }
 
 impl Ended {
-    /// The segment of a claim has ended.
+    /// The segment of a claim has ended, with so many records of its table.
     ///
     /// # Errors
     /// 74 if the temporary file cannot be written.
-    pub(super) fn push(&mut self, claim: Claim, segment: &Segment) -> Result<(), Fault> {
-        let row = (claim.table, claim.load_id, segment.digest.to_string(), segment.records);
+    pub(super) fn push(&mut self, claim: Claim, segment: &Segment, records: u64) -> Result<(), Fault> {
+        let row = (claim.table, claim.load_id, segment.digest.to_string(), records);
         self.0.push_line(serde_json::json!(row).to_string().as_bytes())
     }
 

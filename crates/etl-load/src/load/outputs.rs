@@ -106,10 +106,15 @@ impl Outputs {
     ///
     /// # Errors
     /// 74 if the state file does not get its name, or if records cannot be printed.
-    pub(super) fn committed(&mut self, receipts: &[Receipt], state: Option<&RawValue>) -> Result<(), Fault> {
+    pub(super) fn committed(
+        &mut self,
+        receipts: &[Receipt],
+        state: Option<&RawValue>,
+        said: &[String],
+    ) -> Result<(), Fault> {
         // First what the next run depends on: printing may have to wait for a slow reader.
         let published = self.state_out.publish();
-        let printed = self.emit.committed(receipts, state);
+        let printed = self.emit.committed(receipts, state, said);
         published.and(printed)
     }
 

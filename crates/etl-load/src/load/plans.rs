@@ -1,7 +1,7 @@
 //! What is to be done with the targets of a run, found out as early as they are known.
 
 use etl_component::Fault;
-use etl_stream::{Declared, Line};
+use etl_stream::{Declared, Line, Stream};
 use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
@@ -77,11 +77,20 @@ impl<'a, S: Sink> Plans<'a, S> {
             ));
         }
         let carried = self.carried(declared);
-        if !self.made.contains_key(&carried) {
-            let target = self.target(&carried)?;
-            let table = target.table.clone();
-            self.made.insert(carried, (table, sink.plan(target)?));
+        if self.made.contains_key(&carried) || self.made.keys().any(|made| is_same_stream(made, &carried)) {
+            // Another schema of a stream that is known is compared with the first one when its turn comes.
+            return Ok(());
         }
+        let target = self.target(&carried)?;
+        let table = target.table.clone();
+        if let Some(stream) = &carried.stream {
+            let meets = |made: &Declared, named: &str| made.stream.is_some() && named == table;
+            let other = self.made.iter().find(|(made, (named, _))| meets(made, named));
+            if let Some(other) = other.and_then(|(made, _)| made.stream.as_ref()) {
+                return Err(two_streams(self.settings, &table, other, stream));
+            }
+        }
+        self.made.insert(carried, (table, sink.plan(target)?));
         Ok(())
     }
 
@@ -104,13 +113,34 @@ impl<'a, S: Sink> Plans<'a, S> {
     /// # Errors
     /// Those of [`Target::resolve`].
     pub(super) fn target(&self, declared: &Declared) -> Result<Target, Fault> {
-        let target = Target::resolve(self.settings, &self.carried(declared), S::table_of)?;
+        let target =
+            Target::resolve(self.settings, &self.carried(declared), S::table_of, S::table_of_stream)?;
         Ok(Target { first: self.first.clone(), ..target })
     }
 
     /// What the stream says about its records, without a schema that a flag says for all streams.
     fn carried(&self, declared: &Declared) -> Declared {
         let schema = declared.schema.clone().filter(|_| self.settings.schema.is_none());
-        Declared { schema, values: declared.values }
+        Declared { schema, values: declared.values, stream: declared.stream.clone() }
     }
+}
+
+/// Whether a connector speaks of the same stream, perhaps with another schema.
+fn is_same_stream(one: &Declared, other: &Declared) -> bool {
+    match (&one.stream, &other.stream) {
+        (Some(one), Some(other)) => one.is(other),
+        _ => false,
+    }
+}
+
+/// Two streams of a connector would be mixed in one table.
+pub(super) fn two_streams(settings: &Settings, table: &str, one: &Stream, other: &Stream) -> Fault {
+    let (one, other) = (one.label(), other.label());
+    if settings.table.is_some() {
+        let what = "--table names one table, but the input has";
+        return Fault::usage(format!(
+            "{what} {one} and {other}: leave it out, and each has a table of its own"
+        ));
+    }
+    Fault::config(format!("{one} and {other} would be mixed in one table, {table}; load them apart"))
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refused, Settings, Sink, Target};
-use etl_schema::{Row, Schema, Violation};
-use etl_stream::Line;
+use etl_schema::{Names, Row, Schema, Violation};
+use etl_stream::{Line, Stream};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -89,6 +89,10 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
             "etl_reject" => "logs".to_owned(),
             _ => table,
         })
+    }
+
+    fn table_of_stream(stream: &Stream, names: Names) -> String {
+        names.of(&stream.name)
     }
 
     fn plan(&mut self, target: Target) -> Result<Plan<()>, PlanError> {

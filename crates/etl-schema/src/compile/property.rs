@@ -23,7 +23,7 @@ pub(super) fn compile(name: String, required: bool, document: &RawValue) -> Resu
     let unit = faults.note(keywords.text("x-unit"));
     let influx = faults.note(influx(&mut keywords));
     let Element { ty, declared, nullable, rules } = element(keywords, None, faults, 0)?;
-    Ok(Column { name, ty, declared, nullable, required, description, unit, influx, rules })
+    Ok(Column { name, property: None, ty, declared, nullable, required, description, unit, influx, rules })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.
@@ -49,6 +49,7 @@ fn element(
         items: items(&mut keywords, kinds, stored.as_ref(), &mut faults, depth),
         special: faults.note(special(&mut keywords)),
         nested: false,
+        lenient: false,
     };
     keywords.left_over(&mut faults);
     if !faults.is_empty() {

@@ -124,7 +124,11 @@ fn what_does_not_belong_is_refused_with_its_line() {
     let begin = |id| format!("{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",\"id\":\"{id}\"}}}}\n");
     let end = |id, n| format!("{{\"_etl\":{{\"v\":1,\"kind\":\"end\",\"id\":\"{id}\",\"records\":{n}}}}}\n");
     let cases: Vec<(String, Options, &str)> = vec![
-        ("{}\n".into(), required, "line 1 (byte 0): a record outside a verified segment (--seal required)"),
+        (
+            "{}\n".into(),
+            required,
+            "line 1 (byte 0): a record outside a verified segment (--seal required; `standpipe seal -- COMMAND` seals what a program prints)",
+        ),
         (begin("a"), off, "line 1 (byte 0): a control line in a stream that is read with --seal off"),
         (
             format!("{{}}\n{}", begin("a")),

@@ -3,6 +3,7 @@
 mod arrays;
 mod columns;
 mod commit;
+mod connectors;
 mod emit;
 mod errors;
 mod exact;

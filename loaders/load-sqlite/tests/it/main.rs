@@ -2,6 +2,7 @@
 
 mod affinity;
 mod again;
+mod connectors;
 mod cut_short;
 mod cuts;
 mod emit;
@@ -28,9 +29,11 @@ mod seal;
 mod segments;
 mod set_aside;
 mod signals;
+mod sources;
 mod stamp;
 mod state;
 mod support;
 mod tables;
+mod taps;
 mod terminal;
 mod texts;

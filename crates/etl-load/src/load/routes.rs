@@ -1,0 +1,104 @@
+//! Which table the records of a stream go to.
+
+use etl_component::Fault;
+use etl_schema::Checker;
+use etl_stream::{Declared, StreamId};
+
+use super::attempt::{Attempt, Table};
+use super::plans;
+use crate::sink::{PlanError, Sink};
+
+/// Where the records of a stream go.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) table: usize,
+    /// Whether it is open in the segment at hand.
+    pub(super) open: bool,
+}
+
+impl<S: Sink> Attempt<'_, '_, S> {
+    /// The table of a stream, which is planned when it is first seen. Only the sink knows which names are the same
+    /// table.
+    pub(super) fn route(&mut self, stream: StreamId) -> Result<usize, Fault> {
+        if let Some(Some(route)) = self.routes.get_mut(stream.index()) {
+            if !std::mem::replace(&mut route.open, true) {
+                self.open.push(stream.index());
+            }
+            return Ok(route.table);
+        }
+        let declared = self.decoder.declared(stream);
+        if let Some(table) = self.same_stream(&declared)? {
+            self.link(stream, table);
+            return Ok(table);
+        }
+        let (name, plan, is_ready) = match self.plans.take(&declared) {
+            Some((name, plan)) => (name, Ok(plan), true),
+            None => {
+                let target = self.plans.target(&declared)?;
+                (target.table.clone(), self.sink.plan(target), false)
+            }
+        };
+        let known = match &plan {
+            Ok(plan) => self.tables.iter().position(|table| table.plan.name == plan.name),
+            // What another schema has just made of the table does not fit this one.
+            Err(PlanError::Unfit(_)) => self.tables.iter().position(|table| table.target == name),
+            Err(PlanError::Failed(_)) => None,
+        };
+        if let (Some(table), Some(stream)) = (known, &declared.stream)
+            && let Some(other) = &self.tables[table].stream
+        {
+            return Err(plans::two_streams(self.settings, &self.tables[table].plan.name, other, stream));
+        }
+        let table = match (known, plan) {
+            (Some(table), _) if self.tables[table].checker.values() != declared.values => {
+                let name = &self.tables[table].plan.name;
+                return Err(Fault::config(format!(
+                    "segments whose values are texts go to one table, {name}, together with others; load them apart"
+                )));
+            }
+            (Some(table), Ok(plan)) if self.tables[table].plan.schema.agrees(&plan.schema) => table,
+            (Some(table), _) => {
+                let name = &self.tables[table].plan.name;
+                return Err(Fault::config(format!("two schemas of the stream go to one table, {name}")));
+            }
+            (None, plan) => {
+                let mut plan = plan?;
+                if !is_ready {
+                    self.sink.prepare(&mut plan)?;
+                }
+                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields)
+                    .of(declared.values)
+                    .with_odd_numbers(S::ODD_NUMBERS);
+                self.tables.push(Table::new(name, declared.stream, plan, checker));
+                self.tables.len() - 1
+            }
+        };
+        self.link(stream, table);
+        Ok(table)
+    }
+
+    /// The records of a stream go to this table.
+    fn link(&mut self, stream: StreamId, table: usize) {
+        if self.routes.len() <= stream.index() {
+            self.routes.resize(stream.index() + 1, None);
+        }
+        self.routes[stream.index()] = Some(Route { table, open: true });
+        self.open.push(stream.index());
+    }
+
+    /// The table of a connector's stream that had another schema before, if that says the same of its columns.
+    fn same_stream(&self, declared: &Declared) -> Result<Option<usize>, Fault> {
+        let Some(stream) = &declared.stream else { return Ok(None) };
+        let is = |table: &Table<S::Details>| table.stream.as_ref().is_some_and(|known| known.is(stream));
+        let Some(table) = self.tables.iter().position(is) else { return Ok(None) };
+        let target = self.plans.target(declared)?;
+        let before = &self.tables[table].plan.schema;
+        match target.schema.and_then(|later| before.difference(&later)) {
+            None => Ok(Some(table)),
+            Some(what) => Err(Fault::data(format!(
+                "the SCHEMA of {} changes: {what}; a load has one (load what comes from there on apart)",
+                stream.label()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Messages of an Airbyte source.
+//!
+//! ```json
+//! {"type":"RECORD","record":{"stream":"users","data":{"id":1},"emitted_at":1795755519512}}
+//! {"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"id":1}}}}
+//! {"type":"TRACE","trace":{"type":"STREAM_STATUS","stream_status":{"stream_descriptor":{"name":"users"},"status":"COMPLETE"}}}
+//! {"type":"LOG","log":{"level":"INFO","message":"Starting"}}
+//! ```
+//!
+//! Sources also print plain text, and mix compact and spaced JSON.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::format::text;
+use super::layout::{Layout, string};
+use super::singer::{bad, raw};
+use super::{Level, Message, Status, StreamId, Streams};
+use crate::fault::Fault;
+use crate::json::{Kind, Scanner, Tag};
+use crate::reader::Line;
+
+/// The streams of a configured catalog.
+#[derive(Default)]
+pub(super) struct Airbyte {
+    outer: Scanner,
+    inner: Scanner,
+    streams: HashMap<(Option<String>, String), StreamId>,
+    /// The types of messages that were warned of.
+    warned: HashSet<String>,
+    /// Where a RECORD has its parts, and these theirs; all of a source are usually written alike.
+    outside: Layout<2>,
+    inside: Layout<3>,
+    last: Option<Last>,
+}
+
+/// The stream of the last record, with its name and namespace as they are written in the line.
+struct Last {
+    name: Box<[u8]>,
+    namespace: Box<[u8]>,
+    stream: StreamId,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    name: String,
+    #[serde(default)]
+    namespace: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct State<'a> {
+    #[serde(borrow, default)]
+    stream: Option<StreamState<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StreamState<'a> {
+    stream_descriptor: Descriptor,
+    #[serde(borrow, default)]
+    #[allow(dead_code, reason = "its presence is part of the form")]
+    stream_state: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Trace {
+    #[serde(rename = "type")]
+    ty: String,
+    #[serde(default)]
+    stream_status: Option<StreamStatus>,
+    #[serde(default)]
+    error: Option<TraceError>,
+}
+
+#[derive(Deserialize)]
+struct StreamStatus {
+    stream_descriptor: Descriptor,
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct TraceError {
+    message: String,
+    #[serde(default)]
+    internal_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    level: String,
+    message: String,
+}
+
+impl Airbyte {
+    /// The streams of a catalog, which [`Streams`] has already.
+    pub(super) fn new(streams: &Streams) -> Airbyte {
+        let named = streams.iter().filter_map(|(id, declared)| {
+            let stream = declared.stream.as_ref()?;
+            Some(((stream.namespace.clone(), stream.name.clone()), id))
+        });
+        Airbyte { streams: named.collect(), ..Airbyte::default() }
+    }
+
+    /// What a line says. One that is no message is what the source says to people.
+    ///
+    /// # Errors
+    /// 3 for a message that has not the form of its type, or names a stream that the catalog does not have.
+    pub(super) fn decode<'a>(&mut self, line: Line<'a>) -> Result<Message<'a>, Fault> {
+        let plain = || Message::Log(Level::Info, String::from_utf8_lossy(line.bytes).into_owned());
+        if line.bytes.first() != Some(&b'{') {
+            return Ok(plain());
+        }
+        let Airbyte { outer, inner, streams, warned, outside, inside, last } = self;
+        let record = match outer.scan(line.bytes) {
+            Ok(record) => record,
+            Err(error) if line.bytes.starts_with(br#"{"type""#) => {
+                let at = Line { offset: line.offset + error.offset as u64, ..line };
+                return Err(bad(at, &error.message));
+            }
+            Err(_) => return Ok(plain()),
+        };
+        if let Some([Some(ty), Some(content)]) = outside.find(&record, ["type", "record"])
+            && ty.of(line.bytes) == br#""RECORD""#
+            && content.tag == Tag::Object
+        {
+            let bytes = content.of(line.bytes);
+            let message = inner.scan(bytes).map_err(|error| bad(line, &error.message))?;
+            if let Some([Some(stream), Some(data), namespace]) =
+                inside.find(&message, ["stream", "data", "namespace"])
+                && data.tag == Tag::Object
+                && matches!(stream.tag, Tag::Plain | Tag::Escaped)
+            {
+                let namespace =
+                    namespace.filter(|namespace| matches!(namespace.tag, Tag::Plain | Tag::Escaped));
+                let written = (stream.of(bytes), namespace.map_or(&b""[..], |namespace| namespace.of(bytes)));
+                let stream = match last {
+                    Some(last) if (&*last.name, &*last.namespace) == written => last.stream,
+                    _ => {
+                        let name = string(written.0);
+                        let namespace = namespace.map(|_| string(written.1));
+                        let stream = find(streams, line, Descriptor { name, namespace })?;
+                        *last = Some(Last { name: written.0.into(), namespace: written.1.into(), stream });
+                        stream
+                    }
+                };
+                let offset = line.offset + u64::from(content.start) + u64::from(data.start);
+                return Ok(Message::Record(stream, Line { offset, bytes: data.of(bytes), ..line }));
+            }
+        }
+        let Some(ty) = text(&record, "type") else { return Ok(plain()) };
+        let content = |key: &str| {
+            let field = record.get(key).filter(|field| field.value.kind == Kind::Object);
+            field
+                .map(|field| field.value.raw)
+                .ok_or_else(|| bad(line, &format!("a {ty} without an object `{key}`")))
+        };
+        let wrong =
+            |error: serde_json::Error| bad(line, &format!("a {ty} of an unknown form")).because(error);
+        match &*ty {
+            "RECORD" => {
+                Err(bad(line, "a RECORD without an object `record` that has `stream` and an object `data`"))
+            }
+            "STATE" => {
+                let content = content("state")?;
+                let state: State<'_> = serde_json::from_str(content).map_err(wrong)?;
+                let stream = match state.stream {
+                    Some(state) => Some(find(streams, line, state.stream_descriptor)?),
+                    None => None,
+                };
+                Ok(Message::State(stream, raw(line, content)?))
+            }
+            "TRACE" => {
+                let trace: Trace = serde_json::from_str(content("trace")?).map_err(wrong)?;
+                match (&*trace.ty, trace.stream_status, trace.error) {
+                    ("STREAM_STATUS", Some(status), _) => {
+                        let stream = find(streams, line, status.stream_descriptor)?;
+                        Ok(Message::Status(
+                            stream,
+                            match &*status.status {
+                                "COMPLETE" => Status::Complete,
+                                "INCOMPLETE" => Status::Incomplete,
+                                _ => Status::Running,
+                            },
+                        ))
+                    }
+                    ("ERROR", _, Some(error)) => {
+                        let internal = error.internal_message.filter(|internal| *internal != error.message);
+                        let internal = internal.map(|text| format!(" ({text})")).unwrap_or_default();
+                        Ok(Message::Log(Level::Error, format!("{}{internal}", error.message)))
+                    }
+                    _ => Ok(Message::Ignored(None)),
+                }
+            }
+            "LOG" => {
+                let Log { level, message } = serde_json::from_str(content("log")?).map_err(wrong)?;
+                let level = match &*level {
+                    "FATAL" | "ERROR" => Level::Error,
+                    "WARN" => Level::Warn,
+                    "INFO" => Level::Info,
+                    "DEBUG" => Level::Debug,
+                    _ => Level::Trace,
+                };
+                Ok(Message::Log(level, message))
+            }
+            "CONTROL" => Ok(Message::Ignored(None)),
+            other => Ok(Message::Ignored(
+                warned
+                    .insert(other.to_owned())
+                    .then(|| format!("{}: messages of type {other} are ignored", line.place())),
+            )),
+        }
+    }
+}
+
+fn find(
+    streams: &HashMap<(Option<String>, String), StreamId>,
+    line: Line<'_>,
+    descriptor: Descriptor,
+) -> Result<StreamId, Fault> {
+    let Descriptor { name, namespace } = descriptor;
+    let key = (namespace, name);
+    let found = streams.get(&key).copied();
+    found.ok_or_else(|| bad(line, &format!("stream {} is not in the catalog", key.1)))
+}
