@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use crate::component::{Component, When};
+use crate::component::{CommandCard, Component, When};
 use crate::env::Env;
 
 /// What can be made of arguments that are wrong. What clap does not know is left out, and values are not checked.
@@ -160,15 +160,13 @@ fn with_variables(command: Command, env: &Env, wanted: &dyn Fn(&str) -> bool) ->
 pub(crate) fn streams(component: &Component, command: &Command, seen: &ArgMatches) -> bool {
     let chain = chain(command, Some(seen));
     let path = chain.iter().skip(1).map(|(command, _)| command.get_name()).collect::<Vec<_>>().join(" ");
+    let prints = |card: &CommandCard| {
+        let when = card.when.iter().find(|when| chain.iter().any(|part| applies(when, part)));
+        when.map_or(card.stdout, |when| when.stdout).is_stream()
+    };
     match component.commands.iter().find(|card| card.name == path) {
-        Some(card) => {
-            let when = card.when.iter().find(|when| chain.iter().any(|part| applies(when, part)));
-            when.map_or(card.stdout, |when| when.stdout).is_stream()
-        }
-        None => {
-            let within = component.commands.iter().filter(|card| card.name.starts_with(&path));
-            within.into_iter().any(|card| card.stdout.is_stream())
-        }
+        Some(card) => prints(card),
+        None => component.commands.iter().filter(|card| card.name.starts_with(&path)).any(prints),
     }
 }
 
@@ -205,7 +203,9 @@ pub(crate) fn is_declared(component: &Component, command: &Command) -> bool {
     gather(command, String::new(), &mut leaves);
     let declared = |(name, leaf): &(String, &Command)| {
         let mut cards = component.commands.iter().filter(|card| card.name == name);
-        let flags = cards.next().map(|card| card.when.iter().all(|when| flag(leaf, when.flag).is_some()));
+        // A flag of the component itself is accepted after each command, too.
+        let exists = |when: &When| [*leaf, command].into_iter().any(|of| flag(of, when.flag).is_some());
+        let flags = cards.next().map(|card| card.when.iter().all(exists));
         flags == Some(true) && cards.next().is_none()
     };
     leaves.len() == component.commands.len() && leaves.iter().all(declared)

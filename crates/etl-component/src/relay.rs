@@ -1,5 +1,6 @@
 //! Passing a stream on.
 
+use etl_schema::Schema;
 use etl_stream::writer::to_line;
 use etl_stream::{Begin, Fault, SchemaRef, Segment, Values, Writer};
 use serde::Serialize;
@@ -30,18 +31,26 @@ pub struct Relay {
     state: Option<Box<RawValue>>,
     held: Option<Spool>,
     line: Vec<u8>,
+    /// The name that the streams of a Singer target get, if that is what reads, and if one was given.
+    singer: Option<Option<String>>,
 }
 
 impl Relay {
     /// A relay whose segments open at once. In messages, `what` names what passes records on, such as `--emit records`.
     pub fn new(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
-        let (schema, begun, id, state, held) = (None, false, None, None, None);
-        Relay { writer, producer, what, schema, begun, id, state, held, line: Vec::new() }
+        let (schema, begun, id, state, held, singer) = (None, false, None, None, None, None);
+        Relay { writer, producer, what, schema, begun, id, state, held, line: Vec::new(), singer }
     }
 
     /// A relay whose segments open only at their end, under the id that [`Relay::identify`] gives them.
     pub fn held(writer: Writer<Output>, producer: String, what: &'static str) -> Relay {
         Relay { held: Some(Spool::new("the output")), ..Relay::new(writer, producer, what) }
+    }
+
+    /// A relay that writes the messages of a Singer tap in place of segments, each of which needs a schema then. `stream`
+    /// is the name of the stream, which otherwise comes from the schema.
+    pub fn singer(writer: Writer<Output>, what: &'static str, stream: Option<String>) -> Relay {
+        Relay { singer: Some(stream), ..Relay::new(writer, String::new(), what) }
     }
 
     /// Gives this id to the next segment that opens; otherwise it is random.
@@ -151,6 +160,10 @@ impl Relay {
 
     fn open(&mut self) -> Result<(), Fault> {
         self.begun = true;
+        if let Some(stream) = &self.singer {
+            let (schema, _) = self.schema.get_or_insert_default();
+            return self.writer.begin_singer(Schema::for_singer(schema.as_ref(), stream.as_deref())?);
+        }
         let id = self.id.take().map_or_else(random_id, Ok)?;
         let (schema, values) = self.schema.get_or_insert_default().clone();
         self.writer.begin(&Begin { id, schema, values, producer: Some(self.producer.clone()) })

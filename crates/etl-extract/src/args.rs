@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use etl_component::{OutputArgs, Variable, duration};
+use etl_component::{RecordsArgs, Variable, duration};
 use etl_http::SourceArgs;
 use jiff::Timestamp;
 
@@ -16,9 +16,9 @@ pub struct ExtractArgs {
     /// Limits of the network, and the cassettes.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Where the records go.
+    /// Where the records go, and in which form.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: RecordsArgs,
 }
 
 /// Where earlier runs have got to; flatten it into the commands that read on from there.

@@ -29,11 +29,9 @@ pub fn run(
     schema: &str,
     extract: impl FnOnce(&mut Stream) -> anyhow::Result<String>,
 ) -> anyhow::Result<String> {
-    let writer = args.output.open()?;
     let is_replay = args.source.replay.is_some();
-    let relay = if is_replay { Relay::held } else { Relay::new };
     let mut stream = Stream {
-        relay: relay(writer, context.producer(), "an extractor"),
+        relay: args.output.open(context, "an extractor", is_replay)?,
         digest: is_replay.then(Hasher::default),
         state: None,
         line: Vec::new(),

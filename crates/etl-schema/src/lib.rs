@@ -19,6 +19,7 @@ mod read;
 pub mod registry;
 mod rules;
 mod schema;
+mod singer;
 mod spelled;
 mod texts;
 pub mod time;

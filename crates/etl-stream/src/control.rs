@@ -283,7 +283,7 @@ fn write(out: &mut Vec<u8>, mut body: Body) {
 }
 
 /// The same JSON without line breaks: within strings they are escaped, so any that occur are white space.
-fn one_line(json: &str) -> Box<RawValue> {
+pub(crate) fn one_line(json: &str) -> Box<RawValue> {
     let flat: String = json.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
     RawValue::from_string(flat).expect("JSON stays JSON when its white space changes")
 }

@@ -3,6 +3,8 @@
 //! Nothing here happens in `Drop`: what was not flushed is lost, and without [`Writer::end`] there is no `end` line,
 //! so that a producer which fails, panics or is killed leaves a stream that its reader refuses.
 
+mod singer;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -12,6 +14,8 @@ use crate::control::{self, Begin, End};
 use crate::digest::Hasher;
 use crate::fault::{Class, Fault};
 use crate::reader::Segment;
+
+pub use self::singer::Singer;
 
 /// How much is gathered before it is written.
 const BUFFER: usize = 64 * 1024;
@@ -28,6 +32,8 @@ pub struct Writer<W> {
     hashed: usize,
     hasher: Hasher,
     open: Option<(String, u64)>,
+    /// The stream of a Singer target, if that is what reads.
+    singer: Option<Singer>,
 }
 
 impl<W: Write> Writer<W> {
@@ -40,6 +46,7 @@ impl<W: Write> Writer<W> {
             hashed: 0,
             hasher: Hasher::default(),
             open: None,
+            singer: None,
         }
     }
 
@@ -65,12 +72,34 @@ impl<W: Write> Writer<W> {
         self.flush()
     }
 
+    /// Opens a stream of a Singer target in place of a segment: what follows are its messages. They have no seal, so
+    /// nothing tells their reader of an end or a failure but the exit code.
+    ///
+    /// # Errors
+    /// 141 or 74, see [`Writer`].
+    ///
+    /// # Panics
+    /// If a segment is open.
+    pub fn begin_singer(&mut self, stream: Singer) -> Result<(), Fault> {
+        assert!(self.open.is_none(), "a segment is open already");
+        self.buf.extend_from_slice(&stream.opening);
+        self.hashed = self.buf.len();
+        self.open = Some((String::new(), 0));
+        self.singer = Some(stream);
+        self.flush()
+    }
+
     /// Writes a record.
     ///
     /// # Errors
     /// 70 if it does not serialize to an object, or if that starts with the key `_etl`; otherwise as [`Writer::line`].
     pub fn record(&mut self, record: &impl Serialize) -> Result<(), Fault> {
-        to_line(record, &mut self.buf)?;
+        let from = self.buf.len();
+        self.start_line();
+        if let Err(fault) = to_line(record, &mut self.buf) {
+            self.buf.truncate(from);
+            return Err(fault);
+        }
         self.count()?;
         self.finish_line()
     }
@@ -81,6 +110,7 @@ impl<W: Write> Writer<W> {
     /// 70 outside a segment; 141 or 74, see [`Writer`].
     pub fn line(&mut self, record: &[u8]) -> Result<(), Fault> {
         self.count()?;
+        self.start_line();
         self.buf.extend_from_slice(record);
         self.finish_line()
     }
@@ -90,7 +120,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// 141 or 74, see [`Writer`].
     pub fn state(&mut self, value: &RawValue) -> Result<(), Fault> {
-        control::write_state(&mut self.buf, value);
+        match self.singer {
+            None => control::write_state(&mut self.buf, value),
+            Some(_) => singer::write_state(&mut self.buf, value),
+        }
         self.drain_if_full()
     }
 
@@ -105,8 +138,10 @@ impl<W: Write> Writer<W> {
         let (id, records) = self.open.take().expect("a segment is open");
         self.hash();
         let (bytes, digest) = (self.hasher.bytes(), self.hasher.finish());
-        let end = End { id: id.clone(), records, bytes: Some(bytes), sha256: Some(digest.to_string()) };
-        control::write_end(&mut self.buf, end);
+        if self.singer.take().is_none() {
+            let end = End { id: id.clone(), records, bytes: Some(bytes), sha256: Some(digest.to_string()) };
+            control::write_end(&mut self.buf, end);
+        }
         self.hashed = self.buf.len();
         self.flush()?;
         Ok(Segment { id, records, bytes, digest })
@@ -141,6 +176,13 @@ impl<W: Write> Writer<W> {
         self.target
     }
 
+    #[inline]
+    fn start_line(&mut self) {
+        if let Some(singer) = &self.singer {
+            self.buf.extend_from_slice(&singer.record);
+        }
+    }
+
     fn count(&mut self) -> Result<(), Fault> {
         match &mut self.open {
             Some((_, records)) => *records += 1,
@@ -150,6 +192,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn finish_line(&mut self) -> Result<(), Fault> {
+        if self.singer.is_some() {
+            self.buf.push(b'}');
+        }
         self.buf.push(b'\n');
         self.drain_if_full()
     }
@@ -276,6 +321,26 @@ mod tests {
             assert_eq!(writer.record(&bad).unwrap_err().class(), Class::Bug);
         }
         assert_eq!(writer.end().unwrap().records, 0);
+    }
+
+    #[test]
+    fn a_singer_target_gets_messages_without_a_seal() {
+        let mut writer = Writer::new(Vec::new());
+        let schema = RawValue::from_string(r#"{"type":"object"}"#.into()).unwrap();
+        writer.begin_singer(Singer::new("a \"b\"", &schema, &["id".to_owned()])).unwrap();
+        writer.line(br#"{"id":1}"#).unwrap();
+        assert_eq!(writer.record(&[1]).unwrap_err().class(), Class::Bug);
+        writer.record(&serde_json::json!({ "id": 2 })).unwrap();
+        writer.state(&RawValue::from_string("{\"cursor\":7}".into()).unwrap()).unwrap();
+        assert_eq!(writer.end().unwrap().records, 2);
+        assert_eq!(
+            String::from_utf8(writer.into_inner()).unwrap(),
+            r#"{"type":"SCHEMA","stream":"a \"b\"","schema":{"type":"object"},"key_properties":["id"]}
+{"type":"RECORD","stream":"a \"b\"","record":{"id":1}}
+{"type":"RECORD","stream":"a \"b\"","record":{"id":2}}
+{"type":"STATE","value":{"cursor":7}}
+"#
+        );
     }
 
     #[test]

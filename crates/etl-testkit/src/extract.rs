@@ -90,7 +90,7 @@ impl Extractor {
     /// # Panics
     /// If anything is not so; what, each failed check has printed.
     pub fn conforms(&self) {
-        let checks: [(&str, Check); 13] = [
+        let checks: [(&str, Check); 14] = [
             ("a run is a sealed stream", runs::sealed_stream),
             ("a run begins before there is a reply", runs::begins_at_once),
             ("an output file has the stream", runs::output_file),
@@ -100,6 +100,7 @@ impl Extractor {
                 runs::wrong_arguments(it.name(), |args| it.cmd(args));
             }),
             ("a replay is byte-identical and needs neither key nor network", runs::replay),
+            ("a Singer target gets the same records, and nothing of seals", runs::singer),
             ("the card says what it reads and writes", runs::card),
             ("the key is found under each of its names", keys::names),
             ("without a key nothing is sent", keys::missing),

@@ -7,7 +7,7 @@ mod mapping;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout};
+use etl_component::{CommandCard, Component, Context, Stdout};
 use etl_extract::{counted, midnight};
 use etl_http::{Api, Key, Per, Place, Quota, Request, Service};
 
@@ -19,7 +19,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    commands: &[CommandCard::new("treasury-yield", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
+    commands: &[CommandCard::records("treasury-yield", Stdout::Schemas(&[SCHEMA]))],
 };
 
 /// <https://www.alphavantage.co/support/#api-key>: the free plan, 25 requests a day and one a second. With

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etl_component::{Class, CommandCard, Component, Context, Fault, Reads, Stdout};
+use etl_component::{Class, CommandCard, Component, Context, Fault, Stdout};
 use etl_extract::{History, Stream, Window, counted};
 use etl_http::{Api, Key, Pages, Per, Place, Quota, Reply, Request, Service, Verdict};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    commands: &[CommandCard::new("tasks", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
+    commands: &[CommandCard::records("tasks", Stdout::Schemas(&[SCHEMA]))],
 };
 
 /// <https://developers.asana.com/docs/rate-limits>: the quota is that of a free workspace.

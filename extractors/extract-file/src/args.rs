@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use etl_component::{Fault, OutputArgs, args};
+use etl_component::{Fault, RecordsArgs, args};
 use etl_schema::Schema;
 use etl_stream::SchemaRef;
 use jiff::tz::TimeZone;
@@ -54,7 +54,7 @@ pub(crate) struct Cli {
     #[arg(long, help_heading = "Input")]
     pub(crate) allow_empty: bool,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) output: RecordsArgs,
 }
 
 /// What a file is.

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use etl_component::{Class, CommandCard, Component, Context, Fault, Reads, Relay, Stdout, random_id};
+use etl_component::{Class, CommandCard, Component, Context, Fault, Relay, Stdout, random_id};
 use etl_stream::digest::Hasher;
 use etl_stream::{Digest, Values, counted};
 
@@ -24,7 +24,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: &[],
-    commands: &[CommandCard::new("", Reads::Nothing, Stdout::Any)],
+    commands: &[CommandCard::records("", Stdout::Any)],
 };
 
 /// The digits of a segment's id, which is 128 bits like a random one.
@@ -41,7 +41,7 @@ fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
         let files = counted(sources.len() as u64, "file", "files");
         return Err(Fault::usage(format!("--id names the segment of one file, but there are {files}")).into());
     }
-    let mut relay = Relay::new(cli.output.open()?, context.producer(), "extract-file");
+    let mut relay = cli.output.open(context, "extract-file", false)?;
     let mut ids: HashMap<String, &Source> = HashMap::new();
     let mut records = 0;
     for source in &sources {

@@ -6,7 +6,7 @@ mod mapping;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout};
+use etl_component::{CommandCard, Component, Context, Stdout};
 use etl_extract::counted;
 use etl_http::{Api, Key, Per, Place, Quota, Service};
 
@@ -18,7 +18,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    commands: &[CommandCard::new("quote", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
+    commands: &[CommandCard::records("quote", Stdout::Schemas(&[SCHEMA]))],
 };
 
 /// <https://finnhub.io/docs/api/authentication> and <https://finnhub.io/docs/api/rate-limit>: the free plan, and the 30 requests

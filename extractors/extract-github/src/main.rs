@@ -10,7 +10,7 @@ mod usage;
 
 use std::process::ExitCode;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout};
+use etl_component::{CommandCard, Component, Context, Stdout};
 use etl_extract::{Stream, counted};
 use etl_http::{Api, Key, Per, Place, Quota, Reply, Request, Service};
 
@@ -25,9 +25,9 @@ const COMPONENT: Component = Component {
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
     commands: &[
-        CommandCard::new("usage", Reads::Nothing, Stdout::Schemas(&[USAGE])),
-        CommandCard::new("workflow-runs", Reads::Nothing, Stdout::Schemas(&[RUNS])),
-        CommandCard::new("dependabot-alerts", Reads::Nothing, Stdout::Schemas(&[ALERTS])),
+        CommandCard::records("usage", Stdout::Schemas(&[USAGE])),
+        CommandCard::records("workflow-runs", Stdout::Schemas(&[RUNS])),
+        CommandCard::records("dependabot-alerts", Stdout::Schemas(&[ALERTS])),
     ],
 };
 

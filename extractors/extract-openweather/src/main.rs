@@ -6,7 +6,7 @@ mod mapping;
 
 use std::process::ExitCode;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
+use etl_component::{CommandCard, Component, Context, Reads, SINGER, Stdout, When};
 use etl_extract::{History, counted};
 use etl_http::{Api, Key, Per, Place, Quota, Request, Service};
 
@@ -17,33 +17,29 @@ const COMPONENT: Component = Component {
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
     commands: &[
-        CommandCard::new("current", Reads::Nothing, Stdout::Schemas(&[Endpoint::Current.schema()])),
-        CommandCard::new("forecast", Reads::Nothing, Stdout::Schemas(&[Endpoint::Forecast.schema()])),
+        CommandCard::records("current", Stdout::Schemas(&[Endpoint::Current.schema()])),
+        CommandCard::records("forecast", Stdout::Schemas(&[Endpoint::Forecast.schema()])),
         CommandCard {
-            when: &[When {
-                flag: "--forecast",
-                values: &[],
-                reads: Reads::Nothing,
-                stdout: Stdout::Schemas(&[Endpoint::AirForecast.schema()]),
-            }],
-            ..CommandCard::new(
-                "air-pollution",
-                Reads::Nothing,
-                Stdout::Schemas(&[Endpoint::AirPollution.schema()]),
-            )
+            when: &[
+                SINGER,
+                When {
+                    flag: "--forecast",
+                    values: &[],
+                    reads: Reads::Nothing,
+                    stdout: Stdout::Schemas(&[Endpoint::AirForecast.schema()]),
+                },
+            ],
+            ..CommandCard::records("air-pollution", Stdout::Schemas(&[Endpoint::AirPollution.schema()]))
         },
         CommandCard {
             when: &[
+                SINGER,
                 part(&["minutely"], &[Endpoint::OneCall(Part::Minutely).schema()]),
                 part(&["hourly"], &[Endpoint::OneCall(Part::Hourly).schema()]),
                 part(&["daily"], &[Endpoint::OneCall(Part::Daily).schema()]),
                 part(&["alerts"], &[Endpoint::OneCall(Part::Alerts).schema()]),
             ],
-            ..CommandCard::new(
-                "one-call",
-                Reads::Nothing,
-                Stdout::Schemas(&[Endpoint::OneCall(Part::Current).schema()]),
-            )
+            ..CommandCard::records("one-call", Stdout::Schemas(&[Endpoint::OneCall(Part::Current).schema()]))
         },
     ],
 };

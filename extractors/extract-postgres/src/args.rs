@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser};
-use etl_component::{Class, Fault, OutputArgs, duration};
+use etl_component::{Class, Fault, RecordsArgs, duration};
 
 use crate::query::Query;
 use crate::state::State;
@@ -46,7 +46,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Limits")]
     idle_timeout: Duration,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) output: RecordsArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ mod state;
 
 use std::process::ExitCode;
 
-use etl_component::{Class, CommandCard, Component, Context, Fault, Reads, Relay, Stdout};
+use etl_component::{Class, CommandCard, Component, Context, Fault, Stdout};
 use etl_postgres::VARIABLES;
 use etl_stream::{SchemaRef, Values, counted};
 use serde_json::value::{RawValue, to_raw_value};
@@ -27,7 +27,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: &VARIABLES,
-    commands: &[CommandCard::new("", Reads::Nothing, Stdout::Any)],
+    commands: &[CommandCard::records("", Stdout::Any)],
 };
 
 fn main() -> ExitCode {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, context: &Context) -> anyhow::Result<String> {
     let settings = cli.settings()?;
     let connection = etl_postgres::Settings::new(&context.env, COMPONENT.name)?;
-    let mut relay = Relay::new(cli.output.open()?, context.producer(), COMPONENT.name);
+    let mut relay = cli.output.open(context, COMPONENT.name, false)?;
     let source = Source::open(&connection, &settings)?;
     let schema = RawValue::from_string(source.schema.clone()).map_err(not_json)?;
     relay.begin(Some(&SchemaRef::Inline(schema.into())), Values::Json)?;

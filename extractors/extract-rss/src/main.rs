@@ -11,7 +11,7 @@ mod xml;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etl_component::{Class, CommandCard, Component, Context, Fault, Reads, Stdout};
+use etl_component::{Class, CommandCard, Component, Context, Fault, Stdout};
 use etl_extract::{State, Stream, counted};
 use etl_http::{Api, Service};
 use jiff::SignedDuration;
@@ -24,7 +24,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    commands: &[CommandCard::new("", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
+    commands: &[CommandCard::records("", Stdout::Schemas(&[SCHEMA]))],
 };
 
 /// Servers of feeds are polite if their readers are: a limit without a time is waited for a minute.

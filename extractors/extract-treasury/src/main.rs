@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout};
+use etl_component::{CommandCard, Component, Context, Stdout};
 use etl_extract::{History, counted, midnight};
 use etl_http::{Api, Request, Service};
 use jiff::Timestamp;
@@ -23,15 +23,11 @@ const COMPONENT: Component = Component {
     version: env!("CARGO_PKG_VERSION"),
     variables: &[],
     commands: &[
-        CommandCard::new(YIELD_CURVE.command, Reads::Nothing, Stdout::Schemas(&[YIELD_CURVE.schema])),
-        CommandCard::new(BILL_RATES.command, Reads::Nothing, Stdout::Schemas(&[BILL_RATES.schema])),
-        CommandCard::new(LONG_TERM_RATE.command, Reads::Nothing, Stdout::Schemas(&[LONG_TERM_RATE.schema])),
-        CommandCard::new(
-            REAL_YIELD_CURVE.command,
-            Reads::Nothing,
-            Stdout::Schemas(&[REAL_YIELD_CURVE.schema]),
-        ),
-        CommandCard::new(REAL_LONG_TERM.command, Reads::Nothing, Stdout::Schemas(&[REAL_LONG_TERM.schema])),
+        CommandCard::records(YIELD_CURVE.command, Stdout::Schemas(&[YIELD_CURVE.schema])),
+        CommandCard::records(BILL_RATES.command, Stdout::Schemas(&[BILL_RATES.schema])),
+        CommandCard::records(LONG_TERM_RATE.command, Stdout::Schemas(&[LONG_TERM_RATE.schema])),
+        CommandCard::records(REAL_YIELD_CURVE.command, Stdout::Schemas(&[REAL_YIELD_CURVE.schema])),
+        CommandCard::records(REAL_LONG_TERM.command, Stdout::Schemas(&[REAL_LONG_TERM.schema])),
     ],
 };
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::sealed::aborted;
 use super::{Extractor, Sealed, no_secret_in, silent};
 use crate::http::{Reply, Script, Server};
+use crate::load::printed;
 use crate::run::{Cmd, Folder, Signal};
 
 pub(super) fn sealed_stream(extractor: &Extractor) {
@@ -133,6 +134,57 @@ pub(super) fn replay(extractor: &Extractor) {
     let nowhere = empty.path("").display().to_string();
     let ran = silent(extractor.without_key(&extractor.args(&url, &["--replay", &nowhere])));
     assert!(ran.fails(66).last_error_line().contains("--replay: "), "{}", ran.stderr);
+}
+
+pub(super) fn singer(extractor: &Extractor) {
+    let folder = Folder::new();
+    let cassettes = folder.path("").display().to_string();
+    let server = extractor.server();
+    let url = server.url();
+    extractor.run(&extractor.args(&url, &["--record", &cassettes])).ok();
+    drop(server);
+    let replay = |more: &[&str]| {
+        let args = [&["--replay", &cassettes], more].concat();
+        silent(extractor.without_key(&extractor.args(&url, &args)))
+    };
+    let plain = replay(&[]);
+    let stream = Sealed::of(&plain);
+    let messages = printed(&replay(&["--output-format", "singer"]).ok().stdout);
+    let document: Value =
+        serde_json::from_str(&fs::read_to_string(extractor.schema(extractor.schema)).expect("a schema"))
+            .expect("JSON");
+    let schema = &messages[0];
+    assert_eq!(
+        (&schema["type"], &schema["stream"], &schema["key_properties"]),
+        (&"SCHEMA".into(), &document["x-postgres"]["table"], &document["x-key"])
+    );
+    let names = |document: &Value| -> Vec<String> {
+        document["properties"].as_object().expect("properties").keys().cloned().collect()
+    };
+    assert_eq!(names(&schema["schema"]), names(&document));
+    let record = |record: &Value| json!({ "type": "RECORD", "stream": schema["stream"], "record": record });
+    let mut expected: Vec<Value> = stream.records.iter().map(record).collect();
+    expected.extend(
+        printed(&plain.stdout)
+            .iter()
+            .filter(|line| line["_etl"]["kind"] == "state")
+            .map(|line| json!({ "type": "STATE", "value": line["_etl"]["value"] })),
+    );
+    assert_eq!(messages[1..], expected);
+
+    let named = replay(&["--output-format", "singer", "--stream-name", "a \"b\""]);
+    let named = printed(&named.ok().stdout);
+    assert_eq!(named[0]["stream"], "a \"b\"");
+    assert_eq!(named[1]["stream"], "a \"b\"");
+    let nameless = replay(&["--stream-name", "x"]);
+    assert_eq!(nameless.fails(2).last_error_line(), "--stream-name is for --output-format singer");
+
+    let server = Server::start(Reply::text(500, "out of order"));
+    let args = ["--output-format", "singer", "--retries", "0"];
+    let ran = extractor.run(&extractor.args(&server.url(), &args));
+    assert_eq!(ran.fails(75).lines().len(), 1, "a SCHEMA: {}", ran.stdout);
+    assert!(ran.stdout.starts_with(r#"{"type":"SCHEMA","#), "{}", ran.stdout);
+    assert_eq!(extractor.run(&["--output-format", "singer", "--nope"]).fails(2).stdout, "");
 }
 
 pub(super) fn card(extractor: &Extractor) {

@@ -32,6 +32,40 @@ fn it_does_what_every_extractor_does() {
     .conforms();
 }
 
+#[test]
+fn a_singer_target_gets_messages() {
+    let folder = Folder::new();
+    folder.write("one.csv", "id,price\n1,1.50\n");
+    folder.write("two.csv", "id,price\n2,\n");
+    folder.write(
+        "orders.json",
+        r#"{"type":"object","x-key":["id"],"x-postgres":{"table":"orders"},"required":["id"],"properties":{
+            "id":{"type":"integer"},"price":{"type":["number","null"],"x-postgres":{"type":"numeric(9,2)"}}}}"#,
+    );
+    let singer = |args: &[&str]| {
+        extract(&[args, &["--output-format", "singer"]].concat()).in_folder(folder.path("")).run()
+    };
+    let schema = r#"{"type":"SCHEMA","stream":"orders","schema":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},"price":{"type":["number","null"],"x-sql-datatype":"numeric(9,2)"}}},"key_properties":["id"]}"#;
+    assert_eq!(
+        singer(&["one.csv", "two.csv", "--schema", "orders.json"]).ok().lines(),
+        [
+            schema,
+            r#"{"type":"RECORD","stream":"orders","record":{"id":1,"price":1.50}}"#,
+            schema,
+            r#"{"type":"RECORD","stream":"orders","record":{"id":2,"price":null}}"#,
+        ]
+    );
+    let untyped = singer(&["one.csv"]);
+    assert_eq!(
+        untyped.fails(2).last_error_line(),
+        "--output-format singer needs the schema of the records: give --schema"
+    );
+    assert_eq!(untyped.stdout, "");
+    folder.write("bad.csv", "id,price\n1,1\nx,1\n");
+    let bad = singer(&["bad.csv", "--schema", "orders.json"]);
+    assert_eq!(bad.fails(3).lines(), [schema], "no abort");
+}
+
 /// Rows enough to fill all buffers between the file and a reader that waits.
 fn rows() -> String {
     "a,b\n".to_owned() + &(100_000..200_000).map(|n| format!("{n},{n}\n")).collect::<String>()

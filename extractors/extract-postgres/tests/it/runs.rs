@@ -27,6 +27,35 @@ fn it_does_what_every_extractor_does() {
 }
 
 #[test]
+fn a_singer_target_gets_messages_and_its_state_resumes() {
+    let place = Place::new();
+    let query = "SELECT * FROM (VALUES (1::bigint, 'NaN'::numeric), (2, 1.50)) AS rows(id, n)";
+    let args = "--key id --cursor id --output-format singer";
+    let nameless = place.extract(query, args);
+    assert_eq!(
+        nameless.fails(2).last_error_line(),
+        "--output-format singer needs --stream-name: the schema of the records names no table"
+    );
+    assert_eq!(nameless.stdout, "");
+    let ran = place.extract(query, &format!("{args} --stream-name orders"));
+    let lines = ran.ok().lines();
+    assert_eq!(
+        lines[..3],
+        [
+            r#"{"type":"SCHEMA","stream":"orders","schema":{"type":"object","properties":{"id":{"type":"integer","x-sql-datatype":"bigint"},"n":{"type":["number","null","string"],"x-sql-datatype":"numeric"}},"required":["id","n"]},"key_properties":["id"]}"#,
+            r#"{"type":"RECORD","stream":"orders","record":{"id":1,"n":"NaN"}}"#,
+            r#"{"type":"RECORD","stream":"orders","record":{"id":2,"n":1.50}}"#,
+        ]
+    );
+    // A target prints the value of the last STATE.
+    let state = lines[3].strip_prefix(r#"{"type":"STATE","value":"#).and_then(|rest| rest.strip_suffix('}'));
+    place.folder.write("state.json", state.expect("a STATE"));
+    let state = place.folder.path("state.json").display().to_string();
+    let next = place.extract(query, &format!("{args} --stream-name orders --state {state}"));
+    assert_eq!(next.ok().stdout.matches("RECORD").count(), 0, "{}", next.stdout);
+}
+
+#[test]
 fn a_signal_cancels_the_query_on_the_server() {
     let place = Place::new();
     for query in ["SELECT pg_sleep(1000) AS s", "SELECT pg_sleep(:n) AS s"] {

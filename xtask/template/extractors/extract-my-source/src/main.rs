@@ -5,7 +5,7 @@ mod mapping;
 
 use std::process::ExitCode;
 
-use etl_component::{CommandCard, Component, Context, Reads, Stdout};
+use etl_component::{CommandCard, Component, Context, Stdout};
 use etl_extract::counted;
 use etl_http::{Api, Key, Place, Service};
 
@@ -17,7 +17,7 @@ const COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     variables: args::VARIABLES,
-    commands: &[CommandCard::new("", Reads::Nothing, Stdout::Schemas(&[SCHEMA]))],
+    commands: &[CommandCard::records("", Stdout::Schemas(&[SCHEMA]))],
 };
 
 const API: Api = Api {
