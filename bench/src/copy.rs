@@ -2,10 +2,11 @@
 //! beside sling.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::ensure;
 use etl_testkit::postgres::Space;
+use xtask::python;
 
 use crate::Bench;
 use crate::measure::{Contender, Group};
@@ -35,7 +36,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let into = ["-X", "-q", "-c", "COPY copied FROM STDIN (FORMAT binary)"];
     let psql = psql_contender(&space, "psql, binary COPY | psql, binary COPY", &into).env(&plain);
     let mut contenders = vec![psql.fed_by("psql", &["-X", "-q", "-c", &out]).before(fresh)];
-    if let Some(program) = sling(&bench.folder) {
+    if let Some(program) = sling() {
         contenders.push(sling_contender(&space, &program).before(fresh));
     } else {
         eprintln!("sling {SLING} is left out: pip cannot get it");
@@ -58,27 +59,17 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     Ok(vec![group])
 }
 
-/// The program of sling in the folder, into which pip puts it unless it is there.
-fn sling(folder: &Path) -> Option<PathBuf> {
+/// The program of sling, if pip can get it.
+fn sling() -> Option<PathBuf> {
     let system = match std::env::consts::ARCH {
         "x86_64" => "linux-amd64",
         "aarch64" => "linux-arm64",
         _ => return None,
     };
-    let folder = folder.join(format!("sling-{SLING}"));
+    let folder = python::folder(&format!("sling-{system}"), SLING)?;
     let program = folder.join(format!("sling_{}/bin/sling-{system}", system.replace('-', "_")));
-    if !program.is_file() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]);
-        succeeds(pip.arg(&folder).arg(format!("sling-{system}=={SLING}")))?;
-    }
-    succeeds(Command::new("chmod").arg("+x").arg(&program))?;
+    python::succeeds(Command::new("chmod").arg("+x").arg(&program))?;
     Some(program)
-}
-
-fn succeeds(command: &mut Command) -> Option<()> {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-    status.is_ok_and(|status| status.success()).then_some(())
 }
 
 /// Sling in the mode in which it is fastest. It does not connect with the password of the superuser.

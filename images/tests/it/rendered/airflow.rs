@@ -1,15 +1,17 @@
 //! DAG files, imported and run by Airflow itself: of pods against a stand-in for a cluster, of containers in Docker.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use etl_pipeline::{Cards, Operator, Options, Target, parse, plan, render};
 use etl_testkit::docker::{Lab, docker};
+use etl_testkit::need::skipped;
 use etl_testkit::run::{Cmd, Folder, Ran, wait_until};
 use serde_json::{Value, json};
+use xtask::python;
 
-use super::{PASSWORD, database, skipped};
+use super::{PASSWORD, database};
 use crate::manifest::root;
 use crate::{image, services};
 
@@ -24,19 +26,8 @@ fn airflow() -> Option<&'static Path> {
         let pinned = root().join("images/tests/airflow/requirements.txt");
         let version = std::fs::read_to_string(&pinned).ok()?;
         let version = version.lines().find_map(|line| line.strip_prefix("apache-airflow=="))?;
-        let folder = root().join(format!("target/python/airflow-{version}"));
-        // It is whole once it has this.
-        let done = folder.join("installed");
-        if !done.is_file() {
-            let works = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
-            let made = works(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-            let pip = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--requirement"];
-            if !made || !works(Command::new(folder.join("bin/python3")).args(pip).arg(pinned)) {
-                return None;
-            }
-            std::fs::write(done, "").ok()?;
-        }
-        Some(folder.join("bin"))
+        let options = ["--only-binary", ":all:", "--requirement"].map(OsStr::new);
+        python::environment(&format!("airflow-{version}"), &[&options[..], &[pinned.as_os_str()]].concat())
     };
     FOLDER.get_or_init(make).as_deref()
 }

