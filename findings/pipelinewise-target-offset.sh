@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Tool: pipelinewise-target-postgres 2.1.2 (Python), into PostgreSQL 15.
+#
+# EXPECTED: a date-time with an offset, 04:05:06+02:00, is stored as its instant: in a column with a time zone, or in UTC.
+# SEEN: the column is a timestamp without time zone and has 04:05:06: the offset is dropped and the time not moved, so
+#   04:05:06+02:00 and 04:05:06-05:00, seven hours apart, become the same value. Exit code 0, no warning.
+#
+# Needs python3 with venv, PostgreSQL's server programs and psql (Debian: postgresql; elsewhere name their folder in PGBIN).
+set -euo pipefail
+
+tmp=$(mktemp -d)
+pid=
+cleanup() {
+    if [ -n "$pid" ]; then kill -INT "$pid" 2>/dev/null || true; wait "$pid" || true; fi
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+chmod 755 "$tmp"
+
+bin=${PGBIN:-$(dirname "$(find /usr/lib/postgresql -path '*/bin/initdb' | sort -V | tail -n 1)")}
+as=()
+mkdir "$tmp/db"
+if [ "$(id -u)" = 0 ]; then # the server refuses to run as root
+    chown nobody "$tmp/db"
+    as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+fi
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cd "$tmp/db"
+"${as[@]}" "$bin/initdb" -D "$tmp/db/data" -A trust -U tester --locale=C -E UTF8 --no-sync >/dev/null
+"${as[@]}" "$bin/postgres" -D "$tmp/db/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+    >"$tmp/server.log" 2>&1 &
+pid=$!
+for _ in $(seq 300); do
+    if grep -q 'ready to accept connections' "$tmp/server.log"; then break; fi
+    sleep 0.2
+done
+
+cd "$tmp"
+python3 -m venv venv
+venv/bin/pip install -q --disable-pip-version-check pipelinewise-target-postgres==2.1.2
+cat >config.json <<JSON
+{"host": "127.0.0.1", "port": $port, "user": "tester", "password": "none", "dbname": "postgres", "default_target_schema": "public"}
+JSON
+cat >stream <<'JSON'
+{"type": "SCHEMA", "stream": "visits", "schema": {"type": "object", "properties": {"id": {"type": "integer"}, "at": {"type": ["null", "string"], "format": "date-time"}}}, "key_properties": ["id"]}
+{"type": "RECORD", "stream": "visits", "record": {"id": 1, "at": "2024-02-03T04:05:06+02:00"}}
+{"type": "RECORD", "stream": "visits", "record": {"id": 2, "at": "2024-02-03T04:05:06-05:00"}}
+JSON
+code=0
+venv/bin/target-postgres --config config.json <stream >out 2>log || code=$?
+sql() { "$bin/psql" -X -At -h 127.0.0.1 -p "$port" -U tester -d postgres -c "$1"; }
+stored=$(sql "SELECT string_agg(pg_typeof(at) || ' ' || at, ', ' ORDER BY id) FROM visits")
+warned=$(grep -ciE 'warn|error' log || true)
+seen="04:05:06+02:00 and 04:05:06-05:00 are stored as: $stored (exit code $code, $warned warnings)"
+if [ "$stored" = 'timestamp without time zone 2024-02-03 04:05:06, timestamp without time zone 2024-02-03 04:05:06' ] && [ "$code" = 0 ] && [ "$warned" = 0 ]; then
+    echo "seen: $seen"
+else
+    echo "differs: $seen"
+    exit 1
+fi
