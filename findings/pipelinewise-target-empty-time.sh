@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Tool: pipelinewise-target-postgres 2.1.2 (Python), into PostgreSQL 15.
+#
+# EXPECTED: the empty text in a property with format date-time, which is not a time, is refused; or it is kept as a text.
+# SEEN: the row has NULL, as if the source had sent null. Exit code 0, no warning.
+#
+# Needs python3 with venv, PostgreSQL's server programs and psql (Debian: postgresql; elsewhere name their folder in PGBIN).
+set -euo pipefail
+
+tmp=$(mktemp -d)
+pid=
+cleanup() {
+    if [ -n "$pid" ]; then kill -INT "$pid" 2>/dev/null || true; wait "$pid" || true; fi
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+chmod 755 "$tmp"
+
+bin=${PGBIN:-$(dirname "$(find /usr/lib/postgresql -path '*/bin/initdb' | sort -V | tail -n 1)")}
+as=()
+mkdir "$tmp/db"
+if [ "$(id -u)" = 0 ]; then # the server refuses to run as root
+    chown nobody "$tmp/db"
+    as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+fi
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cd "$tmp/db"
+"${as[@]}" "$bin/initdb" -D "$tmp/db/data" -A trust -U tester --locale=C -E UTF8 --no-sync >/dev/null
+"${as[@]}" "$bin/postgres" -D "$tmp/db/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+    >"$tmp/server.log" 2>&1 &
+pid=$!
+for _ in $(seq 300); do
+    if grep -q 'ready to accept connections' "$tmp/server.log"; then break; fi
+    sleep 0.2
+done
+
+cd "$tmp"
+python3 -m venv venv
+venv/bin/pip install -q --disable-pip-version-check pipelinewise-target-postgres==2.1.2
+cat >config.json <<JSON
+{"host": "127.0.0.1", "port": $port, "user": "tester", "password": "none", "dbname": "postgres", "default_target_schema": "public"}
+JSON
+cat >stream <<'JSON'
+{"type": "SCHEMA", "stream": "visits", "schema": {"type": "object", "properties": {"id": {"type": "integer"}, "at": {"type": ["null", "string"], "format": "date-time"}}}, "key_properties": ["id"]}
+{"type": "RECORD", "stream": "visits", "record": {"id": 1, "at": ""}}
+JSON
+code=0
+venv/bin/target-postgres --config config.json <stream >out 2>log || code=$?
+sql() { "$bin/psql" -X -At -h 127.0.0.1 -p "$port" -U tester -d postgres -c "$1"; }
+stored=$(sql "SELECT pg_typeof(at) || ' ' || coalesce(at::text, 'NULL') FROM visits")
+warned=$(grep -ciE 'warn|error' log || true)
+seen="the empty text as a date-time is stored as: $stored, with $warned warnings (exit code $code)"
+if [ "$stored" = 'timestamp without time zone NULL' ] && [ "$code" = 0 ]; then
+    echo "seen: $seen"
+else
+    echo "differs: $seen"
+    exit 1
+fi
