@@ -24,10 +24,10 @@ pub(crate) const COMMANDS: &[CommandCard] = &[CommandCard::new("", Reads::Any, S
 /// outputs, which must be objects, is a record
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
-  extract-file orders.csv | transform-jq 'del(.note) | .total |= tonumber' | load-postgres --table orders
-  transform-jq 'select(.severity == $least)' --arg least high --input alerts.ndjson --output high.ndjson
-  transform-jq '.email |= hash | .phone |= mask(3)' --input users.ndjson --schema users.schema.json
-  standpipe seal -- tap-csv --config c.json | transform-jq --stream users '{id, name}' --format singer")]
+  extract-file orders.csv | transform-jq 'del(.note)' | load-postgres --table orders
+  transform-jq 'select(.level == $level)' --arg level high --input a.ndjson --output b.ndjson
+  transform-jq '.email |= hash | .phone |= mask(3)' --schema users.json --input users.ndjson
+  standpipe seal -- tap-csv --config c.json | transform-jq '{id, name}' --stream users")]
 pub(crate) struct Args {
     /// The filter; functions besides jq's: `hash`, `mask`, `mask(N)`
     #[arg(value_name = "FILTER")]

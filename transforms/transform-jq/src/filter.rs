@@ -92,18 +92,27 @@ impl Filter {
         let context = Ctx::<Data>::new(&self.shared, self.vars.clone());
         self.id.run((context, input)).map(|output| {
             output.map_err(|exception| match exception.get_err() {
-                Ok(error) => format!("the filter: {}", shorten(&error.to_string(), 300)),
+                Ok(error) => said(error),
                 Err(_) => "the filter halts".to_owned(),
             })
         })
     }
 }
 
+/// What an error says: a text as it is, anything else as JSON.
+fn said(error: jaq_core::Error<Val>) -> String {
+    let said = match error.into_val() {
+        Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+        value => value.to_string(),
+    };
+    format!("the filter: {}", shorten(&said, 300))
+}
+
 fn compile(program: &Program, hashes: bool) -> Result<(TermId, Lut<Data>), Broken> {
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let defs = defs.filter(|def| !refuse::is_refused(def.name));
     let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let funs = funs.filter(|(name, ..)| !refuse::is_refused(name));
+    let funs = funs.filter(|(name, ..)| !refuse::is_refused(name) && *name != functions::STDERR);
     let own = functions::funs().filter(|(name, ..)| hashes || *name != functions::HASH);
     let (arena, code) = (Arena::default(), program.code.as_str());
     let modules = Loader::new(defs).load(&arena, File { code, path: () });

@@ -14,6 +14,9 @@ use crate::filter::Data;
 /// The name of the function that needs a key.
 pub(crate) const HASH: &str = "hash";
 
+/// What jq's `stderr` is defined by.
+pub(crate) const STDERR: &str = "stderr_empty";
+
 /// HMAC-SHA256 (RFC 2104) under one key.
 pub(crate) struct Key(Hmac<Sha256>);
 
@@ -39,6 +42,13 @@ pub(crate) fn funs() -> impl Iterator<Item = Fun<Data>> {
         (HASH, v(0), |cv| {
             let key = cv.0.data().key();
             bome(text(cv.1, |text| key.map(|key| key.hex(text.as_bytes())).unwrap_or_default()))
+        }),
+        (STDERR, v(0), |cv| {
+            match &cv.1 {
+                Val::TStr(text) => log::info!("{}", String::from_utf8_lossy(text)),
+                value => log::info!("{value}"),
+            }
+            Box::new(std::iter::empty())
         }),
         ("mask", v(0), |cv| bome(text(cv.1, |text| mask(text, 0)))),
         ("mask", v(1), |cv| {
