@@ -10,5 +10,5 @@ mod pass;
 mod segments;
 
 pub use chosen::Chosen;
-pub use pass::{Pass, Totals, Transform, TransformArgs};
+pub use pass::{Pass, Passed, Transform, TransformArgs};
 pub use segments::Segments;

@@ -62,13 +62,26 @@ pub trait Transform {
     fn end(&mut self) -> Result<(), Fault>;
 }
 
-/// How many records went in and came out.
-#[derive(Clone, Copy, Debug)]
-pub struct Totals {
-    /// Those of the stream that was taken.
+/// What has been passed on, as a whole.
+pub struct Passed {
+    out: Segments,
+    /// How many records the stream had.
     pub records: u64,
-    /// Those that were written.
-    pub written: u64,
+}
+
+impl Passed {
+    /// How many records were written.
+    pub fn written(&self) -> u64 {
+        self.out.records()
+    }
+
+    /// Ends the output: a file appears under its name.
+    ///
+    /// # Errors
+    /// 74 if that fails.
+    pub fn close(self) -> Result<(), Fault> {
+        self.out.close()
+    }
 }
 
 /// A run of a transform.
@@ -89,6 +102,8 @@ pub struct Pass {
     /// How many records each stream had.
     read: Vec<u64>,
     records: u64,
+    /// How many are read.
+    most: u64,
     warned: (bool, bool),
 }
 
@@ -98,7 +113,19 @@ impl Pass {
     /// # Errors
     /// 74 if it cannot be created; those of [`FormatArgs::meant`].
     pub fn open(args: TransformArgs, context: &Context) -> Result<Pass, Fault> {
-        let out = Segments::new(args.output.open()?, context.producer());
+        let out = Segments::new(Some(args.output.open()?), context.producer());
+        Pass::into(out, args, u64::MAX)
+    }
+
+    /// Reads at most this many records, and writes nothing.
+    ///
+    /// # Errors
+    /// Those of [`FormatArgs::meant`].
+    pub fn sample(args: TransformArgs, context: &Context, most: u64) -> Result<Pass, Fault> {
+        Pass::into(Segments::new(None, context.producer()), args, most)
+    }
+
+    fn into(out: Segments, args: TransformArgs, most: u64) -> Result<Pass, Fault> {
         let mut input = args.input;
         let messages = args.format.meant(&mut input)?;
         Ok(Pass {
@@ -113,28 +140,30 @@ impl Pass {
             statuses: Statuses::default(),
             read: Vec::new(),
             records: 0,
+            most,
             warned: (false, false),
         })
     }
 
-    /// Reads the input to its end and writes what the transform makes of it. `identity` is everything that decides what comes
+    /// Reads the input to its end, or as far as it is wanted, and writes what the transform makes of it. `identity` is everything that decides what comes
     /// out, besides the input.
     ///
     /// # Errors
     /// Those of the stream and of the transform.
-    pub fn run(mut self, identity: &[&[u8]], transform: &mut impl Transform) -> Result<Totals, Fault> {
+    pub fn run(mut self, identity: &[&[u8]], transform: &mut impl Transform) -> Result<Passed, Fault> {
         self.out.identify(identity);
         let mut reader = self.input.open()?;
         while let Some(event) = reader.next()? {
             self.event(event, transform)?;
+            if self.records >= self.most {
+                return Ok(Passed { out: self.out, records: self.records });
+            }
             if reader.is_drained() {
                 self.out.flush()?;
             }
         }
         self.finish(&reader, transform)?;
-        let totals = Totals { records: self.records, written: self.out.records() };
-        self.out.close()?;
-        Ok(totals)
+        Ok(Passed { out: self.out, records: self.records })
     }
 
     fn event(&mut self, event: Event<'_>, transform: &mut impl Transform) -> Result<(), Fault> {

@@ -4,18 +4,19 @@ use etl_component::{Fault, Output, derived_id, io, random_id};
 use etl_stream::{Begin, SchemaRef, Values, Writer};
 use serde_json::value::RawValue;
 
-/// Writes sealed segments.
+/// Writes sealed segments, unless it only counts what would be written.
 pub struct Segments {
-    writer: Writer<Output>,
+    writer: Option<Writer<Output>>,
     producer: String,
     /// What the ids follow from, besides those of the segments that are read.
     identity: Vec<Vec<u8>>,
+    open: bool,
     records: u64,
 }
 
 impl Segments {
-    pub(crate) fn new(writer: Writer<Output>, producer: String) -> Segments {
-        Segments { writer, producer, identity: Vec::new(), records: 0 }
+    pub(crate) fn new(writer: Option<Writer<Output>>, producer: String) -> Segments {
+        Segments { writer, producer, identity: Vec::new(), open: false, records: 0 }
     }
 
     /// Everything that decides what comes out of a segment.
@@ -37,7 +38,9 @@ impl Segments {
             }
             None => random_id()?,
         };
-        self.writer.begin(&Begin { id, schema, values, producer: Some(self.producer.clone()) })
+        let producer = Some(self.producer.clone());
+        self.open = true;
+        self.write(|writer| writer.begin(&Begin { id, schema, values, producer }))
     }
 
     /// Writes a record: one JSON object, without its newline.
@@ -47,23 +50,24 @@ impl Segments {
     #[inline]
     pub fn record(&mut self, line: &[u8]) -> Result<(), Fault> {
         self.records += 1;
-        self.writer.line(line)
+        self.write(|writer| writer.line(line))
     }
 
     pub(crate) fn state(&mut self, value: &RawValue) -> Result<(), Fault> {
-        self.writer.state(value)
+        self.write(|writer| writer.state(value))
     }
 
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
-        self.writer.end().map(|_| ())
+        self.open = false;
+        self.write(|writer| writer.end().map(|_| ()))
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.writer.is_open()
+        self.open
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Fault> {
-        self.writer.flush()
+        self.write(Writer::flush)
     }
 
     /// How many records were written.
@@ -73,6 +77,11 @@ impl Segments {
 
     /// Ends the output: a file appears under its name.
     pub(crate) fn close(self) -> Result<(), Fault> {
-        io::publish(self.writer)
+        self.writer.map_or(Ok(()), io::publish)
+    }
+
+    #[inline]
+    fn write(&mut self, what: impl FnOnce(&mut Writer<Output>) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.writer.as_mut().map_or(Ok(()), what)
     }
 }

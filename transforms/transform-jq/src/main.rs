@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use etl_component::{Component, Context, Fault, counted, excerpt};
 use etl_schema::Schema;
 use etl_stream::{Declared, Line, SchemaRef};
-use etl_transform::{Pass, Segments, Totals, Transform};
+use etl_transform::{Pass, Segments, Transform};
 
 use args::{Args, Program};
 use filter::Filter;
@@ -40,8 +40,10 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
     let filter = Filter::new(&program, &context.env)?;
     let schema = args.schema.as_deref().map(Schema::said_by).transpose()?.map(|(_, said)| said);
     let mut jq = Jq { filter, records: Records::default(), line: Vec::new(), schema, most };
-    let Totals { records, written } = pass.run(&program.identity(), &mut jq)?;
-    Ok(format!("{} in, {written} out", counted(records, "record", "records")))
+    let passed = pass.run(&program.identity(), &mut jq)?;
+    let said = format!("{} in, {} out", counted(passed.records, "record", "records"), passed.written());
+    passed.close()?;
+    Ok(said)
 }
 
 /// The filter, with what is used again for each record.
