@@ -9,7 +9,7 @@ use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration, io};
 use etl_schema::UnknownFields;
 use serde::Serialize;
 
-use crate::format::{Connectors, FormatArgs};
+use crate::format::{ConnectorArgs, Connectors};
 use crate::front::Cuts;
 
 /// The variables every loader reads.
@@ -117,7 +117,7 @@ pub struct StreamArgs {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ConnectorArgs,
     /// Where receipts or records go.
     #[command(flatten)]
     output: OutputArgs,

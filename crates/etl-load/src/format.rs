@@ -17,7 +17,7 @@ enum NamesArg {
 
 /// The flags, as typed.
 #[derive(clap::Args, Clone, Debug)]
-pub(crate) struct FormatArgs {
+pub(crate) struct ConnectorArgs {
     #[command(flatten)]
     format: format::FormatArgs,
     /// The names of tables and columns that are made of a connector's
@@ -44,7 +44,7 @@ impl Connectors {
     ///
     /// # Errors
     /// 2 if they contradict each other, 66 or 78 for a catalog that cannot be read.
-    pub(crate) fn new(args: FormatArgs, input: &mut InputArgs) -> Result<Connectors, Fault> {
+    pub(crate) fn new(args: ConnectorArgs, input: &mut InputArgs) -> Result<Connectors, Fault> {
         let format::Messages { format, catalog, complete } = args.format.meant(input)?;
         let names = match args.names {
             NamesArg::Keep => Names::Keep,
