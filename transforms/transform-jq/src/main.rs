@@ -17,10 +17,15 @@ use etl_component::{Component, Context, Fault, counted, excerpt};
 use etl_schema::Schema;
 use etl_stream::{Declared, Line, SchemaRef};
 use etl_transform::{Pass, Segments, Transform};
+use mimalloc::MiMalloc;
 
 use args::{Args, Program};
 use filter::Filter;
 use read::Records;
+
+/// Values of jq are many small pieces of memory: with it a filter takes about half as long.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 static COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
@@ -73,6 +78,7 @@ impl Transform for Jq {
             out.record(&self.line)?;
             self.records.take_back(output);
         }
+        self.records.done();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::filter::Shares;
 /// An integer of more digits than this is kept as it is written: to calculate with it, it is read as a double.
 const MOST_DIGITS: usize = 1000;
 
-/// Reads records. Most are like the one before, so its keys are used again.
+/// Reads records. Most are like the one before, so its object is used again, keys and all.
 #[derive(Default)]
 pub(crate) struct Records {
     scanner: Scanner,
@@ -20,6 +20,24 @@ pub(crate) struct Records {
     keys: Map,
     /// An object of that shape that nobody uses any longer.
     spare: Option<Shares<Map>>,
+    /// A filter that changes objects is given the only share of one, so that it need not copy it. One that drops or takes
+    /// apart most objects would lose them: a share is kept.
+    keeps: bool,
+    kept: Option<Shares<Map>>,
+    /// What has become of the object that was given.
+    fate: Fate,
+}
+
+/// What has become of an object.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Fate {
+    /// It is not among the outputs.
+    #[default]
+    Gone,
+    /// It is.
+    Written,
+    /// A changed copy of it is.
+    Copied,
 }
 
 impl Records {
@@ -28,14 +46,12 @@ impl Records {
     /// # Errors
     /// 3 if it is not one.
     pub(crate) fn read(&mut self, line: Line<'_>) -> Result<Val, Fault> {
-        let Records { scanner, shape, keys, spare } = self;
+        let Records { scanner, shape, keys, spare, .. } = self;
         let record = etl_component::scan(line, scanner)?;
         if *shape != Some(record.shape()) {
             *spare = None;
-            let names = record
-                .fields()
-                .map(|field| (Val::utf8_str(field.name().into_owned().into_bytes()), Val::Null));
-            *keys = names.collect();
+            let key = |name: String| (Val::utf8_str(name.into_bytes()), Val::Null);
+            *keys = record.fields().map(|field| key(field.name().into_owned())).collect();
             *shape = Some(record.shape());
         }
         let mut map = spare.take().unwrap_or_else(|| Shares::new(keys.clone()));
@@ -43,24 +59,57 @@ impl Records {
         for (slot, extent) in Shares::make_mut(&mut map).values_mut().zip(record.extents()) {
             *slot = source.value(extent);
         }
+        self.fate = Fate::Gone;
+        self.kept = self.keeps.then(|| Shares::clone(&map));
         Ok(Val::Obj(map))
     }
 
-    /// Takes back an object that was written, if it is what was read, perhaps with other values.
+    /// Takes back an output that was written.
     pub(crate) fn take_back(&mut self, written: Val) {
         let Val::Obj(mut map) = written else { return };
-        let is_same = |(one, other): (&Val, &Val)| match (one, other) {
-            (Val::TStr(one), Val::TStr(other)) => {
-                std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.len() == other.len()
+        match &self.kept {
+            Some(kept) if Shares::ptr_eq(kept, &map) => self.fate = Fate::Written,
+            Some(_) if self.keys.keys().zip(map.keys()).next().is_some_and(is_same) => {
+                self.fate = Fate::Copied;
             }
-            _ => false,
-        };
-        if Shares::get_mut(&mut map).is_some()
-            && map.len() == self.keys.len()
-            && map.keys().zip(self.keys.keys()).all(is_same)
-        {
-            self.spare = Some(map);
+            None if self.has_keys(&map) => {
+                self.fate = Fate::Written;
+                if Shares::get_mut(&mut map).is_some() {
+                    self.spare = Some(map);
+                }
+            }
+            // It may have got other keys.
+            None if self.keys.keys().zip(map.keys()).next().is_some_and(is_same) => self.fate = Fate::Written,
+            _ => (),
         }
+    }
+
+    /// All outputs of the record have been written.
+    pub(crate) fn done(&mut self) {
+        self.keeps = match self.fate {
+            Fate::Gone => true,
+            Fate::Copied => false,
+            Fate::Written => self.keeps,
+        };
+        let kept = self.kept.take().and_then(|mut map| Shares::get_mut(&mut map).is_some().then_some(map));
+        if kept.is_some() {
+            self.spare = kept;
+        }
+    }
+
+    /// Whether an object has the keys of the records, in their order.
+    fn has_keys(&self, map: &Map) -> bool {
+        map.len() == self.keys.len() && map.keys().zip(self.keys.keys()).all(is_same)
+    }
+}
+
+/// Whether two keys are the same text in the same place, so that one is a copy of the other.
+fn is_same((one, other): (&Val, &Val)) -> bool {
+    match (one, other) {
+        (Val::TStr(one), Val::TStr(other)) => {
+            std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.len() == other.len()
+        }
+        _ => false,
     }
 }
 
