@@ -27,7 +27,7 @@ impl Limit {
         match *self {
             Limit::Count(count) => count,
             // Of all records, none is none.
-            Limit::Share(share) if share == 0.0 => 0,
+            Limit::Share(0.0) => 0,
             Limit::Share(_) => u64::MAX,
         }
     }
