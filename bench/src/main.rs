@@ -11,6 +11,7 @@ mod rates;
 mod records;
 mod scale;
 mod sqlite;
+mod transform;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,7 +54,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run] [scale]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run] [scale] [transform]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -73,8 +74,8 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 9] =
-        ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run", "scale"];
+    const ALL: [&str; 10] =
+        ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run", "scale", "transform"];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
@@ -121,6 +122,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("scale") {
         report.extend(scale::run(&bench)?);
+    }
+    if wanted("transform") {
+        report.extend(transform::run(&bench)?);
     }
     let path = bench.folder.join("bench.json");
     let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;

@@ -33,8 +33,8 @@ cargo xtask lint        workflows, scripts and the Dockerfile: zizmor, actionlin
 cargo xtask changed BASE
                         as JSON, the components whose images would not be what they were at the commit BASE; all of them
                         if that is not known
-cargo xtask bench       parts, sqlite, postgres, copy, file, influx or all of them: rates of the parts, and the loaders, alone
-                        and behind extract-file and extract-postgres, beside the databases' own tools, in one run; as a table and as JSON; --before
+cargo xtask bench       parts, sqlite, postgres, copy, file, influx, transform or all of them: rates of the parts, and the loaders, alone
+                        and behind extract-file and extract-postgres, beside the databases' own tools, filters beside jq and jaq, in one run; as a table and as JSON; --before
                         FOLDER, as the first argument, also measures the binaries there";
 
 fn main() -> ExitCode {
@@ -58,6 +58,8 @@ fn main() -> ExitCode {
                 "load-postgres",
                 "load-influx",
                 "standpipe",
+                "transform-jq",
+                "validate",
             ];
             built("release", &components, "bench", names)
         }

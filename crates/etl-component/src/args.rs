@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use etl_stream::digest::Hasher;
 use etl_stream::{Class, Fault, Seal};
 
 /// Parses a duration: `500ms`, `20s`, `5m`, `1h`, `90d`; a bare number means seconds.
@@ -56,6 +57,18 @@ pub fn random_id() -> Result<String, Fault> {
     Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }
 
+/// The id of a segment that is made of something else: the same for the same parts, and 128 bits like a random one.
+pub fn derived_id<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> String {
+    let mut hasher = Hasher::default();
+    for part in parts {
+        // With its length before it, so that different lists of parts never give the same bytes.
+        hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
+    }
+    let mut id = hasher.finish().to_string();
+    id.truncate(32);
+    id
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +102,9 @@ mod tests {
     fn ids_differ() {
         assert_ne!(random_id().unwrap(), random_id().unwrap());
         assert_eq!(random_id().unwrap().len(), 32);
+        let derived = |parts: &[&[u8]]| derived_id(parts.iter().copied());
+        assert_eq!(derived(&[b"a", b"b"]), derived(&[b"a", b"b"]));
+        assert_ne!(derived(&[b"a", b"b"]), derived(&[b"ab"]));
+        assert_eq!(derived(&[]).len(), 32);
     }
 }

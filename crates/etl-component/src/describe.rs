@@ -97,7 +97,7 @@ fn stdout(stdout: Stdout) -> Value {
 
 fn flag(arg: &Arg) -> Value {
     let takes_value = arg.get_action().takes_values();
-    let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let names = arg.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
     // Those of a switch are true and false, which nobody types.
     let values: Vec<String> = arg
         .get_possible_values()
@@ -108,15 +108,21 @@ fn flag(arg: &Arg) -> Value {
     let defaults: Vec<String> =
         arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
     let aliases = arg.get_all_aliases().unwrap_or_default();
-    json!({
+    let mut card = json!({
         "name": arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}")),
         "aliases": aliases.iter().map(|alias| format!("--{alias}")).collect::<Vec<_>>(),
-        "value": value.filter(|_| takes_value),
+        "value": names.map(|names| names.join(" ")).filter(|_| takes_value),
         "values": values,
         "default": if takes_value { defaults.first() } else { None },
         "variable": arg.get_env().map(|name| name.to_string_lossy().into_owned()),
         "required": arg.is_required_set(),
         "repeated": matches!(arg.get_action(), ArgAction::Append),
         "help": arg.get_help().map(ToString::to_string),
-    })
+    });
+    // A value that may be left out comes after `=`, so that no word after the flag is taken for it.
+    let words = arg.get_num_args().map_or(1, |range| range.min_values());
+    if takes_value && words != 1 && arg.get_long().is_some() {
+        card["words"] = words.into();
+    }
+    card
 }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -173,6 +173,41 @@ impl Output {
         self.sync()?;
         let Output::New(new) = self else { return Ok(()) };
         new.rename().map_err(|error| not_written(&new.path, error))
+    }
+}
+
+/// Refuses files that would overwrite one another; stdin and stdout can be shared.
+///
+/// # Errors
+/// 2, naming both flags.
+pub fn check_distinct(files: &[(&str, Option<&Path>)]) -> Result<(), Fault> {
+    let mut known: Vec<(&str, FileId)> = Vec::new();
+    for (flag, path) in files.iter().filter_map(|(flag, path)| Some((*flag, (*path)?))) {
+        let id = if path == Path::new("-") { None } else { file_id(path) };
+        let Some(id) = id else { continue };
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == id) {
+            return Err(Fault::usage(format!("{other} and {flag} are the same file, {}", path.display())));
+        }
+        known.push((flag, id));
+    }
+    Ok(())
+}
+
+/// What identifies a file: device and inode, or the name that it will have. Devices and pipes can be shared.
+#[derive(PartialEq)]
+enum FileId {
+    There(u64, u64),
+    New(PathBuf),
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    match fs::metadata(path) {
+        Ok(found) => found.is_file().then(|| FileId::There(found.dev(), found.ino())),
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+            Some(FileId::New(folder.join(path.file_name()?)))
+        }
     }
 }
 

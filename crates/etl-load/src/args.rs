@@ -1,16 +1,15 @@
 //! The flags of every loader.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration};
+use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration, io};
 use etl_schema::UnknownFields;
 use serde::Serialize;
 
-use crate::format::{Connectors, FormatArgs};
+use crate::format::{ConnectorArgs, Connectors};
 use crate::front::Cuts;
 
 /// The variables every loader reads.
@@ -118,7 +117,7 @@ pub struct StreamArgs {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ConnectorArgs,
     /// Where receipts or records go.
     #[command(flatten)]
     output: OutputArgs,
@@ -331,24 +330,12 @@ impl Settings {
             ("--rejects", self.rejects.as_deref()),
             ("--state-out", self.state_out.as_deref()),
         ];
-        let mut known: Vec<(&str, FileId)> = Vec::new();
-        for (flag, path) in files.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
-            if path == Path::new("-") {
-                if matches!(flag, "--rejects" | "--state-out") {
-                    return Err(Fault::usage(format!("{flag} must name a file: stdout is for the receipts")));
-                }
-                continue;
+        for (flag, path) in &files {
+            if *path == Some(Path::new("-")) && matches!(*flag, "--rejects" | "--state-out") {
+                return Err(Fault::usage(format!("{flag} must name a file: stdout is for the receipts")));
             }
-            let Some(id) = file_id(path) else { continue };
-            if let Some((other, _)) = known.iter().find(|(_, known)| *known == id) {
-                return Err(Fault::usage(format!(
-                    "{other} and {flag} are the same file, {}",
-                    path.display()
-                )));
-            }
-            known.push((flag, id));
         }
-        Ok(())
+        io::check_distinct(&files)
     }
 }
 
@@ -358,22 +345,4 @@ fn percent(text: &str) -> Result<f64, String> {
     number
         .filter(|share| (0.0..=100.0).contains(share))
         .ok_or("give a share from 0% to 100%, such as 20%".to_owned())
-}
-
-/// What identifies a file: device and inode, or the name that it will have. Devices and pipes can be shared.
-#[derive(PartialEq)]
-enum FileId {
-    There(u64, u64),
-    New(PathBuf),
-}
-
-fn file_id(path: &Path) -> Option<FileId> {
-    match std::fs::metadata(path) {
-        Ok(found) => found.is_file().then(|| FileId::There(found.dev(), found.ino())),
-        Err(_) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
-            Some(FileId::New(folder.join(path.file_name()?)))
-        }
-    }
 }

@@ -19,7 +19,6 @@ pub mod front;
 pub mod load;
 mod news;
 mod progress;
-mod rejects;
 pub mod sink;
 pub mod stamp;
 mod state;

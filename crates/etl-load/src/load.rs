@@ -20,7 +20,6 @@ use etl_stream::json::Scanner;
 use etl_stream::{Format, counted};
 
 use self::ahead::Ahead;
-pub(crate) use self::ahead::no_catalog;
 use self::attempt::{Attempt, Done};
 use self::outputs::Outputs;
 use self::plans::Plans;

@@ -8,7 +8,6 @@ use etl_stream::writer::io_fault;
 use etl_stream::{Declared, Decoder, Event, Format, Message};
 
 use crate::args::{Settings, Task};
-use crate::load;
 use crate::sink::{Plan, Sink};
 use crate::target::{FirstRecord, Target};
 
@@ -96,7 +95,7 @@ fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Vec<Declared>, 
         if let Event::Record(line) = &event {
             match *format.get_or_insert_with(|| Format::of(line.bytes)) {
                 Format::Ndjson => return Ok((vec![declared], Some(FirstRecord::of(*line)))),
-                Format::Airbyte => return Err(load::no_catalog()),
+                Format::Airbyte => return Err(etl_component::format::no_catalog()),
                 Format::Singer => (),
             }
             let decoder = decoder.get_or_insert_with(|| Decoder::new(Format::Singer, &[]));

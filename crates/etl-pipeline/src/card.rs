@@ -65,6 +65,13 @@ pub struct Flag {
     /// The only values it takes; any if there are none.
     #[serde(default)]
     pub values: Vec<String>,
+    /// How many of the words after it are its value: none where it may be left out, and then follows `=`.
+    #[serde(default = "one")]
+    pub words: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What a command reads or prints.

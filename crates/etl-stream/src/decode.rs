@@ -14,6 +14,7 @@ mod catalog;
 mod format;
 mod layout;
 mod singer;
+mod statuses;
 mod stream;
 
 use indexmap::IndexSet;
@@ -25,8 +26,10 @@ use crate::control::{Begin, SchemaRef, Values};
 use crate::fault::Fault;
 use crate::reader::{Event, Line, Segment};
 
+pub use self::airbyte::for_source;
 pub use self::catalog::catalog;
 pub use self::format::Format;
+pub use self::statuses::Statuses;
 pub use self::stream::{Declared, Stream, StreamId, Write};
 
 /// What an event says.

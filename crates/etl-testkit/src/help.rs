@@ -31,7 +31,8 @@ pub fn of(binary: impl AsRef<Path>, commands: &[&str]) -> String {
             let own: Vec<&str> = own.flat_map(|stage| stage.split(" -- ").take(1)).collect();
             assert!(!own.is_empty(), "not about {name}: {example}");
             let words = own.iter().flat_map(|stage| stage.split_whitespace());
-            typed.extend(words.filter(|word| word.starts_with("--")).map(str::to_owned));
+            let flags = words.filter(|word| word.starts_with("--"));
+            typed.extend(flags.filter_map(|flag| flag.split('=').next()).map(str::to_owned));
         }
         all += &format!("$ {}\n{help}\n", format!("{name} {command} --help").replace("  ", " "));
     }

@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod run;
 pub mod screen;
+pub mod transform;
 
 /// How long anything may take before it counts as hanging: minutes, because a machine may be busy with other builds. No
 /// test passes or fails by being faster than this.

@@ -5,13 +5,12 @@
 //! ended, and `begin` comes first: so everything that the program prints is held ([`Relay::held`]), and nothing is
 //! written before the input was verified and the program has exited with 0.
 
-use std::ffi::OsString;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay};
+use etl_component::{Class, Context, Fault, InputArgs, OutputArgs, Relay, derived_id};
 use etl_schema::Schema;
 use etl_stream::digest::Hasher;
 use etl_stream::json::Scanner;
@@ -81,8 +80,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<String> {
              integers (as texts they keep their digits)"
         );
     }
-    relay.identify(derived_id(input.digest, &args.program.command));
-
+    let digest = input.digest.to_string();
+    let command = args.program.command.iter().map(|part| part.as_encoded_bytes());
+    relay.identify(derived_id([digest.as_bytes()].into_iter().chain(command)));
     relay.expect(schema.or(input.schema).as_ref(), input.values)?;
     input.state.into_iter().for_each(|state| relay.state(state));
     relay.end()?;
@@ -211,15 +211,4 @@ fn settle<T>(fed: &Receiver<Result<Input, Fault>>, printed: Result<T, Fault>) ->
 /// Adds a part with its length before it, so that different lists of parts never give the same bytes.
 fn absorb(hasher: &mut Hasher, part: &[u8]) {
     hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
-}
-
-fn derived_id(input: Digest, command: &[OsString]) -> String {
-    let mut hasher = Hasher::default();
-    absorb(&mut hasher, input.to_string().as_bytes());
-    for part in command {
-        absorb(&mut hasher, part.as_encoded_bytes());
-    }
-    let mut id = hasher.finish().to_string();
-    id.truncate(32);
-    id
 }

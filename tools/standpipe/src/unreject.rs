@@ -11,8 +11,7 @@ use etl_stream::{Begin, Event, SchemaRef, Seal, Values, counted};
 
 use crate::verify::positional;
 
-/// The schema of rejects.
-pub(crate) const SCHEMA: &str = "etl.reject";
+pub(crate) use etl_component::rejects::SCHEMA;
 
 /// Flags of `unreject`.
 #[derive(clap::Args)]

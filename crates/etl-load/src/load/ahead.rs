@@ -1,6 +1,7 @@
 //! Looks at what a load begins with, as soon as it is read: the format, and each stream's target.
 
 use etl_component::Fault;
+use etl_component::format::no_catalog;
 use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Event, Format, Values};
 
@@ -107,11 +108,4 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         self.seen = stream.index() + 1;
         self.plans.look_ahead(self.sink, &declared, self.sealed)
     }
-}
-
-/// Nothing says what the records of an Airbyte source are.
-pub(crate) fn no_catalog() -> Fault {
-    Fault::config(
-        "an Airbyte source sends no schemas: --catalog FILE must name the configured catalog that it was given",
-    )
 }

@@ -10,7 +10,7 @@ use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Format, Line, Message, Segment, Stream, StreamId, Values};
 use serde_json::value::RawValue;
 
-use super::connector::{self, Said};
+use super::connector::Said;
 use super::ended::{Claim, Ended};
 use super::outputs::Outputs;
 use super::plans::Plans;
@@ -185,7 +185,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
                 Message::EmptyState => self.empty_state(),
                 Message::Version(stream, version) => self.version(stream, version),
                 Message::Status(stream, status) => self.status(stream, status)?,
-                Message::Log(level, text) => connector::log(level, &text),
+                Message::Log(level, text) => etl_component::format::log(level, &text),
                 Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
                 Message::End(segment) => self.end(&segment)?,
             }

@@ -1,7 +1,7 @@
 //! What the messages of a connector do besides its records: cursors, versions, how far each stream is.
 
 use etl_component::{Class, Fault};
-use etl_stream::decode::Level;
+use etl_stream::decode::{Statuses, for_source};
 use etl_stream::{Format, Line, Status, StreamId};
 use serde_json::value::RawValue;
 
@@ -12,8 +12,8 @@ use crate::sink::Sink;
 /// What a connector has said in this attempt.
 #[derive(Default)]
 pub(super) struct Said {
-    /// How far the source is with each stream, by the streams' numbers; only Airbyte's says it.
-    statuses: Vec<Option<Status>>,
+    /// How far the source is with each stream; only Airbyte's says it.
+    statuses: Statuses,
     /// Whether an empty cursor was warned of, and the streams whose versions were.
     empty: bool,
     versions: Vec<usize>,
@@ -82,76 +82,26 @@ impl<S: Sink> Attempt<'_, '_, S> {
 
     /// How far the source is with a stream. One that has nothing to send is loaded, too.
     pub(super) fn status(&mut self, stream: StreamId, status: Status) -> Result<(), Fault> {
-        let statuses = &mut self.said.statuses;
-        if statuses.len() <= stream.index() {
-            statuses.resize(stream.index() + 1, None);
-        }
-        // A source that has failed with a stream does not say later that it is complete.
-        if statuses[stream.index()] != Some(Status::Incomplete) {
-            statuses[stream.index()] = Some(status);
-        }
+        self.said.statuses.put(stream, status);
         if self.before.is_none() { self.open(stream).map(|_| ()) } else { Ok(()) }
     }
 
     /// Whether an Airbyte source has sent all of each stream: only then is anything of any of them committed.
     ///
     /// # Errors
-    /// `cut` if it has not, which is 75 where another run may cure it; 3 if nothing says so and that is required.
+    /// Those of [`Statuses::check`].
     pub(super) fn check_complete(&self, sealed: bool, cut: Class) -> Result<(), Fault> {
         if self.format != Format::Airbyte {
             return Ok(());
-        }
-        let mut known = false;
-        for (stream, status) in self.said.statuses.iter().enumerate() {
-            let Some(status) = status else { continue };
-            known = true;
-            if *status != Status::Complete {
-                let name = self.label(stream);
-                return Err(Fault::new(
-                    cut,
-                    format!("the source did not send all of {name}: it has not said COMPLETE"),
-                ));
-            }
         }
         let read = |stream: usize| {
             let route = self.routes.get(stream).copied().flatten();
             route.is_some_and(|route| self.tables[route.table].records > 0)
         };
-        let silent = (0..self.routes.len())
-            .find(|&stream| read(stream) && self.said.statuses.get(stream).copied().flatten().is_none());
         let replaces = self.tables.iter().any(|table| table.plan.mode == Mode::Replace);
-        match silent {
-            Some(stream) if known => {
-                let name = self.label(stream);
-                Err(Fault::new(
-                    cut,
-                    format!("the source did not send all of {name}: it has not said COMPLETE"),
-                ))
-            }
-            Some(_) | None if sealed || known => Ok(()),
-            _ if self.settings.connectors.complete || replaces => Err(Fault::data(
-                "the source never says whether a stream is complete, so only a seal shows it: `standpipe seal -- SOURCE read …`",
-            )),
-            _ => Ok(()),
-        }
+        let required = self.settings.connectors.complete || replaces;
+        self.said.statuses.check(&self.decoder, read, sealed, required, cut)
     }
-
-    fn label(&self, stream: usize) -> String {
-        let declared = self.decoder.streams().nth(stream).map(|stream| self.decoder.declared(stream));
-        declared.and_then(|declared| declared.stream).map(|stream| stream.label()).unwrap_or_default()
-    }
-}
-
-/// What the source says to people goes to the log.
-pub(super) fn log(level: Level, text: &str) {
-    let level = match level {
-        Level::Error => log::Level::Error,
-        Level::Warn => log::Level::Warn,
-        Level::Info => log::Level::Info,
-        Level::Debug => log::Level::Debug,
-        Level::Trace => log::Level::Trace,
-    };
-    log::log!(level, "the source says: {text}");
 }
 
 /// A STATE of a source as it comes back, with how many records became durable with it.
@@ -159,21 +109,4 @@ fn with_stats(state: &str, records: u64) -> String {
     let open = state.trim_end().strip_suffix('}').unwrap_or(state).trim_end();
     let comma = if open.ends_with('{') { "" } else { "," };
     format!(r#"{{"type":"STATE","state":{open}{comma}"destinationStats":{{"recordCount":{records}.0}}}}}}"#)
-}
-
-/// What a source takes as `--state`: a list of the cursors of its streams, or what an old one has sent as it is.
-fn for_source(stream: Option<StreamId>, value: Box<RawValue>) -> Result<Box<RawValue>, Fault> {
-    #[derive(serde::Deserialize)]
-    struct Legacy {
-        data: Option<Box<RawValue>>,
-        global: Option<serde::de::IgnoredAny>,
-    }
-    if stream.is_some() {
-        return Ok(value);
-    }
-    let text = match serde_json::from_str(value.get()) {
-        Ok(Legacy { global: None, data: Some(data) }) => return Ok(data),
-        _ => format!("[{}]", value.get()),
-    };
-    RawValue::from_string(text).map_err(|error| Fault::data("a STATE that is not JSON").because(error))
 }

@@ -1,5 +1,6 @@
 //! What a load writes besides its tables: what it prints, the state file, the rejects.
 
+use etl_component::rejects::{Refusal, Rejects};
 use etl_component::{Context, Fault};
 use etl_schema::{Schema, Violation};
 use etl_stream::{Line, Values};
@@ -7,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::args::Settings;
 use crate::emit::{Emit, Receipt};
-use crate::rejects::Rejects;
+use crate::front::Cuts;
 use crate::state::StateOut;
 
 /// The files and streams of a run.
@@ -28,7 +29,12 @@ impl Outputs {
         Ok(Outputs {
             emit,
             state_out: StateOut::create(settings.state_out.as_deref())?,
-            rejects: Rejects::create(settings, context.producer())?,
+            rejects: Rejects::create(
+                settings.rejects.as_deref(),
+                settings.max_rejects,
+                settings.cuts != Cuts::default(),
+                context.producer(),
+            )?,
             furthest: 0,
         })
     }
@@ -75,7 +81,12 @@ impl Outputs {
         schema: &Schema,
         values: Values,
     ) -> Result<(), Fault> {
-        if self.is_first_time(line) { self.rejects.add(line, violation, schema, values) } else { Ok(()) }
+        let Violation { field, reason } = violation;
+        if !self.is_first_time(line) || self.rejects.add(&Refusal { line, field, reason, values })? {
+            return Ok(());
+        }
+        let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
+        Err(self.rejects.too_many(line, &format!("{of}{violation}"), schema.key_names()))
     }
 
     #[inline]

@@ -72,13 +72,14 @@ impl<'c> Invocation<'c> {
                 };
                 let value = match (&flag.value, word.after('=')) {
                     (Some(_), Some(value)) => Some(value),
-                    (Some(_), None) => match words.next() {
-                        Some(value) => Some(value.clone()),
-                        None => {
-                            problems.add(line, format!("`{name}` has no value"));
+                    (Some(_), None) => {
+                        let values: Vec<&Text> = words.by_ref().take(flag.words).collect();
+                        if values.len() < flag.words {
+                            problems.add(line, lacks(name, flag.words));
                             return;
                         }
-                    },
+                        values.last().map(|&value| value.clone())
+                    }
                     (None, Some(_)) => {
                         problems.add(line, format!("`{name}` takes no value"));
                         None
@@ -194,6 +195,11 @@ impl Text {
         let rest = (!rest.is_empty()).then(|| Piece::Literal(rest.to_owned()));
         Some(rest.into_iter().chain(self.pieces()[1..].iter().cloned()).collect())
     }
+}
+
+/// What is said of a flag at the end of the words.
+fn lacks(name: &str, words: usize) -> String {
+    if words == 1 { format!("`{name}` has no value") } else { format!("`{name}` needs {words} values") }
 }
 
 /// What may have been meant.

@@ -43,11 +43,13 @@ impl Planner<'_> {
                 self.accepts(step, reads, coming.as_deref());
                 self.stores(step, &invocation, coming.as_deref());
             }
-            if !prints.passes_on {
-                coming = prints.schemas.clone();
-            } else if let Some(name) = fixed(invocation.value("--schema")) {
-                coming = Some(vec![name.to_owned()]);
-            }
+            // What is printed has the schema that is named, unless it is something else.
+            let named = fixed(invocation.value("--schema")).filter(|name| *name != "none");
+            coming = match named {
+                Some(name) if prints.is_stream() && prints.schemas.is_none() => Some(vec![name.to_owned()]),
+                _ if prints.passes_on => coming,
+                _ => prints.schemas.clone(),
+            };
         }
     }
 

@@ -58,6 +58,24 @@ fn a_foreign_program_is_any_filter_and_gets_everything() {
 
 /// The good file with one text replaced, the line that is refused, and a part of what is said.
 const MUTATIONS: &[(&str, &str, usize, &str)] = &[
+    (
+        "load-postgres --create",
+        "transform-jq . --arg a\n  - load-postgres --create",
+        6,
+        "`--arg` needs 2 values",
+    ),
+    (
+        "load-postgres --create",
+        "transform-jq . --arg a 1 b\n  - load-postgres --create",
+        6,
+        "takes no argument `b`",
+    ),
+    (
+        "load-postgres --create --mode ignore --emit new",
+        "transform-jq . --schema etl.receipt\n  - standpipe unreject",
+        7,
+        "`standpipe` reads records of etl.reject, but those of etl.receipt come",
+    ),
     ("extract-github dep", "extract-gihub dep", 5, "`extract-github` is meant?"),
     ("load-postgres --create", "load-mysql --create", 6, "none of that name is known"),
     (

@@ -224,3 +224,24 @@ fn find(
     let found = streams.get(&key).copied();
     found.ok_or_else(|| bad(line, &format!("stream {} is not in the catalog", key.1)))
 }
+
+/// What a source takes as `--state`: a list of the cursors of its streams, or what an old one has sent as it is. That of one
+/// stream stays as it is, because only who has those of the others can make the list.
+///
+/// # Errors
+/// 3 if it is not JSON.
+pub fn for_source(stream: Option<StreamId>, value: Box<RawValue>) -> Result<Box<RawValue>, Fault> {
+    #[derive(Deserialize)]
+    struct Legacy {
+        data: Option<Box<RawValue>>,
+        global: Option<serde::de::IgnoredAny>,
+    }
+    if stream.is_some() {
+        return Ok(value);
+    }
+    let text = match serde_json::from_str(value.get()) {
+        Ok(Legacy { global: None, data: Some(data) }) => return Ok(data),
+        _ => format!("[{}]", value.get()),
+    };
+    RawValue::from_string(text).map_err(|error| Fault::data("a STATE that is not JSON").because(error))
+}

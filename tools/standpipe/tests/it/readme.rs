@@ -34,6 +34,8 @@ fn run_examples(document: &str) -> usize {
         "load-postgres",
         "load-influx",
         "notify-slack",
+        "transform-jq",
+        "validate",
     ];
     let env = [("OPENWEATHER_API_KEY", "k3y"), ("OPENWEATHER_BASE_URL", &server.url())];
     examples::run(root().join(document), &[&binaries[..], &["standpipe"]].concat(), &env)
@@ -41,7 +43,7 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 12);
+    assert_eq!(run_examples("README.md"), 13);
 }
 
 #[test]

@@ -4,20 +4,31 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use etl_component::io::publish;
-use etl_component::{Class, Fault, Output, excerpt, random_id};
-use etl_schema::{Schema, Violation};
 use etl_stream::control::{self, Control};
-use etl_stream::{Begin, Line, SchemaRef, Values, Writer};
+use etl_stream::{Begin, Class, Fault, Line, SchemaRef, Values, Writer};
 use serde::Serialize;
 
-use crate::args::Settings;
-use crate::front::Cuts;
+use crate::args::random_id;
+use crate::excerpt::excerpt;
+use crate::io::{Output, publish};
 
 /// How messages name the file.
 const NAME: &str = "the rejects";
 /// The schema of its records.
-const SCHEMA: &str = "etl.reject";
+pub const SCHEMA: &str = "etl.reject";
+
+/// A record that is set aside, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// Its line.
+    pub line: Line<'a>,
+    /// The field that is wrong; empty if it is not about one.
+    pub field: &'a str,
+    /// What is wrong with it.
+    pub reason: &'a str,
+    /// How the values of the record are written.
+    pub values: Values,
+}
 
 /// A record of the schema `etl.reject`.
 #[derive(Serialize)]
@@ -36,7 +47,7 @@ struct Reject<'a> {
 /// The file of a run of one load appears when it is complete. A run that is cut into loads adds to its file as it goes,
 /// a segment for each load that has rejects: what was set aside must be in the file when its load is committed, and
 /// must stay there when the next run skips that load.
-pub(crate) struct Rejects {
+pub struct Rejects {
     file: Option<Writer<Output>>,
     producer: String,
     in_place: bool,
@@ -47,15 +58,18 @@ pub(crate) struct Rejects {
 }
 
 impl Rejects {
-    /// Opens the file, if there is to be one.
+    /// Opens the file, if there is to be one. With `in_place` the run is cut into loads, and adds to the file.
     ///
     /// # Errors
     /// 2 if it exists and is not a stream of rejects, 74 if it cannot be written.
-    pub(crate) fn create(settings: &Settings, producer: String) -> Result<Rejects, Fault> {
-        let in_place = settings.cuts != Cuts::default();
-        let mut rejects =
-            Rejects { file: None, producer, in_place, log: None, limit: settings.max_rejects, count: 0 };
-        let Some(path) = settings.rejects.as_deref() else { return Ok(rejects) };
+    pub fn create(
+        path: Option<&Path>,
+        limit: u64,
+        in_place: bool,
+        producer: String,
+    ) -> Result<Rejects, Fault> {
+        let mut rejects = Rejects { file: None, producer, in_place, log: None, limit, count: 0 };
+        let Some(path) = path else { return Ok(rejects) };
         let whole = existing(path)?;
         if !in_place {
             rejects.file = Some(Writer::named(NAME, Output::create(path)?));
@@ -84,51 +98,44 @@ impl Rejects {
     }
 
     /// The next load of the run starts.
-    pub(crate) fn next_load(&mut self) {
+    pub fn next_load(&mut self) {
         self.count = 0;
     }
 
-    /// Sets a record aside.
+    /// Sets a record aside, and says whether there are no more than allowed.
     ///
     /// # Errors
-    /// 3 if there are more than allowed.
-    pub(crate) fn add(
-        &mut self,
-        line: Line<'_>,
-        violation: &Violation,
-        schema: &Schema,
-        values: Values,
-    ) -> Result<(), Fault> {
+    /// 74 if it cannot be written.
+    pub fn add(&mut self, refusal: &Refusal<'_>) -> Result<bool, Fault> {
+        let Refusal { line, field, reason, values } = *refusal;
         self.count += 1;
         self.begin()?;
         if let Some(file) = &mut self.file {
-            let field = Some(violation.field.as_str()).filter(|field| !field.is_empty());
+            let field = Some(field).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
-            let (line, reason) = (line.number, violation.reason.as_str());
             let values = (values == Values::Text).then_some("text");
-            let reject = Reject { line, field, reason, original: &original, values };
-            file.record(&reject)?;
+            file.record(&Reject { line: line.number, field, reason, original: &original, values })?;
         }
-        if self.count <= self.limit {
-            return Ok(());
-        }
-        let at = line.place();
+        Ok(self.count <= self.limit)
+    }
+
+    /// What is said of the record with which there are more than allowed: where it is, what is wrong, and its beginning.
+    pub fn too_many<'k>(&self, line: Line<'_>, wrong: &str, key: impl IntoIterator<Item = &'k str>) -> Fault {
+        let (at, record) = (line.place(), excerpt(line, key));
         let over = match self.limit {
             0 => String::new(),
             limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
         };
-        let record = excerpt(line, schema.key_names());
-        let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
-        Err(Fault::data(format!("{at}: {of}{violation}{over}{record}")))
+        Fault::data(format!("{at}: {wrong}{over}{record}"))
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Leaves an older file as it is, because the load that wrote it was committed, and this one is the same.
-    pub(crate) fn discard(&mut self) {
+    pub fn discard(&mut self) {
         if !self.in_place {
             self.file = None;
         }
@@ -139,7 +146,7 @@ impl Rejects {
     ///
     /// # Errors
     /// 74 if it cannot be written.
-    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
+    pub fn finish(&mut self) -> Result<(), Fault> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         if file.is_open() {
             file.end()?;
