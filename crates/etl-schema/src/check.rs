@@ -10,7 +10,7 @@ use etl_stream::json::{self, Numbering, Record, Shape};
 use crate::cell::{Cell, Scratch};
 use crate::quick::Quick;
 use crate::read::read;
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Schema, Source};
 use crate::texts;
 use crate::value::Value;
 
@@ -91,6 +91,8 @@ pub struct Checker {
     /// The column of each key, by the key's number.
     column_of_key: Vec<u32>,
     layout: Layout,
+    /// The values of columns that no field fills.
+    added: Vec<(usize, Cell)>,
     scratch: Scratch,
 }
 
@@ -118,8 +120,8 @@ impl Checker {
     /// A checker for a schema. `additionalProperties: true` in the schema means the same as [`UnknownFields::Drop`].
     pub fn new(schema: Arc<Schema>, unknown: UnknownFields) -> Checker {
         let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
-        let columns =
-            schema.columns.iter().zip(0..).map(|(column, i)| (column.property().to_owned(), i)).collect();
+        let filled = schema.columns.iter().zip(0..).filter(|(column, _)| column.source == Source::Field);
+        let columns = filled.map(|(column, i)| (column.property().to_owned(), i)).collect();
         let unknown = if schema.additional { UnknownFields::Drop } else { unknown };
         Checker {
             slots: slots.collect(),
@@ -132,6 +134,7 @@ impl Checker {
             numbering: None,
             column_of_key: Vec::new(),
             layout: Layout::default(),
+            added: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -161,6 +164,18 @@ impl Checker {
         &self.schema
     }
 
+    /// Forgets what [`Checker::add`] was told.
+    pub fn forget_added(&mut self) {
+        self.added.clear();
+        self.scratch.forget();
+    }
+
+    /// What a column that no field fills has in the records to come.
+    pub fn add(&mut self, column: usize, value: Value<'_>) {
+        let cell = self.scratch.add(value);
+        self.added.push((column, cell));
+    }
+
     /// Checks a record and reads its values.
     ///
     /// # Errors
@@ -173,6 +188,11 @@ impl Checker {
         match self.values {
             Values::Json => self.read_cells::<false>(record)?,
             Values::Text => self.read_cells::<true>(record)?,
+        }
+        for (column, cell) in &self.added {
+            if let Some(slot) = self.slots.get_mut(*column) {
+                slot.cell = *cell;
+            }
         }
         self.dropped.fields += self.layout.dropped;
         self.dropped.records += u64::from(self.layout.dropped > 0);
@@ -346,7 +366,7 @@ impl<'a> Row<'a> {
     /// escape, such as the character U+0000.
     #[inline]
     pub fn is_decoded(&self) -> bool {
-        !self.scratch.bytes.is_empty()
+        self.scratch.is_used()
     }
 
     /// The record it comes from.

@@ -2,14 +2,14 @@
 //!
 //! They are JSON Schemas of any draft, often of several at once, and taps contradict them. So they only choose the type
 //! in which a column keeps what comes: bounds, patterns, lengths and formats refuse nothing, only the fields of the key are
-//! required, and fields that the schema lacks are dropped. What a schema leaves open, and a union, is `jsonb`, which keeps
+//! required, and a loader drops fields that the schema lacks unless it is told otherwise. What a schema leaves open, and a union, is `jsonb`, which keeps
 //! the type of each value.
 
 use etl_stream::{Fault, digest::Digest};
 use serde_json::Value as Json;
 
 use crate::rules::{Kinds, Rules};
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Schema, Source};
 use crate::spelled;
 use crate::types::Type;
 
@@ -96,7 +96,7 @@ impl Schema {
             time: None,
             table: None,
             measurement: None,
-            additional: true,
+            additional: false,
             document: Some(document.into()),
         };
         schema.check_names()?;
@@ -125,8 +125,9 @@ impl Schema {
             |a: &Type, b: &Type| matches!((a, b), (Type::Decimal { precision: None }, Type::Integer { .. }));
         let same =
             |a: &Column, b: &Column| (a.ty == b.ty || widened(&a.ty, &b.ty)) && a.nullable == b.nullable;
+        let of_fields = |column: &&Column| column.source == Source::Field;
         let gone = |column: &&Column| later.position(&column.name).is_none();
-        let changed = later.columns.iter().find_map(|column| {
+        let changed = later.columns.iter().filter(of_fields).find_map(|column| {
             let name = &column.name;
             match self.position(name).map(|position| &self.columns[position]) {
                 None => Some(format!("column {name} is new")),
@@ -138,7 +139,7 @@ impl Schema {
         });
         changed
             .or_else(|| {
-                self.columns.iter().find(gone).map(|column| format!("column {} is gone", column.name))
+                self.columns.iter().filter(of_fields).find(gone).map(|column| format!("column {} is gone", column.name))
             })
             .or_else(|| (!self.key_names().eq(later.key_names())).then(|| "the key is another".to_owned()))
     }

@@ -32,7 +32,7 @@ pub use digits::Short;
 pub use encoding::{format_uuid, parse_uuid};
 pub use foreign::Names;
 pub use read::array_elements;
-pub use schema::{Column, Influx, InfluxType, Role, Schema};
+pub use schema::{Column, Influx, InfluxType, Role, Schema, Source};
 pub use spelled::declared;
 pub use texts::number_of;
 pub use types::Type;

@@ -11,6 +11,7 @@
 
 mod airbyte;
 mod catalog;
+mod envelope;
 mod format;
 mod layout;
 mod singer;
@@ -26,16 +27,17 @@ use crate::fault::Fault;
 use crate::reader::{Event, Line, Segment};
 
 pub use self::catalog::catalog;
+pub use self::envelope::{About, Envelope};
 pub use self::format::Format;
-pub use self::stream::{Declared, Stream, StreamId, Write};
+pub use self::stream::{Declared, Generation, Stream, StreamId, Write};
 
 /// What an event says.
 #[derive(Debug)]
 pub enum Message<'a> {
     /// A segment opens, and with it, in NDJSON, this stream.
     Begin(Begin, Option<StreamId>),
-    /// A record of a stream. If no message has opened the stream, its first record does.
-    Record(StreamId, Line<'a>),
+    /// A record of a stream, and the message that it came in. If no message has opened the stream, its first record does.
+    Record(StreamId, Line<'a>, Envelope<'a>),
     /// The connector says what the records of a stream are, perhaps again.
     Schema(StreamId, Line<'a>),
     /// A cursor of one stream, or of the whole input. It replaces the previous one of the same stream or input.
@@ -78,6 +80,20 @@ pub enum Level {
     Debug,
     /// More of them.
     Trace,
+}
+
+/// What an event shows to whoever only looks ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A stream is open.
+    Stream(StreamId),
+    /// Something of a tap's stream, and whether that has versions.
+    Sent {
+        /// The stream.
+        stream: StreamId,
+        /// Whether it is a record of a version, or activates one.
+        versions: bool,
+    },
 }
 
 /// The streams of an input, in the order in which they are first seen.
@@ -134,7 +150,9 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&mut self, event: Event<'a>) -> Result<Message<'a>, Fault> {
         Ok(match event {
-            Event::Record(line) if self.connector.is_none() => Message::Record(self.current(), line),
+            Event::Record(line) if self.connector.is_none() => {
+                Message::Record(self.current(), line, Envelope::NONE)
+            }
             Event::Record(line) => return self.message(line),
             Event::Begin(begin) => {
                 let stream = match self.connector {
@@ -153,24 +171,33 @@ impl Decoder {
 
     fn message<'a>(&mut self, line: Line<'a>) -> Result<Message<'a>, Fault> {
         match &mut self.connector {
-            None => Ok(Message::Record(self.current(), line)),
+            None => Ok(Message::Record(self.current(), line, Envelope::NONE)),
             Some(Connector::Singer(singer)) => singer.decode(line, &mut self.streams),
             Some(Connector::Airbyte(airbyte)) => airbyte.decode(line),
         }
     }
 
-    /// The stream that an event opens, or that its record belongs to, for whoever only looks ahead: nothing is taken
-    /// from the event. Of a connector only what opens a stream is looked at.
+    /// What the message around a record says of it.
+    pub fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
+        match &mut self.connector {
+            None => About::default(),
+            Some(Connector::Singer(singer)) => singer.about(envelope),
+            Some(Connector::Airbyte(airbyte)) => airbyte.about(envelope),
+        }
+    }
+
+    /// What an event shows to whoever only looks ahead: nothing is taken from it. Of a connector only what opens a stream is
+    /// looked at, and, if `closely`, what is sent of it.
     ///
     /// # Errors
-    /// Those of [`Decoder::decode`].
+    /// Those of [`Decoder::decode`], for what opens a stream.
     #[inline]
-    pub fn look_ahead(&mut self, event: &Event<'_>) -> Result<Option<StreamId>, Fault> {
+    pub fn look_ahead(&mut self, event: &Event<'_>, closely: bool) -> Result<Option<Seen>, Fault> {
         Ok(match event {
-            Event::Record(_) if self.connector.is_none() => Some(self.current()),
-            Event::Record(line) => return self.look_for_schema(*line),
+            Event::Record(_) if self.connector.is_none() => Some(Seen::Stream(self.current())),
+            Event::Record(line) => return self.look_at_message(*line, closely),
             Event::Begin(begin) if self.connector.is_none() => {
-                Some(self.open(begin.schema.as_ref(), begin.values))
+                Some(Seen::Stream(self.open(begin.schema.as_ref(), begin.values)))
             }
             Event::Begin(_) | Event::State(_) => None,
             Event::End(_) => {
@@ -180,16 +207,22 @@ impl Decoder {
         })
     }
 
-    fn look_for_schema(&mut self, line: Line<'_>) -> Result<Option<StreamId>, Fault> {
-        match &mut self.connector {
-            Some(Connector::Singer(singer)) if memchr::memmem::find(line.bytes, br#""SCHEMA""#).is_some() => {
-                match singer.decode(line, &mut self.streams)? {
-                    Message::Schema(stream, _) => Ok(Some(stream)),
-                    _ => Ok(None),
-                }
-            }
-            _ => Ok(None),
+    fn look_at_message(&mut self, line: Line<'_>, closely: bool) -> Result<Option<Seen>, Fault> {
+        let Some(Connector::Singer(singer)) = &mut self.connector else { return Ok(None) };
+        let opens = memchr::memmem::find(line.bytes, br#""SCHEMA""#).is_some();
+        if !opens && !closely {
+            return Ok(None);
         }
+        Ok(match singer.decode(line, &mut self.streams) {
+            Ok(Message::Schema(stream, _)) => Some(Seen::Stream(stream)),
+            Ok(Message::Version(stream, _)) => Some(Seen::Sent { stream, versions: true }),
+            Ok(Message::Record(stream, _, envelope)) => {
+                Some(Seen::Sent { stream, versions: singer.about(envelope).has_version() })
+            }
+            // What is wrong with it is said when its turn comes.
+            Err(_) if !opens => None,
+            other => other.map(|_| None)?,
+        })
     }
 
     /// What the input says of a stream.

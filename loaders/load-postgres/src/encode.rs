@@ -185,7 +185,8 @@ impl Encoder {
                 return self::text(text, *max, escapes, out);
             }
             (Encoder::Plain(max), _) => {
-                return self::text(source.map_or("", |source| source.text), *max, escapes, out);
+                let source = source.ok_or("comes from no text, which its column would keep")?;
+                return self::text(source.text, *max, escapes, out);
             }
             (_, Value::Special(text)) => return special::encode(self, text, out),
             (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use etl_component::{Class, Fault, random_id};
-use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target};
 use etl_postgres::{Error, Name, Session};
-use etl_schema::{Names, Row, Schema};
+use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::feed::{Destination, Failure, Feed};
@@ -327,6 +327,20 @@ impl Sink for Postgres<'_> {
             MergeError::Changed(fault) => fault,
             MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
+    }
+
+    fn sweep(&mut self, number: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
+        self.end_copy()?;
+        let plan = &self.tables[number].plan;
+        let (what, rows, others) = (what(plan), plan.details.own_rows(), stay.others(&quote_ident(column)));
+        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} WHERE {others}"))?;
+        let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
+        let count = |condition: &str| format!("SELECT count(*) FROM {rows} WHERE {condition}");
+        if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {
+            return Err(Fault::data(format!("{what}: a trigger on the table keeps rows from being deleted")));
+        }
+        let left = self.link.run(Session::number, &what, &count("true"))?;
+        Ok(Swept { deleted, left })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use etl_component::{Fault, excerpt, random_id};
-use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target};
 use etl_schema::{Names, Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::{Line, Stream};
 use rusqlite::Statement;
@@ -148,6 +148,23 @@ impl Sink for Sqlite<'_> {
             }
         };
         Ok(Counts { replaced: table.replaced, ..counts })
+    }
+
+    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
+        let name = &self.tables[table].plan.name;
+        let (table, others) = (quote_ident(name), stay.others(&quote_ident(column)));
+        let fault = |error| database::fault(&format!("table {name}"), error);
+        let connection = &self.database.connection;
+        let deleted = connection.execute(&format!("DELETE FROM {table} WHERE {others}"), []).map_err(fault)?;
+        let rows = |condition: &str| {
+            let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
+            connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs).map_err(fault)
+        };
+        if rows(&others)? > 0 {
+            let message = format!("table {name}: a trigger on the table keeps rows from being deleted");
+            return Err(Fault::data(message));
+        }
+        Ok(Swept { deleted: deleted as u64, left: rows("true")? })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {

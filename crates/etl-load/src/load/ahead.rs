@@ -2,11 +2,11 @@
 
 use etl_component::Fault;
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Event, Format, Values};
+use etl_stream::{Begin, Decoder, Event, Format, Seen, StreamId, Values};
 
 use super::outputs::Outputs;
 use super::plans::Plans;
-use crate::args::Settings;
+use crate::args::{Mode, Settings, shrinks_nothing};
 use crate::front::Cuts;
 use crate::sink::Sink;
 
@@ -25,6 +25,8 @@ pub(super) struct Ahead<'l, 's, S: Sink> {
     seen: usize,
     /// The stream whose first record says what the key is.
     awaited: Option<usize>,
+    /// The streams of a tap of which nothing was sent yet.
+    silent: Vec<StreamId>,
 }
 
 impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
@@ -35,8 +37,8 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         outputs: &'l mut Outputs,
         format: &'l mut Option<Format>,
     ) -> Ahead<'l, 's, S> {
-        let (decoder, waiting, sealed, seen, awaited) = (None, None, false, 0, None);
-        Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited }
+        let (decoder, waiting, sealed, seen, awaited, silent) = (None, None, false, 0, None, Vec::new());
+        Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited, silent }
     }
 
     /// Finds out what cannot work, without touching anything.
@@ -70,6 +72,14 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn start(&mut self) -> Result<Decoder, Fault> {
         let format = self.format.unwrap_or_default();
         let catalog = self.settings.connectors.catalog.as_deref();
+        let Settings { mode, max_shrink, metadata, .. } = self.settings;
+        if format == Format::Ndjson && max_shrink.is_some() && *mode != Some(Mode::Replace) {
+            return Err(shrinks_nothing());
+        }
+        if let Some(wanted) = metadata.filter(|wanted| *wanted != format) {
+            let (wanted, format) = (wanted.name(), format.name());
+            return Err(Fault::usage(format!("--{wanted}-metadata, but the format of the input is {format}")));
+        }
         if format != Format::Ndjson {
             self.outputs.emit.speak_to_connector(self.settings)?;
             if self.settings.cuts != Cuts::default() {
@@ -92,7 +102,15 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn follow(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         self.sealed |= matches!(event, Event::Begin(_));
-        let Some(stream) = decoder.look_ahead(event)? else { return Ok(()) };
+        let stream = match decoder.look_ahead(event, !self.silent.is_empty())? {
+            None => return Ok(()),
+            Some(Seen::Stream(stream)) => stream,
+            Some(Seen::Sent { stream, versions }) => {
+                let Some(at) = self.silent.iter().position(|silent| *silent == stream) else { return Ok(()) };
+                self.silent.swap_remove(at);
+                return self.plans.look_at_first(self.sink, &decoder.declared(stream), versions);
+            }
+        };
         let new = (stream.index() >= self.seen).then(|| decoder.declared(stream));
         if new.as_ref().is_some_and(|declared| self.plans.awaits_first(declared)) {
             self.awaited = Some(stream.index());
@@ -105,6 +123,9 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         }
         let Some(declared) = new else { return Ok(()) };
         self.seen = stream.index() + 1;
+        if *self.format == Some(Format::Singer) {
+            self.silent.push(stream);
+        }
         self.plans.look_ahead(self.sink, &declared, self.sealed)
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt at a load: what each message of the stream does.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +8,8 @@ use std::time::Instant;
 use etl_component::{Fault, random_id};
 use etl_schema::{Checker, Dropped};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Format, Line, Message, Segment, Stream, StreamId, Values};
+use etl_stream::decode::Generation;
+use etl_stream::{Begin, Decoder, Envelope, Format, Line, Message, Segment, Stream, StreamId, Values};
 use serde_json::value::RawValue;
 
 use super::connector::{self, Said};
@@ -19,7 +21,8 @@ use super::states::States;
 use crate::args::{Mode, Settings};
 use crate::emit::Receipt;
 use crate::front::Front;
-use crate::sink::{Loaded, Plan, Refused, Sink};
+use crate::metadata::{self, Metadata};
+use crate::sink::{Loaded, Plan, Refused, Sink, Stay};
 
 /// A target of the load.
 pub(super) struct Table<D> {
@@ -34,6 +37,10 @@ pub(super) struct Table<D> {
     /// How many records there were, and how many of them were set aside.
     pub(super) records: u64,
     pub(super) rejected: u64,
+    /// Fills the columns beside those of the records.
+    metadata: Metadata,
+    /// The versions whose rows stay, once a tap has activated one.
+    pub(super) activated: Option<BTreeSet<i64>>,
     /// Whether any segment was new.
     pub(super) fresh: bool,
     /// Whether its part of the segment at hand was loaded before.
@@ -53,11 +60,12 @@ impl<D> Table<D> {
         stream: Option<Arc<Stream>>,
         plan: Plan<D>,
         checker: Checker,
-    ) -> Table<D> {
+    ) -> Result<Table<D>, Fault> {
+        let metadata = Metadata::of(&plan.schema, stream.as_deref())?;
         let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
         let (load_id, several, claims, before) = (None, false, 0, None);
-        let skipped = false;
-        Table {
+        let (skipped, activated) = (false, None);
+        Ok(Table {
             target,
             stream,
             plan,
@@ -65,12 +73,30 @@ impl<D> Table<D> {
             number,
             records,
             rejected,
+            metadata,
+            activated,
             fresh,
             skipped,
             load_id,
             several,
             claims,
             before,
+        })
+    }
+
+    /// The column of the version or generation of its rows, if it has one.
+    pub(super) fn version_column(&self) -> Option<&'static str> {
+        let format = self.stream.as_ref().filter(|_| self.metadata.has_version())?.format;
+        Some(metadata::version_name(format))
+    }
+
+    /// Which rows stay at the end of the load, if others go.
+    pub(super) fn stay(&self) -> Option<Stay> {
+        let generation = self.stream.as_ref().and_then(|stream| stream.generation);
+        match (&self.activated, generation.filter(|generation| generation.is_partial())) {
+            (Some(versions), _) => Some(Stay::Versions(versions.iter().copied().collect())),
+            (None, Some(Generation { least, .. })) => Some(Stay::From(least)),
+            (None, None) => None,
         }
     }
 
@@ -87,7 +113,7 @@ impl<D> Table<D> {
 
     /// Nothing that was read is new.
     pub(super) fn withdraw(&mut self) {
-        (self.fresh, self.records, self.rejected) = (false, 0, 0);
+        (self.fresh, self.records, self.rejected, self.activated) = (false, 0, 0, None);
         self.checker.dropped = Dropped::default();
     }
 }
@@ -178,12 +204,12 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         self.sink.begin()?;
         while let Some(event) = front.next()? {
             match self.decoder.decode(event)? {
-                Message::Record(stream, line) => self.record(stream, line)?,
+                Message::Record(stream, line, envelope) => self.record(stream, line, envelope)?,
                 Message::Begin(begin, stream) => self.begin(&begin, stream)?,
                 Message::Schema(stream, line) => self.schema(stream, line)?,
                 Message::State(stream, value) => self.cursor(stream, value)?,
                 Message::EmptyState => self.empty_state(),
-                Message::Version(stream, version) => self.version(stream, version),
+                Message::Version(stream, version) => self.version(stream, version)?,
                 Message::Status(stream, status) => self.status(stream, status)?,
                 Message::Log(level, text) => connector::log(level, &text),
                 Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
@@ -195,10 +221,11 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
         let digest = front.digest();
         read(front);
+        self.open_waiting()?;
         self.check_complete(front.totals().sealed, front.cut_class())?;
         let receipts = match self.before.take() {
             Some(before) => self.compare(&before, digest)?,
-            None => self.commit(digest, front.totals().records)?,
+            None => self.commit(digest, front.totals())?,
         };
         Ok(Done { receipts, state: self.states.value(), said: self.states.said().to_vec() })
     }
@@ -274,24 +301,39 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         Ok(self.opened - 1)
     }
 
-    fn record(&mut self, stream: StreamId, line: Line<'_>) -> Result<(), Fault> {
+    fn record(&mut self, stream: StreamId, line: Line<'_>, envelope: Envelope<'_>) -> Result<(), Fault> {
         let table = match self.routes.get(stream.index()) {
             Some(Some(Route { table, open: true })) => *table,
             _ if self.before.is_some() => return self.loaded_before(line),
-            // The first record of a plain input.
-            _ => {
+            _ if self.format == Format::Ndjson => {
+                // The first record of a plain input.
                 self.outputs.emit.segment(None, Values::Json)?;
                 self.open(stream)?
+            }
+            _ => {
+                let versions = self.decoder.about(envelope).has_version();
+                self.open_first(stream, versions)?
             }
         };
         if self.skips(table) {
             return self.loaded_before(line);
         }
         let number = self.ready(table)?;
-        let Table { checker, records, rejected, plan, .. } = &mut self.tables[table];
+        let Table { checker, records, rejected, plan, metadata, activated, .. } = &mut self.tables[table];
         let record = etl_component::scan(line, self.scanner)?;
         *records += 1;
-        let stored = match checker.check(&record) {
+        let filled = match metadata.is_empty() {
+            true => Ok(None),
+            false => metadata.fill(checker, self.decoder.about(envelope)),
+        };
+        let stored = filled.and_then(|version| {
+            // A version that is sent after another one was activated is still to be activated itself.
+            if let (Some(stay), Some(version)) = (activated, version) {
+                stay.insert(version);
+            }
+            checker.check(&record)
+        });
+        let stored = match stored {
             Ok(row) => self.sink.record(number, &row, line),
             Err(violation) => Err(Refused::Record(violation)),
         };
@@ -327,7 +369,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
 
     /// Whether the records at hand are in the database already.
     #[inline]
-    fn skips(&self, table: usize) -> bool {
+    pub(super) fn skips(&self, table: usize) -> bool {
         self.before.is_some() || self.tables[table].skipped && !self.tables[table].replaces()
     }
 
@@ -338,6 +380,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     }
 
     fn end(&mut self, segment: &Segment) -> Result<(), Fault> {
+        self.open_waiting()?;
         let mut replaces = false;
         for stream in self.open.drain(..) {
             if let Some(route) = &mut self.routes[stream] {

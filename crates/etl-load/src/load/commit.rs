@@ -1,6 +1,7 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
 use etl_component::{Fault, signals};
+use etl_stream::reader::Totals;
 use etl_stream::{Digest, Format, counted};
 use serde_json::value::RawValue;
 
@@ -31,8 +32,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.withdraw(&before.digest)
     }
 
-    /// Finishes the tables, completes the ledger and commits. `read` is the number of records of the input.
-    pub(super) fn commit(&mut self, digest: Digest, read: u64) -> Result<Vec<Receipt>, Fault> {
+    /// Finishes the tables, completes the ledger and commits. `read` is what was read of the input.
+    pub(super) fn commit(&mut self, digest: Digest, read: &Totals) -> Result<Vec<Receipt>, Fault> {
         let digest = digest.to_string();
         let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
         if !news {
@@ -43,13 +44,14 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.sink.rollback()?;
             return self.withdraw(&digest);
         }
-        let read = match self.format {
-            Format::Ndjson => read,
+        let records = match self.format {
+            Format::Ndjson => read.records,
             _ => self.tables.iter().map(|table| table.records).sum(),
         };
-        self.check_records(read)?;
-        let counts = self.merge()?;
+        self.check_records(records)?;
+        let mut counts = self.merge()?;
         self.check_shrinkage(&counts)?;
+        self.sweep(read.sealed, &mut counts)?;
         let state = self.states.value();
         self.complete(&digest, state.as_deref())?;
         self.outputs.prepare(state.as_deref())?;
@@ -139,6 +141,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 updated: counts.updated,
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
+                deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
                 rejected: table.rejected,
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),

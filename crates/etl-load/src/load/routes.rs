@@ -1,8 +1,8 @@
 //! Which table the records of a stream go to.
 
 use etl_component::Fault;
-use etl_schema::Checker;
-use etl_stream::{Declared, StreamId};
+use etl_schema::{Checker, UnknownFields};
+use etl_stream::{Declared, Stream, StreamId};
 
 use super::attempt::{Attempt, Table};
 use super::plans;
@@ -66,10 +66,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
-                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields)
+                let usual = if plan.schema.is_foreign() { UnknownFields::Drop } else { UnknownFields::Error };
+                let unknown = self.settings.unknown_fields.unwrap_or(usual);
+                let checker = Checker::new(plan.schema.clone(), unknown)
                     .of(declared.values)
                     .with_odd_numbers(S::ODD_NUMBERS);
-                self.tables.push(Table::new(name, declared.stream, plan, checker));
+                self.tables.push(Table::new(name, declared.stream, plan, checker)?);
                 self.tables.len() - 1
             }
         };
@@ -84,6 +86,13 @@ impl<S: Sink> Attempt<'_, '_, S> {
         }
         self.routes[stream.index()] = Some(Route { table, open: true });
         self.open.push(stream.index());
+    }
+
+    /// Whether a connector's stream has a table, perhaps by another schema.
+    pub(super) fn has_stream(&self, stream: StreamId) -> bool {
+        let declared = self.decoder.declared(stream);
+        let is = |known: &Stream| declared.stream.as_ref().is_some_and(|stream| known.is(stream));
+        self.tables.iter().any(|table| table.stream.as_deref().is_some_and(is))
     }
 
     /// The table of a connector's stream that had another schema before, if that says the same of its columns.

@@ -14,10 +14,11 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
 use super::singer::{bad, raw};
-use super::{Level, Message, Status, StreamId, Streams};
+use super::{About, Envelope, Level, Message, Status, StreamId, Streams};
 use crate::fault::Fault;
 use crate::json::{Kind, Scanner, Tag};
 use crate::reader::Line;
@@ -34,6 +35,7 @@ pub(super) struct Airbyte {
     outside: Layout<2>,
     inside: Layout<3>,
     last: Option<Last>,
+    around: Reading<2>,
 }
 
 /// The stream of the last record, with its name and namespace as they are written in the line.
@@ -112,7 +114,7 @@ impl Airbyte {
         if line.bytes.first() != Some(&b'{') {
             return Ok(plain());
         }
-        let Airbyte { outer, inner, streams, warned, outside, inside, last } = self;
+        let Airbyte { outer, inner, streams, warned, outside, inside, last, .. } = self;
         let record = match outer.scan(line.bytes) {
             Ok(record) => record,
             Err(error) if line.bytes.starts_with(br#"{"type""#) => {
@@ -145,8 +147,9 @@ impl Airbyte {
                         stream
                     }
                 };
-                let offset = line.offset + u64::from(content.start) + u64::from(data.start);
-                return Ok(Message::Record(stream, Line { offset, bytes: data.of(bytes), ..line }));
+                let data = data.after(content.start);
+                let record = Line { offset: line.offset + u64::from(data.start), bytes: data.of(line.bytes), ..line };
+                return Ok(Message::Record(stream, record, Envelope::new(line.bytes, data)));
             }
         }
         let Some(ty) = text(&record, "type") else { return Ok(plain()) };
@@ -211,6 +214,14 @@ impl Airbyte {
                     .then(|| format!("{}: messages of type {other} are ignored", line.place())),
             )),
         }
+    }
+}
+
+impl Airbyte {
+    /// What a RECORD says besides its data.
+    pub(super) fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
+        let [time, meta] = envelope.find(&mut self.around, ["emitted_at", "meta"], Some("record"));
+        About { time, meta, ..About::default() }
     }
 }
 

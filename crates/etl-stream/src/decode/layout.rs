@@ -33,6 +33,11 @@ impl Extent {
     pub(super) fn of(self, line: &[u8]) -> &[u8] {
         &line[self.start as usize..self.end as usize]
     }
+
+    /// The same in a text that begins so many bytes earlier.
+    pub(super) fn after(self, offset: u32) -> Extent {
+        Extent { tag: self.tag, start: self.start + offset, end: self.end + offset }
+    }
 }
 
 /// What a string with its quotes says.

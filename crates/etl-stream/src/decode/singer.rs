@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
-use super::{Declared, Format, Message, Stream, StreamId, Streams};
+use super::{About, Declared, Envelope, Format, Message, Stream, StreamId, Streams};
 use crate::control::{MAX_SCHEMA, SchemaRef};
 use crate::fault::Fault;
 use crate::json::{Record, Scanner, Tag};
@@ -31,6 +32,7 @@ pub(super) struct Singer {
     last: Option<(Box<[u8]>, StreamId)>,
     /// The types of messages that were warned of.
     warned: HashSet<String>,
+    around: Reading<2>,
 }
 
 impl Singer {
@@ -60,7 +62,8 @@ impl Singer {
                 }
             };
             let offset = line.offset + u64::from(value.start);
-            return Ok(Message::Record(stream, Line { offset, bytes: value.of(line.bytes), ..line }));
+            let bytes = value.of(line.bytes);
+            return Ok(Message::Record(stream, Line { offset, bytes, ..line }, Envelope::new(line.bytes, value)));
         }
         let Some(ty) = text(&record, "type") else {
             return Err(bad(line, "not a Singer message: it has no `type`"));
@@ -105,6 +108,14 @@ impl Singer {
     }
 }
 
+impl Singer {
+    /// What a RECORD says besides its record.
+    pub(super) fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
+        let [time, version] = envelope.find(&mut self.around, ["time_extracted", "version"], None);
+        About { time, version, ..About::default() }
+    }
+}
+
 /// What a SCHEMA says.
 fn schema(line: Line<'_>, record: &Record<'_>) -> Result<Declared, Fault> {
     let name = text(record, "stream").filter(|name| !name.is_empty());
@@ -125,7 +136,7 @@ fn schema(line: Line<'_>, record: &Record<'_>) -> Result<Declared, Fault> {
             bad(line, &format!("the SCHEMA of stream {name}: key_properties is not a list of names"))
         })?,
     };
-    let stream = Stream { format: Format::Singer, namespace: None, name, key, write: None };
+    let stream = Stream { format: Format::Singer, namespace: None, name, key, write: None, generation: None };
     let schema = Some(SchemaRef::Inline(Arc::from(raw(line, document)?)));
     Ok(Declared { schema, stream: Some(Arc::new(stream)), ..Declared::default() })
 }

@@ -15,7 +15,7 @@ fn of(mut decoder: Decoder, input: &str) -> Vec<String> {
                 Some(stream) => format!("{} opens {}", begin.id, stream.index()),
                 None => format!("{} opens", begin.id),
             },
-            Message::Record(stream, line) => {
+            Message::Record(stream, line, _) => {
                 format!("{}: {}", stream.index(), String::from_utf8_lossy(line.bytes))
             }
             Message::State(stream, value) => format!("{stream:?} at {value}"),

@@ -1,0 +1,41 @@
+//! What is asked of every loader into tables that reads Singer taps and Airbyte sources.
+
+use etl_testkit::connectors::{Place, metadata, versions};
+use etl_testkit::run::Ran;
+
+use crate::support::PostgresFolder;
+
+impl Place for PostgresFolder {
+    fn load(&self, args: &str, stream: &[u8]) -> Ran {
+        PostgresFolder::load(self, args, stream)
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        PostgresFolder::rows(self, sql)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        (**self).write(name, text);
+    }
+}
+
+/// A test for each of these, in a place of its own.
+macro_rules! shared {
+    ($($module:ident::$test:ident),* $(,)?) => { $(
+        #[test]
+        fn $test() {
+            $module::$test(&PostgresFolder::new());
+        }
+    )* };
+}
+
+shared! {
+    metadata::of_airbyte,
+    metadata::of_singer,
+    versions::generations,
+    versions::rows_of_earlier_generations_go,
+    versions::rows_of_other_versions_go_at_the_end,
+    versions::versions_are_guarded,
+    versions::versions_need_a_column,
+    versions::versions_of_a_late_stream,
+}
