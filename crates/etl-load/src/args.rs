@@ -259,11 +259,12 @@ impl Settings {
                 return Err(Fault::usage(what));
             }
         }
-        if args.max_shrink.is_some()
-            && args.mode != Some(Mode::Replace)
-            && settings.connectors.format == Some(Format::Ndjson)
-        {
-            return Err(shrinks_nothing());
+        let Connectors { format, catalog, .. } = &settings.connectors;
+        let from_connector = catalog.is_some() || format.is_some_and(|format| format != Format::Ndjson);
+        if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) && !from_connector {
+            return Err(Fault::usage(
+                "--max-shrink guards a replacement: it needs --mode replace, --catalog, or --format singer",
+            ));
         }
         Ok(Settings {
             mode: args.mode,
@@ -368,11 +369,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-/// Without a replacement, `--max-shrink` would guard nothing. Connectors replace rows in other modes, too.
-pub(crate) fn shrinks_nothing() -> Fault {
-    Fault::usage("--max-shrink guards a replacement: it needs --mode replace")
 }
 
 /// A share such as `20%`.

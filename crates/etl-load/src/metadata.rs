@@ -41,10 +41,20 @@ const SINGER: [(&str, Type, What, &str); 7] = [
     ("_sdc_extracted_at", Type::TimestampTz, ExtractedAt, "When the tap read the record from its source."),
     ("_sdc_received_at", Type::TimestampTz, ReceivedAt, "When the loader read the record."),
     ("_sdc_batched_at", Type::TimestampTz, BatchedAt, "When the load of the record began."),
-    ("_sdc_deleted_at", Type::TimestampTz, DeletedAt, "When the record was deleted in its source, as the tap says it."),
+    (
+        "_sdc_deleted_at",
+        Type::TimestampTz,
+        DeletedAt,
+        "When the record was deleted in its source, as the tap says it.",
+    ),
     ("_sdc_sequence", LONG, Sequence, "When the loader read the record, in milliseconds since 1970."),
     (VERSION, LONG, Version, "The version of the stream that the row is of."),
-    ("_sdc_sync_started_at", LONG, SyncStartedAt, "When the load of the record began, in milliseconds since 1970."),
+    (
+        "_sdc_sync_started_at",
+        LONG,
+        SyncStartedAt,
+        "When the load of the record began, in milliseconds since 1970.",
+    ),
 ];
 
 const AIRBYTE: [(&str, Type, What, &str); 4] = [
@@ -202,11 +212,7 @@ fn refused(field: &str, json: &[u8], what: &str) -> Violation {
     Violation { field: field.to_owned(), reason: format!("{} {what}", etl_stream::json::shorten(&shown, 80)) }
 }
 
-fn time_of(
-    field: &str,
-    json: &[u8],
-    read: fn(&str) -> Option<i64>,
-) -> Result<Value<'static>, Violation> {
+fn time_of(field: &str, json: &[u8], read: fn(&str) -> Option<i64>) -> Result<Value<'static>, Violation> {
     if is_missing(json) {
         return Ok(Value::Null);
     }

@@ -45,6 +45,20 @@ pub struct Counts {
     pub deleted: u64,
 }
 
+impl Counts {
+    /// What became of these rows and of those that followed.
+    pub(crate) fn and(self, later: Counts) -> Counts {
+        Counts {
+            inserted: self.inserted + later.inserted,
+            updated: self.updated + later.updated,
+            unchanged: self.unchanged + later.unchanged,
+            superseded: self.superseded + later.superseded,
+            replaced: self.replaced.or(later.replaced),
+            deleted: self.deleted + later.deleted,
+        }
+    }
+}
+
 /// Which rows of a table stay when others are deleted, by the column of their version or generation. Rows without one
 /// always stay.
 #[derive(Clone, Debug)]
@@ -214,6 +228,13 @@ pub trait Sink {
     /// # Errors
     /// Those of the database.
     fn prepare(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
+
+    /// Makes a table whose records have got other columns fit, in the load's transaction, which has finished with it as it
+    /// was and opens it again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn evolve(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
 
     /// Opens the load's transaction. What an earlier attempt left behind is discarded.
     ///

@@ -94,7 +94,8 @@ fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Streams, Option
     if input.input == Path::new("-") && terminal.stdin {
         return Ok((vec![(declared, false)], None));
     }
-    let (mut format, mut decoder, mut versioned) = (connectors.format, None::<Decoder>, Vec::<StreamId>::new());
+    let (mut format, mut decoder, mut versioned) =
+        (connectors.format, None::<Decoder>, Vec::<StreamId>::new());
     let mut reader = (InputArgs { allow_empty: true, ..input.clone() }).open()?;
     while let Some(event) = reader.next()? {
         if let Event::Record(line) = &event {

@@ -9,6 +9,8 @@ pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
     /// How many of the bytes, the first ones, are of values that were added, not read.
     added: usize,
+    /// Whether the record at hand has NaN or an infinity without quotes.
+    pub(crate) odd: bool,
     /// How many times without a zone were taken for UTC; never cleared.
     pub(crate) assumed_utc: u64,
 }

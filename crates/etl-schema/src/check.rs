@@ -149,6 +149,13 @@ impl Checker {
         Checker { odd, ..self }
     }
 
+    /// The same, which goes on counting where another one ended.
+    pub fn after(mut self, before: &mut Checker) -> Checker {
+        self.dropped = std::mem::take(&mut before.dropped);
+        self.scratch.assumed_utc = before.scratch.assumed_utc;
+        self
+    }
+
     /// How the records' values are written.
     pub fn values(&self) -> Values {
         self.values
@@ -184,6 +191,7 @@ impl Checker {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
         }
+        self.scratch.odd = record.is_odd();
         // Decided once for a record, not for each of its fields.
         match self.values {
             Values::Json => self.read_cells::<false>(record)?,

@@ -16,6 +16,15 @@ use crate::types::Type;
 /// How deep references and alternatives are followed. Those that refer to themselves end here.
 const DEEPEST: usize = 16;
 
+/// How two schemas of one stream differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Only in which columns there are: the first one that is new or gone.
+    Columns(String),
+    /// In a column's type, or in the key.
+    Other(String),
+}
+
 /// How the names of columns follow from those of properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Names {
@@ -118,30 +127,31 @@ impl Schema {
         self.columns.iter().any(|column| column.rules.lenient)
     }
 
-    /// The first column in which a later schema of the same stream differs from this one.
-    pub fn difference(&self, later: &Schema) -> Option<String> {
+    /// How a later schema of the same stream differs from this one.
+    pub fn difference(&self, later: &Schema) -> Option<Difference> {
         // An integer that the table has more room for is still an integer to the tap.
         let widened =
             |a: &Type, b: &Type| matches!((a, b), (Type::Decimal { precision: None }, Type::Integer { .. }));
         let same =
             |a: &Column, b: &Column| (a.ty == b.ty || widened(&a.ty, &b.ty)) && a.nullable == b.nullable;
         let of_fields = |column: &&Column| column.source == Source::Field;
-        let gone = |column: &&Column| later.position(&column.name).is_none();
-        let changed = later.columns.iter().filter(of_fields).find_map(|column| {
+        let before = |name: &str| self.position(name).map(|position| &self.columns[position]);
+        if !self.key_names().eq(later.key_names()) {
+            return Some(Difference::Other("the key is another".to_owned()));
+        }
+        for column in later.columns.iter().filter(of_fields) {
             let name = &column.name;
-            match self.position(name).map(|position| &self.columns[position]) {
-                None => Some(format!("column {name} is new")),
-                Some(before) if !same(before, column) => {
-                    Some(format!("column {name} was {} and is {}", before.postgres(), column.postgres()))
-                }
-                Some(_) => None,
+            if let Some(before) = before(name).filter(|before| !same(before, column)) {
+                let (was, is) = (before.postgres(), column.postgres());
+                return Some(Difference::Other(format!("column {name} was {was} and is {is}")));
             }
-        });
-        changed
-            .or_else(|| {
-                self.columns.iter().filter(of_fields).find(gone).map(|column| format!("column {} is gone", column.name))
-            })
-            .or_else(|| (!self.key_names().eq(later.key_names())).then(|| "the key is another".to_owned()))
+        }
+        let new = later.columns.iter().filter(of_fields).find(|column| before(&column.name).is_none());
+        let gone =
+            || self.columns.iter().filter(of_fields).find(|column| later.position(&column.name).is_none());
+        let new = new.map(|column| format!("column {} is new", column.name));
+        new.or_else(|| gone().map(|column| format!("column {} is gone", column.name)))
+            .map(Difference::Columns)
     }
 
     /// Makes the integers of these columns numbers of any length, because the table has room for them.

@@ -86,9 +86,9 @@ impl Column {
         self.rules.kinds.includes(Kinds::STRING) && !self.rules.kinds.includes(Kinds::INTEGER)
     }
 
-    /// Whether it admits NaN, infinities and the years that RFC 3339 does not have (`x-special`).
+    /// Whether it admits NaN and infinities: as `x-special` says, or as taps send them.
     pub fn is_special(&self) -> bool {
-        self.rules.special
+        self.rules.special || self.rules.lenient
     }
 
     /// The type that a new table of PostgreSQL declares, such as `timestamp(3)` or `interval`.

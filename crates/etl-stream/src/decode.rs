@@ -132,7 +132,7 @@ impl Decoder {
         let mut streams = Streams::default();
         let connector = match format {
             Format::Ndjson => None,
-            Format::Singer => Some(Connector::Singer(Box::default())),
+            Format::Singer => Some(Connector::Singer(Box::new(Singer::new()))),
             Format::Airbyte => {
                 catalog.iter().for_each(|declared| {
                     streams.open(declared.clone());

@@ -1,5 +1,6 @@
 //! What real Singer taps and Airbyte sources printed, byte for byte (`connectors/`, each with its PROVENANCE.md).
 
+pub mod changes;
 pub mod metadata;
 pub mod versions;
 
@@ -47,7 +48,8 @@ pub fn schema(stream: &str, properties: &[(&str, &str)], key: &[&str]) -> String
         .map(|(name, ty)| ((*name).to_owned(), serde_json::json!({ "type": [ty, "null"] })))
         .collect();
     let schema = serde_json::json!({ "properties": properties });
-    serde_json::json!({ "type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": key }).to_string()
+    serde_json::json!({ "type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": key })
+        .to_string()
 }
 
 /// The same, sealed under this id.

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target};
+use etl_load::{
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_schema::{Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
 
@@ -137,6 +139,11 @@ impl Sink for Influx {
 
     /// The server creates a measurement when its first point comes.
     fn prepare(&mut self, _: &mut Plan) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// A measurement has any fields.
+    fn evolve(&mut self, _: &mut Plan) -> Result<(), Fault> {
         Ok(())
     }
 

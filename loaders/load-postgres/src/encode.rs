@@ -232,13 +232,8 @@ fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Resul
 const NUL: &str = "has the character U+0000, which PostgreSQL does not store";
 
 fn jsonb(raw: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    // A backslash that is itself escaped does not escape anything.
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        if rest[at + 1..].starts_with("u0000") {
-            return Err(NUL.into());
-        }
-        rest = rest.get(at + 2..).unwrap_or_default();
+    if json::has_nul(raw) {
+        return Err(NUL.into());
     }
     put(out, &(raw.len() as i32 + 1).to_be_bytes());
     // The version of the format (`jsonb_recv`).

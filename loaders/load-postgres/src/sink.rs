@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use etl_component::{Class, Fault, random_id};
-use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target};
+use etl_load::{
+    Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_postgres::{Error, Name, Session};
 use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
@@ -201,6 +203,19 @@ impl Sink for Postgres<'_> {
             create::make(&self.link.session, plan, self.settings)
         };
         *plan = made.map_err(|fault| self.link.examined(fault))?;
+        Ok(())
+    }
+
+    /// Here the load itself has locked the table, so nobody else could change it.
+    fn evolve(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {
+        if plan.details.is_ready() {
+            return Ok(());
+        }
+        let what = what(plan);
+        let statements = plan::statements(plan) + &plan::comments(plan).concat();
+        self.link.run(Session::batch, &what, &statements)?;
+        log::info!("{what} has new columns when this load is committed; until then, nobody else reads it");
+        *plan = self.plan(plan.details.target.clone())?;
         Ok(())
     }
 

@@ -78,7 +78,13 @@ impl Stage {
             )));
         }
         database.batch(&format!("DROP TABLE {}", self.name))?;
-        Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged, ..Counts::default() })
+        Ok(Counts {
+            inserted,
+            updated,
+            unchanged: known - updated,
+            superseded: fed - staged,
+            ..Counts::default()
+        })
     }
 
     /// The line of the first record whose row the target refuses, after [`Stage::merge`] has failed: SQLite does not say

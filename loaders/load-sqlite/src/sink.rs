@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use etl_component::{Fault, excerpt, random_id};
-use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target};
+use etl_load::{
+    Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_schema::{Names, Row, Schema, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::{Line, Stream};
 use rusqlite::Statement;
@@ -81,6 +83,11 @@ impl Sink for Sqlite<'_> {
         Ok(())
     }
 
+    /// Tables get their columns when they are opened.
+    fn evolve(&mut self, _: &mut Plan) -> Result<(), Fault> {
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
         self.claimed.clear();
         self.tables.clear();
@@ -155,7 +162,8 @@ impl Sink for Sqlite<'_> {
         let (table, others) = (quote_ident(name), stay.others(&quote_ident(column)));
         let fault = |error| database::fault(&format!("table {name}"), error);
         let connection = &self.database.connection;
-        let deleted = connection.execute(&format!("DELETE FROM {table} WHERE {others}"), []).map_err(fault)?;
+        let deleted =
+            connection.execute(&format!("DELETE FROM {table} WHERE {others}"), []).map_err(fault)?;
         let rows = |condition: &str| {
             let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
             connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs).map_err(fault)

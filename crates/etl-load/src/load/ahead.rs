@@ -2,11 +2,12 @@
 
 use etl_component::Fault;
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Event, Format, Seen, StreamId, Values};
+use etl_stream::reader::UNSEALED;
+use etl_stream::{Begin, Decoder, Event, Format, Line, Seal, Seen, StreamId, Values};
 
 use super::outputs::Outputs;
 use super::plans::Plans;
-use crate::args::{Mode, Settings, shrinks_nothing};
+use crate::args::Settings;
 use crate::front::Cuts;
 use crate::sink::Sink;
 
@@ -72,13 +73,11 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn start(&mut self) -> Result<Decoder, Fault> {
         let format = self.format.unwrap_or_default();
         let catalog = self.settings.connectors.catalog.as_deref();
-        let Settings { mode, max_shrink, metadata, .. } = self.settings;
-        if format == Format::Ndjson && max_shrink.is_some() && *mode != Some(Mode::Replace) {
-            return Err(shrinks_nothing());
-        }
-        if let Some(wanted) = metadata.filter(|wanted| *wanted != format) {
+        if let Some(wanted) = self.settings.metadata.filter(|wanted| *wanted != format) {
             let (wanted, format) = (wanted.name(), format.name());
-            return Err(Fault::usage(format!("--{wanted}-metadata, but the format of the input is {format}")));
+            return Err(Fault::usage(format!(
+                "--{wanted}-metadata, but the format of the input is {format}"
+            )));
         }
         if format != Format::Ndjson {
             self.outputs.emit.speak_to_connector(self.settings)?;
@@ -102,6 +101,14 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn follow(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         self.sealed |= matches!(event, Event::Begin(_));
+        // Whether a source makes up for it by saying that its streams are complete is known only at the end.
+        if let Event::Record(Line { record: 0, .. }) = event
+            && *self.format != Some(Format::Airbyte)
+            && !std::mem::replace(&mut self.outputs.told_unsealed, true)
+            && self.settings.input.seal == Seal::Auto
+        {
+            log::warn!("{UNSEALED}");
+        }
         let stream = match decoder.look_ahead(event, !self.silent.is_empty())? {
             None => return Ok(()),
             Some(Seen::Stream(stream)) => stream,

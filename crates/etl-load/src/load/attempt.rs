@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use etl_component::{Fault, random_id};
 use etl_schema::{Checker, Dropped};
-use etl_stream::json::Scanner;
 use etl_stream::decode::Generation;
+use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Envelope, Format, Line, Message, Segment, Stream, StreamId, Values};
 use serde_json::value::RawValue;
 
@@ -22,7 +22,7 @@ use crate::args::{Mode, Settings};
 use crate::emit::Receipt;
 use crate::front::Front;
 use crate::metadata::{self, Metadata};
-use crate::sink::{Loaded, Plan, Refused, Sink, Stay};
+use crate::sink::{Counts, Loaded, Plan, Refused, Sink, Stay};
 
 /// A target of the load.
 pub(super) struct Table<D> {
@@ -31,6 +31,10 @@ pub(super) struct Table<D> {
     /// The stream of a connector that it is for.
     pub(super) stream: Option<Arc<Stream>>,
     pub(super) plan: Arc<Plan<D>>,
+    /// How its records meet the rows that exist, which does not change when the plan does.
+    pub(super) mode: Mode,
+    /// What became of the records before the plan changed.
+    pub(super) counts: Counts,
     pub(super) checker: Checker,
     /// Its number at the sink, once it has been opened there.
     pub(super) number: Option<usize>,
@@ -62,13 +66,16 @@ impl<D> Table<D> {
         checker: Checker,
     ) -> Result<Table<D>, Fault> {
         let metadata = Metadata::of(&plan.schema, stream.as_deref())?;
-        let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
+        let (mode, plan, number) = (plan.mode, Arc::new(plan), None);
+        let (counts, records, rejected, fresh) = (Counts::default(), 0, 0, false);
         let (load_id, several, claims, before) = (None, false, 0, None);
         let (skipped, activated) = (false, None);
         Ok(Table {
             target,
             stream,
             plan,
+            mode,
+            counts,
             checker,
             number,
             records,
@@ -108,7 +115,16 @@ impl<D> Table<D> {
 
     /// Whether all its rows are replaced: then what was loaded before goes in again, together with what is new.
     pub(super) fn replaces(&self) -> bool {
-        self.plan.mode == Mode::Replace
+        self.mode == Mode::Replace
+    }
+
+    /// Its records have got other columns from here on. What was read so far is in the table.
+    pub(super) fn evolve(&mut self, plan: Plan<D>, checker: Checker, counts: Counts) -> Result<(), Fault> {
+        self.metadata = Metadata::of(&plan.schema, self.stream.as_deref())?;
+        self.checker = checker.after(&mut self.checker);
+        self.counts = self.counts.and(counts);
+        (self.plan, self.number) = (Arc::new(plan), None);
+        Ok(())
     }
 
     /// Nothing that was read is new.

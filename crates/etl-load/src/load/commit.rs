@@ -9,7 +9,7 @@ use super::attempt::{Attempt, Table};
 use super::ended::{Claim, Row};
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
-use crate::sink::{Counts, Entry, Loaded, Plan, Sink};
+use crate::sink::{Counts, Entry, Loaded, Sink};
 
 /// How many rows of the ledger a sink completes at a time.
 const ROWS: usize = 256;
@@ -85,8 +85,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
             let mut news = self.outputs.emit.news();
             let news = news.as_mut().map(|news| news as &mut dyn FnMut(u64));
             counts.push(match table.number {
-                Some(number) => self.sink.finish(number, news)?,
-                None => Counts::default(),
+                Some(number) => table.counts.and(self.sink.finish(number, news)?),
+                None => table.counts,
             });
         }
         Ok(counts)
@@ -98,8 +98,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let (pipeline, state) = (settings.pipeline.as_deref(), state.map(RawValue::get));
         let mut complete = |rows: &[Row]| {
             let entries = rows.iter().map(|Row { table, load_id, digest, records }| {
-                let Plan { name: target, mode, .. } = &*tables[*table].plan;
-                Entry { target, mode: *mode, load_id, digest, records: *records, pipeline, state }
+                let Table { mode, plan, .. } = &tables[*table];
+                Entry { target: &plan.name, mode: *mode, load_id, digest, records: *records, pipeline, state }
             });
             sink.complete(&entries.collect::<Vec<_>>())
         };
@@ -135,7 +135,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
             Receipt {
                 target: table.plan.name.clone(),
                 load_id: table.load_id.clone().filter(|_| !table.several),
-                mode: table.plan.mode,
+                mode: table.mode,
                 records: table.records,
                 inserted: counts.inserted,
                 updated: counts.updated,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use etl_component::{Class, Fault};
 use etl_stream::decode::Level;
-use etl_stream::{Format, Line, Status, StreamId};
+use etl_stream::reader::UNSEALED;
+use etl_stream::{Format, Line, Seal, Status, StreamId};
 use serde_json::value::RawValue;
 
 use super::attempt::{Attempt, Table};
-use crate::args::Mode;
 use crate::metadata::VERSION;
 use crate::sink::{Counts, Sink, Stay, Swept};
 
@@ -117,7 +117,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.said.versions.push(stream.index());
             let (stream, table) = (self.label(stream.index()), &self.tables[table].plan.name);
             log::warn!(
-                "{stream}: ACTIVATE_VERSION {version} is not followed: table {table} has no column {VERSION} (--singer-metadata                  with --evolve add-columns adds it), so rows of other versions stay; --mode replace replaces all"
+                "{stream}: ACTIVATE_VERSION {version} is not followed: table {table} has no column {VERSION} (--singer-metadata \
+                 with --evolve add-columns adds it), so rows of other versions stay; --mode replace replaces all"
             );
         }
         Ok(())
@@ -135,7 +136,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
             }
             if let (Stay::Versions(_), false, Some(stream)) = (&stay, complete, &table.stream) {
                 log::warn!(
-                    "{}: ACTIVATE_VERSION is not followed: the input is not sealed, so it may not be all of the stream, and rows                      of other versions stay (`standpipe seal -- TAP …`)",
+                    "{}: ACTIVATE_VERSION is not followed: the input is not sealed, so it may not be all of the stream, and rows \
+                     of other versions stay (`standpipe seal -- TAP …`)",
                     stream.label()
                 );
                 continue;
@@ -187,7 +189,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         };
         let silent = (0..self.routes.len())
             .find(|&stream| read(stream) && self.said.statuses.get(stream).copied().flatten().is_none());
-        let replaces = |table: &Table<S::Details>| table.plan.mode == Mode::Replace || table.stay().is_some();
+        let replaces = |table: &Table<S::Details>| table.replaces() || table.stay().is_some();
         let replaces = self.tables.iter().any(replaces);
         match silent {
             Some(stream) if known => {
@@ -201,7 +203,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
             _ if self.settings.connectors.complete || replaces => Err(Fault::data(
                 "the source never says whether a stream is complete, so only a seal shows it: `standpipe seal -- SOURCE read …`",
             )),
-            _ => Ok(()),
+            _ => {
+                if self.settings.input.seal == Seal::Auto {
+                    log::warn!("{UNSEALED}");
+                }
+                Ok(())
+            }
         }
     }
 

@@ -76,13 +76,20 @@ impl<S: Sink> Attempt<'_, '_, S> {
     }
 
     /// The guards of a table that has lost rows of earlier versions, of which it had others before.
-    pub(super) fn check_swept(&self, table: usize, deleted: u64, left: u64, inserted: u64) -> Result<(), Fault> {
+    pub(super) fn check_swept(
+        &self,
+        table: usize,
+        deleted: u64,
+        left: u64,
+        inserted: u64,
+    ) -> Result<(), Fault> {
         let (name, before) = (&self.tables[table].plan.name, (deleted + left).saturating_sub(inserted));
         if deleted > 0 && left == 0 {
             let gone = counted(deleted, "row of an earlier version", "rows of earlier versions");
             if !self.settings.input.allow_empty {
                 return Err(Fault::data(format!(
-                    "table {name}: there are no records of this version, and all it has is {gone}, so they stay (--allow-empty                      empties the table)"
+                    "table {name}: there are no records of this version, and all it has is {gone}, so they stay (--allow-empty \
+                     empties the table)"
                 )));
             }
             log::warn!("table {name}: there are no records of this version; the load empties it of {gone}");

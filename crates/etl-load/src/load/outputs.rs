@@ -17,6 +17,8 @@ pub(super) struct Outputs {
     state_out: StateOut,
     /// The line up to which records were passed on or set aside, by this attempt or an earlier one.
     furthest: u64,
+    /// Whether it was said that the input is not sealed.
+    pub(super) told_unsealed: bool,
 }
 
 impl Outputs {
@@ -30,6 +32,7 @@ impl Outputs {
             state_out: StateOut::create(settings.state_out.as_deref())?,
             rejects: Rejects::create(settings, context.producer())?,
             furthest: 0,
+            told_unsealed: false,
         })
     }
 

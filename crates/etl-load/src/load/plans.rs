@@ -160,8 +160,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         let stream = declared.stream.as_ref();
         let versions = stream.is_some_and(|stream| self.versioned.iter().any(|known| known.is(stream)));
         let carried = self.carried(declared);
-        let target =
-            Target::resolve(self.settings, &carried, versions, S::table_of, S::table_of_stream)?;
+        let target = Target::resolve(self.settings, &carried, versions, S::table_of, S::table_of_stream)?;
         Ok(Target { first: self.first.clone(), ..target })
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::keywords::{Faults, Keywords, nearest, read};
 use crate::rules::{Bound, Element, Kinds, Literals, Pattern, Rules};
-use crate::schema::{Column, Source, Influx, InfluxType, Role};
+use crate::schema::{Column, Influx, InfluxType, Role, Source};
 use crate::spelled;
 use crate::types::Type;
 

@@ -148,7 +148,8 @@ impl Airbyte {
                     }
                 };
                 let data = data.after(content.start);
-                let record = Line { offset: line.offset + u64::from(data.start), bytes: data.of(line.bytes), ..line };
+                let record =
+                    Line { offset: line.offset + u64::from(data.start), bytes: data.of(line.bytes), ..line };
                 return Ok(Message::Record(stream, record, Envelope::new(line.bytes, data)));
             }
         }

@@ -36,6 +36,13 @@ pub(super) struct Singer {
 }
 
 impl Singer {
+    /// A tap that has said nothing yet.
+    pub(super) fn new() -> Singer {
+        let mut singer = Singer::default();
+        singer.scanner.admit_odd_numbers(true);
+        singer
+    }
+
     /// What a line says.
     ///
     /// # Errors
@@ -63,7 +70,11 @@ impl Singer {
             };
             let offset = line.offset + u64::from(value.start);
             let bytes = value.of(line.bytes);
-            return Ok(Message::Record(stream, Line { offset, bytes, ..line }, Envelope::new(line.bytes, value)));
+            return Ok(Message::Record(
+                stream,
+                Line { offset, bytes, ..line },
+                Envelope::new(line.bytes, value),
+            ));
         }
         let Some(ty) = text(&record, "type") else {
             return Err(bad(line, "not a Singer message: it has no `type`"));

@@ -51,6 +51,19 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Whether a JSON text has the character U+0000, which it can write only as an escape.
+pub fn has_nul(json: &str) -> bool {
+    let mut rest = json.as_bytes();
+    // A backslash that is itself escaped does not escape anything.
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        if rest[at + 1..].starts_with(b"u0000") {
+            return true;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
+}
+
 /// Appends the decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
     unescape_bytes(raw.as_bytes(), out);

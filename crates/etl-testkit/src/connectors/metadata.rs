@@ -14,7 +14,13 @@ pub fn of_singer(place: &impl Place) {
     ];
     let stream = tap(&lines).replace(r#""n":{"x":"}"}"#, r#""n":2"#);
     let ran = place.load("--create --singer-metadata", stream.as_bytes());
-    assert!(ran.ok().stderr.contains(r#"dropped from 1 record what the schema does not know: "_sdc_received_at""#), "{}", ran.stderr);
+    assert!(
+        ran.ok()
+            .stderr
+            .contains(r#"dropped from 1 record what the schema does not know: "_sdc_received_at""#),
+        "{}",
+        ran.stderr
+    );
     let is = "id, n, _sdc_extracted_at = '2026-01-01T00:00:00.5Z', _sdc_extracted_at = '2026-01-01T00:00:00Z', _sdc_extracted_at IS NULL,
               _sdc_deleted_at = '2026-01-03T00:00:00Z', _sdc_table_version";
     let rows = place.rows(&format!("SELECT {is} FROM a ORDER BY id"));
@@ -30,8 +36,16 @@ pub fn of_singer(place: &impl Place) {
     let bad = stream.replace("2026-01-01T00:00:00.5Z", "soon");
     let ran = place.load("--singer-metadata", bad.as_bytes());
     refused(&ran, 3, r#"stream a, field "_sdc_extracted_at": "soon" in the message is not a time"#);
-    refused(&place.load("--airbyte-metadata", stream.as_bytes()), 2, "--airbyte-metadata, but the format of the input is singer");
-    refused(&place.load("--singer-metadata --table a", b"{\"id\":1}\n"), 2, "--singer-metadata, but the format of the input is ndjson");
+    refused(
+        &place.load("--airbyte-metadata", stream.as_bytes()),
+        2,
+        "--airbyte-metadata, but the format of the input is singer",
+    );
+    refused(
+        &place.load("--singer-metadata --table a", b"{\"id\":1}\n"),
+        2,
+        "--singer-metadata, but the format of the input is ndjson",
+    );
     place.load("--singer-metadata --airbyte-metadata", stream.as_bytes()).fails(2);
 }
 
@@ -58,7 +72,8 @@ pub fn of_airbyte(place: &impl Place) {
     let rows: Vec<String> = rows.iter().map(|row| row.replace("|t", "|1").replace("|f", "|0")).collect();
     assert_eq!(rows, ["1|4|1|0", "2|4|0|1"]);
     let plain = |text: String| text.replace(['"', '\\', ' '], "");
-    let meta: Vec<String> = place.rows("SELECT _airbyte_meta FROM a ORDER BY id").into_iter().map(plain).collect();
+    let meta: Vec<String> =
+        place.rows("SELECT _airbyte_meta FROM a ORDER BY id").into_iter().map(plain).collect();
     assert_eq!(meta[0], "{changes:[]}");
     for part in ["field:id", "change:NULLED", "reason:SOURCE_RETRIEVAL_ERROR"] {
         assert!(meta[1].contains(part), "{meta:?}");
@@ -67,5 +82,9 @@ pub fn of_airbyte(place: &impl Place) {
     assert_eq!(place.rows(ids), ["2"]);
     let ran = place.load(args, stream.as_bytes());
     assert!(ran.ok().stderr.contains("a: 2 records, 0 inserted, 2 unchanged"), "{}", ran.stderr);
-    refused(&place.load(args, stream.replace("1767225600000}", "\"now\"}").as_bytes()), 3, r#"field "_airbyte_extracted_at""#);
+    refused(
+        &place.load(args, stream.replace("1767225600000}", "\"now\"}").as_bytes()),
+        3,
+        r#"field "_airbyte_extracted_at""#,
+    );
 }

@@ -1,6 +1,6 @@
 //! What is asked of every loader into tables that reads Singer taps and Airbyte sources.
 
-use etl_testkit::connectors::{Place, metadata, versions};
+use etl_testkit::connectors::{Place, changes, metadata, versions};
 use etl_testkit::run::Ran;
 
 use crate::support::PostgresFolder;
@@ -30,6 +30,10 @@ macro_rules! shared {
 }
 
 shared! {
+    changes::a_long_stream_that_gets_a_column,
+    changes::a_schema_that_gets_a_column,
+    changes::numbers_that_json_does_not_have,
+    changes::unknown_fields_are_refused_if_asked,
     metadata::of_airbyte,
     metadata::of_singer,
     versions::generations,
