@@ -125,6 +125,7 @@ impl<S: Sink> Load<'_, S> {
         let mut ahead = Ahead::new(settings, sink, plans, outputs, format);
         let held = front.hold_back(|event| ahead.see(event));
         scanner.admit_odd_numbers(*format == Some(Format::Singer));
+        scanner.set_levels(format.unwrap_or_default().levels());
         match held {
             // What a source says to people is not a record either.
             Err(fault) if fault.is_cut() && *format != Some(Format::Airbyte) => {

@@ -16,6 +16,7 @@ mod format;
 mod layout;
 mod singer;
 mod stream;
+mod template;
 
 use indexmap::IndexSet;
 use serde_json::value::RawValue;
@@ -170,11 +171,40 @@ impl Decoder {
     }
 
     fn message<'a>(&mut self, line: Line<'a>) -> Result<Message<'a>, Fault> {
+        let templates = match &mut self.connector {
+            None => return Ok(Message::Record(self.current(), line, Envelope::NONE)),
+            Some(Connector::Singer(singer)) => &mut singer.templates,
+            Some(Connector::Airbyte(airbyte)) => &mut airbyte.templates,
+        };
+        match templates.find(line.bytes) {
+            Some((stream, record)) => {
+                let envelope = Envelope::guess(line.bytes, record);
+                Ok(Message::Record(stream, record.line(line), envelope))
+            }
+            None => self.scanned(line),
+        }
+    }
+
+    /// What a line says, which is scanned.
+    fn scanned<'a>(&mut self, line: Line<'a>) -> Result<Message<'a>, Fault> {
         match &mut self.connector {
             None => Ok(Message::Record(self.current(), line, Envelope::NONE)),
             Some(Connector::Singer(singer)) => singer.decode(line, &mut self.streams),
             Some(Connector::Airbyte(airbyte)) => airbyte.decode(line),
         }
+    }
+
+    /// What a message says whose record did not scan: a connector's message may not be what it looked like. `None` if it is.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::decode`].
+    #[cold]
+    pub fn again<'a>(
+        &mut self,
+        record: Line<'a>,
+        envelope: Envelope<'a>,
+    ) -> Result<Option<Message<'a>>, Fault> {
+        envelope.unscanned(record).map(|line| self.scanned(line)).transpose()
     }
 
     /// What the message around a record says of it.

@@ -221,15 +221,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         while let Some(event) = front.next()? {
             match self.decoder.decode(event)? {
                 Message::Record(stream, line, envelope) => self.record(stream, line, envelope)?,
-                Message::Begin(begin, stream) => self.begin(&begin, stream)?,
-                Message::Schema(stream, line) => self.schema(stream, line)?,
-                Message::State(stream, value) => self.cursor(stream, value)?,
-                Message::EmptyState => self.empty_state(),
-                Message::Version(stream, version) => self.version(stream, version)?,
-                Message::Status(stream, status) => self.status(stream, status)?,
-                Message::Log(level, text) => connector::log(level, &text),
-                Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
-                Message::End(segment) => self.end(&segment)?,
+                message => self.message(message)?,
             }
             if self.outputs.emit.passes_on() && front.is_drained() {
                 self.outputs.emit.flush()?;
@@ -244,6 +236,22 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             None => self.commit(digest, front.totals())?,
         };
         Ok(Done { receipts, state: self.states.value(), said: self.states.said().to_vec() })
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Result<(), Fault> {
+        match message {
+            Message::Record(stream, line, envelope) => self.record(stream, line, envelope)?,
+            Message::Begin(begin, stream) => self.begin(&begin, stream)?,
+            Message::Schema(stream, line) => self.schema(stream, line)?,
+            Message::State(stream, value) => self.cursor(stream, value)?,
+            Message::EmptyState => self.empty_state(),
+            Message::Version(stream, version) => self.version(stream, version)?,
+            Message::Status(stream, status) => self.status(stream, status)?,
+            Message::Log(level, text) => connector::log(level, &text),
+            Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
+            Message::End(segment) => self.end(&segment)?,
+        }
+        Ok(())
     }
 
     /// A segment opens.
@@ -336,7 +344,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
         let number = self.ready(table)?;
         let Table { checker, records, rejected, plan, metadata, activated, .. } = &mut self.tables[table];
-        let record = etl_component::scan(line, self.scanner)?;
+        let record = match etl_component::scan(line, self.scanner) {
+            Ok(record) => record,
+            Err(fault) => return self.unscanned(line, envelope, fault),
+        };
         *records += 1;
         let filled = match metadata.is_empty() {
             true => Ok(None),
@@ -361,6 +372,15 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             }
             // This attempt has done nothing with the record; the next one may.
             Err(Refused::Load(fault)) => Err(fault),
+        }
+    }
+
+    /// A record is not one, unless its message is not what it looked like.
+    #[cold]
+    fn unscanned(&mut self, line: Line<'_>, envelope: Envelope<'_>, fault: Fault) -> Result<(), Fault> {
+        match self.decoder.again(line, envelope)? {
+            Some(message) => self.message(message),
+            None => Err(fault),
         }
     }
 

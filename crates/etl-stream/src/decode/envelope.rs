@@ -1,6 +1,7 @@
 //! The message that a record of a connector comes in.
 
 use crate::json::{Extent, Scanner};
+use crate::reader::Line;
 
 use super::layout::Layout;
 
@@ -10,6 +11,8 @@ pub struct Envelope<'a> {
     line: &'a [u8],
     start: u32,
     end: u32,
+    /// Whether the line was not scanned: it is this message only if the record is one.
+    guessed: bool,
 }
 
 /// What a message says of its record besides the record itself, as JSON; empty where it says nothing.
@@ -32,12 +35,24 @@ impl About<'_> {
 
 impl<'a> Envelope<'a> {
     /// Nothing is around the record.
-    pub const NONE: Envelope<'static> = Envelope { line: &[], start: 0, end: 0 };
+    pub const NONE: Envelope<'static> = Envelope { line: &[], start: 0, end: 0, guessed: false };
 
     /// The line of a message whose record is here.
     #[inline]
     pub(super) fn new(line: &'a [u8], record: Extent) -> Envelope<'a> {
-        Envelope { line, start: record.start, end: record.end }
+        Envelope { line, start: record.start, end: record.end, guessed: false }
+    }
+
+    /// The same of a line that was not scanned.
+    #[inline]
+    pub(super) fn guess(line: &'a [u8], record: Extent) -> Envelope<'a> {
+        Envelope { guessed: true, ..Envelope::new(line, record) }
+    }
+
+    /// The line of the message whose record is this, if it was not scanned.
+    pub(super) fn unscanned(self, record: Line<'a>) -> Option<Line<'a>> {
+        let offset = record.offset - u64::from(self.start);
+        self.guessed.then_some(Line { offset, bytes: self.line, ..record })
     }
 
     /// The values of these fields of the message, or of the object in it that the record is in; nothing where one is

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
+use super::template::Templates;
 use super::{About, Declared, Envelope, Format, Message, Stream, StreamId, Streams};
 use crate::control::{MAX_SCHEMA, SchemaRef};
 use crate::fault::Fault;
@@ -28,8 +29,7 @@ pub(super) struct Singer {
     /// Where a RECORD has its parts; all of a tap are usually written alike.
     layout: Layout<3>,
     streams: HashMap<String, StreamId>,
-    /// The stream of the last record, by its name as it is written in the line.
-    last: Option<(Box<[u8]>, StreamId)>,
+    pub(super) templates: Templates,
     /// The types of messages that were warned of.
     warned: HashSet<String>,
     around: Reading<2>,
@@ -56,25 +56,12 @@ impl Singer {
             && value.tag == Tag::Object
             && matches!(stream.tag, Tag::Plain | Tag::Escaped)
         {
-            let written = stream.of(line.bytes);
-            let stream = match &self.last {
-                Some((name, stream)) if **name == *written => *stream,
-                _ => {
-                    let name = string(written);
-                    let Some(id) = self.streams.get(&name) else {
-                        return Err(bad(line, &format!("a RECORD of stream {name} before its SCHEMA")));
-                    };
-                    self.last = Some((written.into(), *id));
-                    *id
-                }
+            let name = string(stream.of(line.bytes));
+            let Some(&stream) = self.streams.get(&name) else {
+                return Err(bad(line, &format!("a RECORD of stream {name} before its SCHEMA")));
             };
-            let offset = line.offset + u64::from(value.start);
-            let bytes = value.of(line.bytes);
-            return Ok(Message::Record(
-                stream,
-                Line { offset, bytes, ..line },
-                Envelope::new(line.bytes, value),
-            ));
+            self.templates.learn(line, stream, value);
+            return Ok(Message::Record(stream, value.line(line), Envelope::new(line.bytes, value)));
         }
         let Some(ty) = text(&record, "type") else {
             return Err(bad(line, "not a Singer message: it has no `type`"));
@@ -85,7 +72,7 @@ impl Singer {
                 let name = declared.stream.as_ref().map(|stream| stream.name.clone()).unwrap_or_default();
                 let id = streams.open(declared);
                 self.streams.insert(name, id);
-                self.last = None;
+                self.templates.forget();
                 Ok(Message::Schema(id, line))
             }
             "RECORD" => Err(bad(line, "a RECORD without `stream` or without an object `record`")),

@@ -21,6 +21,8 @@ pub struct Scanner {
     names: Names,
     /// Whether `NaN` and infinities without quotes are numbers, and room for a line that has some.
     odd: bool,
+    /// How many levels of JSON are around a record.
+    levels: u32,
     masked: Vec<u8>,
 }
 
@@ -41,6 +43,7 @@ impl Scanner {
             shape: new_shape(),
             names: Names::default(),
             odd: false,
+            levels: 0,
             masked: Vec::new(),
         }
     }
@@ -48,6 +51,11 @@ impl Scanner {
     /// Whether `NaN`, `Infinity` and `-Infinity` without quotes are numbers; at first they are not.
     pub fn admit_odd_numbers(&mut self, admit: bool) {
         self.odd = admit;
+    }
+
+    /// How many levels of JSON are around the records, and count as theirs; at first there are none.
+    pub fn set_levels(&mut self, levels: u32) {
+        self.levels = levels;
     }
 
     /// Scans a line without its newline; a `\r` at its end is white space.
@@ -129,7 +137,7 @@ impl Scanner {
                     at.skip_whitespace();
                     value = at.pos() as u32;
                     let tag;
-                    (tag, at) = at.any_value(1)?;
+                    (tag, at) = at.any_value(self.levels + 1)?;
                     tag
                 }
             };
