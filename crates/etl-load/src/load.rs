@@ -2,6 +2,7 @@
 
 mod ahead;
 mod attempt;
+mod batch;
 mod commit;
 mod connector;
 mod ended;
@@ -10,6 +11,7 @@ mod outputs;
 mod plans;
 mod routes;
 mod states;
+mod table;
 
 use std::io::Read;
 use std::path::Path;

@@ -70,7 +70,7 @@ pub fn parse_instant(text: &str) -> Option<i64> {
 
 /// Whether a timestamp is of the years 1 to 9999.
 pub fn is_in_range(micros: i64) -> bool {
-    (i64::from(FIRST_DAY) * DAY..i64::from(LAST_DAY) * DAY).contains(&micros)
+    (FIRST_DAY * DAY..LAST_DAY * DAY).contains(&micros)
 }
 
 /// Microseconds since 1970-01-01T00:00:00 of a date and time that must not have a zone; otherwise as

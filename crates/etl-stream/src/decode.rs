@@ -10,6 +10,7 @@
 //! what is handed on as a record's line is the part of it that is the record.
 
 mod airbyte;
+mod batch;
 mod catalog;
 mod envelope;
 mod format;
@@ -27,6 +28,7 @@ use crate::control::{Begin, SchemaRef, Values};
 use crate::fault::Fault;
 use crate::reader::{Event, Line, Segment};
 
+pub use self::batch::Batch;
 pub use self::catalog::catalog;
 pub use self::envelope::{About, Envelope};
 pub use self::format::Format;
@@ -41,6 +43,8 @@ pub enum Message<'a> {
     Record(StreamId, Line<'a>, Envelope<'a>),
     /// The connector says what the records of a stream are, perhaps again.
     Schema(StreamId, Line<'a>),
+    /// Records of a stream are in files, one a line. The line is that of the message.
+    Batch(StreamId, Batch, Line<'a>),
     /// A cursor of one stream, or of the whole input. It replaces the previous one of the same stream or input.
     State(Option<StreamId>, Box<RawValue>),
     /// A cursor that says nothing.
@@ -246,6 +250,7 @@ impl Decoder {
         Ok(match singer.decode(line, &mut self.streams) {
             Ok(Message::Schema(stream, _)) => Some(Seen::Stream(stream)),
             Ok(Message::Version(stream, _)) => Some(Seen::Sent { stream, versions: true }),
+            Ok(Message::Batch(stream, ..)) => Some(Seen::Sent { stream, versions: false }),
             Ok(Message::Record(stream, _, envelope)) => {
                 Some(Seen::Sent { stream, versions: singer.about(envelope).has_version() })
             }

@@ -22,6 +22,7 @@ mod words;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use cursor::hex;
 pub use odd::has_odd_numbers;
 pub use scanner::Scanner;
 pub use text::{Elements, elements, has_nul, scan_value, unescape, unescape_into};

@@ -1,5 +1,6 @@
 //! What real Singer taps and Airbyte sources printed, byte for byte (`connectors/`, each with its PROVENANCE.md).
 
+pub mod batches;
 pub mod changes;
 pub mod metadata;
 pub mod versions;
@@ -31,8 +32,8 @@ pub trait Place {
     /// The rows of a query, with `|` between their values.
     fn rows(&self, sql: &str) -> Vec<String>;
 
-    /// Writes a file beside it.
-    fn write(&self, name: &str, text: &str);
+    /// Writes a file beside it, and returns its path.
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf;
 }
 
 /// The messages of a tap: those of [`schema`], and these.

@@ -5,8 +5,9 @@ use etl_stream::reader::Totals;
 use etl_stream::{Digest, Format, counted};
 use serde_json::value::RawValue;
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
 use super::ended::{Claim, Row};
+use super::table::Table;
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
 use crate::sink::{Counts, Entry, Loaded, Sink};

@@ -8,7 +8,8 @@ use etl_stream::reader::UNSEALED;
 use etl_stream::{Format, Line, Seal, Status, StreamId};
 use serde_json::value::RawValue;
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
+use super::table::Table;
 use crate::metadata::VERSION;
 use crate::sink::{Counts, Sink, Stay, Swept};
 

@@ -3,7 +3,8 @@
 use etl_component::Fault;
 use etl_stream::counted;
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
+use super::table::Table;
 use crate::sink::{Counts, Loaded, Sink};
 
 impl<S: Sink> Attempt<'_, '_, S> {

@@ -4,8 +4,9 @@ use etl_component::Fault;
 use etl_schema::{Checker, Difference, UnknownFields};
 use etl_stream::{Declared, Stream, StreamId, Values};
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
 use super::plans;
+use super::table::Table;
 use crate::args::{Evolve, Mode};
 use crate::sink::{Counts, Plan, PlanError, Sink};
 use crate::target::Target;

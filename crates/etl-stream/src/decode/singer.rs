@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::batch::{Batch, Unfit};
 use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
@@ -47,7 +48,7 @@ impl Singer {
     ///
     /// # Errors
     /// 3 for a line that is not a message, or one that contradicts what the tap said before; 78 for a schema that is too
-    /// long, and for a BATCH.
+    /// long, and for a BATCH of files that are not read.
     pub(super) fn decode<'a>(&mut self, line: Line<'a>, streams: &mut Streams) -> Result<Message<'a>, Fault> {
         let record = line.scan(&mut self.scanner)?;
         if let Some([Some(ty), Some(stream), Some(value)]) =
@@ -92,11 +93,19 @@ impl Singer {
                     (_, None) => Err(bad(line, "an ACTIVATE_VERSION without a whole number as `version`")),
                 }
             }
-            "BATCH" => Err(Fault::config(format!(
-                "{}: BATCH messages are not read; let the tap write RECORD messages (no `batch_config` in its \
-                 configuration)",
-                line.place()
-            ))),
+            "BATCH" => {
+                let name = text(&record, "stream").unwrap_or_default();
+                let stream = self.streams.get(&name).copied();
+                let stream = stream
+                    .ok_or_else(|| bad(line, &format!("a BATCH of stream {name} before its SCHEMA")))?;
+                match Batch::read(record.text()) {
+                    Ok(batch) => Ok(Message::Batch(stream, batch, line)),
+                    Err(Unfit::Broken) => {
+                        Err(bad(line, "a BATCH without an object `encoding` or a list `manifest`"))
+                    }
+                    Err(Unfit::Unsupported(what)) => Err(Fault::config(format!("{}: {what}", line.place()))),
+                }
+            }
             other => Ok(Message::Ignored(
                 self.warned
                     .insert(other.to_owned())

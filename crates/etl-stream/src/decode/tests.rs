@@ -140,9 +140,28 @@ fn what_is_no_message_of_a_tap_is_refused_with_its_line() {
         ),
         (
             r#"{"type":"BATCH","stream":"a","encoding":{},"manifest":[]}"#,
+            3,
+            "line 2 (byte 78): a BATCH without an object `encoding` or a list `manifest`",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"z","encoding":{"format":"jsonl"},"manifest":[]}"#,
+            3,
+            "line 2 (byte 78): a BATCH of stream z before its SCHEMA",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"parquet"},"manifest":[]}"#,
             78,
-            "line 2 (byte 78): BATCH messages are not read; let the tap write RECORD messages (no `batch_config` in its \
-             configuration)",
+            "line 2 (byte 78): the format parquet of a BATCH is not read, only jsonl",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"jsonl","compression":"zip"},"manifest":[]}"#,
+            78,
+            "line 2 (byte 78): the compression zip of a BATCH is not read, only gzip and none",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"jsonl"},"manifest":["s3://b/x"]}"#,
+            78,
+            "line 2 (byte 78): s3://b/x: files of a BATCH are read only at file:///PATH",
         ),
     ] {
         assert_eq!(refusal(Format::Singer, &[schema, line]), (code, says.to_owned()), "{line}");

@@ -90,7 +90,7 @@ pub(super) fn unescape_bytes(mut rest: &[u8], out: &mut Vec<u8>) {
 
 /// Decodes what follows `\u`, including the second escape of a surrogate pair; returns what follows that.
 fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex4).unwrap_or(0);
+    let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex).unwrap_or(0);
     let (code, length) = match unit(0) {
         high @ 0xd800..=0xdbff => (0x10000 + ((high - 0xd800) << 10) + (unit(6).saturating_sub(0xdc00)), 10),
         code => (code, 4),

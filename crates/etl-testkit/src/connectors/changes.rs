@@ -103,7 +103,9 @@ pub fn a_long_stream_that_gets_a_column(place: &impl Place) {
 pub fn numbers_that_json_does_not_have(place: &impl Place) {
     let first = schema("a", &[("id", "integer"), ("x", "number"), ("t", "string"), ("j", "object")], &["id"]);
     let stream = |lines: &[&str]| {
-        [&[first.clone()], &lines.iter().map(|line| record(line)).collect::<Vec<_>>()[..]].concat().join("\n")
+        [std::slice::from_ref(&first), &lines.iter().map(|line| record(line)).collect::<Vec<_>>()[..]]
+            .concat()
+            .join("\n")
             + "\n"
     };
     let lines = [

@@ -56,7 +56,7 @@ pub fn of_singer(place: &impl Place) {
 pub fn of_airbyte(place: &impl Place) {
     place.write(
         "cat.json",
-        r#"{"streams":[{"stream":{"name":"a","json_schema":{"properties":{"id":{"type":"integer"}}}},
+        br#"{"streams":[{"stream":{"name":"a","json_schema":{"properties":{"id":{"type":"integer"}}}},
             "destination_sync_mode":"append_dedup","primary_key":[["id"]],"generation_id":4,"minimum_generation_id":0}]}"#,
     );
     let stream = [

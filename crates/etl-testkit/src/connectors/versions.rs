@@ -154,14 +154,12 @@ pub fn versions_of_a_late_stream(place: &impl Place) {
 
 /// A catalog, in which the stream `a` has this generation and this minimum, and records of it.
 fn catalog(place: &impl Place, id: i64, least: i64, mode: &str) {
-    place.write(
-        "cat.json",
-        &format!(
-            r#"{{"streams":[{{"stream":{{"name":"a","json_schema":{{"properties":{{"id":{{"type":"integer"}}}}}}}},
-                "destination_sync_mode":"{mode}","primary_key":[["id"]],
-                "generation_id":{id},"minimum_generation_id":{least},"sync_id":1}}]}}"#
-        ),
+    let catalog = format!(
+        r#"{{"streams":[{{"stream":{{"name":"a","json_schema":{{"properties":{{"id":{{"type":"integer"}}}}}}}},
+            "destination_sync_mode":"{mode}","primary_key":[["id"]],
+            "generation_id":{id},"minimum_generation_id":{least},"sync_id":1}}]}}"#
     );
+    place.write("cat.json", catalog.as_bytes());
 }
 
 fn source(ids: &[i64], status: &str) -> String {

@@ -1,6 +1,8 @@
 //! What is asked of every loader into tables that reads Singer taps and Airbyte sources.
 
-use etl_testkit::connectors::{Place, changes, metadata, versions};
+use std::path::PathBuf;
+
+use etl_testkit::connectors::{Place, batches, changes, metadata, versions};
 use etl_testkit::run::Ran;
 
 use crate::support::SqliteFolder;
@@ -14,8 +16,9 @@ impl Place for SqliteFolder {
         SqliteFolder::rows(self, sql)
     }
 
-    fn write(&self, name: &str, text: &str) {
-        (**self).write(name, text);
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        (**self).write(name, bytes);
+        self.path(name)
     }
 }
 
@@ -30,6 +33,7 @@ macro_rules! shared {
 }
 
 shared! {
+    batches::records_of_a_batch,
     changes::a_long_stream_that_gets_a_column,
     changes::a_schema_that_gets_a_column,
     changes::numbers_that_json_does_not_have,
