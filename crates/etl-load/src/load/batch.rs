@@ -32,7 +32,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 false => Box::new(file),
             };
             for number in 1_u64.. {
-                let at = |fault: Fault| fault.within(&format!("{name}, line {number}"));
+                let at = |fault: Fault| fault.within(format!("{name}, line {number}"));
                 line.clear();
                 let read = reader.by_ref().take(most + 2).read_until(b'\n', &mut line);
                 let read = read.map_err(|error| at(Fault::data("cannot be read").because(error)))?;
