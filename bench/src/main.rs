@@ -1,5 +1,6 @@
 //! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
+mod connectors;
 mod copy;
 mod file;
 mod growth;
@@ -54,7 +55,7 @@ impl Bench {
     }
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [file] [influx] [growth] [run] [scale] [transform]`, from the folder that also has the components, built
+/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [connectors] [file] [influx] [growth] [run] [scale] [transform]`, from the folder that also has the components, built
 /// alike. FOLDER has those of the build before.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -74,14 +75,25 @@ fn main() -> ExitCode {
 
 /// Measures what is named, otherwise everything, on the same records.
 fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 10] =
-        ["parts", "sqlite", "postgres", "copy", "file", "influx", "growth", "run", "scale", "transform"];
+    const ALL: [&str; 11] = [
+        "parts",
+        "sqlite",
+        "postgres",
+        "copy",
+        "connectors",
+        "file",
+        "influx",
+        "growth",
+        "run",
+        "scale",
+        "transform",
+    ];
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         bail!("{unknown} is not one of {}", ALL.join(", "));
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     need::programs(&[need::SQLITE, need::TIME])?;
-    if ["postgres", "copy", "file", "influx", "growth", "scale"].into_iter().any(wanted) {
+    if ["postgres", "copy", "connectors", "file", "influx", "growth", "scale"].into_iter().any(wanted) {
         need::servers()?;
     }
     let here = std::env::current_exe().context("cannot find out where this program is")?;
@@ -107,6 +119,9 @@ fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
     }
     if wanted("copy") {
         report.extend(copy::run(&bench)?);
+    }
+    if wanted("connectors") {
+        report.extend(connectors::run(&bench)?);
     }
     if wanted("file") {
         report.extend(file::run(&bench)?);

@@ -45,8 +45,15 @@ impl InputArgs {
     /// # Errors
     /// 66 if the file is missing or unreadable.
     pub fn open(&self) -> Result<Reader<File>, Fault> {
+        self.open_with(|message| log::warn!("{message}"))
+    }
+
+    /// Opens the input. `warn` is called for the few things that are odd but accepted.
+    ///
+    /// # Errors
+    /// Those of [`InputArgs::open`].
+    pub fn open_with(&self, warn: fn(&str)) -> Result<Reader<File>, Fault> {
         let (file, origin) = open(&self.input)?;
-        let warn = |message: &str| log::warn!("{message}");
         let (seal, max_line_bytes, allow_empty) = (self.seal, self.max_line_bytes, self.allow_empty);
         Ok(Reader::new(file, Options { seal, max_line_bytes, allow_empty, origin, warn }))
     }

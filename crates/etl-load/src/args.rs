@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration, io};
 use etl_schema::UnknownFields;
+use etl_stream::Format;
 use serde::Serialize;
 
 use crate::format::{ConnectorArgs, Connectors};
@@ -98,9 +99,9 @@ pub struct StreamArgs {
     /// A file to replace with the last state after the commit
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     state_out: Option<PathBuf>,
-    /// What to do with a field the schema does not know
-    #[arg(long, value_enum, default_value = "error", help_heading = "Load")]
-    unknown_fields: Unknown,
+    /// What to do with a field the schema does not know; default: error, of a Singer tap or an Airbyte source drop
+    #[arg(long, value_enum, help_heading = "Load")]
+    unknown_fields: Option<Unknown>,
     /// A file for records that fail the checks, with --max-rejects; `standpipe unreject` reads it
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     rejects: Option<PathBuf>,
@@ -137,13 +138,19 @@ pub struct LoadArgs {
     /// Add the columns _etl_load_id and _etl_loaded_at to every row
     #[arg(long, help_heading = "Table")]
     stamp: bool,
+    /// Add the columns of the Singer SDK's targets, _sdc_extracted_at and six others, to every row of a tap
+    #[arg(long, conflicts_with = "airbyte_metadata", help_heading = "Table")]
+    singer_metadata: bool,
+    /// Add the columns of Airbyte's destinations, _airbyte_raw_id and three others, to every row of a source
+    #[arg(long, help_heading = "Table")]
+    airbyte_metadata: bool,
     /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
     #[arg(long, value_enum, help_heading = "Load", display_order = 0)]
     mode: Option<Mode>,
     /// Refuse a load of fewer records than this; rejected ones do not count
     #[arg(long, value_name = "N", help_heading = "Load")]
     min_records: Option<u64>,
-    /// Refuse a replacement after which the table has lost more than this share of its rows, such as 20%
+    /// Refuse a replacement, also of rows of earlier versions, after which the table has lost more than this share of its rows, such as 20%
     #[arg(long, value_name = "P%", value_parser = percent, help_heading = "Load")]
     max_shrink: Option<f64>,
     /// What to do if the load id was used before, with different content
@@ -204,7 +211,7 @@ pub struct Settings {
     /// `--ledger-keep`.
     pub ledger_keep: Duration,
     /// `--unknown-fields`.
-    pub unknown_fields: UnknownFields,
+    pub unknown_fields: Option<UnknownFields>,
     /// `--rejects`.
     pub rejects: Option<PathBuf>,
     /// `--max-rejects`.
@@ -219,6 +226,8 @@ pub struct Settings {
     pub evolve: Evolve,
     /// `--stamp`.
     pub stamp: bool,
+    /// `--singer-metadata`, `--airbyte-metadata`.
+    pub metadata: Option<Format>,
     /// `--commit-every`, `--commit-interval`.
     pub cuts: Cuts,
     /// `--plan`, `--print-state`.
@@ -249,8 +258,12 @@ impl Settings {
                 return Err(Fault::usage(what));
             }
         }
-        if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) {
-            return Err(Fault::usage("--max-shrink guards a replacement: it needs --mode replace"));
+        let Connectors { format, catalog, .. } = &settings.connectors;
+        let from_connector = catalog.is_some() || format.is_some_and(|format| format != Format::Ndjson);
+        if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) && !from_connector {
+            return Err(Fault::usage(
+                "--max-shrink guards a replacement: it needs --mode replace, --catalog, or --format singer",
+            ));
         }
         Ok(Settings {
             mode: args.mode,
@@ -261,6 +274,11 @@ impl Settings {
             create: args.create,
             evolve: args.evolve,
             stamp: args.stamp,
+            metadata: match (args.singer_metadata, args.airbyte_metadata) {
+                (true, _) => Some(Format::Singer),
+                (_, true) => Some(Format::Airbyte),
+                _ => None,
+            },
             task: if args.print_state { Task::PrintState } else { settings.task },
             ..settings
         })
@@ -302,10 +320,10 @@ impl Settings {
             pipeline: args.pipeline,
             state_out: args.state_out,
             ledger_keep: Duration::MAX,
-            unknown_fields: match args.unknown_fields {
+            unknown_fields: args.unknown_fields.map(|unknown| match unknown {
                 Unknown::Error => UnknownFields::Error,
                 Unknown::Drop => UnknownFields::Drop,
-            },
+            }),
             rejects: args.rejects,
             max_rejects: args.max_rejects,
             emit: args.emit.unwrap_or(EmitKind::Receipt),
@@ -313,6 +331,7 @@ impl Settings {
             create: false,
             evolve: Evolve::None,
             stamp: false,
+            metadata: None,
             cuts,
             task: if args.plan { Task::Plan } else { Task::Load },
         })

@@ -9,6 +9,8 @@ pub const COMMANDS: &[CommandCard] = &[CommandCard {
         When { flag: "--print-state", values: &[], reads: Reads::Nothing, stdout: Stdout::Text },
         When { flag: "--emit", values: &["records", "new"], reads: Reads::Any, stdout: Stdout::PassesOn },
         SILENT,
+        ASKED,
+        STATES,
     ],
     ..LOAD
 }];
@@ -19,6 +21,8 @@ pub const STREAM_COMMANDS: &[CommandCard] = &[CommandCard {
         PLAN,
         When { flag: "--emit", values: &["records"], reads: Reads::Any, stdout: Stdout::PassesOn },
         SILENT,
+        ASKED,
+        STATES,
     ],
     ..LOAD
 }];
@@ -29,5 +33,17 @@ const LOAD: CommandCard = CommandCard {
 };
 
 const PLAN: When = When { flag: "--plan", values: &[], reads: Reads::Any, stdout: Stdout::Text };
+
+/// Receipts are printed for connectors, too, if they are asked for.
+const ASKED: When = When {
+    flag: "--emit",
+    values: &["receipt"],
+    reads: Reads::Any,
+    stdout: Stdout::Schemas(&["etl.receipt"]),
+};
+
+/// What a connector's runner expects: states.
+const STATES: When =
+    When { flag: "--format", values: &["singer", "airbyte"], reads: Reads::Any, stdout: Stdout::Text };
 
 const SILENT: When = When { flag: "--emit", values: &["none"], reads: Reads::Any, stdout: Stdout::Nothing };

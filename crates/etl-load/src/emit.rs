@@ -33,6 +33,9 @@ pub(crate) struct Receipt {
     pub(crate) superseded: u64,
     /// Records set aside.
     pub(crate) rejected: u64,
+    /// Rows of earlier versions of the stream that were deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deleted: Option<u64>,
     /// In mode replace: how many rows the table had before, and has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_before: Option<u64>,
@@ -71,6 +74,9 @@ impl Receipt {
         ];
         for (count, name) in others.into_iter().filter(|(count, _)| **count > 0) {
             text += &format!(", {count} {name}");
+        }
+        if let Some(deleted) = self.deleted {
+            text += &format!(", {deleted} of earlier versions deleted");
         }
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));

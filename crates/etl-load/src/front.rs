@@ -138,12 +138,7 @@ impl<R: Read> Front<R> {
         let (mut next, mut owned) = (Position { line_end: 1, ..Position::default() }, 0);
         while self.held.len() + self.marks.len() * MARK + owned < HELD && !self.is_full()? {
             let at = self.held.len();
-            let event = match self.reader.next() {
-                Ok(event) => event,
-                Err(fault) if fault.is_cut() => return Err(self.first_bad().unwrap_or(fault)),
-                Err(fault) => return Err(fault),
-            };
-            let Some(event) = event else {
+            let Some(event) = self.reader.next()? else {
                 self.ended = true;
                 self.digest = Some(self.reader.digest());
                 break;
@@ -184,12 +179,11 @@ impl<R: Read> Front<R> {
 
     /// What is wrong with the first held line that is not a record. Running again does not cure that, as it may cure a
     /// stream that was cut.
-    fn first_bad(&mut self) -> Option<Fault> {
+    pub fn first_bad(&mut self, scanner: &mut Scanner) -> Option<Fault> {
         self.rewind();
-        let mut scanner = Scanner::new();
         while self.given < self.held.len() {
             if let Ok(Some(Event::Record(line))) = self.next()
-                && let Err(fault) = line.scan(&mut scanner)
+                && let Err(fault) = line.scan(scanner)
             {
                 return Some(fault);
             }

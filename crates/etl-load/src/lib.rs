@@ -9,7 +9,7 @@
 //!   into messages and does what each says; the outputs are told what became of them.
 //! * [`target`]: which schema, table and mode the records of a stream have.
 //! * [`sink`]: what a database is to a load: the one trait a loader implements.
-//! * [`stamp`]: the columns of `--stamp`.
+//! * [`stamp`]: the columns of `--stamp`; [`metadata`]: those of `--singer-metadata` and `--airbyte-metadata`.
 
 pub mod args;
 pub mod card;
@@ -17,6 +17,7 @@ mod emit;
 mod format;
 pub mod front;
 pub mod load;
+pub mod metadata;
 mod news;
 mod progress;
 pub mod sink;
@@ -28,5 +29,5 @@ mod tasks;
 pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use format::Connectors;
 pub use load::run;
-pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink};
-pub use target::{FirstRecord, Target};
+pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink, Stay, Swept};
+pub use target::{FirstRecord, Target, VersionColumn};

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod attempt;
+mod batch;
 mod commit;
 mod connector;
 mod ended;
@@ -10,6 +11,7 @@ mod outputs;
 mod plans;
 mod routes;
 mod states;
+mod table;
 
 use std::io::Read;
 use std::path::Path;
@@ -17,6 +19,7 @@ use std::time::Instant;
 
 use etl_component::{Context, Fault, Output, excerpt, signals};
 use etl_stream::json::Scanner;
+use etl_stream::reader::UNSEALED;
 use etl_stream::{Format, counted};
 
 use self::ahead::Ahead;
@@ -49,7 +52,7 @@ pub fn run<'s, S: Sink>(
     let sink = connect(settings)?;
     let shows = context.env.terminal.stderr && !emit.passes_on();
     let mut outputs = Outputs::open(emit, settings, context)?;
-    let mut front = Front::new(settings.input.open()?).cut(settings.cuts)?;
+    let mut front = Front::new(settings.input.open_with(warn)?).cut(settings.cuts)?;
     if shows {
         front.show(sink.name());
     }
@@ -119,9 +122,18 @@ impl<S: Sink> Load<'_, S> {
 
     /// Reads the first part of a load, and looks at each stream as soon as it appears.
     fn hold_back<R: Read>(&mut self, front: &mut Front<R>) -> Result<(), Fault> {
-        let Load { sink, settings, format, plans, outputs, .. } = self;
+        let Load { sink, settings, format, plans, outputs, scanner } = self;
         let mut ahead = Ahead::new(settings, sink, plans, outputs, format);
-        front.hold_back(|event| ahead.see(event))
+        let held = front.hold_back(|event| ahead.see(event));
+        scanner.admit_odd_numbers(*format == Some(Format::Singer));
+        scanner.set_levels(format.unwrap_or_default().levels());
+        match held {
+            // What a source says to people is not a record either.
+            Err(fault) if fault.is_cut() && *format != Some(Format::Airbyte) => {
+                Err(front.first_bad(scanner).unwrap_or(fault))
+            }
+            held => held,
+        }
     }
 
     /// One load, with as many attempts as the sink finds worthwhile, as long as all of it can be read again.
@@ -149,6 +161,13 @@ impl<S: Sink> Load<'_, S> {
                 }
             }
         }
+    }
+}
+
+/// A reader warns of an input without a seal before it is known whether the input needs one.
+fn warn(message: &str) {
+    if message != UNSEALED {
+        log::warn!("{message}");
     }
 }
 

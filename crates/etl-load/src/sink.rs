@@ -2,7 +2,7 @@
 //!
 //! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
 //! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
-//! [`Sink::finish`], [`Sink::complete`], [`Sink::prune`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
+//! [`Sink::finish`], [`Sink::sweep`] where rows of earlier versions go, [`Sink::complete`], [`Sink::prune`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
 //! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
 //! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
 
@@ -41,6 +41,54 @@ pub struct Counts {
     pub superseded: u64,
     /// How many rows the table had before they were replaced; `None` in other modes.
     pub replaced: Option<u64>,
+    /// Rows of earlier versions that were deleted.
+    pub deleted: u64,
+}
+
+impl Counts {
+    /// What became of these rows and of those that followed.
+    pub(crate) fn and(self, later: Counts) -> Counts {
+        Counts {
+            inserted: self.inserted + later.inserted,
+            updated: self.updated + later.updated,
+            unchanged: self.unchanged + later.unchanged,
+            superseded: self.superseded + later.superseded,
+            replaced: self.replaced.or(later.replaced),
+            deleted: self.deleted + later.deleted,
+        }
+    }
+}
+
+/// Which rows of a table stay when others are deleted, by the column of their version or generation. Rows without one
+/// always stay.
+#[derive(Clone, Debug)]
+pub enum Stay {
+    /// Those of these versions.
+    Versions(Vec<i64>),
+    /// Those of this generation and of later ones.
+    From(i64),
+}
+
+impl Stay {
+    /// The condition, in SQL, that a row does not stay. `column` is quoted.
+    pub fn others(&self, column: &str) -> String {
+        match self {
+            Stay::Versions(versions) => {
+                let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
+                format!("{column} NOT IN ({})", versions.join(", "))
+            }
+            Stay::From(least) => format!("{column} < {least}"),
+        }
+    }
+}
+
+/// What became of the rows of a table of which some were deleted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Swept {
+    /// How many were deleted.
+    pub deleted: u64,
+    /// How many are left.
+    pub left: u64,
 }
 
 /// A load that is in the ledger.
@@ -181,6 +229,13 @@ pub trait Sink {
     /// Those of the database.
     fn prepare(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
 
+    /// Makes a table whose records have got other columns fit, in the load's transaction, which has finished with it as it
+    /// was and opens it again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn evolve(&mut self, plan: &mut Plan<Self::Details>) -> Result<(), Fault>;
+
     /// Opens the load's transaction. What an earlier attempt left behind is discarded.
     ///
     /// # Errors
@@ -219,6 +274,12 @@ pub trait Sink {
     /// # Errors
     /// Those of the database.
     fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
+
+    /// Deletes the rows of a table that do not stay, by this column; after [`Sink::finish`].
+    ///
+    /// # Errors
+    /// Those of the database; 3 if rows cannot be deleted.
+    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault>;
 
     /// Completes rows of the ledger; called any number of times, since a load may have many. All rows of a load get
     /// the same place in the order of loads, the next one. They are those that were claimed, and in a replacement also

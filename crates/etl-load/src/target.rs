@@ -1,11 +1,12 @@
 //! Which table a segment's records go to, and which schema they have.
 
 use etl_component::Fault;
-use etl_schema::{Names, Schema};
+use etl_schema::{Column, Names, Schema};
 use etl_stream::json::{Kind, Scanner};
-use etl_stream::{Declared, Line, SchemaRef, Stream, Values, Write};
+use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
 use crate::args::{Mode, Settings};
+use crate::metadata;
 
 /// Where records go.
 #[derive(Clone, Debug)]
@@ -18,8 +19,28 @@ pub struct Target {
     pub values: Values,
     /// How records meet the rows that exist; `None` leaves it to the schema's key ([`Target::mode_for`]).
     pub mode: Option<Mode>,
+    /// The column that says of which version or generation of its stream a row is.
+    pub version: Option<VersionColumn>,
     /// What the first record has, if one was seen and the schema is the table's own: it may decide what the key is.
     pub first: Option<FirstRecord>,
+}
+
+/// A column that says of which version or generation of its stream a row is.
+#[derive(Clone, Debug)]
+pub struct VersionColumn {
+    column: Column,
+    need: Need,
+}
+
+/// Whether the rows need such a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// It is filled where the table has it.
+    Filled,
+    /// The same, and a new table gets it.
+    Created,
+    /// Rows of earlier generations must be told from others.
+    Always,
 }
 
 /// The fields of a record that are not null.
@@ -45,18 +66,19 @@ impl Target {
     /// The target of a stream that says this about its records. The schema comes from the flag, otherwise from the
     /// stream, otherwise it is the table's own; the table comes from the flag, otherwise from the schema: what
     /// `table_of` says, or its name with `_` for each dot. A connector's stream has its own schema, and `table_of_stream` says
-    /// its table.
+    /// its table. `versions` says whether a tap has sent versions of the stream.
     ///
     /// # Errors
     /// 78 for a schema that is unknown, broken or missing, 2 if an inline schema comes without `--table`.
     pub fn resolve(
         settings: &Settings,
         carried: &Declared,
+        versions: bool,
         table_of: fn(&Schema) -> Option<String>,
         table_of_stream: fn(&Stream, Names) -> String,
     ) -> Result<Target, Fault> {
         let stream = carried.stream.as_deref();
-        let schema = match (&settings.schema, &carried.schema) {
+        let mut schema = match (&settings.schema, &carried.schema) {
             (Some(flag), _) => Some(Schema::from_flag(flag)?),
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
             (None, Some(SchemaRef::Inline(document))) => Some(match stream {
@@ -67,6 +89,10 @@ impl Target {
             }),
             (None, None) => None,
         };
+        if let (Some(format), Some(schema)) = (settings.metadata, &mut schema) {
+            metadata::add_all(schema, format);
+        }
+        let version = stream.and_then(|stream| VersionColumn::of(stream, versions));
         let of_stream = stream.filter(|_| settings.schema.is_none());
         let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.names));
         let named =
@@ -78,13 +104,30 @@ impl Target {
         });
         let mode = settings.mode.or(asked);
         match settings.table.clone().or(of_stream).or(named) {
-            Some(table) => Ok(Target { table, schema, values: carried.values, mode, first: None }),
+            Some(table) => Ok(Target { table, schema, values: carried.values, mode, version, first: None }),
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH (`standpipe schema infer` writes one from sample records), or --table TABLE to \
                  use the columns of a table",
             )),
         }
+    }
+
+    /// The schema of what is stored, where the table is new or `has` columns of these names. `None` means the table's own
+    /// columns.
+    pub fn stored_in(&self, has: Option<impl Fn(&str) -> bool>) -> Option<Schema> {
+        let mut schema = self.schema.clone()?;
+        if let Some(VersionColumn { column, need }) = &self.version {
+            let is_stored = match (&has, need) {
+                (_, Need::Always) | (None, Need::Created) => true,
+                (None, Need::Filled) => false,
+                (Some(has), _) => has(&column.name),
+            };
+            if is_stored {
+                metadata::add(&mut schema, column.clone());
+            }
+        }
+        Some(schema)
     }
 
     /// The mode for these records, whose default depends on whether they have a key.
@@ -105,6 +148,18 @@ impl Target {
             Some(mode) => Ok(mode),
             None => Ok(if keyed { Mode::Upsert } else { Mode::Append }),
         }
+    }
+}
+
+impl VersionColumn {
+    fn of(stream: &Stream, versions: bool) -> Option<VersionColumn> {
+        let need = match (stream.format, stream.generation) {
+            (Format::Ndjson, _) | (Format::Airbyte, None) => return None,
+            (Format::Airbyte, Some(generation)) if generation.is_partial() => Need::Always,
+            (Format::Singer, _) if versions => Need::Created,
+            (Format::Airbyte | Format::Singer, _) => Need::Filled,
+        };
+        Some(VersionColumn { column: metadata::version_column(stream), need })
     }
 }
 

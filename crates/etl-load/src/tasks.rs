@@ -5,7 +5,7 @@ use std::path::Path;
 
 use etl_component::{Fault, InputArgs, Output, Terminal};
 use etl_stream::writer::io_fault;
-use etl_stream::{Declared, Decoder, Event, Format, Message};
+use etl_stream::{Declared, Decoder, Event, Format, Seen, StreamId};
 
 use crate::args::{Settings, Task};
 use crate::sink::{Plan, Sink};
@@ -20,7 +20,8 @@ pub(crate) fn run<S: Sink>(
 ) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
-            let target = Target::resolve(settings, &Declared::default(), S::table_of, S::table_of_stream)?;
+            let declared = Declared::default();
+            let target = Target::resolve(settings, &declared, false, S::table_of, S::table_of_stream)?;
             let table = target.table.clone();
             let mut states = sink.states(target)?;
             match states.iter().position(|(name, _)| name == pipeline) {
@@ -68,41 +69,48 @@ fn plans<S: Sink>(
     terminal: Terminal,
 ) -> Result<Vec<Plan<S::Details>>, Fault> {
     let (carried, first) = match settings.schema {
-        Some(_) => (vec![Declared::default()], None),
+        Some(_) => (vec![(Declared::default(), false)], None),
         None => beginning(settings, terminal)?,
     };
-    let plan = |carried: &Declared| {
-        let target = Target::resolve(settings, carried, S::table_of, S::table_of_stream)?;
+    let plan = |(carried, versions): &(Declared, bool)| {
+        let target = Target::resolve(settings, carried, *versions, S::table_of, S::table_of_stream)?;
         Ok(sink.plan(Target { first: first.clone(), ..target })?)
     };
     carried.iter().map(plan).collect()
 }
 
+/// What the input says of the records of each stream, and whether they have versions.
+type Streams = Vec<(Declared, bool)>;
+
 /// What the input says of its records, and the first of them if that is nothing. There need not be any input. A tap is
 /// read up to its first record; what streams it has after that is not known yet.
-fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Vec<Declared>, Option<FirstRecord>), Fault> {
+fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Streams, Option<FirstRecord>), Fault> {
     let Settings { input, connectors, .. } = settings;
     if let Some(catalog) = &connectors.catalog {
-        return Ok((catalog.clone(), None));
+        return Ok((catalog.iter().map(|stream| (stream.clone(), false)).collect(), None));
     }
     let mut declared = Declared::default();
     if input.input == Path::new("-") && terminal.stdin {
-        return Ok((vec![declared], None));
+        return Ok((vec![(declared, false)], None));
     }
-    let (mut format, mut decoder) = (connectors.format, None);
+    let (mut format, mut decoder, mut versioned) =
+        (connectors.format, None::<Decoder>, Vec::<StreamId>::new());
     let mut reader = (InputArgs { allow_empty: true, ..input.clone() }).open()?;
     while let Some(event) = reader.next()? {
         if let Event::Record(line) = &event {
             match *format.get_or_insert_with(|| Format::of(line.bytes)) {
-                Format::Ndjson => return Ok((vec![declared], Some(FirstRecord::of(*line)))),
+                Format::Ndjson => return Ok((vec![(declared, false)], Some(FirstRecord::of(*line)))),
                 Format::Airbyte => return Err(etl_component::format::no_catalog()),
                 Format::Singer => (),
             }
             let decoder = decoder.get_or_insert_with(|| Decoder::new(Format::Singer, &[]));
-            if let Message::Record(..) = decoder.decode(event)? {
-                break;
+            match decoder.look_ahead(&event, true)? {
+                Some(Seen::Sent { stream, versions }) => {
+                    versioned.extend(versions.then_some(stream));
+                    break;
+                }
+                _ => continue,
             }
-            continue;
         }
         match event {
             Event::Begin(begin) => {
@@ -115,7 +123,9 @@ fn beginning(settings: &Settings, terminal: Terminal) -> Result<(Vec<Declared>, 
             Event::End(_) => break,
         }
     }
-    let streams = decoder.iter().flat_map(|decoder| decoder.streams().map(|stream| decoder.declared(stream)));
-    let streams: Vec<Declared> = streams.collect();
-    Ok((if streams.is_empty() { vec![declared] } else { streams }, None))
+    let streams = decoder.iter().flat_map(|decoder| {
+        decoder.streams().map(|stream| (decoder.declared(stream), versioned.contains(&stream)))
+    });
+    let streams: Streams = streams.collect();
+    Ok((if streams.is_empty() { vec![(declared, false)] } else { streams }, None))
 }

@@ -7,13 +7,59 @@ use crate::value::Value;
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
+    /// How many of the bytes, the first ones, are of values that were added, not read.
+    added: usize,
+    /// Whether the record at hand has NaN or an infinity without quotes.
+    pub(crate) odd: bool,
     /// How many times without a zone were taken for UTC; never cleared.
     pub(crate) assumed_utc: u64,
 }
 
 impl Scratch {
     pub(crate) fn clear(&mut self) {
+        self.bytes.truncate(self.added);
+    }
+
+    /// Whether anything was read into it.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.bytes.len() > self.added
+    }
+
+    /// Forgets what was added.
+    pub(crate) fn forget(&mut self) {
+        self.added = 0;
         self.bytes.clear();
+    }
+
+    /// Keeps a value that no field has.
+    pub(crate) fn add(&mut self, value: Value<'_>) -> Cell {
+        self.clear();
+        let mut keep = |bytes: &[u8]| {
+            let start = self.bytes.len() as u32;
+            self.bytes.extend_from_slice(bytes);
+            self.added = self.bytes.len();
+            Kept { start, end: self.added as u32, scratch: true }
+        };
+        match value {
+            Value::Null => Cell::Null,
+            Value::Text(text) => Cell::Text(keep(text.as_bytes())),
+            Value::Integer(n) => Cell::Integer(n),
+            Value::Double(x) => Cell::Double(x),
+            Value::Decimal(text) => Cell::Decimal(keep(text.as_bytes())),
+            Value::Boolean(b) => Cell::Boolean(b),
+            Value::Date(days) => Cell::Date(days),
+            Value::Timestamp(micros) => Cell::Timestamp(micros),
+            Value::TimestampTz(micros) => Cell::TimestampTz(micros),
+            Value::Uuid(uuid) => Cell::Uuid(keep(&uuid).start),
+            Value::Bytes(bytes) => {
+                let Kept { start, end, .. } = keep(bytes);
+                Cell::Bytes(start, end)
+            }
+            Value::Json(text) => Cell::Json(keep(text.as_bytes())),
+            Value::Special(text) => Cell::Special(keep(text.as_bytes())),
+            Value::Array(text, _) => Cell::Array(keep(text.as_bytes())),
+        }
     }
 
     pub(crate) fn keep_uuid(&mut self, uuid: [u8; 16]) -> Cell {

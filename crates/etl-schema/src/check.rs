@@ -10,7 +10,7 @@ use etl_stream::json::{self, Numbering, Record, Shape};
 use crate::cell::{Cell, Scratch};
 use crate::quick::Quick;
 use crate::read::read;
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Schema, Source};
 use crate::texts;
 use crate::value::Value;
 
@@ -91,6 +91,8 @@ pub struct Checker {
     /// The column of each key, by the key's number.
     column_of_key: Vec<u32>,
     layout: Layout,
+    /// The values of columns that no field fills.
+    added: Vec<(usize, Cell)>,
     scratch: Scratch,
 }
 
@@ -118,8 +120,8 @@ impl Checker {
     /// A checker for a schema. `additionalProperties: true` in the schema means the same as [`UnknownFields::Drop`].
     pub fn new(schema: Arc<Schema>, unknown: UnknownFields) -> Checker {
         let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
-        let columns =
-            schema.columns.iter().zip(0..).map(|(column, i)| (column.property().to_owned(), i)).collect();
+        let filled = schema.columns.iter().zip(0..).filter(|(column, _)| column.source == Source::Field);
+        let columns = filled.map(|(column, i)| (column.property().to_owned(), i)).collect();
         let unknown = if schema.additional { UnknownFields::Drop } else { unknown };
         Checker {
             slots: slots.collect(),
@@ -132,6 +134,7 @@ impl Checker {
             numbering: None,
             column_of_key: Vec::new(),
             layout: Layout::default(),
+            added: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -144,6 +147,13 @@ impl Checker {
     /// The same, where numbers that come as texts may also be NaN and infinite.
     pub fn with_odd_numbers(self, odd: bool) -> Checker {
         Checker { odd, ..self }
+    }
+
+    /// The same, which goes on counting where another one ended.
+    pub fn after(mut self, before: &mut Checker) -> Checker {
+        self.dropped = std::mem::take(&mut before.dropped);
+        self.scratch.assumed_utc = before.scratch.assumed_utc;
+        self
     }
 
     /// How the records' values are written.
@@ -161,6 +171,18 @@ impl Checker {
         &self.schema
     }
 
+    /// Forgets what [`Checker::add`] was told.
+    pub fn forget_added(&mut self) {
+        self.added.clear();
+        self.scratch.forget();
+    }
+
+    /// What a column that no field fills has in the records to come.
+    pub fn add(&mut self, column: usize, value: Value<'_>) {
+        let cell = self.scratch.add(value);
+        self.added.push((column, cell));
+    }
+
     /// Checks a record and reads its values.
     ///
     /// # Errors
@@ -169,10 +191,16 @@ impl Checker {
         if self.layout.shape != Some(record.shape()) {
             self.lay_out(record)?;
         }
+        self.scratch.odd = record.is_odd();
         // Decided once for a record, not for each of its fields.
         match self.values {
             Values::Json => self.read_cells::<false>(record)?,
             Values::Text => self.read_cells::<true>(record)?,
+        }
+        for (column, cell) in &self.added {
+            if let Some(slot) = self.slots.get_mut(*column) {
+                slot.cell = *cell;
+            }
         }
         self.dropped.fields += self.layout.dropped;
         self.dropped.records += u64::from(self.layout.dropped > 0);
@@ -346,7 +374,7 @@ impl<'a> Row<'a> {
     /// escape, such as the character U+0000.
     #[inline]
     pub fn is_decoded(&self) -> bool {
-        !self.scratch.bytes.is_empty()
+        self.scratch.is_used()
     }
 
     /// The record it comes from.

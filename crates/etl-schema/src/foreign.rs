@@ -2,19 +2,28 @@
 //!
 //! They are JSON Schemas of any draft, often of several at once, and taps contradict them. So they only choose the type
 //! in which a column keeps what comes: bounds, patterns, lengths and formats refuse nothing, only the fields of the key are
-//! required, and fields that the schema lacks are dropped. What a schema leaves open, and a union, is `jsonb`, which keeps
+//! required, and a loader drops fields that the schema lacks unless it is told otherwise. What a schema leaves open, and a union, is `jsonb`, which keeps
 //! the type of each value.
 
 use etl_stream::{Fault, digest::Digest};
 use serde_json::Value as Json;
 
 use crate::rules::{Kinds, Rules};
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Schema, Source};
 use crate::spelled;
 use crate::types::Type;
 
 /// How deep references and alternatives are followed. Those that refer to themselves end here.
 const DEEPEST: usize = 16;
+
+/// How two schemas of one stream differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Only in which columns there are: the first one that is new or gone.
+    Columns(String),
+    /// In a column's type, or in the key.
+    Other(String),
+}
 
 /// How the names of columns follow from those of properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +105,7 @@ impl Schema {
             time: None,
             table: None,
             measurement: None,
-            additional: true,
+            additional: false,
             document: Some(document.into()),
         };
         schema.check_names()?;
@@ -118,29 +127,31 @@ impl Schema {
         self.columns.iter().any(|column| column.rules.lenient)
     }
 
-    /// The first column in which a later schema of the same stream differs from this one.
-    pub fn difference(&self, later: &Schema) -> Option<String> {
+    /// How a later schema of the same stream differs from this one.
+    pub fn difference(&self, later: &Schema) -> Option<Difference> {
         // An integer that the table has more room for is still an integer to the tap.
         let widened =
             |a: &Type, b: &Type| matches!((a, b), (Type::Decimal { precision: None }, Type::Integer { .. }));
         let same =
             |a: &Column, b: &Column| (a.ty == b.ty || widened(&a.ty, &b.ty)) && a.nullable == b.nullable;
-        let gone = |column: &&Column| later.position(&column.name).is_none();
-        let changed = later.columns.iter().find_map(|column| {
+        let of_fields = |column: &&Column| column.source == Source::Field;
+        let before = |name: &str| self.position(name).map(|position| &self.columns[position]);
+        if !self.key_names().eq(later.key_names()) {
+            return Some(Difference::Other("the key is another".to_owned()));
+        }
+        for column in later.columns.iter().filter(of_fields) {
             let name = &column.name;
-            match self.position(name).map(|position| &self.columns[position]) {
-                None => Some(format!("column {name} is new")),
-                Some(before) if !same(before, column) => {
-                    Some(format!("column {name} was {} and is {}", before.postgres(), column.postgres()))
-                }
-                Some(_) => None,
+            if let Some(before) = before(name).filter(|before| !same(before, column)) {
+                let (was, is) = (before.postgres(), column.postgres());
+                return Some(Difference::Other(format!("column {name} was {was} and is {is}")));
             }
-        });
-        changed
-            .or_else(|| {
-                self.columns.iter().find(gone).map(|column| format!("column {} is gone", column.name))
-            })
-            .or_else(|| (!self.key_names().eq(later.key_names())).then(|| "the key is another".to_owned()))
+        }
+        let new = later.columns.iter().filter(of_fields).find(|column| before(&column.name).is_none());
+        let gone =
+            || self.columns.iter().filter(of_fields).find(|column| later.position(&column.name).is_none());
+        let new = new.map(|column| format!("column {} is new", column.name));
+        new.or_else(|| gone().map(|column| format!("column {} is gone", column.name)))
+            .map(Difference::Columns)
     }
 
     /// Makes the integers of these columns numbers of any length, because the table has room for them.

@@ -8,13 +8,18 @@ use crate::rules::{Rules, at_most};
 use crate::time;
 use crate::types::Type;
 
-/// Reads a value that is not null. It begins at `at` in the text that the cell refers to.
+/// Reads a value that is not null, and has no character U+0000. It begins at `at` in the text that the cell refers to.
 pub(crate) fn read(
     ty: &Type,
     value: json::Value<'_>,
     at: u32,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
+    if matches!(value.kind, Kind::String { escaped: true } | Kind::Array | Kind::Object)
+        && json::has_nul(value.raw)
+    {
+        return Err(refuse(value, "has the character U+0000, which not every database stores"));
+    }
     let raw = Kept::line(at, at + value.raw.len() as u32);
     match (value.kind, ty) {
         (Kind::Number, Type::Integer { .. }) => {

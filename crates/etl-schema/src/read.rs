@@ -46,6 +46,10 @@ pub(crate) fn read(
     match (value.kind, ty) {
         (Kind::Null, _) if !nullable => Err("null, but the schema does not allow null here".into()),
         (Kind::Null, _) => rules.null().map(|()| Cell::Null).map_err(|what| refuse(value, what)),
+        (Kind::Number, _) if value.is_odd() => read_odd(ty, rules, value, raw),
+        (Kind::Array | Kind::Object, _) if scratch.odd && json::has_odd_numbers(value.raw) => {
+            Err(refuse(value, "has NaN or Infinity, which JSON does not have"))
+        }
         _ if rules.lenient => crate::lenient::read(ty, value, at, scratch),
         // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
@@ -100,6 +104,20 @@ pub(crate) fn read_number(
         }
     };
     rules.number(text, approximate).map(|()| cell).map_err(|what| refuse(value, what))
+}
+
+/// Reads `NaN` or an infinity without quotes.
+#[cold]
+fn read_odd(ty: &Type, rules: &Rules, value: json::Value<'_>, raw: Kept) -> Result<Cell, Refused> {
+    match ty {
+        Type::Double | Type::Float | Type::Decimal { .. } if rules.lenient || rules.special => {
+            Ok(Cell::Special(raw))
+        }
+        Type::Text { max } if rules.lenient && max.is_none_or(|max| value.raw.len() <= max as usize) => {
+            Ok(Cell::Text(raw))
+        }
+        _ => Err(wrong_type(ty, rules, value)),
+    }
 }
 
 /// What is a number to PostgreSQL, but not to JSON.

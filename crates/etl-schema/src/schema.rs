@@ -43,6 +43,8 @@ pub struct Column {
     pub ty: Type,
     /// How a new table of PostgreSQL declares it, where that says more than the logical type.
     pub(crate) declared: Option<Box<str>>,
+    /// Where its values come from.
+    pub source: Source,
     /// Whether null is valid.
     pub nullable: bool,
     /// Whether the property must be present. One that is optional and absent becomes NULL.
@@ -64,6 +66,7 @@ impl Column {
             property: None,
             ty,
             declared: None,
+            source: Source::Field,
             nullable,
             required,
             description: None,
@@ -83,9 +86,9 @@ impl Column {
         self.rules.kinds.includes(Kinds::STRING) && !self.rules.kinds.includes(Kinds::INTEGER)
     }
 
-    /// Whether it admits NaN, infinities and the years that RFC 3339 does not have (`x-special`).
+    /// Whether it admits NaN and infinities: as `x-special` says, or as taps send them.
     pub fn is_special(&self) -> bool {
-        self.rules.special
+        self.rules.special || self.rules.lenient
     }
 
     /// The type that a new table of PostgreSQL declares, such as `timestamp(3)` or `interval`.
@@ -93,10 +96,27 @@ impl Column {
         self.declared.as_deref().map_or_else(|| self.ty.postgres(), str::to_owned)
     }
 
+    /// Whether a row in which only this column differs has changed.
+    pub fn counts(&self) -> bool {
+        self.source != Source::Note
+    }
+
     /// Whether a row always has a value here, so that the table's column can be NOT NULL.
     pub fn never_null(&self) -> bool {
         self.required && !self.nullable
     }
+}
+
+/// Where the values of a column come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// A field of the record.
+    #[default]
+    Field,
+    /// Something else ([`crate::Checker::add`]) that is part of the row: a row in which only this differs has changed.
+    Beside,
+    /// Something else that only describes the row: one in which only this differs has not changed.
+    Note,
 }
 
 /// What `x-influx` says about a column.

@@ -63,6 +63,16 @@ pub(crate) fn timestamptz(text: &[u8]) -> Result<i64, &'static str> {
     in_range(local - offset)
 }
 
+/// The same of a time as connectors write it: a zone may be missing, which is UTC then, or short.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    parse_timestamptz(text).ok().or_else(|| zone::read(text).map(|(micros, _)| micros))
+}
+
+/// Whether a timestamp is of the years 1 to 9999.
+pub fn is_in_range(micros: i64) -> bool {
+    (FIRST_DAY * DAY..LAST_DAY * DAY).contains(&micros)
+}
+
 /// Microseconds since 1970-01-01T00:00:00 of a date and time that must not have a zone; otherwise as
 /// [`parse_timestamptz`].
 ///

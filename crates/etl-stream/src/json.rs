@@ -12,6 +12,7 @@ mod faults;
 mod keys;
 mod names;
 mod numbers;
+mod odd;
 mod scanner;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,10 @@ mod words;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use cursor::hex;
+pub use odd::has_odd_numbers;
 pub use scanner::Scanner;
-pub use text::{Elements, elements, scan_value, unescape, unescape_into};
+pub use text::{Elements, elements, has_nul, scan_value, unescape, unescape_into};
 
 /// What kind of JSON value a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub enum Tag {
     True,
     /// A number.
     Number,
+    /// `NaN`, `Infinity` or `-Infinity` in the place of a number, where they are admitted.
+    Odd,
     /// A string without escapes.
     Plain,
     /// A string with escapes.
@@ -71,7 +76,7 @@ impl From<Tag> for Kind {
             Tag::Null => Kind::Null,
             Tag::False => Kind::Bool(false),
             Tag::True => Kind::Bool(true),
-            Tag::Number => Kind::Number,
+            Tag::Number | Tag::Odd => Kind::Number,
             Tag::Plain => Kind::String { escaped: false },
             Tag::Escaped => Kind::String { escaped: true },
             Tag::Array => Kind::Array,
@@ -92,6 +97,11 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Whether it is [`Tag::Odd`].
+    pub fn is_odd(&self) -> bool {
+        odd::begins(self.raw.as_bytes())
+    }
+
     /// The JSON text of `source` between two offsets, which for a string include the quotes.
     fn cut(source: &'a str, start: usize, end: usize, tag: Tag) -> Value<'a> {
         let raw = &source[start..end];
@@ -147,9 +157,15 @@ pub struct Record<'a> {
     text: &'a str,
     spans: &'a [Span],
     shape: Shape,
+    odd: bool,
 }
 
 impl<'a> Record<'a> {
+    /// Whether it has `NaN`, `Infinity` or `-Infinity` without quotes.
+    pub fn is_odd(&self) -> bool {
+        self.odd
+    }
+
     /// The line, without its newline.
     pub fn text(&self) -> &'a str {
         self.text

@@ -19,7 +19,9 @@ pub mod reader;
 pub mod writer;
 
 pub use control::{Begin, MAX_SCHEMA, SchemaRef, Values};
-pub use decode::{Declared, Decoder, Format, Message, Status, Stream, StreamId, Write};
+pub use decode::{
+    About, Declared, Decoder, Envelope, Format, Message, Seen, Status, Stream, StreamId, Write,
+};
 pub use digest::Digest;
 pub use fault::{Class, Fault, counted};
 pub use foreign::Foreign;

@@ -238,11 +238,7 @@ impl<R: Read> Reader<R> {
                     Seal::Required => {
                         return Err(self.bad(from, "a record outside a verified segment (--seal required; `standpipe seal -- COMMAND` seals what a program prints)"));
                     }
-                    Seal::Auto => (self.options.warn)(
-                        "the input is not sealed: if its producer dies, what came before looks complete \
-                         (`standpipe seal -- COMMAND` seals it, a filter keeps the seal under `standpipe through -- COMMAND`, \
-                         `--seal off` silences this)",
-                    ),
+                    Seal::Auto => (self.options.warn)(UNSEALED),
                     Seal::Off | Seal::Bare => (),
                 }
                 self.kind = Kind::Plain;
@@ -389,6 +385,10 @@ impl<R: Read> Reader<R> {
         Fault::data(format!("{}: {}", place(self.totals.lines, self.lines.offset(from)), reason.into()))
     }
 }
+
+/// What there is to say of an input without a seal.
+pub const UNSEALED: &str = "the input is not sealed: if its producer dies, what came before looks complete (`standpipe seal -- \
+    COMMAND` seals it, a filter keeps the seal under `standpipe through -- COMMAND`, `--seal off` silences this)";
 
 /// How messages name a line: its number from 1 and a position in the stream from 0.
 fn place(line: u64, offset: u64) -> String {

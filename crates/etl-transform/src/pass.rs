@@ -188,7 +188,7 @@ impl Pass {
         let Some((format, decoder)) = &mut self.decoder else { return Ok(()) };
         let format = *format;
         match decoder.decode(event)? {
-            Message::Record(stream, line) => {
+            Message::Record(stream, line, _) => {
                 if format != Format::Ndjson {
                     *at(&mut self.read, stream) += 1;
                     if !self.chosen.is(stream, decoder)? {
@@ -208,6 +208,14 @@ impl Pass {
                 self.open_out(Some(&begin.id), &declared, transform)
             }
             Message::Schema(stream, _) => self.chosen.is(stream, decoder).map(|_| ()),
+            Message::Batch(stream, _, line) => {
+                if !self.chosen.is(stream, decoder)? {
+                    return Ok(());
+                }
+                let what =
+                    "the records of a BATCH are in files, which only loaders read: let the tap write records";
+                Err(Fault::config(format!("{}: {what}", line.place())))
+            }
             Message::State(stream, value) => {
                 if let Some(stream) = stream
                     && !self.chosen.is(stream, decoder)?
@@ -260,7 +268,7 @@ impl Pass {
             (Format::Airbyte, None) => return Err(format::no_catalog()),
             _ => (),
         }
-        let decoder = Decoder::new(format, &catalog.unwrap_or_default());
+        let decoder = Decoder::new(format, &catalog.unwrap_or_default()).scanning();
         for stream in decoder.streams() {
             self.chosen.is(stream, &decoder)?;
         }

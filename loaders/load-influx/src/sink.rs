@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_schema::{Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
 
@@ -140,6 +142,11 @@ impl Sink for Influx {
         Ok(())
     }
 
+    /// A measurement has any fields.
+    fn evolve(&mut self, _: &mut Plan) -> Result<(), Fault> {
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
         self.tally().clear();
         self.batch.clear();
@@ -192,6 +199,11 @@ impl Sink for Influx {
             log::info!("{values} left out: a point keeps what an earlier load wrote in such a field");
         }
         Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
+    }
+
+    /// A measurement has no column of versions.
+    fn sweep(&mut self, _: usize, column: &str, _: &Stay) -> Result<Swept, Fault> {
+        Err(Fault::config(format!("points of earlier versions cannot be deleted by {column}")))
     }
 
     /// There is no ledger.

@@ -185,7 +185,8 @@ impl Encoder {
                 return self::text(text, *max, escapes, out);
             }
             (Encoder::Plain(max), _) => {
-                return self::text(source.map_or("", |source| source.text), *max, escapes, out);
+                let source = source.ok_or("comes from no text, which its column would keep")?;
+                return self::text(source.text, *max, escapes, out);
             }
             (_, Value::Special(text)) => return special::encode(self, text, out),
             (Encoder::Parsed(kind), Value::Text(text)) => return parsed(kind, text, out),
@@ -231,13 +232,8 @@ fn text(text: &str, max: Option<u32>, escapes: bool, out: &mut Vec<u8>) -> Resul
 const NUL: &str = "has the character U+0000, which PostgreSQL does not store";
 
 fn jsonb(raw: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    // A backslash that is itself escaped does not escape anything.
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        if rest[at + 1..].starts_with("u0000") {
-            return Err(NUL.into());
-        }
-        rest = rest.get(at + 2..).unwrap_or_default();
+    if json::has_nul(raw) {
+        return Err(NUL.into());
     }
     put(out, &(raw.len() as i32 + 1).to_be_bytes());
     // The version of the format (`jsonb_recv`).

@@ -149,9 +149,10 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         let why = "the server accepts no writes: it is a standby, or default_transaction_read_only is on";
         return Err(Fault::config(format!("table {}: {why}", name.text())));
     }
-    let (schema, own) = match (&target.schema, &found.table) {
-        (Some(schema), found) => {
-            let mut schema = few(schema)?.clone();
+    let has = found.table.as_ref().map(|table| |name: &str| table.column(name).is_some());
+    let (schema, own) = match (target.stored_in(has), &found.table) {
+        (Some(mut schema), found) => {
+            few(&schema)?;
             let column = |name: &str| found.as_ref().and_then(|table| table.column(name));
             schema.widen(|name| column(name).is_some_and(|column| column.spelled == "numeric"));
             (schema, false)

@@ -1,11 +1,15 @@
 //! PostgreSQL as a sink: the load's transaction and the tables in it.
 
+mod open;
+
 use std::sync::Arc;
 
-use etl_component::{Class, Fault, random_id};
-use etl_load::{Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refused, Settings, Sink, Target};
+use etl_component::{Fault, random_id};
+use etl_load::{
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_postgres::{Error, Name, Session};
-use etl_schema::{Names, Row, Schema};
+use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::feed::{Destination, Failure, Feed};
@@ -204,6 +208,19 @@ impl Sink for Postgres<'_> {
         Ok(())
     }
 
+    /// Here the load itself has locked the table, so nobody else could change it.
+    fn evolve(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {
+        if plan.details.is_ready() {
+            return Ok(());
+        }
+        let what = what(plan);
+        let statements = plan::statements(plan) + &plan::comments(plan).concat();
+        self.link.run(Session::batch, &what, &statements)?;
+        log::info!("{what} has new columns when this load is committed; until then, nobody else reads it");
+        *plan = self.plan(plan.details.target.clone())?;
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
         // The first claim sends BEGIN, which saves a round trip.
         self.reset();
@@ -240,53 +257,8 @@ impl Sink for Postgres<'_> {
     }
 
     fn open(&mut self, plan: &Arc<TablePlan>) -> Result<(), Fault> {
-        self.end_copy()?;
-        let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
-        // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
-        let lock = if replaces {
-            format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
-        } else {
-            format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
-        };
-        // What is asked in the same message sees what was committed while the lock was waited for.
-        let sql = format!("{lock};{}", catalog::question(name));
-        let results = self.link.run(Session::results, &what, &sql)?;
-        let now = catalog::answer(&self.link.session, name, &results);
-        let now = now.map_err(|fault| self.link.examined(fault))?.table;
-        if plan.details.table != now {
-            self.link.must_roll_back();
-            return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
-        }
-        let staged = plan.details.is_staged(plan.mode, &plan.schema);
-        let stage = staged.then(|| Stage::new(plan, self.tables.len()));
-        let columns = plan.details.fields.iter().map(target::quoted);
-        let (relation, copy) = match &stage {
-            Some(stage) => (stage.relation(), stage.copy(plan)),
-            None => (name.table.as_str(), target::copy(&name.sql(), columns)),
-        };
-        let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
-        let mut replaced = None;
-        if replaces {
-            if now.as_ref().is_some_and(|table| table.children) {
-                log::warn!("{what}: the tables that inherit from it keep their rows");
-            }
-            let delete = format!("DELETE FROM {}", plan.details.own_rows());
-            replaced = Some(self.link.run(Session::count, &what, &delete)?);
-        }
-        if let Some(stage) = &stage {
-            self.link.run(Session::batch, &what, &stage.create(plan))?;
-        }
-        if replaces && now.is_some_and(|table| table.delete_veto) {
-            let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());
-            if self.link.run(Session::number, &what, &left)? > 0 {
-                let message = format!("{what}: a trigger on the table keeps rows from being deleted");
-                return Err(Fault::data(message));
-            }
-        }
-        let numbered = stage.as_ref().is_some_and(Stage::numbered);
-        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
-        let plan = Arc::clone(plan);
-        self.tables.push(Table { plan, destination, stage, encoder, fed: 0, there: 0, replaced });
+        let table = self.open_table(plan)?;
+        self.tables.push(table);
         Ok(())
     }
 
@@ -327,6 +299,20 @@ impl Sink for Postgres<'_> {
             MergeError::Changed(fault) => fault,
             MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
+    }
+
+    fn sweep(&mut self, number: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
+        self.end_copy()?;
+        let plan = &self.tables[number].plan;
+        let (what, rows, others) = (what(plan), plan.details.own_rows(), stay.others(&quote_ident(column)));
+        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} WHERE {others}"))?;
+        let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
+        let count = |condition: &str| format!("SELECT count(*) FROM {rows} WHERE {condition}");
+        if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {
+            return Err(Fault::data(format!("{what}: a trigger on the table keeps rows from being deleted")));
+        }
+        let left = self.link.run(Session::number, &what, &count("true"))?;
+        Ok(Swept { deleted, left })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {

@@ -89,6 +89,11 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<TableCo
 }
 
 impl Existing {
+    /// Whether it has a column of this name.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.column(column).is_some()
+    }
+
     /// Whether a column keeps numbers of any length.
     pub(crate) fn keeps_digits(&self, column: &str) -> bool {
         let found = self.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Its files from the bottom up, each of which uses only files before it: `names`, `number` and `types`, `database`, `catalog` and
-//! `ledger`, `plan`, `merge`, `sink`.
+//! `ledger`, `plan`, `merge`, `table`, `sink`.
 
 mod catalog;
 mod database;
@@ -15,6 +15,7 @@ mod names;
 mod number;
 mod plan;
 mod sink;
+mod table;
 mod types;
 
 use std::cell::OnceCell;

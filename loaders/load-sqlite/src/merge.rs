@@ -78,7 +78,13 @@ impl Stage {
             )));
         }
         database.batch(&format!("DROP TABLE {}", self.name))?;
-        Ok(Counts { inserted, updated, unchanged: known - updated, superseded: fed - staged, replaced: None })
+        Ok(Counts {
+            inserted,
+            updated,
+            unchanged: known - updated,
+            superseded: fed - staged,
+            ..Counts::default()
+        })
     }
 
     /// The line of the first record whose row the target refuses, after [`Stage::merge`] has failed: SQLite does not say
@@ -250,13 +256,13 @@ fn is_written(plan: &Plan, column: usize) -> bool {
     !exact || !plan.schema.key.contains(&column)
 }
 
-/// The condition that two rows of one key differ; `None` if no column is written. The stamp's columns do not count. A
+/// The condition that two rows of one key differ; `None` if no column counts: those of the stamp do not. A
 /// change of case is a change, even if the column compares without case, and so is one of 1 to 1.0 where both can be
 /// stored. Rows are compared as row
 /// values, because a chain of a thousand ORs is deeper than SQLite allows.
 fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
-    let others = columns.filter(|(column, _)| is_written(plan, *column));
+    let others = columns.filter(|(position, column)| is_written(plan, *position) && column.counts());
     let (mut olds, mut news) = (Vec::new(), Vec::new());
     for (position, column) in others {
         let name = quote_ident(&column.name);

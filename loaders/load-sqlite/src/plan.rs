@@ -39,7 +39,7 @@ const MAX_COLUMNS: usize = 2000;
 ///
 /// # Errors
 /// 78 if the records do not fit the table, or the mode does not; the message names the column.
-pub(crate) fn plan(database: &Database, mut target: Target, settings: &Settings) -> Result<Plan, PlanError> {
+pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> Result<Plan, PlanError> {
     let name = target.table.clone();
     let lower = name.to_ascii_lowercase();
     if lower == ledger::TABLE || lower.starts_with("sqlite_") || lower.starts_with(STAGE_PREFIX) {
@@ -48,7 +48,8 @@ pub(crate) fn plan(database: &Database, mut target: Target, settings: &Settings)
     let found = catalog::inspect(database, &name)?;
     // Case does not matter in SQLite's names, but it does in the ledger's.
     let name = found.as_ref().map_or(name, |table| table.name.clone());
-    let (schema, mut placeholders) = match (target.schema.take(), &found) {
+    let has = found.as_ref().map(|table| |name: &str| table.has(name));
+    let (schema, mut placeholders) = match (target.stored_in(has), &found) {
         (Some(mut schema), found) => {
             schema.widen(|column| found.as_ref().is_some_and(|table| table.keeps_digits(column)));
             (schema, Vec::new())

@@ -142,7 +142,7 @@ impl<'a> Source<'a> {
             Tag::Null => Val::Null,
             Tag::False => Val::Bool(false),
             Tag::True => Val::Bool(true),
-            Tag::Number => Val::Num(number(&self.text[start..end])),
+            Tag::Number | Tag::Odd => Val::Num(number(&self.text[start..end])),
             Tag::Plain => self.string(start + 1, end - 1, false),
             Tag::Escaped => self.string(start + 1, end - 1, true),
             Tag::Array | Tag::Object => Cursor { source: self, at: start }.value(),

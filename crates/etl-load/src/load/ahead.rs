@@ -3,7 +3,8 @@
 use etl_component::Fault;
 use etl_component::format::no_catalog;
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Event, Format, Values};
+use etl_stream::reader::UNSEALED;
+use etl_stream::{Begin, Decoder, Event, Format, Line, Seal, Seen, StreamId, Values};
 
 use super::outputs::Outputs;
 use super::plans::Plans;
@@ -26,6 +27,8 @@ pub(super) struct Ahead<'l, 's, S: Sink> {
     seen: usize,
     /// The stream whose first record says what the key is.
     awaited: Option<usize>,
+    /// The streams of a tap of which nothing was sent yet.
+    silent: Vec<StreamId>,
 }
 
 impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
@@ -36,8 +39,8 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         outputs: &'l mut Outputs,
         format: &'l mut Option<Format>,
     ) -> Ahead<'l, 's, S> {
-        let (decoder, waiting, sealed, seen, awaited) = (None, None, false, 0, None);
-        Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited }
+        let (decoder, waiting, sealed, seen, awaited, silent) = (None, None, false, 0, None, Vec::new());
+        Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited, silent }
     }
 
     /// Finds out what cannot work, without touching anything.
@@ -71,6 +74,12 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn start(&mut self) -> Result<Decoder, Fault> {
         let format = self.format.unwrap_or_default();
         let catalog = self.settings.connectors.catalog.as_deref();
+        if let Some(wanted) = self.settings.metadata.filter(|wanted| *wanted != format) {
+            let (wanted, format) = (wanted.name(), format.name());
+            return Err(Fault::usage(format!(
+                "--{wanted}-metadata, but the format of the input is {format}"
+            )));
+        }
         if format != Format::Ndjson {
             self.outputs.emit.speak_to_connector(self.settings)?;
             if self.settings.cuts != Cuts::default() {
@@ -93,7 +102,23 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
     fn follow(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         self.sealed |= matches!(event, Event::Begin(_));
-        let Some(stream) = decoder.look_ahead(event)? else { return Ok(()) };
+        // Whether a source makes up for it by saying that its streams are complete is known only at the end.
+        if let Event::Record(Line { record: 0, .. }) = event
+            && *self.format != Some(Format::Airbyte)
+            && !std::mem::replace(&mut self.outputs.told_unsealed, true)
+            && self.settings.input.seal == Seal::Auto
+        {
+            log::warn!("{UNSEALED}");
+        }
+        let stream = match decoder.look_ahead(event, !self.silent.is_empty())? {
+            None => return Ok(()),
+            Some(Seen::Stream(stream)) => stream,
+            Some(Seen::Sent { stream, versions }) => {
+                let Some(at) = self.silent.iter().position(|silent| *silent == stream) else { return Ok(()) };
+                self.silent.swap_remove(at);
+                return self.plans.look_at_first(self.sink, &decoder.declared(stream), versions);
+            }
+        };
         let new = (stream.index() >= self.seen).then(|| decoder.declared(stream));
         if new.as_ref().is_some_and(|declared| self.plans.awaits_first(declared)) {
             self.awaited = Some(stream.index());
@@ -106,6 +131,9 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         }
         let Some(declared) = new else { return Ok(()) };
         self.seen = stream.index() + 1;
+        if *self.format == Some(Format::Singer) {
+            self.silent.push(stream);
+        }
         self.plans.look_ahead(self.sink, &declared, self.sealed)
     }
 }

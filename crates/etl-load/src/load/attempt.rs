@@ -1,13 +1,11 @@
 //! One attempt at a load: what each message of the stream does.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Instant;
 
 use etl_component::{Fault, random_id};
-use etl_schema::{Checker, Dropped};
 use etl_stream::json::Scanner;
-use etl_stream::{Begin, Decoder, Format, Line, Message, Segment, Stream, StreamId, Values};
+use etl_stream::{Begin, Decoder, Envelope, Format, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
 
 use super::connector::Said;
@@ -16,81 +14,11 @@ use super::outputs::Outputs;
 use super::plans::Plans;
 use super::routes::Route;
 use super::states::States;
-use crate::args::{Mode, Settings};
+use super::table::Table;
+use crate::args::Settings;
 use crate::emit::Receipt;
 use crate::front::Front;
-use crate::sink::{Loaded, Plan, Refused, Sink};
-
-/// A target of the load.
-pub(super) struct Table<D> {
-    /// Its name as the flag or the schema has it, which need not be the sink's.
-    pub(super) target: String,
-    /// The stream of a connector that it is for.
-    pub(super) stream: Option<Arc<Stream>>,
-    pub(super) plan: Arc<Plan<D>>,
-    pub(super) checker: Checker,
-    /// Its number at the sink, once it has been opened there.
-    pub(super) number: Option<usize>,
-    /// How many records there were, and how many of them were set aside.
-    pub(super) records: u64,
-    pub(super) rejected: u64,
-    /// Whether any segment was new.
-    pub(super) fresh: bool,
-    /// Whether its part of the segment at hand was loaded before.
-    skipped: bool,
-    /// The load id, or that of the last segment, and whether there were several.
-    pub(super) load_id: Option<String>,
-    pub(super) several: bool,
-    /// How many rows of the ledger were claimed, and the place in the order of loads that all of them had before, if
-    /// they had.
-    pub(super) claims: u64,
-    pub(super) before: Option<i64>,
-}
-
-impl<D> Table<D> {
-    pub(super) fn new(
-        target: String,
-        stream: Option<Arc<Stream>>,
-        plan: Plan<D>,
-        checker: Checker,
-    ) -> Table<D> {
-        let (plan, number, records, rejected, fresh) = (Arc::new(plan), None, 0, 0, false);
-        let (load_id, several, claims, before) = (None, false, 0, None);
-        let skipped = false;
-        Table {
-            target,
-            stream,
-            plan,
-            checker,
-            number,
-            records,
-            rejected,
-            fresh,
-            skipped,
-            load_id,
-            several,
-            claims,
-            before,
-        }
-    }
-
-    /// A row of the ledger was claimed, which had this place in the order of loads, or none.
-    fn claimed(&mut self, before: Option<i64>) {
-        self.before = before.filter(|_| self.claims == 0 || self.before == before);
-        self.claims += 1;
-    }
-
-    /// Whether all its rows are replaced: then what was loaded before goes in again, together with what is new.
-    pub(super) fn replaces(&self) -> bool {
-        self.plan.mode == Mode::Replace
-    }
-
-    /// Nothing that was read is new.
-    pub(super) fn withdraw(&mut self) {
-        (self.fresh, self.records, self.rejected) = (false, 0, 0);
-        self.checker.dropped = Dropped::default();
-    }
-}
+use crate::sink::{Loaded, Refused, Sink};
 
 /// What a load that is committed comes to.
 pub(super) struct Done {
@@ -178,16 +106,8 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         self.sink.begin()?;
         while let Some(event) = front.next()? {
             match self.decoder.decode(event)? {
-                Message::Record(stream, line) => self.record(stream, line)?,
-                Message::Begin(begin, stream) => self.begin(&begin, stream)?,
-                Message::Schema(stream, line) => self.schema(stream, line)?,
-                Message::State(stream, value) => self.cursor(stream, value)?,
-                Message::EmptyState => self.empty_state(),
-                Message::Version(stream, version) => self.version(stream, version),
-                Message::Status(stream, status) => self.status(stream, status)?,
-                Message::Log(level, text) => etl_component::format::log(level, &text),
-                Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
-                Message::End(segment) => self.end(&segment)?,
+                Message::Record(stream, line, envelope) => self.record(stream, line, envelope)?,
+                message => self.message(message)?,
             }
             if self.outputs.emit.passes_on() && front.is_drained() {
                 self.outputs.emit.flush()?;
@@ -195,12 +115,30 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         }
         let digest = front.digest();
         read(front);
+        self.open_waiting()?;
         self.check_complete(front.totals().sealed, front.cut_class())?;
         let receipts = match self.before.take() {
             Some(before) => self.compare(&before, digest)?,
-            None => self.commit(digest, front.totals().records)?,
+            None => self.commit(digest, front.totals())?,
         };
         Ok(Done { receipts, state: self.states.value(), said: self.states.said().to_vec() })
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Result<(), Fault> {
+        match message {
+            Message::Record(stream, line, envelope) => self.record(stream, line, envelope)?,
+            Message::Begin(begin, stream) => self.begin(&begin, stream)?,
+            Message::Batch(stream, batch, line) => self.batch(stream, &batch, line)?,
+            Message::Schema(stream, line) => self.schema(stream, line)?,
+            Message::State(stream, value) => self.cursor(stream, value)?,
+            Message::EmptyState => self.empty_state(),
+            Message::Version(stream, version) => self.version(stream, version)?,
+            Message::Status(stream, status) => self.status(stream, status)?,
+            Message::Log(level, text) => etl_component::format::log(level, &text),
+            Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
+            Message::End(segment) => self.end(&segment)?,
+        }
+        Ok(())
     }
 
     /// A segment opens.
@@ -274,24 +212,47 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         Ok(self.opened - 1)
     }
 
-    fn record(&mut self, stream: StreamId, line: Line<'_>) -> Result<(), Fault> {
+    pub(super) fn record(
+        &mut self,
+        stream: StreamId,
+        line: Line<'_>,
+        envelope: Envelope<'_>,
+    ) -> Result<(), Fault> {
         let table = match self.routes.get(stream.index()) {
             Some(Some(Route { table, open: true })) => *table,
             _ if self.before.is_some() => return self.loaded_before(line),
-            // The first record of a plain input.
-            _ => {
+            _ if self.format == Format::Ndjson => {
+                // The first record of a plain input.
                 self.outputs.emit.segment(None, Values::Json)?;
                 self.open(stream)?
+            }
+            _ => {
+                let versions = self.decoder.about(envelope).has_version();
+                self.open_first(stream, versions)?
             }
         };
         if self.skips(table) {
             return self.loaded_before(line);
         }
         let number = self.ready(table)?;
-        let Table { checker, records, rejected, plan, .. } = &mut self.tables[table];
-        let record = etl_component::scan(line, self.scanner)?;
+        let Table { checker, records, rejected, plan, metadata, activated, .. } = &mut self.tables[table];
+        let record = match etl_component::scan(line, self.scanner) {
+            Ok(record) => record,
+            Err(fault) => return self.unscanned(line, envelope, fault),
+        };
         *records += 1;
-        let stored = match checker.check(&record) {
+        let filled = match metadata.is_empty() {
+            true => Ok(None),
+            false => metadata.fill(checker, self.decoder.about(envelope)),
+        };
+        let stored = filled.and_then(|version| {
+            // A version that is sent after another one was activated is still to be activated itself.
+            if let (Some(stay), Some(version)) = (activated, version) {
+                stay.insert(version);
+            }
+            checker.check(&record)
+        });
+        let stored = match stored {
             Ok(row) => self.sink.record(number, &row, line),
             Err(violation) => Err(Refused::Record(violation)),
         };
@@ -303,6 +264,15 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             }
             // This attempt has done nothing with the record; the next one may.
             Err(Refused::Load(fault)) => Err(fault),
+        }
+    }
+
+    /// A record is not one, unless its message is not what it looked like.
+    #[cold]
+    fn unscanned(&mut self, line: Line<'_>, envelope: Envelope<'_>, fault: Fault) -> Result<(), Fault> {
+        match self.decoder.again(line, envelope)? {
+            Some(message) => self.message(message),
+            None => Err(fault),
         }
     }
 
@@ -327,7 +297,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
 
     /// Whether the records at hand are in the database already.
     #[inline]
-    fn skips(&self, table: usize) -> bool {
+    pub(super) fn skips(&self, table: usize) -> bool {
         self.before.is_some() || self.tables[table].skipped && !self.tables[table].replaces()
     }
 
@@ -338,6 +308,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     }
 
     fn end(&mut self, segment: &Segment) -> Result<(), Fault> {
+        self.open_waiting()?;
         let mut replaces = false;
         for stream in self.open.drain(..) {
             if let Some(route) = &mut self.routes[stream] {

@@ -1,14 +1,16 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
 use etl_component::{Fault, signals};
+use etl_stream::reader::Totals;
 use etl_stream::{Digest, Format, counted};
 use serde_json::value::RawValue;
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
 use super::ended::{Claim, Row};
+use super::table::Table;
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
-use crate::sink::{Counts, Entry, Loaded, Plan, Sink};
+use crate::sink::{Counts, Entry, Loaded, Sink};
 
 /// How many rows of the ledger a sink completes at a time.
 const ROWS: usize = 256;
@@ -31,8 +33,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.withdraw(&before.digest)
     }
 
-    /// Finishes the tables, completes the ledger and commits. `read` is the number of records of the input.
-    pub(super) fn commit(&mut self, digest: Digest, read: u64) -> Result<Vec<Receipt>, Fault> {
+    /// Finishes the tables, completes the ledger and commits. `read` is what was read of the input.
+    pub(super) fn commit(&mut self, digest: Digest, read: &Totals) -> Result<Vec<Receipt>, Fault> {
         let digest = digest.to_string();
         let news = self.tables.is_empty() || self.tables.iter().any(|table| table.fresh);
         if !news {
@@ -43,13 +45,14 @@ impl<S: Sink> Attempt<'_, '_, S> {
             self.sink.rollback()?;
             return self.withdraw(&digest);
         }
-        let read = match self.format {
-            Format::Ndjson => read,
+        let records = match self.format {
+            Format::Ndjson => read.records,
             _ => self.tables.iter().map(|table| table.records).sum(),
         };
-        self.check_records(read)?;
-        let counts = self.merge()?;
+        self.check_records(records)?;
+        let mut counts = self.merge()?;
         self.check_shrinkage(&counts)?;
+        self.sweep(read.sealed, &mut counts)?;
         let state = self.states.value();
         self.complete(&digest, state.as_deref())?;
         self.outputs.prepare(state.as_deref())?;
@@ -83,8 +86,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
             let mut news = self.outputs.emit.news();
             let news = news.as_mut().map(|news| news as &mut dyn FnMut(u64));
             counts.push(match table.number {
-                Some(number) => self.sink.finish(number, news)?,
-                None => Counts::default(),
+                Some(number) => table.counts.and(self.sink.finish(number, news)?),
+                None => table.counts,
             });
         }
         Ok(counts)
@@ -96,8 +99,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let (pipeline, state) = (settings.pipeline.as_deref(), state.map(RawValue::get));
         let mut complete = |rows: &[Row]| {
             let entries = rows.iter().map(|Row { table, load_id, digest, records }| {
-                let Plan { name: target, mode, .. } = &*tables[*table].plan;
-                Entry { target, mode: *mode, load_id, digest, records: *records, pipeline, state }
+                let Table { mode, plan, .. } = &tables[*table];
+                Entry { target: &plan.name, mode: *mode, load_id, digest, records: *records, pipeline, state }
             });
             sink.complete(&entries.collect::<Vec<_>>())
         };
@@ -133,12 +136,13 @@ impl<S: Sink> Attempt<'_, '_, S> {
             Receipt {
                 target: table.plan.name.clone(),
                 load_id: table.load_id.clone().filter(|_| !table.several),
-                mode: table.plan.mode,
+                mode: table.mode,
                 records: table.records,
                 inserted: counts.inserted,
                 updated: counts.updated,
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
+                deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
                 rejected: table.rejected,
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),

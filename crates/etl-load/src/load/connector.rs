@@ -1,13 +1,17 @@
 //! What the messages of a connector do besides its records: cursors, versions, how far each stream is.
 
+use std::collections::BTreeSet;
+
 use etl_component::{Class, Fault};
 use etl_stream::decode::{Statuses, for_source};
-use etl_stream::{Format, Line, Status, StreamId};
+use etl_stream::reader::UNSEALED;
+use etl_stream::{Format, Line, Seal, Status, StreamId};
 use serde_json::value::RawValue;
 
 use super::attempt::Attempt;
-use crate::args::Mode;
-use crate::sink::Sink;
+use super::table::Table;
+use crate::metadata::VERSION;
+use crate::sink::{Counts, Sink, Stay, Swept};
 
 /// What a connector has said in this attempt.
 #[derive(Default)]
@@ -19,6 +23,8 @@ pub(super) struct Said {
     versions: Vec<usize>,
     /// How many records of each stream its cursors cover.
     covered: Vec<u64>,
+    /// The streams of a tap of which nothing was sent yet, with the places of their schemas.
+    waiting: Vec<(StreamId, String)>,
 }
 
 impl<S: Sink> Attempt<'_, '_, S> {
@@ -27,7 +33,36 @@ impl<S: Sink> Attempt<'_, '_, S> {
         if self.before.is_some() {
             return Ok(());
         }
-        self.open(stream).map(|_| ()).map_err(|fault| fault.at(&line.place()))
+        let is_known = self.routes.get(stream.index()).is_some_and(Option::is_some);
+        if is_known || self.has_stream(stream) {
+            return self.open(stream).map(|_| ()).map_err(|fault| fault.at(&line.place()));
+        }
+        if !self.said.waiting.iter().any(|(waiting, _)| *waiting == stream) {
+            self.said.waiting.push((stream, line.place()));
+        }
+        Ok(())
+    }
+
+    /// The first of what is sent of a stream shows whether it has versions.
+    pub(super) fn open_first(&mut self, stream: StreamId, versions: bool) -> Result<usize, Fault> {
+        if versions {
+            let declared = self.decoder.declared(stream);
+            self.plans.note_version(&declared);
+        }
+        let waiting = self.said.waiting.iter().position(|(waiting, _)| *waiting == stream);
+        match waiting.map(|at| self.said.waiting.swap_remove(at)) {
+            Some((_, place)) => self.open(stream).map_err(|fault| fault.at(&place)),
+            None => self.open(stream),
+        }
+    }
+
+    /// Opens the streams of which nothing was sent: they have tables, too.
+    pub(super) fn open_waiting(&mut self) -> Result<(), Fault> {
+        while self.before.is_none() && !self.said.waiting.is_empty() {
+            let (stream, place) = self.said.waiting.remove(0);
+            self.open(stream).map_err(|fault| fault.at(&place))?;
+        }
+        Ok(())
     }
 
     /// A cursor of a connector, as it is stored and as it is printed once it is durable.
@@ -66,18 +101,54 @@ impl<S: Sink> Attempt<'_, '_, S> {
         }
     }
 
-    /// Rows of other versions are no longer the stream; they stay, and that is said.
-    pub(super) fn version(&mut self, stream: StreamId, version: i64) {
-        if self.said.versions.contains(&stream.index()) {
-            return;
+    /// Rows of other versions are no longer the stream: they go at the end of the load.
+    pub(super) fn version(&mut self, stream: StreamId, version: i64) -> Result<(), Fault> {
+        if self.before.is_some() {
+            return Ok(());
         }
-        self.said.versions.push(stream.index());
-        if let Some(stream) = &self.decoder.declared(stream).stream {
+        let table = self.open_first(stream, true)?;
+        if self.skips(table) {
+            return Ok(());
+        }
+        if self.tables[table].version_column().is_some() {
+            self.tables[table].activated = Some(BTreeSet::from([version]));
+            return Ok(());
+        }
+        if !self.said.versions.contains(&stream.index()) {
+            self.said.versions.push(stream.index());
+            let (stream, table) = (self.decoder.label(stream), &self.tables[table].plan.name);
             log::warn!(
-                "{}: ACTIVATE_VERSION {version} is not followed: rows of other versions stay (--mode replace replaces all)",
-                stream.label()
+                "{stream}: ACTIVATE_VERSION {version} is not followed: table {table} has no column {VERSION} (--singer-metadata \
+                 with --evolve add-columns adds it), so rows of other versions stay; --mode replace replaces all"
             );
         }
+        Ok(())
+    }
+
+    /// Deletes rows of earlier versions and generations, where the load is known to be complete.
+    pub(super) fn sweep(&mut self, sealed: bool, counts: &mut [Counts]) -> Result<(), Fault> {
+        let complete = sealed || !self.settings.replace_needs_seal;
+        for (index, counts) in counts.iter_mut().enumerate() {
+            let table = &self.tables[index];
+            let (Some(stay), Some(column)) = (table.stay(), table.version_column()) else { continue };
+            // A segment that was loaded before has done it.
+            if !table.fresh {
+                continue;
+            }
+            if let (Stay::Versions(_), false, Some(stream)) = (&stay, complete, &table.stream) {
+                log::warn!(
+                    "{}: ACTIVATE_VERSION is not followed: the input is not sealed, so it may not be all of the stream, and rows \
+                     of other versions stay (`standpipe seal -- TAP …`)",
+                    stream.label()
+                );
+                continue;
+            }
+            let number = self.ready(index)?;
+            let Swept { deleted, left } = self.sink.sweep(number, column, &stay)?;
+            counts.deleted = deleted;
+            self.check_swept(index, deleted, left, counts.inserted)?;
+        }
+        Ok(())
     }
 
     /// How far the source is with a stream. One that has nothing to send is loaded, too.
@@ -98,9 +169,13 @@ impl<S: Sink> Attempt<'_, '_, S> {
             let route = self.routes.get(stream).copied().flatten();
             route.is_some_and(|route| self.tables[route.table].records > 0)
         };
-        let replaces = self.tables.iter().any(|table| table.plan.mode == Mode::Replace);
-        let required = self.settings.connectors.complete || replaces;
-        self.said.statuses.check(&self.decoder, read, sealed, required, cut)
+        let replaces = |table: &Table<S::Details>| table.replaces() || table.stay().is_some();
+        let required = self.settings.connectors.complete || self.tables.iter().any(replaces);
+        self.said.statuses.check(&self.decoder, read, sealed, required, cut)?;
+        if !sealed && !self.said.statuses.are_said() && self.settings.input.seal == Seal::Auto {
+            log::warn!("{UNSEALED}");
+        }
+        Ok(())
     }
 }
 

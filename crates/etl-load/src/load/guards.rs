@@ -3,7 +3,8 @@
 use etl_component::Fault;
 use etl_stream::counted;
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
+use super::table::Table;
 use crate::sink::{Counts, Loaded, Sink};
 
 impl<S: Sink> Attempt<'_, '_, S> {
@@ -75,22 +76,48 @@ impl<S: Sink> Attempt<'_, '_, S> {
         )))
     }
 
-    /// `--max-shrink`
-    pub(super) fn check_shrinkage(&self, counts: &[Counts]) -> Result<(), Fault> {
-        let Some(most) = self.settings.max_shrink else { return Ok(()) };
-        for (table, Counts { replaced, inserted, .. }) in self.tables.iter().zip(counts) {
-            let before = replaced.unwrap_or_default();
-            let lost = before.saturating_sub(*inserted) as f64 * 100.0;
-            if lost > most * before as f64 {
+    /// The guards of a table that has lost rows of earlier versions, of which it had others before.
+    pub(super) fn check_swept(
+        &self,
+        table: usize,
+        deleted: u64,
+        left: u64,
+        inserted: u64,
+    ) -> Result<(), Fault> {
+        let (name, before) = (&self.tables[table].plan.name, (deleted + left).saturating_sub(inserted));
+        if deleted > 0 && left == 0 {
+            let gone = counted(deleted, "row of an earlier version", "rows of earlier versions");
+            if !self.settings.input.allow_empty {
                 return Err(Fault::data(format!(
-                    "table {}: {} would take the place of {before}, {:.1}% fewer; --max-shrink allows {most}%",
-                    table.plan.name,
-                    counted(*inserted, "row", "rows"),
-                    lost / before as f64
+                    "table {name}: there are no records of this version, and all it has is {gone}, so they stay (--allow-empty \
+                     empties the table)"
                 )));
             }
+            log::warn!("table {name}: there are no records of this version; the load empties it of {gone}");
         }
-        Ok(())
+        self.check_shrunk(table, before, left)
+    }
+
+    /// `--max-shrink`, of tables that are replaced.
+    pub(super) fn check_shrinkage(&self, counts: &[Counts]) -> Result<(), Fault> {
+        let mut counts = counts.iter().enumerate();
+        counts.try_for_each(|(table, Counts { replaced, inserted, .. })| {
+            self.check_shrunk(table, replaced.unwrap_or_default(), *inserted)
+        })
+    }
+
+    fn check_shrunk(&self, table: usize, before: u64, after: u64) -> Result<(), Fault> {
+        let Some(most) = self.settings.max_shrink else { return Ok(()) };
+        let lost = before.saturating_sub(after) as f64 * 100.0;
+        if lost <= most * before as f64 {
+            return Ok(());
+        }
+        Err(Fault::data(format!(
+            "table {}: {} would take the place of {before}, {:.1}% fewer; --max-shrink allows {most}%",
+            self.tables[table].plan.name,
+            counted(after, "row", "rows"),
+            lost / before as f64
+        )))
     }
 
     /// A replacement is left out because of its load id: says so if the table is that of a later load.

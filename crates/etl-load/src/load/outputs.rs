@@ -16,8 +16,10 @@ pub(super) struct Outputs {
     pub(super) emit: Emit,
     pub(super) rejects: Rejects,
     state_out: StateOut,
-    /// The line up to which records were passed on or set aside, by this attempt or an earlier one.
-    furthest: u64,
+    /// The line, and the place, up to which records were passed on or set aside, by this attempt or an earlier one.
+    furthest: (u64, u64),
+    /// Whether it was said that the input is not sealed.
+    pub(super) told_unsealed: bool,
 }
 
 impl Outputs {
@@ -35,13 +37,14 @@ impl Outputs {
                 settings.cuts != Cuts::default(),
                 context.producer(),
             )?,
-            furthest: 0,
+            furthest: (0, 0),
+            told_unsealed: false,
         })
     }
 
     /// The next load of the run starts.
     pub(super) fn start_load(&mut self) {
-        self.furthest = 0;
+        self.furthest = (0, 0);
         self.rejects.next_load();
     }
 
@@ -58,7 +61,7 @@ impl Outputs {
 
     /// Whether a record that was loaded before is still to be passed on.
     pub(super) fn wants(&self, line: Line<'_>) -> bool {
-        self.emit.passes_on() && line.number > self.furthest
+        self.emit.passes_on() && (line.number, line.offset) > self.furthest
     }
 
     /// Takes note of a record that was loaded before; it is passed on if it was not set aside then.
@@ -66,7 +69,7 @@ impl Outputs {
     /// # Errors
     /// 141 or 74 if it cannot be passed on.
     pub(super) fn passed(&mut self, line: Line<'_>, fits: bool) -> Result<(), Fault> {
-        self.furthest = line.number;
+        self.furthest = (line.number, line.offset);
         if fits { self.emit.record(line) } else { Ok(()) }
     }
 
@@ -91,8 +94,8 @@ impl Outputs {
 
     #[inline]
     fn is_first_time(&mut self, line: Line<'_>) -> bool {
-        let first_time = line.number > self.furthest;
-        self.furthest = self.furthest.max(line.number);
+        let first_time = (line.number, line.offset) > self.furthest;
+        self.furthest = self.furthest.max((line.number, line.offset));
         first_time
     }
 

@@ -1,7 +1,9 @@
 //! What is to be done with the targets of a run, found out as early as they are known.
 
+use std::sync::Arc;
+
 use etl_component::Fault;
-use etl_stream::{Declared, Line, Stream};
+use etl_stream::{Declared, Format, Line, Stream};
 use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
@@ -9,19 +11,26 @@ use crate::sink::{Plan, PlanError, Sink};
 use crate::target::{FirstRecord, Target};
 
 /// A plan, and its table as the flag or the schema has it.
-type Made<D> = (String, Plan<D>);
+struct Made<D> {
+    table: String,
+    plan: Plan<D>,
+    /// Whether what follows from the records is known, too: a tap says in them whether a stream has versions.
+    whole: bool,
+}
 
 /// Plans that were made before the load's transaction, by what the stream says about the records.
 pub(super) struct Plans<'a, S: Sink> {
     settings: &'a Settings,
     made: IndexMap<Declared, Made<S::Details>>,
+    /// The streams of a tap that have versions.
+    versioned: Vec<Arc<Stream>>,
     /// The first record of the run that the table's own columns describe.
     first: Option<FirstRecord>,
 }
 
 impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
-        Plans { settings, made: IndexMap::new(), first: None }
+        Plans { settings, made: IndexMap::new(), versioned: Vec::new(), first: None }
     }
 
     /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
@@ -38,7 +47,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         let table = target.table.clone();
         match sink.plan(target) {
             Ok(plan) if by_schema => {
-                self.made.insert(Declared::default(), (table, plan));
+                self.made.insert(Declared::default(), Made { table, plan, whole: true });
             }
             Err(error) if by_schema => return Err(error.into()),
             Err(PlanError::Failed(fault)) => return Err(fault),
@@ -83,29 +92,64 @@ impl<'a, S: Sink> Plans<'a, S> {
         }
         let target = self.target(&carried)?;
         let table = target.table.clone();
+        let mut whole = true;
         if let Some(stream) = &carried.stream {
+            whole = stream.format != Format::Singer;
             let meets = |made: &Declared, named: &str| made.stream.is_some() && named == table;
-            let other = self.made.iter().find(|(made, (named, _))| meets(made, named));
+            let other = self.made.iter().find(|(declared, made)| meets(declared, &made.table));
             if let Some(other) = other.and_then(|(made, _)| made.stream.as_ref()) {
                 return Err(two_streams(self.settings, &table, other, stream));
             }
         }
-        self.made.insert(carried, (table, sink.plan(target)?));
+        let plan = sink.plan(target)?;
+        self.made.insert(carried, Made { table, plan, whole });
         Ok(())
     }
 
-    /// Makes the tables of all plans exist and fit.
+    /// A tap has sent something of a stream, perhaps with a version.
+    ///
+    /// # Errors
+    /// Those of [`Sink::plan`].
+    pub(super) fn look_at_first(
+        &mut self,
+        sink: &mut S,
+        declared: &Declared,
+        versions: bool,
+    ) -> Result<(), Fault> {
+        let changes = versions && self.note_version(declared);
+        let carried = self.carried(declared);
+        let Some(mut made) = self.made.swap_remove(&carried) else { return Ok(()) };
+        if changes {
+            made.plan = sink.plan(self.target(&carried)?)?;
+        }
+        self.made.insert(carried, Made { whole: true, ..made });
+        Ok(())
+    }
+
+    /// A stream of a tap has versions; whether that is new.
+    pub(super) fn note_version(&mut self, declared: &Declared) -> bool {
+        let Some(stream) = &declared.stream else { return false };
+        let is_new = !self.versioned.iter().any(|known| known.is(stream));
+        if is_new {
+            self.versioned.push(Arc::clone(stream));
+        }
+        is_new
+    }
+
+    /// Makes the tables of all whole plans exist and fit.
     ///
     /// # Errors
     /// Those of [`Sink::prepare`].
     pub(super) fn prepare(&mut self, sink: &mut S) -> Result<(), Fault> {
-        self.made.values_mut().try_for_each(|(_, plan)| sink.prepare(plan))
+        let mut whole = self.made.values_mut().filter(|made| made.whole);
+        whole.try_for_each(|made| sink.prepare(&mut made.plan))
     }
 
     /// The plan that was made for a stream of these records, if it still holds in the load's transaction. It is used
     /// once, because the database may have changed by the next attempt.
-    pub(super) fn take(&mut self, declared: &Declared) -> Option<Made<S::Details>> {
-        self.made.swap_remove(&self.carried(declared)).filter(|_| S::PLANS_LAST)
+    pub(super) fn take(&mut self, declared: &Declared) -> Option<(String, Plan<S::Details>)> {
+        let made = self.made.swap_remove(&self.carried(declared));
+        made.filter(|made| S::PLANS_LAST && made.whole).map(|made| (made.table, made.plan))
     }
 
     /// The target of a stream of these records.
@@ -113,8 +157,10 @@ impl<'a, S: Sink> Plans<'a, S> {
     /// # Errors
     /// Those of [`Target::resolve`].
     pub(super) fn target(&self, declared: &Declared) -> Result<Target, Fault> {
-        let target =
-            Target::resolve(self.settings, &self.carried(declared), S::table_of, S::table_of_stream)?;
+        let stream = declared.stream.as_ref();
+        let versions = stream.is_some_and(|stream| self.versioned.iter().any(|known| known.is(stream)));
+        let carried = self.carried(declared);
+        let target = Target::resolve(self.settings, &carried, versions, S::table_of, S::table_of_stream)?;
         Ok(Target { first: self.first.clone(), ..target })
     }
 

@@ -1,12 +1,15 @@
 //! Which table the records of a stream go to.
 
 use etl_component::Fault;
-use etl_schema::Checker;
-use etl_stream::{Declared, StreamId};
+use etl_schema::{Checker, Difference, UnknownFields};
+use etl_stream::{Declared, Stream, StreamId, Values};
 
-use super::attempt::{Attempt, Table};
+use super::attempt::Attempt;
 use super::plans;
-use crate::sink::{PlanError, Sink};
+use super::table::Table;
+use crate::args::{Evolve, Mode};
+use crate::sink::{Counts, Plan, PlanError, Sink};
+use crate::target::Target;
 
 /// Where the records of a stream go.
 #[derive(Clone, Copy)]
@@ -66,10 +69,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
-                let checker = Checker::new(plan.schema.clone(), self.settings.unknown_fields)
-                    .of(declared.values)
-                    .with_odd_numbers(S::ODD_NUMBERS);
-                self.tables.push(Table::new(name, declared.stream, plan, checker));
+                let checker = self.checker(&plan, declared.values);
+                self.tables.push(Table::new(name, declared.stream, plan, checker)?);
                 self.tables.len() - 1
             }
         };
@@ -86,19 +87,61 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.open.push(stream.index());
     }
 
-    /// The table of a connector's stream that had another schema before, if that says the same of its columns.
-    fn same_stream(&self, declared: &Declared) -> Result<Option<usize>, Fault> {
+    /// Whether a connector's stream has a table, perhaps by another schema.
+    pub(super) fn has_stream(&self, stream: StreamId) -> bool {
+        let declared = self.decoder.declared(stream);
+        let is = |known: &Stream| declared.stream.as_ref().is_some_and(|stream| known.is(stream));
+        self.tables.iter().any(|table| table.stream.as_deref().is_some_and(is))
+    }
+
+    /// The table of a connector's stream that had another schema before, if that says the same of its columns, or if they may
+    /// change.
+    fn same_stream(&mut self, declared: &Declared) -> Result<Option<usize>, Fault> {
         let Some(stream) = &declared.stream else { return Ok(None) };
         let is = |table: &Table<S::Details>| table.stream.as_ref().is_some_and(|known| known.is(stream));
         let Some(table) = self.tables.iter().position(is) else { return Ok(None) };
         let target = self.plans.target(declared)?;
         let before = &self.tables[table].plan.schema;
-        match target.schema.and_then(|later| before.difference(&later)) {
-            None => Ok(Some(table)),
-            Some(what) => Err(Fault::data(format!(
-                "the SCHEMA of {} changes: {what}; a load has one (load what comes from there on apart)",
-                stream.label()
-            ))),
+        let what = match target.schema.as_ref().and_then(|later| before.difference(later)) {
+            None => return Ok(Some(table)),
+            Some(Difference::Columns(_)) if self.settings.evolve == Evolve::AddColumns => {
+                self.evolve(table, target)?;
+                return Ok(Some(table));
+            }
+            Some(Difference::Columns(what)) => format!("{what} (--evolve add-columns follows such a change)"),
+            Some(Difference::Other(what)) => {
+                format!("{what}; a load has one (load what comes from there on apart)")
+            }
+        };
+        Err(Fault::data(format!("the SCHEMA of {} changes: {what}", stream.label())))
+    }
+
+    /// From here on the records of a table have other columns: those before are put in place, and the table gets the new
+    /// ones, in the load's own transaction.
+    fn evolve(&mut self, table: usize, target: Target) -> Result<(), Fault> {
+        let counts = match self.tables[table].number {
+            Some(number) => self.sink.finish(number, None)?,
+            None => Counts::default(),
+        };
+        // The rows that were there before the load are gone by now. A key that comes again replaces its first row.
+        let mode = match self.tables[table].mode {
+            Mode::Replace if self.tables[table].plan.schema.key.is_empty() => Mode::Append,
+            Mode::Replace => Mode::Upsert,
+            mode => mode,
+        };
+        let mut plan = self.sink.plan(Target { mode: Some(mode), ..target })?;
+        self.sink.evolve(&mut plan)?;
+        let checker = self.checker(&plan, self.tables[table].checker.values());
+        self.tables[table].evolve(plan, checker, counts)?;
+        if self.tables[table].fresh {
+            self.ready(table)?;
         }
+        Ok(())
+    }
+
+    fn checker(&self, plan: &Plan<S::Details>, values: Values) -> Checker {
+        let usual = if plan.schema.is_foreign() { UnknownFields::Drop } else { UnknownFields::Error };
+        let unknown = self.settings.unknown_fields.unwrap_or(usual);
+        Checker::new(plan.schema.clone(), unknown).of(values).with_odd_numbers(S::ODD_NUMBERS)
     }
 }

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_last_cursor_of_each_counts() {
         let record = Event::Record(Line { number: 1, offset: 0, record: 1, bytes: b"{}" });
-        let Message::Record(stream, _) = Decoder::default().decode(record).unwrap() else {
+        let Message::Record(stream, ..) = Decoder::default().decode(record).unwrap() else {
             panic!("a record")
         };
         let stream = Some(stream);

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
-use etl_load::{Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refused, Settings, Sink, Target};
+use etl_load::{
+    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+};
 use etl_schema::{Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
 use serde_json::Value;
@@ -172,6 +174,14 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
                 .push((key, (entry.digest.to_owned(), entry.records, entry.state.map(str::to_owned))));
         }
         self.check(At::Complete)
+    }
+
+    fn evolve(&mut self, _: &mut Plan<Self::Details>) -> Result<(), Fault> {
+        Err(Fault::new(Class::Bug, "no stream here has another schema"))
+    }
+
+    fn sweep(&mut self, _: usize, _: &str, _: &Stay) -> Result<Swept, Fault> {
+        Err(Fault::new(Class::Bug, "no stream here has versions"))
     }
 
     fn prune(&mut self) -> Result<(), Fault> {

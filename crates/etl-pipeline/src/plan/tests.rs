@@ -102,6 +102,7 @@ const MUTATIONS: &[(&str, &str, usize, &str)] = &[
     ("load-postgres --create --mode ignore --emit new", "standpipe", 6, "needs a command"),
     ("load-postgres --create --mode ignore --emit new", "extract-file a.csv", 6, "reads nothing"),
     ("--emit new", "--emit none", 6, "prints no records for the next step"),
+    ("--emit new", "--format singer", 6, "prints no records for the next step"),
     ("--emit new", "--emit new --output x.ndjson", 6, "leaves nothing for the next step"),
     ("--emit new", "--emit new --input x.ndjson", 6, "leaves unread"),
     (

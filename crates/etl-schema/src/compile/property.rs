@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::keywords::{Faults, Keywords, nearest, read};
 use crate::rules::{Bound, Element, Kinds, Literals, Pattern, Rules};
-use crate::schema::{Column, Influx, InfluxType, Role};
+use crate::schema::{Column, Influx, InfluxType, Role, Source};
 use crate::spelled;
 use crate::types::Type;
 
@@ -23,7 +23,8 @@ pub(super) fn compile(name: String, required: bool, document: &RawValue) -> Resu
     let unit = faults.note(keywords.text("x-unit"));
     let influx = faults.note(influx(&mut keywords));
     let Element { ty, declared, nullable, rules } = element(keywords, None, faults, 0)?;
-    Ok(Column { name, property: None, ty, declared, nullable, required, description, unit, influx, rules })
+    let (property, source) = (None, Source::Field);
+    Ok(Column { name, property, ty, declared, source, nullable, required, description, unit, influx, rules })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.

@@ -14,10 +14,12 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
 use super::singer::{bad, raw};
-use super::{Level, Message, Status, StreamId, Streams};
+use super::template::Templates;
+use super::{About, Envelope, Level, Message, Status, StreamId, Streams};
 use crate::fault::Fault;
 use crate::json::{Kind, Scanner, Tag};
 use crate::reader::Line;
@@ -33,14 +35,8 @@ pub(super) struct Airbyte {
     /// Where a RECORD has its parts, and these theirs; all of a source are usually written alike.
     outside: Layout<2>,
     inside: Layout<3>,
-    last: Option<Last>,
-}
-
-/// The stream of the last record, with its name and namespace as they are written in the line.
-struct Last {
-    name: Box<[u8]>,
-    namespace: Box<[u8]>,
-    stream: StreamId,
+    pub(super) templates: Templates,
+    around: Reading<2>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +108,7 @@ impl Airbyte {
         if line.bytes.first() != Some(&b'{') {
             return Ok(plain());
         }
-        let Airbyte { outer, inner, streams, warned, outside, inside, last } = self;
+        let Airbyte { outer, inner, streams, warned, outside, inside, templates, .. } = self;
         let record = match outer.scan(line.bytes) {
             Ok(record) => record,
             Err(error) if line.bytes.starts_with(br#"{"type""#) => {
@@ -134,19 +130,11 @@ impl Airbyte {
             {
                 let namespace =
                     namespace.filter(|namespace| matches!(namespace.tag, Tag::Plain | Tag::Escaped));
-                let written = (stream.of(bytes), namespace.map_or(&b""[..], |namespace| namespace.of(bytes)));
-                let stream = match last {
-                    Some(last) if (&*last.name, &*last.namespace) == written => last.stream,
-                    _ => {
-                        let name = string(written.0);
-                        let namespace = namespace.map(|_| string(written.1));
-                        let stream = find(streams, line, Descriptor { name, namespace })?;
-                        *last = Some(Last { name: written.0.into(), namespace: written.1.into(), stream });
-                        stream
-                    }
-                };
-                let offset = line.offset + u64::from(content.start) + u64::from(data.start);
-                return Ok(Message::Record(stream, Line { offset, bytes: data.of(bytes), ..line }));
+                let namespace = namespace.map(|namespace| string(namespace.of(bytes)));
+                let stream = find(streams, line, Descriptor { name: string(stream.of(bytes)), namespace })?;
+                let data = data.after(content.start);
+                templates.learn(line, stream, data);
+                return Ok(Message::Record(stream, data.line(line), Envelope::new(line.bytes, data)));
             }
         }
         let Some(ty) = text(&record, "type") else { return Ok(plain()) };
@@ -211,6 +199,14 @@ impl Airbyte {
                     .then(|| format!("{}: messages of type {other} are ignored", line.place())),
             )),
         }
+    }
+}
+
+impl Airbyte {
+    /// What a RECORD says besides its data.
+    pub(super) fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
+        let [time, meta] = envelope.find(&mut self.around, ["emitted_at", "meta"], Some("record"));
+        About { time, meta, ..About::default() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Declared, Format, Stream, Write};
+use super::{Declared, Format, Generation, Stream, Write};
 use crate::control::{MAX_SCHEMA, SchemaRef};
 use crate::fault::Fault;
 
@@ -57,17 +57,17 @@ fn declared(configured: Configured) -> Result<Declared, Fault> {
         "overwrite_dedup" => (true, true),
         other => return Err(fault(format!("destination_sync_mode {other} is not supported"))),
     };
-    // The generations of a refresh say more than the mode: rows of earlier ones go, or stay.
-    let overwrite = match (configured.generation_id, configured.minimum_generation_id) {
-        (Some(_), Some(0)) => overwrite && configured.generation_id.is_none(),
-        (Some(own), Some(least)) if own == least => true,
-        (Some(own), Some(least)) => {
-            return Err(fault(format!(
-                "generation {own} with rows of generation {least} to be kept is not supported; only a minimum of 0 or of \
-                 {own} is"
-            )));
+    let generation = match (configured.generation_id, configured.minimum_generation_id) {
+        (Some(id), Some(least)) if least > id => {
+            return Err(fault(format!("minimum_generation_id {least} is beyond generation_id {id}")));
         }
-        _ => overwrite,
+        (Some(id), least) => Some(Generation { id, least: least.unwrap_or_default() }),
+        (None, _) => None,
+    };
+    // The generations of a refresh say more than the mode: rows of earlier ones go, or stay.
+    let overwrite = match generation.filter(|_| configured.minimum_generation_id.is_some()) {
+        Some(Generation { id, least }) => least == id,
+        None => overwrite,
     };
     let paths = primary_key.clone().filter(|key| !key.is_empty());
     let paths = paths.or_else(|| stream.source_defined_primary_key.clone()).unwrap_or_default();
@@ -91,7 +91,7 @@ fn declared(configured: Configured) -> Result<Declared, Fault> {
         (false, false) => Write::Append,
     };
     let Described { name, namespace, json_schema, .. } = configured.stream;
-    let stream = Stream { format: Format::Airbyte, namespace, name, key, write: Some(write) };
+    let stream = Stream { format: Format::Airbyte, namespace, name, key, write: Some(write), generation };
     let schema = Some(SchemaRef::Inline(Arc::from(json_schema)));
     Ok(Declared { schema, stream: Some(Arc::new(stream)), ..Declared::default() })
 }

@@ -45,6 +45,15 @@ impl Format {
         }
     }
 
+    /// How many levels of JSON are around a record.
+    pub fn levels(self) -> u32 {
+        match self {
+            Format::Ndjson => 0,
+            Format::Singer => 1,
+            Format::Airbyte => 2,
+        }
+    }
+
     /// Its name, as `--format` takes it.
     pub fn name(self) -> &'static str {
         match self {

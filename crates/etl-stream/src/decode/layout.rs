@@ -1,6 +1,7 @@
 //! Where messages of one shape have their fields.
 
 use crate::json::{Extent, Record, Shape, unescape};
+use crate::reader::Line;
 
 /// The positions of some fields in the messages of one shape, which are looked up again when another shape comes.
 pub(super) struct Layout<const N: usize> {
@@ -32,6 +33,17 @@ impl Extent {
     #[inline]
     pub(super) fn of(self, line: &[u8]) -> &[u8] {
         &line[self.start as usize..self.end as usize]
+    }
+
+    /// The part of a line that it is.
+    #[inline]
+    pub(super) fn line(self, line: Line<'_>) -> Line<'_> {
+        Line { offset: line.offset + u64::from(self.start), bytes: self.of(line.bytes), ..line }
+    }
+
+    /// The same in a text that begins so many bytes earlier.
+    pub(super) fn after(self, offset: u32) -> Extent {
+        Extent { tag: self.tag, start: self.start + offset, end: self.end + offset }
     }
 }
 

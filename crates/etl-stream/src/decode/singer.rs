@@ -12,9 +12,12 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::batch::{Batch, Unfit};
+use super::envelope::Reading;
 use super::format::text;
 use super::layout::{Layout, string};
-use super::{Declared, Format, Message, Stream, StreamId, Streams};
+use super::template::Templates;
+use super::{About, Declared, Envelope, Format, Message, Stream, StreamId, Streams};
 use crate::control::{MAX_SCHEMA, SchemaRef};
 use crate::fault::Fault;
 use crate::json::{Record, Scanner, Tag};
@@ -27,18 +30,25 @@ pub(super) struct Singer {
     /// Where a RECORD has its parts; all of a tap are usually written alike.
     layout: Layout<3>,
     streams: HashMap<String, StreamId>,
-    /// The stream of the last record, by its name as it is written in the line.
-    last: Option<(Box<[u8]>, StreamId)>,
+    pub(super) templates: Templates,
     /// The types of messages that were warned of.
     warned: HashSet<String>,
+    around: Reading<2>,
 }
 
 impl Singer {
+    /// A tap that has said nothing yet.
+    pub(super) fn new() -> Singer {
+        let mut singer = Singer::default();
+        singer.scanner.admit_odd_numbers(true);
+        singer
+    }
+
     /// What a line says.
     ///
     /// # Errors
     /// 3 for a line that is not a message, or one that contradicts what the tap said before; 78 for a schema that is too
-    /// long, and for a BATCH.
+    /// long, and for a BATCH of files that are not read.
     pub(super) fn decode<'a>(&mut self, line: Line<'a>, streams: &mut Streams) -> Result<Message<'a>, Fault> {
         let record = line.scan(&mut self.scanner)?;
         if let Some([Some(ty), Some(stream), Some(value)]) =
@@ -47,20 +57,12 @@ impl Singer {
             && value.tag == Tag::Object
             && matches!(stream.tag, Tag::Plain | Tag::Escaped)
         {
-            let written = stream.of(line.bytes);
-            let stream = match &self.last {
-                Some((name, stream)) if **name == *written => *stream,
-                _ => {
-                    let name = string(written);
-                    let Some(id) = self.streams.get(&name) else {
-                        return Err(bad(line, &format!("a RECORD of stream {name} before its SCHEMA")));
-                    };
-                    self.last = Some((written.into(), *id));
-                    *id
-                }
+            let name = string(stream.of(line.bytes));
+            let Some(&stream) = self.streams.get(&name) else {
+                return Err(bad(line, &format!("a RECORD of stream {name} before its SCHEMA")));
             };
-            let offset = line.offset + u64::from(value.start);
-            return Ok(Message::Record(stream, Line { offset, bytes: value.of(line.bytes), ..line }));
+            self.templates.learn(line, stream, value);
+            return Ok(Message::Record(stream, value.line(line), Envelope::new(line.bytes, value)));
         }
         let Some(ty) = text(&record, "type") else {
             return Err(bad(line, "not a Singer message: it has no `type`"));
@@ -71,7 +73,7 @@ impl Singer {
                 let name = declared.stream.as_ref().map(|stream| stream.name.clone()).unwrap_or_default();
                 let id = streams.open(declared);
                 self.streams.insert(name, id);
-                self.last = None;
+                self.templates.forget();
                 Ok(Message::Schema(id, line))
             }
             "RECORD" => Err(bad(line, "a RECORD without `stream` or without an object `record`")),
@@ -91,17 +93,33 @@ impl Singer {
                     (_, None) => Err(bad(line, "an ACTIVATE_VERSION without a whole number as `version`")),
                 }
             }
-            "BATCH" => Err(Fault::config(format!(
-                "{}: BATCH messages are not read; let the tap write RECORD messages (no `batch_config` in its \
-                 configuration)",
-                line.place()
-            ))),
+            "BATCH" => {
+                let name = text(&record, "stream").unwrap_or_default();
+                let stream = self.streams.get(&name).copied();
+                let stream = stream
+                    .ok_or_else(|| bad(line, &format!("a BATCH of stream {name} before its SCHEMA")))?;
+                match Batch::read(record.text()) {
+                    Ok(batch) => Ok(Message::Batch(stream, batch, line)),
+                    Err(Unfit::Broken) => {
+                        Err(bad(line, "a BATCH without an object `encoding` or a list `manifest`"))
+                    }
+                    Err(Unfit::Unsupported(what)) => Err(Fault::config(format!("{}: {what}", line.place()))),
+                }
+            }
             other => Ok(Message::Ignored(
                 self.warned
                     .insert(other.to_owned())
                     .then(|| format!("{}: messages of type {other} are ignored", line.place())),
             )),
         }
+    }
+}
+
+impl Singer {
+    /// What a RECORD says besides its record.
+    pub(super) fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
+        let [time, version] = envelope.find(&mut self.around, ["time_extracted", "version"], None);
+        About { time, version, ..About::default() }
     }
 }
 
@@ -125,7 +143,7 @@ fn schema(line: Line<'_>, record: &Record<'_>) -> Result<Declared, Fault> {
             bad(line, &format!("the SCHEMA of stream {name}: key_properties is not a list of names"))
         })?,
     };
-    let stream = Stream { format: Format::Singer, namespace: None, name, key, write: None };
+    let stream = Stream { format: Format::Singer, namespace: None, name, key, write: None, generation: None };
     let schema = Some(SchemaRef::Inline(Arc::from(raw(line, document)?)));
     Ok(Declared { schema, stream: Some(Arc::new(stream)), ..Declared::default() })
 }

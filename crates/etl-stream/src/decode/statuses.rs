@@ -18,6 +18,11 @@ impl Statuses {
         }
     }
 
+    /// Whether the source says how far it is.
+    pub fn are_said(&self) -> bool {
+        self.0.iter().any(Option::is_some)
+    }
+
     /// Whether all of each stream was sent, once the input has ended: only then does anything of any of them count. `read` says
     /// whether a stream had records. A source that sends no status is complete if its input is sealed, or need not be (`required`).
     ///
@@ -33,7 +38,7 @@ impl Statuses {
     ) -> Result<(), Fault> {
         let said = |stream: StreamId| self.0.get(stream.index()).copied().flatten();
         let streams = || decoder.streams();
-        if streams().all(|stream| said(stream).is_none()) {
+        if !self.are_said() {
             return if sealed || !required {
                 Ok(())
             } else {
@@ -51,7 +56,7 @@ impl Statuses {
         match first.or_else(|| streams().find(unfinished)) {
             None => Ok(()),
             Some(stream) => {
-                let name = decoder.declared(stream).stream.map(|stream| stream.label()).unwrap_or_default();
+                let name = decoder.label(stream);
                 Err(Fault::new(
                     cut,
                     format!("the source did not send all of {name}: it has not said COMPLETE"),

@@ -42,6 +42,24 @@ pub struct Stream {
     pub key: Vec<String>,
     /// What an Airbyte catalog asks of the target; a Singer tap leaves that to the target.
     pub write: Option<Write>,
+    /// Which generation of the stream the records are, if a catalog says it.
+    pub generation: Option<Generation>,
+}
+
+/// A generation of a stream: each refresh begins another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Generation {
+    /// That of the records.
+    pub id: i64,
+    /// The least one whose rows stay.
+    pub least: i64,
+}
+
+impl Generation {
+    /// Whether rows of some earlier generations go, and those of others stay.
+    pub fn is_partial(self) -> bool {
+        0 < self.least && self.least < self.id
+    }
 }
 
 impl Stream {

@@ -15,7 +15,7 @@ fn of(mut decoder: Decoder, input: &str) -> Vec<String> {
                 Some(stream) => format!("{} opens {}", begin.id, stream.index()),
                 None => format!("{} opens", begin.id),
             },
-            Message::Record(stream, line) => {
+            Message::Record(stream, line, _) => {
                 format!("{}: {}", stream.index(), String::from_utf8_lossy(line.bytes))
             }
             Message::State(stream, value) => format!("{stream:?} at {value}"),
@@ -140,9 +140,28 @@ fn what_is_no_message_of_a_tap_is_refused_with_its_line() {
         ),
         (
             r#"{"type":"BATCH","stream":"a","encoding":{},"manifest":[]}"#,
+            3,
+            "line 2 (byte 78): a BATCH without an object `encoding` or a list `manifest`",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"z","encoding":{"format":"jsonl"},"manifest":[]}"#,
+            3,
+            "line 2 (byte 78): a BATCH of stream z before its SCHEMA",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"parquet"},"manifest":[]}"#,
             78,
-            "line 2 (byte 78): BATCH messages are not read; let the tap write RECORD messages (no `batch_config` in its \
-             configuration)",
+            "line 2 (byte 78): the format parquet of a BATCH is not read, only jsonl",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"jsonl","compression":"zip"},"manifest":[]}"#,
+            78,
+            "line 2 (byte 78): the compression zip of a BATCH is not read, only gzip and none",
+        ),
+        (
+            r#"{"type":"BATCH","stream":"a","encoding":{"format":"jsonl"},"manifest":["s3://b/x"]}"#,
+            78,
+            "line 2 (byte 78): s3://b/x: files of a BATCH are read only at file:///PATH",
         ),
     ] {
         assert_eq!(refusal(Format::Singer, &[schema, line]), (code, says.to_owned()), "{line}");
@@ -196,4 +215,112 @@ fn messages_of_a_source() {
         refusal(Format::Airbyte, &[stray]),
         (3, "line 1 (byte 0): stream z is not in the catalog".to_owned())
     );
+}
+
+/// What becomes of a line: whose record it is and what it has, or what is wrong with it.
+fn outcome(decoder: &mut Decoder, scanner: &mut crate::json::Scanner, line: &str, quick: bool) -> String {
+    let line = Line { number: 1, offset: 100, record: 0, bytes: line.as_bytes() };
+    let mut decoded = if quick { decoder.message(line) } else { decoder.scanned(line) };
+    loop {
+        let (stream, record, envelope) = match decoded {
+            Err(fault) => return format!("{fault:?}"),
+            Ok(Message::Record(stream, record, envelope)) => (stream, record, envelope),
+            Ok(Message::Ignored(_)) => return "ignored".to_owned(),
+            Ok(other) => return format!("{other:?}"),
+        };
+        let about = decoder.about(envelope);
+        let fault = match record.scan(scanner) {
+            Ok(scanned) => {
+                let fields: Vec<_> =
+                    scanned.fields().map(|field| (field.name().into_owned(), field.value)).collect();
+                return format!("{stream:?} {record:?} {fields:?} {about:?}");
+            }
+            Err(fault) => fault,
+        };
+        decoded = match decoder.again(record, envelope).transpose() {
+            Some(decoded) => decoded,
+            None => Err(fault),
+        };
+    }
+}
+
+/// Lines that look like earlier ones, and others that only nearly do, are the same message whether they are compared or
+/// scanned.
+#[test]
+fn the_quick_way_decides_nothing() {
+    let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    let singer = [
+        r#"{"type":"RECORD","stream":"a","record":{"id":1,"t":"x"},"version":10,"time_extracted":"2026-01-01T00:00:00.5Z"}"#,
+        r#"{"type": "RECORD", "stream": "b", "record": {"id": 2, "n": NaN}, "time_extracted": "2026-01-01"}"#,
+        r#"{"type":"RECORD","record":{"id":3},"stream":"a1"}"#,
+        r#"{"type":"RECORD","record":{"id":3},"stream":"a2"}"#,
+        r#"{"type":"RECORD","stream":"a","record":{"id":4,"t":"},\"version\":10"}}"#,
+        r#"{"type":"RECORD","stream":"a","record":{"id":4},"extra":{"version":1},"version":10,"time_extracted":"2026-01-01T00:00:00.5Z"}"#,
+        r#"{"type":"RECORD","stream":"a","record":{"id":4},"k1":1,"k2":2}"#,
+        r#"{"type":"RECORD","stream":"a","record":{"id":4},"k1":1,"k1":2}"#,
+        r#"{"type":"RECORD","stream":"a","record":{"id":1},"version":010,"time_extracted":"2026-01-01T00:00:00.5Z"}"#,
+        r#"{"type":"RECORD","stream":"a","record":{},"version":-1.05e+07}"#,
+        r#"{"type":"RECORD","stream":"a","record":{}}"#,
+        r#"{"type":"RECORD","stream":"a","record":{}},"record":{}}"#,
+        r#"{"type":"STATE","value":{"a":{"type":"RECORD"}}}"#,
+    ];
+    let airbyte = [
+        r#"{"type":"RECORD","record":{"stream":"a","data":{"id":1,"t":"x"},"emitted_at":1795755519512}}"#,
+        r#"{"type":"RECORD","record":{"stream":"a","data":{"id":1},"emitted_at":1.5,"meta":{"changes":[]}}}"#,
+        r#"{"type": "RECORD", "record": {"namespace": "n", "data": {"id": 2}, "stream": "b", "emitted_at": 1.5}}"#,
+        r#"{"type":"RECORD","record":{"stream":"a","data":{"id":1},"data2":{},"emitted_at":1795755519512}}"#,
+        r#"{"type":"RECORD","record":{"stream":"a","data":{"id":NaN},"emitted_at":1795755519512}}"#,
+        r#"{"type":"RECORD","record":{"stream":"a","data":{"t":"},\"emitted_at\":1}}"},"emitted_at":1}}"#,
+        r#"{"type":"RECORD","record":{"stream":"z","data":{},"emitted_at":1}}"#,
+        "plain {",
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    for (format, lines) in [(Format::Singer, &singer[..]), (Format::Airbyte, &airbyte[..])] {
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        // 128 levels are the most, those of the message included.
+        let first = lines[0].clone();
+        for levels in 123..130 {
+            lines.push(first.replace(r#"{"id":1,"t":"x"}"#, &deep(levels)));
+        }
+        let streams = catalog(
+            r#"{"streams":[{"stream":{"name":"a","json_schema":{}},"destination_sync_mode":"append"},
+                {"stream":{"name":"b","namespace":"n","json_schema":{}},"destination_sync_mode":"append"}]}"#,
+        )
+        .unwrap();
+        let fresh = || {
+            let mut decoder = Decoder::new(format, &streams);
+            let mut scanner = crate::json::Scanner::new();
+            scanner.admit_odd_numbers(format == Format::Singer);
+            scanner.set_levels(format.levels());
+            for name in ["a", "b", "a1", "a2"].iter().filter(|_| format == Format::Singer) {
+                let schema =
+                    format!(r#"{{"type":"SCHEMA","stream":"{name}","schema":{{"properties":{{}}}}}}"#);
+                outcome(&mut decoder, &mut scanner, &schema, false);
+            }
+            (decoder, scanner)
+        };
+        let ((mut quick, mut of_quick), (mut full, mut of_full)) = (fresh(), fresh());
+        let mut compared = 0;
+        for round in 0..60_000 {
+            let mut line = lines[random.usize(..lines.len())].clone().into_bytes();
+            for _ in 0..if round % 3 == 0 { 0 } else { random.usize(1..4) } {
+                let (at, byte) =
+                    (random.usize(..line.len()), *random.choice(b"{}\",:0159a.-e \\[]N").unwrap());
+                match random.u8(..4) {
+                    0 if line.len() > 1 => drop(line.remove(at)),
+                    0 | 1 => line.insert(at, byte),
+                    2 => line[at] = byte,
+                    _ => line.truncate(at + 1),
+                }
+            }
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let (found, expected) = (
+                outcome(&mut quick, &mut of_quick, &line, true),
+                outcome(&mut full, &mut of_full, &line, false),
+            );
+            assert_eq!(found, expected, "{line}");
+            compared += usize::from(expected.starts_with("StreamId"));
+        }
+        assert!(compared > 10_000, "{compared}");
+    }
 }

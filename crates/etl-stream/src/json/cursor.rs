@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn hex4(self, from: usize) -> Step<u32> {
-        match self.rest.get(from..from + 4).and_then(hex4) {
+        match self.rest.get(from..from + 4).and_then(hex) {
             Some(unit) => Ok(unit),
             None => Err(self.fail("\\u without four hexadecimal digits")),
         }
@@ -237,7 +237,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The value of four hexadecimal digits.
-pub(super) fn hex4(digits: &[u8]) -> Option<u32> {
+/// The value of a few hexadecimal digits.
+pub(crate) fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
 }

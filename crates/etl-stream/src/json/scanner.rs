@@ -6,7 +6,7 @@ use super::cursor::{Cursor, Step};
 use super::faults::{explain, invalid_utf8};
 use super::keys::{Behind, Keys, Number, Spelled};
 use super::names::Names;
-use super::{Error, Record, Shape, Span};
+use super::{Error, Record, Shape, Span, Tag, odd};
 
 /// Scans lines, one after the other.
 pub struct Scanner {
@@ -19,6 +19,11 @@ pub struct Scanner {
     strayed: bool,
     shape: Shape,
     names: Names,
+    /// Whether `NaN` and infinities without quotes are numbers, and room for a line that has some.
+    odd: bool,
+    /// How many levels of JSON are around a record.
+    levels: u32,
+    masked: Vec<u8>,
 }
 
 impl Default for Scanner {
@@ -37,7 +42,20 @@ impl Scanner {
             strayed: true,
             shape: new_shape(),
             names: Names::default(),
+            odd: false,
+            levels: 0,
+            masked: Vec::new(),
         }
+    }
+
+    /// Whether `NaN`, `Infinity` and `-Infinity` without quotes are numbers; at first they are not.
+    pub fn admit_odd_numbers(&mut self, admit: bool) {
+        self.odd = admit;
+    }
+
+    /// How many levels of JSON are around the records, and count as theirs; at first there are none.
+    pub fn set_levels(&mut self, levels: u32) {
+        self.levels = levels;
     }
 
     /// Scans a line without its newline; a `\r` at its end is white space.
@@ -46,9 +64,29 @@ impl Scanner {
     /// The line is not one strict JSON object with distinct keys.
     pub fn scan<'a>(&'a mut self, line: &'a [u8]) -> Result<Record<'a>, Error> {
         match self.scan_record(line) {
-            Ok(text) => Ok(Record { text, spans: &self.spans, shape: self.shape }),
+            Ok(text) => Ok(Record { text, spans: &self.spans, shape: self.shape, odd: false }),
+            Err(_) if self.odd && self.scan_masked(line)? => {
+                let text = text(line).map_err(|error| *error)?;
+                Ok(Record { text, spans: &self.spans, shape: self.shape, odd: true })
+            }
             Err(error) => Err(explain(line, *error)),
         }
+    }
+
+    /// Scans a line that is not JSON because of odd numbers; false if it has none.
+    #[cold]
+    fn scan_masked(&mut self, line: &[u8]) -> Result<bool, Error> {
+        let mut masked = std::mem::take(&mut self.masked);
+        let is_odd = odd::mask(line, &mut masked);
+        let scanned = if is_odd { self.scan_record(&masked).map(|_| ()) } else { Ok(()) };
+        self.masked = masked;
+        scanned.map_err(|error| explain(line, *error))?;
+        for span in self.spans.iter_mut().filter(|span| span.tag == Tag::Number) {
+            if odd::begins(&line[span.value as usize..]) {
+                span.tag = Tag::Odd;
+            }
+        }
+        Ok(is_odd)
     }
 
     fn scan_record<'a>(&mut self, line: &'a [u8]) -> Step<&'a str> {
@@ -99,7 +137,7 @@ impl Scanner {
                     at.skip_whitespace();
                     value = at.pos() as u32;
                     let tag;
-                    (tag, at) = at.any_value(1)?;
+                    (tag, at) = at.any_value(self.levels + 1)?;
                     tag
                 }
             };

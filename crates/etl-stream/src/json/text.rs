@@ -51,6 +51,19 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Whether a JSON text has the character U+0000, which it can write only as an escape.
+pub fn has_nul(json: &str) -> bool {
+    let mut rest = json.as_bytes();
+    // A backslash that is itself escaped does not escape anything.
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        if rest[at + 1..].starts_with(b"u0000") {
+            return true;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
+}
+
 /// Appends the decoded body of a string that was accepted by a [`Scanner`](super::Scanner).
 pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
     unescape_bytes(raw.as_bytes(), out);
@@ -77,7 +90,7 @@ pub(super) fn unescape_bytes(mut rest: &[u8], out: &mut Vec<u8>) {
 
 /// Decodes what follows `\u`, including the second escape of a surrogate pair; returns what follows that.
 fn unescape_unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex4).unwrap_or(0);
+    let unit = |at: usize| rest.get(at..at + 4).and_then(cursor::hex).unwrap_or(0);
     let (code, length) = match unit(0) {
         high @ 0xd800..=0xdbff => (0x10000 + ((high - 0xd800) << 10) + (unit(6).saturating_sub(0xdc00)), 10),
         code => (code, 4),

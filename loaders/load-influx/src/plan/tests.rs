@@ -10,8 +10,14 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
         document[name] = value.clone();
     }
     let schema = Schema::from_json("s", &document.to_string()).expect("a schema");
-    let target =
-        Target { table: "m".to_owned(), schema: Some(schema), values: Values::Json, mode: None, first: None };
+    let target = Target {
+        table: "m".to_owned(),
+        schema: Some(schema),
+        values: Values::Json,
+        mode: None,
+        version: None,
+        first: None,
+    };
     plan(target, Precision::Ns, Server { whole_strings: true, victoria: false })
         .map(|plan| explain(&plan))
         .map_err(|error| {
@@ -87,7 +93,14 @@ fn what_has_no_place_in_a_point_is_configuration() {
     }
     let target = |name: &str| {
         let schema = Schema::from_json("s", &json!({"properties": {"at": at, "v": v}}).to_string()).unwrap();
-        Target { table: name.to_owned(), schema: Some(schema), values: Values::Json, mode: None, first: None }
+        Target {
+            table: name.to_owned(),
+            schema: Some(schema),
+            values: Values::Json,
+            mode: None,
+            version: None,
+            first: None,
+        }
     };
     for name in ["#m", "a\\b", "a\nb", "\t#m"] {
         assert!(
@@ -99,7 +112,14 @@ fn what_has_no_place_in_a_point_is_configuration() {
     assert!(of(quoted.clone(), json!({})).is_ok());
     let schema = Schema::from_json("s", &json!({ "properties": quoted }).to_string()).unwrap();
     let planned = plan(
-        Target { table: "m".into(), schema: Some(schema), values: Values::Json, mode: None, first: None },
+        Target {
+            table: "m".into(),
+            schema: Some(schema),
+            values: Values::Json,
+            mode: None,
+            version: None,
+            first: None,
+        },
         Precision::Ns,
         Server { whole_strings: false, victoria: false },
     );

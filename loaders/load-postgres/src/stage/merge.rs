@@ -4,7 +4,7 @@
 use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode};
 use etl_postgres::{Error, Session};
-use etl_schema::quote_ident;
+use etl_schema::{Column, quote_ident};
 
 use crate::catalog::Table;
 use crate::plan::TablePlan;
@@ -243,11 +243,11 @@ fn is_respelled(plan: &TablePlan, index: usize) -> bool {
 /// Building the two rows takes time, so values of a few bytes are compared first.
 fn on_conflict(plan: &TablePlan) -> String {
     let target = conflict_target(plan);
-    // The stamp's columns, which come last, do not make a row count as changed.
-    let own = plan.schema.columns.len();
+    // The stamp's columns, which come last, do not make a row count as changed, nor do others that describe it.
+    let counts = |index: usize| plan.schema.columns.get(index).is_some_and(Column::counts);
     let others = plan.details.fields.iter().enumerate();
     let others = others.filter(|(index, _)| !plan.schema.key.contains(index) || is_respelled(plan, *index));
-    let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| *index < own);
+    let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| counts(*index));
     if plan.mode == Mode::Ignore || compared.is_empty() {
         return format!("ON CONFLICT{target} DO NOTHING");
     }

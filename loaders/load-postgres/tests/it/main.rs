@@ -17,6 +17,7 @@ mod once;
 mod privileges;
 mod proxies;
 mod replace;
+mod shared;
 mod signals;
 mod special;
 mod support;

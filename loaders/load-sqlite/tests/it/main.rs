@@ -28,6 +28,7 @@ mod rowid;
 mod seal;
 mod segments;
 mod set_aside;
+mod shared;
 mod signals;
 mod sources;
 mod stamp;

@@ -102,9 +102,9 @@ fn what_a_tap_may_not_do() {
         ),
         (
             "",
-            &[r#"{"type":"BATCH","stream":"a","encoding":{},"manifest":[]}"#],
+            &[r#"{"type":"BATCH","stream":"a","encoding":{"format":"parquet"},"manifest":[]}"#],
             78,
-            "BATCH messages are not read",
+            "the format parquet of a BATCH is not read",
         ),
         ("", &["oops"], 3, "expected an object"),
         ("--emit new", &[], 2, "--emit records and new pass on the records of one stream"),

@@ -1,0 +1,68 @@
+//! A table is opened: locked, compared with its plan, emptied if it is to be replaced.
+
+use std::sync::Arc;
+
+use etl_component::{Class, Fault};
+use etl_load::Mode;
+use etl_postgres::Session;
+
+use super::{Postgres, Table};
+use crate::catalog;
+use crate::feed::Destination;
+use crate::plan::TablePlan;
+use crate::row::RowEncoder;
+use crate::stage::Stage;
+use crate::target::{self, what};
+
+impl Postgres<'_> {
+    /// Locks a table and makes it ready for records.
+    pub(super) fn open_table(&mut self, plan: &Arc<TablePlan>) -> Result<Table, Fault> {
+        self.end_copy()?;
+        let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
+        // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
+        let lock = if replaces {
+            format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
+        } else {
+            format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
+        };
+        // What is asked in the same message sees what was committed while the lock was waited for.
+        let sql = format!("{lock};{}", catalog::question(name));
+        let results = self.link.run(Session::results, &what, &sql)?;
+        let now = catalog::answer(&self.link.session, name, &results);
+        let now = now.map_err(|fault| self.link.examined(fault))?.table;
+        if plan.details.table != now {
+            self.link.must_roll_back();
+            return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
+        }
+        let staged = plan.details.is_staged(plan.mode, &plan.schema);
+        let stage = staged.then(|| Stage::new(plan, self.tables.len()));
+        let columns = plan.details.fields.iter().map(target::quoted);
+        let (relation, copy) = match &stage {
+            Some(stage) => (stage.relation(), stage.copy(plan)),
+            None => (name.table.as_str(), target::copy(&name.sql(), columns)),
+        };
+        let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
+        let mut replaced = None;
+        if replaces {
+            if now.as_ref().is_some_and(|table| table.children) {
+                log::warn!("{what}: the tables that inherit from it keep their rows");
+            }
+            let delete = format!("DELETE FROM {}", plan.details.own_rows());
+            replaced = Some(self.link.run(Session::count, &what, &delete)?);
+        }
+        if let Some(stage) = &stage {
+            self.link.run(Session::batch, &what, &stage.create(plan))?;
+        }
+        if replaces && now.is_some_and(|table| table.delete_veto) {
+            let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());
+            if self.link.run(Session::number, &what, &left)? > 0 {
+                let message = format!("{what}: a trigger on the table keeps rows from being deleted");
+                return Err(Fault::data(message));
+            }
+        }
+        let numbered = stage.as_ref().is_some_and(Stage::numbered);
+        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
+        let plan = Arc::clone(plan);
+        Ok(Table { plan, destination, stage, encoder, fed: 0, there: 0, replaced })
+    }
+}
