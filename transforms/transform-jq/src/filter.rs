@@ -110,7 +110,7 @@ fn said(error: jaq_core::Error<Val>) -> String {
 
 fn compile(program: &Program, hashes: bool) -> Result<(TermId, Lut<Data>), Broken> {
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let defs = defs.filter(|def| !refuse::is_refused(def.name));
+    let defs = defs.filter(|def| !refuse::is_refused(def.name)).chain(functions::defs());
     let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let funs = funs.filter(|(name, ..)| !refuse::is_refused(name) && *name != functions::STDERR);
     let own = functions::funs().filter(|(name, ..)| hashes || *name != functions::HASH);
