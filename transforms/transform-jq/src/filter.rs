@@ -1,7 +1,5 @@
 //! The filter.
 
-use std::rc::Rc;
-
 use etl_component::{Env, Fault};
 use etl_stream::json::shorten;
 use jaq_core::compile::{TermId, Undefined};
@@ -144,6 +142,3 @@ pub(crate) fn place(code: &str, part: &str) -> String {
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!("line {line}, column {column}")
 }
-
-/// What is shared between values.
-pub(crate) type Shares<T> = Rc<T>;
