@@ -1,7 +1,5 @@
 //! The filter.
 
-use std::rc::Rc;
-
 use etl_component::{Env, Fault};
 use etl_stream::json::shorten;
 use jaq_core::compile::{TermId, Undefined};
@@ -110,7 +108,7 @@ fn said(error: jaq_core::Error<Val>) -> String {
 
 fn compile(program: &Program, hashes: bool) -> Result<(TermId, Lut<Data>), Broken> {
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let defs = defs.filter(|def| !refuse::is_refused(def.name));
+    let defs = defs.filter(|def| !refuse::is_refused(def.name)).chain(functions::defs());
     let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let funs = funs.filter(|(name, ..)| !refuse::is_refused(name) && *name != functions::STDERR);
     let own = functions::funs().filter(|(name, ..)| hashes || *name != functions::HASH);
@@ -144,6 +142,3 @@ pub(crate) fn place(code: &str, part: &str) -> String {
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!("line {line}, column {column}")
 }
-
-/// What is shared between values.
-pub(crate) type Shares<T> = Rc<T>;

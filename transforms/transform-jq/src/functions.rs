@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use etl_component::Secret;
 use hmac::{Hmac, KeyInit, Mac};
+use jaq_core::load::{self, parse::Def};
 use jaq_core::native::{Filter, Fun, bome, run, unary, v};
 use jaq_core::{Error, RunPtr, ValR};
 use jaq_json::Val;
@@ -16,6 +17,18 @@ pub(crate) const HASH: &str = "hash";
 
 /// What jq's `stderr` is defined by.
 pub(crate) const STDERR: &str = "stderr_empty";
+
+/// Functions of jq 1.7 that jaq's libraries leave to programs.
+const DEFS: &str = "
+    def IN(values): . as $it | any(values; . == $it);
+    def IN(source; values): any(source; IN(values));
+    def toarray: if isarray then . else [.] end;
+";
+
+/// The definitions.
+pub(crate) fn defs() -> impl Iterator<Item = Def<&'static str>> {
+    load::parse(DEFS, |parser| parser.defs()).into_iter().flatten()
+}
 
 /// HMAC-SHA256 (RFC 2104) under one key.
 pub(crate) struct Key(Hmac<Sha256>);

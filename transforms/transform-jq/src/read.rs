@@ -4,9 +4,7 @@ use bytes::Bytes;
 use etl_component::Fault;
 use etl_stream::Line;
 use etl_stream::json::{self, Extent, Scanner, Shape, Tag, scan_value, unescape_into};
-use jaq_json::{Map, Num, Val};
-
-use crate::filter::Shares;
+use jaq_json::{Map, Num, Rc, Val};
 
 /// An integer of more digits than this is kept as it is written: to calculate with it, it is read as a double.
 const MOST_DIGITS: usize = 1000;
@@ -19,11 +17,11 @@ pub(crate) struct Records {
     /// The keys of that shape, each with null.
     keys: Map,
     /// An object of that shape that nobody uses any longer.
-    spare: Option<Shares<Map>>,
+    spare: Option<Rc<Map>>,
     /// A filter that changes objects is given the only share of one, so that it need not copy it. One that drops or takes
     /// apart most objects would lose them: a share is kept.
     keeps: bool,
-    kept: Option<Shares<Map>>,
+    kept: Option<Rc<Map>>,
     /// What has become of the object that was given.
     fate: Fate,
 }
@@ -54,13 +52,13 @@ impl Records {
             *keys = record.fields().map(|field| key(field.name().into_owned())).collect();
             *shape = Some(record.shape());
         }
-        let mut map = spare.take().unwrap_or_else(|| Shares::new(keys.clone()));
+        let mut map = spare.take().unwrap_or_else(|| Rc::new(keys.clone()));
         let source = Source::new(record.text());
-        for (slot, extent) in Shares::make_mut(&mut map).values_mut().zip(record.extents()) {
+        for (slot, extent) in Rc::make_mut(&mut map).values_mut().zip(record.extents()) {
             *slot = source.value(extent);
         }
         self.fate = Fate::Gone;
-        self.kept = self.keeps.then(|| Shares::clone(&map));
+        self.kept = self.keeps.then(|| Rc::clone(&map));
         Ok(Val::Obj(map))
     }
 
@@ -68,13 +66,13 @@ impl Records {
     pub(crate) fn take_back(&mut self, written: Val) {
         let Val::Obj(mut map) = written else { return };
         match &self.kept {
-            Some(kept) if Shares::ptr_eq(kept, &map) => self.fate = Fate::Written,
+            Some(kept) if Rc::ptr_eq(kept, &map) => self.fate = Fate::Written,
             Some(_) if self.keys.keys().zip(map.keys()).next().is_some_and(is_same) => {
                 self.fate = Fate::Copied;
             }
             None if self.has_keys(&map) => {
                 self.fate = Fate::Written;
-                if Shares::get_mut(&mut map).is_some() {
+                if Rc::get_mut(&mut map).is_some() {
                     self.spare = Some(map);
                 }
             }
@@ -91,7 +89,7 @@ impl Records {
             Fate::Copied => false,
             Fate::Written => self.keeps,
         };
-        let kept = self.kept.take().and_then(|mut map| Shares::get_mut(&mut map).is_some().then_some(map));
+        let kept = self.kept.take().and_then(|mut map| Rc::get_mut(&mut map).is_some().then_some(map));
         if kept.is_some() {
             self.spare = kept;
         }
@@ -166,7 +164,7 @@ fn number(text: &str) -> Num {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_integer = digits.len() <= MOST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     let integer = if is_integer && text != "-0" { Num::from_str_radix(text, 10) } else { None };
-    integer.unwrap_or_else(|| Num::Dec(Shares::new(text.to_owned())))
+    integer.unwrap_or_else(|| Num::Dec(Rc::new(text.to_owned())))
 }
 
 /// Goes through nested values.

@@ -1,5 +1,6 @@
 //! What is wrong with a filter, and what of jq there is not.
 
+use etl_stream::counted;
 use etl_stream::json::shorten;
 use jaq_core::compile::Undefined;
 use jaq_core::load;
@@ -29,9 +30,8 @@ pub(crate) fn unknown(code: &str, name: &str, kind: &Undefined) -> String {
     }
     match kind {
         Undefined::Filter(arity) if *arity > 0 => {
-            format!("{at}: the function `{name}` with {arity} of arguments is not defined")
-                .replace("1 of arguments", "1 argument")
-                .replace(" of arguments", " arguments")
+            let arguments = counted(*arity as u64, "argument", "arguments");
+            format!("{at}: the function `{name}` with {arguments} is not defined")
         }
         Undefined::Filter(_) => format!("{at}: the function `{name}` is not defined"),
         Undefined::Var => {

@@ -25,6 +25,10 @@ fn records_are_changed_dropped_and_split() {
         (".none?.none? // . | {id}", &[r#"{"id":1}"#]),
         ("def f(g): {g: g}; f(.id)", &[r#"{"g":1}"#]),
         ("# a comment\n{id}", &[r#"{"id":1}"#]),
+        (
+            r#"{a: (.name | IN("Bob", "Ada")), b: IN(.tags[]; "z"), c: (.id | toarray), d: (.tags | toarray)}"#,
+            &[r#"{"a":true,"b":false,"c":[1],"d":["x","y"]}"#],
+        ),
         ("{a: [limit(2; range(10))]}", &[r#"{"a":[0,1]}"#]),
     ] {
         assert_eq!(made(filter, &[RECORD]), expected, "{filter}");

@@ -75,3 +75,56 @@ fn a_long_output_is_refused_before_its_reader_does_it() {
         "line 1 (byte 0): a record of 88 bytes comes out of the filter; at most 50 are read (--max-line-bytes)",
     );
 }
+
+/// The folder of the binaries first.
+fn path() -> String {
+    let binary = etl_testkit::run::workspace_binary("standpipe");
+    let folder = binary.parent().expect("a folder").display();
+    format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn what_comes_out_is_loaded_once() {
+    let folder = Folder::new();
+    folder.write("in", sealed("a", &["{\"id\":1}", "{\"id\":2}", "state 2"]));
+    folder.write(
+        "id.json",
+        r#"{"type":"object","x-key":["id"],"required":["id"],"properties":{"id":{"type":"integer"}}}"#,
+    );
+    let pipe = "transform-jq 'select(.id > 1)' --input in --schema id.json | load-sqlite --db t.db --table ids --pipeline p";
+    let run = || {
+        let cmd = etl_testkit::run::Cmd::new("sh").args(["-c", pipe]).env("PATH", path());
+        cmd.in_folder(folder.path("")).run()
+    };
+    let receipt = printed(&run().ok().stdout).remove(1);
+    assert_eq!((&receipt["inserted"], &receipt["state"]), (&1.into(), &2.into()));
+    let receipt = printed(&run().ok().stdout).remove(1);
+    assert_eq!((&receipt["already_loaded"], &receipt["inserted"]), (&true.into(), &0.into()));
+}
+
+#[test]
+fn a_pipeline_needs_nothing_around_it() {
+    let folder = Folder::new();
+    folder.write("in", sealed("a", &["{\"id\":1}"]));
+    let steps = [
+        "run",
+        "--",
+        "transform-jq",
+        ".id += 1",
+        "--input",
+        "in",
+        "|",
+        "transform-jq",
+        "., .",
+        "--arg",
+        "a",
+        "b",
+    ];
+    let ran = etl_testkit::run::Cmd::bin("standpipe")
+        .args(steps)
+        .env("PATH", path())
+        .in_folder(folder.path(""))
+        .run();
+    assert_eq!(segments(&ran.ok().stdout), [["{\"id\":2}", "{\"id\":2}"]]);
+    assert!(ran.lines()[0].contains("\"producer\":\"transform-jq/0.1.0\""), "{}", ran.stdout);
+}
