@@ -42,6 +42,9 @@ pub(crate) struct FormatArgs {
     /// The names of tables and columns that are made of a connector's
     #[arg(long, value_enum, default_value = "keep", help_heading = "Table")]
     names: NamesArg,
+    /// How many levels of objects in a connector's records become columns, named like `address__city`; deeper ones stay JSON
+    #[arg(long, value_name = "DEPTH", default_value_t = 0, help_heading = "Table")]
+    flatten: u32,
 }
 
 /// The flags, as meant.
@@ -53,6 +56,8 @@ pub struct Connectors {
     pub catalog: Option<Vec<Declared>>,
     /// `--names`.
     pub names: Names,
+    /// `--flatten`.
+    pub flatten: u32,
     /// Whether an Airbyte source must say that each stream is complete, because the input need not be sealed.
     pub complete: bool,
 }
@@ -90,6 +95,6 @@ impl Connectors {
         if complete {
             input.seal = Seal::Auto;
         }
-        Ok(Connectors { format, catalog, names, complete })
+        Ok(Connectors { format, catalog, names, flatten: args.flatten, complete })
     }
 }

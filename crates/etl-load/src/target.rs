@@ -6,6 +6,7 @@ use etl_stream::json::{Kind, Scanner};
 use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
 use crate::args::{Mode, Settings};
+use crate::format::Connectors;
 use crate::metadata;
 
 /// Where records go.
@@ -83,7 +84,8 @@ impl Target {
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
             (None, Some(SchemaRef::Inline(document))) => Some(match stream {
                 Some(Stream { name, key, .. }) => {
-                    Schema::from_foreign(name, document.get(), key, settings.connectors.names)?
+                    let Connectors { names, flatten, .. } = settings.connectors;
+                    Schema::from_foreign(name, document.get(), key, names, flatten)?
                 }
                 None => inline(document.get(), settings)?,
             }),
