@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use etl_component::{Class, Fault, InputArgs};
-use etl_schema::Names;
+use etl_schema::{Layout, Names};
 use etl_stream::decode::catalog;
 use etl_stream::{Declared, Format, Seal};
 
@@ -54,10 +54,8 @@ pub struct Connectors {
     pub format: Option<Format>,
     /// The streams of `--catalog`.
     pub catalog: Option<Vec<Declared>>,
-    /// `--names`.
-    pub names: Names,
-    /// `--flatten`.
-    pub flatten: u32,
+    /// `--names`, `--flatten`, and what a loader itself has to say of arrays.
+    pub layout: Layout,
     /// Whether an Airbyte source must say that each stream is complete, because the input need not be sealed.
     pub complete: bool,
 }
@@ -95,6 +93,7 @@ impl Connectors {
         if complete {
             input.seal = Seal::Auto;
         }
-        Ok(Connectors { format, catalog, names, flatten: args.flatten, complete })
+        let layout = Layout { names, flatten: args.flatten, arrays: false };
+        Ok(Connectors { format, catalog, layout, complete })
     }
 }

@@ -6,7 +6,6 @@ use etl_stream::json::{Kind, Scanner};
 use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
 use crate::args::{Mode, Settings};
-use crate::format::Connectors;
 use crate::metadata;
 
 /// Where records go.
@@ -84,8 +83,7 @@ impl Target {
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
             (None, Some(SchemaRef::Inline(document))) => Some(match stream {
                 Some(Stream { name, key, .. }) => {
-                    let Connectors { names, flatten, .. } = settings.connectors;
-                    Schema::from_foreign(name, document.get(), key, names, flatten)?
+                    Schema::from_foreign(name, document.get(), key, settings.connectors.layout)?
                 }
                 None => inline(document.get(), settings)?,
             }),
@@ -96,7 +94,7 @@ impl Target {
         }
         let version = stream.and_then(|stream| VersionColumn::of(stream, versions));
         let of_stream = stream.filter(|_| settings.schema.is_none());
-        let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.names));
+        let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.layout.names));
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         let asked = stream.and_then(|stream| stream.write).map(|write| match write {

@@ -16,6 +16,17 @@ use crate::types::Type;
 /// How deep references and alternatives are followed. Those that refer to themselves end here.
 const DEEPEST: usize = 16;
 
+/// How columns follow from the properties of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// How they are named.
+    pub names: Names,
+    /// How many levels of objects are taken apart.
+    pub flatten: u32,
+    /// Whether arrays of scalars of one type are arrays of that type, not JSON.
+    pub arrays: bool,
+}
+
 /// How two schemas of one stream differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
@@ -83,19 +94,12 @@ fn snake(name: &str) -> String {
 }
 
 impl Schema {
-    /// Compiles the schema of a connector's stream with this key. The fields of objects become columns up to so many levels
-    /// deep (`flatten`).
+    /// Compiles the schema of a connector's stream with this key.
     ///
     /// # Errors
     /// 78: it is not an object, has no properties, lacks a field of the key, or two of its properties would become one
     /// column.
-    pub fn from_foreign(
-        name: &str,
-        document: &str,
-        key: &[String],
-        names: Names,
-        flatten: u32,
-    ) -> Result<Schema, Fault> {
+    pub fn from_foreign(name: &str, document: &str, key: &[String], layout: Layout) -> Result<Schema, Fault> {
         let fault = |what: String| Fault::config(format!("schema {name}: {what}"));
         let root: Json = serde_json::from_str(document)
             .map_err(|error| Fault::config(format!("schema {name}: not JSON")).because(error))?;
@@ -103,9 +107,9 @@ impl Schema {
             return Err(fault("it has no properties".to_owned()));
         };
         let (mut columns, mut objects) = (Vec::new(), Vec::new());
-        flat(properties, "", &root, flatten, &mut |property, document, fields| match fields {
+        flat(properties, "", &root, layout.flatten, &mut |property, document, fields| match fields {
             true => objects.push(property.into()),
-            false => columns.push(column(&property, document, &root, names)),
+            false => columns.push(column(&property, document, &root, layout)),
         });
         let mut schema = Schema {
             name: name.to_owned(),
@@ -176,6 +180,15 @@ impl Schema {
     }
 }
 
+/// The type of the elements of an array, if all are scalars of one type.
+fn elements(document: &Json, root: &Json) -> Option<Type> {
+    let either =
+        || ["anyOf", "oneOf"].iter().filter_map(|keyword| document.get(keyword)?.as_array()).flatten();
+    let items = document.get("items").or_else(|| either().find_map(|other| other.get("items")))?;
+    let ty = Seen::of(items, root, 0).ty();
+    (ty != Type::Json).then_some(ty)
+}
+
 /// Hands on each property with its name, and whether it is an object whose properties follow in its place, because `levels` are
 /// left.
 fn flat<'d>(
@@ -213,9 +226,11 @@ fn fields<'d>(document: &'d Json, root: &'d Json, depth: usize) -> Option<&'d Ma
     })
 }
 
-fn column(property: &str, document: &Json, root: &Json, names: Names) -> Column {
+fn column(property: &str, document: &Json, root: &Json, layout: Layout) -> Column {
     let seen = Seen::of(document, root, 0);
-    let mut column = Column::new(names.of(property), seen.ty(), true, false);
+    let elements = elements(document, root).filter(|_| layout.arrays && seen.kinds == Kinds::ARRAY);
+    let ty = elements.map_or_else(|| seen.ty(), |element| Type::Array(Box::new(element)));
+    let mut column = Column::new(layout.names.of(property), ty, true, false);
     if column.name != property {
         column.property = Some(property.into());
     }

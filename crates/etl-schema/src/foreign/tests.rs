@@ -16,7 +16,7 @@ fn schema(properties: &str, key: &[&str]) -> Result<Schema, Fault> {
         "when":{"type":["null","string"],"format":"date-time"},
         "self":{"$ref":"#/definitions/self"}}"##;
     let document = format!(r#"{{"type":"object","properties":{properties},"required":["x"],{definitions}}}"#);
-    Schema::from_foreign("stream s", &document, &key, Names::Keep, 0)
+    Schema::from_foreign("stream s", &document, &key, Layout::default())
 }
 
 /// What the taps and sources whose streams are in the loaders' testdata say.
