@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use etl_component::{Fault, InputArgs, format};
-use etl_schema::Names;
+use etl_schema::{Layout, Names};
 use etl_stream::{Declared, Format};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -23,6 +23,9 @@ pub(crate) struct ConnectorArgs {
     /// The names of tables and columns that are made of a connector's
     #[arg(long, value_enum, default_value = "keep", help_heading = "Table")]
     names: NamesArg,
+    /// How many levels of objects in a connector's records become columns, named like `address__city`; deeper ones stay JSON
+    #[arg(long, value_name = "DEPTH", default_value_t = 0, help_heading = "Table")]
+    flatten: u32,
 }
 
 /// The flags, as meant.
@@ -32,8 +35,8 @@ pub struct Connectors {
     pub format: Option<Format>,
     /// The streams of `--catalog`.
     pub catalog: Option<Vec<Declared>>,
-    /// `--names`.
-    pub names: Names,
+    /// `--names`, `--flatten`, and what a loader itself has to say of arrays.
+    pub layout: Layout,
     /// Whether an Airbyte source must say that each stream is complete, because the input need not be sealed.
     pub complete: bool,
 }
@@ -51,6 +54,7 @@ impl Connectors {
             NamesArg::Lower => Names::Lower,
             NamesArg::Snake => Names::Snake,
         };
-        Ok(Connectors { format, catalog, names, complete })
+        let layout = Layout { names, flatten: args.flatten, arrays: false };
+        Ok(Connectors { format, catalog, layout, complete })
     }
 }

@@ -14,6 +14,7 @@
 pub mod args;
 pub mod card;
 mod emit;
+mod flatten;
 mod format;
 pub mod front;
 pub mod load;

@@ -83,7 +83,7 @@ impl Target {
             (None, Some(SchemaRef::Name(name))) => Some(Schema::named(name)?),
             (None, Some(SchemaRef::Inline(document))) => Some(match stream {
                 Some(Stream { name, key, .. }) => {
-                    Schema::from_foreign(name, document.get(), key, settings.connectors.names)?
+                    Schema::from_foreign(name, document.get(), key, settings.connectors.layout)?
                 }
                 None => inline(document.get(), settings)?,
             }),
@@ -94,7 +94,7 @@ impl Target {
         }
         let version = stream.and_then(|stream| VersionColumn::of(stream, versions));
         let of_stream = stream.filter(|_| settings.schema.is_none());
-        let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.names));
+        let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.layout.names));
         let named =
             schema.as_ref().map(|schema| table_of(schema).unwrap_or_else(|| schema.name.replace('.', "_")));
         let asked = stream.and_then(|stream| stream.write).map(|write| match write {

@@ -111,6 +111,7 @@ fn compile(name: &str, document: &RawValue) -> Result<Schema, Faults> {
         time,
         additional,
         document: None,
+        objects: Vec::new(),
     };
     keywords.left_over(&mut faults);
     if faults.is_empty() { Ok(schema) } else { Err(faults) }

@@ -6,7 +6,7 @@
 //! the type of each value.
 
 use etl_stream::{Fault, digest::Digest};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::rules::{Kinds, Rules};
 use crate::schema::{Column, Schema, Source};
@@ -15,6 +15,17 @@ use crate::types::Type;
 
 /// How deep references and alternatives are followed. Those that refer to themselves end here.
 const DEEPEST: usize = 16;
+
+/// How columns follow from the properties of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// How they are named.
+    pub names: Names,
+    /// How many levels of objects are taken apart.
+    pub flatten: u32,
+    /// Whether arrays of scalars of one type are arrays of that type, not JSON.
+    pub arrays: bool,
+}
 
 /// How two schemas of one stream differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,25 +99,30 @@ impl Schema {
     /// # Errors
     /// 78: it is not an object, has no properties, lacks a field of the key, or two of its properties would become one
     /// column.
-    pub fn from_foreign(name: &str, document: &str, key: &[String], names: Names) -> Result<Schema, Fault> {
+    pub fn from_foreign(name: &str, document: &str, key: &[String], layout: Layout) -> Result<Schema, Fault> {
         let fault = |what: String| Fault::config(format!("schema {name}: {what}"));
         let root: Json = serde_json::from_str(document)
             .map_err(|error| Fault::config(format!("schema {name}: not JSON")).because(error))?;
         let Some(properties) = root.get("properties").and_then(Json::as_object) else {
             return Err(fault("it has no properties".to_owned()));
         };
-        let columns = properties.iter().map(|(property, document)| column(property, document, &root, names));
+        let (mut columns, mut objects) = (Vec::new(), Vec::new());
+        flat(properties, "", &root, layout.flatten, &mut |property, document, fields| match fields {
+            true => objects.push(property.into()),
+            false => columns.push(column(&property, document, &root, layout)),
+        });
         let mut schema = Schema {
             name: name.to_owned(),
             title: None,
             description: text(&root, "description"),
-            columns: columns.collect(),
+            columns,
             key: Vec::new(),
             time: None,
             table: None,
             measurement: None,
             additional: false,
             document: Some(document.into()),
+            objects,
         };
         schema.check_names()?;
         for wanted in key {
@@ -164,9 +180,57 @@ impl Schema {
     }
 }
 
-fn column(property: &str, document: &Json, root: &Json, names: Names) -> Column {
+/// The type of the elements of an array, if all are scalars of one type.
+fn elements(document: &Json, root: &Json) -> Option<Type> {
+    let either =
+        || ["anyOf", "oneOf"].iter().filter_map(|keyword| document.get(keyword)?.as_array()).flatten();
+    let items = document.get("items").or_else(|| either().find_map(|other| other.get("items")))?;
+    let ty = Seen::of(items, root, 0).ty();
+    (ty != Type::Json).then_some(ty)
+}
+
+/// Hands on each property with its name, and whether it is an object whose properties follow in its place, because `levels` are
+/// left.
+fn flat<'d>(
+    properties: &'d Map<String, Json>,
+    prefix: &str,
+    root: &'d Json,
+    levels: u32,
+    each: &mut impl FnMut(String, &'d Json, bool),
+) {
+    for (name, document) in properties {
+        let name = format!("{prefix}{name}");
+        match fields(document, root, 0).filter(|_| levels > 0) {
+            Some(inside) => {
+                each(name.clone(), document, true);
+                flat(inside, &format!("{name}__"), root, levels - 1, each);
+            }
+            None => each(name, document, false),
+        }
+    }
+}
+
+/// The properties of what is an object or null and nothing else.
+fn fields<'d>(document: &'d Json, root: &'d Json, depth: usize) -> Option<&'d Map<String, Json>> {
+    if depth > DEEPEST || Seen::of(document, root, 0).kinds != Kinds::OBJECT {
+        return None;
+    }
+    let own = document.get("properties").and_then(Json::as_object).filter(|own| !own.is_empty());
+    let refers = || root.pointer(document.get("$ref")?.as_str()?.strip_prefix('#')?);
+    let either =
+        || ["anyOf", "oneOf"].iter().filter_map(|keyword| document.get(keyword)?.as_array()).flatten();
+    let inside = |other: &'d Json| fields(other, root, depth + 1);
+    own.or_else(|| refers().and_then(inside)).or_else(|| {
+        let mut objects = either().filter_map(inside);
+        objects.next().filter(|_| objects.next().is_none())
+    })
+}
+
+fn column(property: &str, document: &Json, root: &Json, layout: Layout) -> Column {
     let seen = Seen::of(document, root, 0);
-    let mut column = Column::new(names.of(property), seen.ty(), true, false);
+    let elements = elements(document, root).filter(|_| layout.arrays && seen.kinds == Kinds::ARRAY);
+    let ty = elements.map_or_else(|| seen.ty(), |element| Type::Array(Box::new(element)));
+    let mut column = Column::new(layout.names.of(property), ty, true, false);
     if column.name != property {
         column.property = Some(property.into());
     }

@@ -31,7 +31,7 @@ pub use check::{Checker, Dropped, Row, UnknownFields, Violation};
 pub use ddl::{Dialect, column_comment, comments, create_table, ddl, name_parts, quote_ident, quote_table};
 pub use digits::Short;
 pub use encoding::{format_uuid, parse_uuid};
-pub use foreign::{Difference, Names};
+pub use foreign::{Difference, Layout, Names};
 pub use read::array_elements;
 pub use schema::{Column, Influx, InfluxType, Role, Schema, Source};
 pub use spelled::declared;

@@ -30,6 +30,8 @@ pub struct Schema {
     pub additional: bool,
     /// The text of its document; `None` if it came from a table.
     pub document: Option<Arc<str>>,
+    /// The objects in records whose fields are columns, each named like its columns without `__` and the rest.
+    pub objects: Vec<Box<str>>,
 }
 
 /// A column: one property of the records.
@@ -201,6 +203,7 @@ impl Schema {
             measurement: None,
             additional: false,
             document: None,
+            objects: Vec::new(),
         };
         schema.check_names()?;
         for column in key {

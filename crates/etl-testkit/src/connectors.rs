@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod changes;
+pub mod flatten;
 pub mod metadata;
 pub mod versions;
 

@@ -51,8 +51,19 @@ static COMPONENT: Component = Component {
   extract-file orders.csv | load-postgres --table orders --mode replace
   DATABASE_URL=postgres://etl@db/shop load-postgres --table orders --input orders.ndjson --plan")]
 struct Args {
+    /// What a connector's arrays of scalars of one type become
+    #[arg(long, value_enum, default_value = "json", help_heading = "Table")]
+    arrays: Arrays,
     #[command(flatten)]
     load: LoadArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Arrays {
+    /// jsonb, as all other arrays.
+    Json,
+    /// Arrays of that type.
+    Native,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +71,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> anyhow::Result<String> {
-    let settings = etl_load::Settings::new(args.load, &context.env)?;
+    let mut settings = etl_load::Settings::new(args.load, &context.env)?;
+    settings.connectors.layout.arrays = args.arrays == Arrays::Native;
     etl_load::run(&settings, context, None, |settings| {
         Postgres::connect(etl_postgres::Settings::new(&context.env, COMPONENT.name)?, settings)
     })

@@ -17,6 +17,7 @@ use super::states::States;
 use super::table::Table;
 use crate::args::Settings;
 use crate::emit::Receipt;
+use crate::flatten::Unfit;
 use crate::front::Front;
 use crate::sink::{Loaded, Refused, Sink};
 
@@ -235,8 +236,22 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             return self.loaded_before(line);
         }
         let number = self.ready(table)?;
-        let Table { checker, records, rejected, plan, metadata, activated, .. } = &mut self.tables[table];
-        let record = match etl_component::scan(line, self.scanner) {
+        let Table { checker, records, rejected, plan, metadata, flatten, activated, .. } =
+            &mut self.tables[table];
+        let flat = match flatten.is_empty() {
+            true => Ok(line.bytes),
+            false => flatten.flatten(line, self.format == Format::Singer),
+        };
+        let scanned = match flat {
+            Ok(bytes) => etl_component::scan(Line { bytes, ..line }, self.scanner),
+            Err(Unfit::Refused(violation)) => {
+                (*records, *rejected) = (*records + 1, *rejected + 1);
+                return self.outputs.refused(line, &violation, &plan.schema, checker.values());
+            }
+            // What is wrong with it is said in one way.
+            Err(Unfit::Broken) => etl_component::scan(line, self.scanner),
+        };
+        let record = match scanned {
             Ok(record) => record,
             Err(fault) => return self.unscanned(line, envelope, fault),
         };

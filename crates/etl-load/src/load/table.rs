@@ -9,6 +9,7 @@ use etl_stream::Stream;
 use etl_stream::decode::Generation;
 
 use crate::args::Mode;
+use crate::flatten::Flatten;
 use crate::metadata::{self, Metadata};
 use crate::sink::{Counts, Plan, Stay};
 
@@ -29,6 +30,8 @@ pub(super) struct Table<D> {
     /// How many records there were, and how many of them were set aside.
     pub(super) records: u64,
     pub(super) rejected: u64,
+    /// Takes objects in records apart.
+    pub(super) flatten: Flatten,
     /// Fills the columns beside those of the records.
     pub(super) metadata: Metadata,
     /// The versions whose rows stay, once a tap has activated one.
@@ -54,6 +57,7 @@ impl<D> Table<D> {
         checker: Checker,
     ) -> Result<Table<D>, Fault> {
         let metadata = Metadata::of(&plan.schema, stream.as_deref())?;
+        let flatten = Flatten::of(&plan.schema);
         let (mode, plan, number) = (plan.mode, Arc::new(plan), None);
         let (counts, records, rejected, fresh) = (Counts::default(), 0, 0, false);
         let (load_id, several, claims, before) = (None, false, 0, None);
@@ -68,6 +72,7 @@ impl<D> Table<D> {
             number,
             records,
             rejected,
+            flatten,
             metadata,
             activated,
             fresh,
@@ -108,6 +113,7 @@ impl<D> Table<D> {
 
     /// Its records have got other columns from here on. What was read so far is in the table.
     pub(super) fn evolve(&mut self, plan: Plan<D>, checker: Checker, counts: Counts) -> Result<(), Fault> {
+        self.flatten = Flatten::of(&plan.schema);
         self.metadata = Metadata::of(&plan.schema, self.stream.as_deref())?;
         self.checker = checker.after(&mut self.checker);
         self.counts = self.counts.and(counts);

@@ -308,6 +308,28 @@ fn every_number_of_the_cdk() {
 }
 
 #[test]
+fn arrays_of_scalars_may_be_arrays() {
+    let place = PostgresFolder::new();
+    let stream = |record: &str| {
+        format!(
+            "{}\n{{\"type\":\"RECORD\",\"stream\":\"a\",\"record\":{record}}}\n",
+            r#"{"type":"SCHEMA","stream":"a","schema":{"properties":{"t":{"type":["null","array"],"items":{"type":["string","null"]}},"n":{"anyOf":[{"type":"null"},{"type":"array","items":{"type":"integer"}}]},"m":{"type":"array","items":{"type":["integer","string"]}},"o":{"type":"array"}}}}"#
+        )
+    };
+    let record = r#"{"t":["a,b",null,"\"c\""],"n":[1,-2],"m":[1,"x"],"o":[[1]]}"#;
+    place.load("--create --arrays native", stream(record)).ok();
+    assert_eq!(
+        place.rows("SELECT t[1], t[2], t[3], n[2], array_length(n, 1), m, o FROM a"),
+        [r#"a,b|NULL|"c"|-2|2|[1, "x"]|[[1]]"#]
+    );
+    let ran = place.load("--arrays native", stream(r#"{"n":[1,"x"]}"#));
+    refused(&ran, 3, r#"stream a, field "n": element 1: expected an integer, found "x""#);
+    let types = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'a'::regclass AND attnum > 0 ORDER BY attnum";
+    assert_eq!(place.rows(types), ["text[]", "bigint[]", "jsonb", "jsonb"]);
+    refused(&place.load("", stream(record)), 78, "column t is text[], which does not store jsonb");
+}
+
+#[test]
 fn a_namespace_is_a_schema_that_create_makes() {
     let place = PostgresFolder::new();
     let namespace = format!("{} ns", place.space.schema());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use etl_testkit::connectors::{Place, batches, changes, metadata, versions};
+use etl_testkit::connectors::{Place, batches, changes, flatten, metadata, versions};
 use etl_testkit::run::Ran;
 
 use crate::support::PostgresFolder;
@@ -38,6 +38,7 @@ shared! {
     changes::a_schema_that_gets_a_column,
     changes::numbers_that_json_does_not_have,
     changes::unknown_fields_are_refused_if_asked,
+    flatten::objects_become_columns,
     metadata::of_airbyte,
     metadata::of_singer,
     versions::generations,
