@@ -10,6 +10,7 @@ mod guards;
 mod outputs;
 mod plans;
 mod routes;
+mod said;
 mod states;
 mod table;
 

@@ -8,6 +8,7 @@ use etl_stream::Values;
 use etl_stream::json::{self, Numbering, Record, Shape};
 
 use crate::cell::{Cell, Scratch};
+use crate::lenient;
 use crate::quick::Quick;
 use crate::read::read;
 use crate::schema::{Column, Schema, Source};
@@ -321,6 +322,9 @@ fn read_slowly(
 ) -> Result<Cell, Violation> {
     let Some(value) = record.value(field) else { return Ok(Cell::Null) };
     let read = match values {
+        Values::Json if column.rules.lenient => {
+            lenient::read(&column.ty, column.nullable, &column.rules, value, start, scratch)
+        }
         Values::Json => read(&column.ty, column.nullable, &column.rules, value, start, scratch),
         Values::Text => texts::read_value(column, value, start, odd, scratch),
     };

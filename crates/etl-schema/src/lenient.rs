@@ -8,13 +8,24 @@ use crate::rules::{Rules, at_most};
 use crate::time;
 use crate::types::Type;
 
-/// Reads a value that is not null, and has no character U+0000. It begins at `at` in the text that the cell refers to.
+/// Reads a value. It begins at `at` in the text that the cell refers to.
 pub(crate) fn read(
     ty: &Type,
+    nullable: bool,
+    rules: &Rules,
     value: json::Value<'_>,
     at: u32,
     scratch: &mut Scratch,
 ) -> Result<Cell, Refused> {
+    let is_odd = match value.kind {
+        Kind::Null => true,
+        Kind::Number => value.is_odd(),
+        Kind::Array | Kind::Object => scratch.odd && json::has_odd_numbers(value.raw),
+        _ => false,
+    };
+    if is_odd {
+        return read::read(ty, nullable, rules, value, at, scratch);
+    }
     if matches!(value.kind, Kind::String { escaped: true } | Kind::Array | Kind::Object)
         && json::has_nul(value.raw)
     {

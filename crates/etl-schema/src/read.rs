@@ -50,7 +50,6 @@ pub(crate) fn read(
         (Kind::Array | Kind::Object, _) if scratch.odd && json::has_odd_numbers(value.raw) => {
             Err(refuse(value, "has NaN or Infinity, which JSON does not have"))
         }
-        _ if rules.lenient => crate::lenient::read(ty, value, at, scratch),
         // The most common pair first; reading the number shows whether it is an integer.
         (Kind::Number, Type::Integer { .. }) => read_number(ty, rules, value, raw),
         (Kind::String { .. }, Type::Double | Type::Float | Type::Decimal { .. }) if rules.special => {

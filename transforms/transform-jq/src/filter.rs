@@ -3,40 +3,13 @@
 use etl_component::{Env, Fault};
 use etl_stream::json::shorten;
 use jaq_core::compile::{TermId, Undefined};
-use jaq_core::data::HasLut;
-use jaq_core::load::{self, Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, DataT, Lut, Vars};
+use jaq_core::load::{Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Lut, Vars};
 use jaq_json::Val;
 
 use crate::args::{HASH_KEY, Program};
-use crate::functions::{self, Key};
+use crate::functions::{self, Data, Key, Shared};
 use crate::{read, refuse};
-
-/// What filters work with.
-pub(crate) struct Data;
-
-/// The compiled terms, and the key of `hash`.
-pub(crate) struct Shared {
-    lut: Lut<Data>,
-    key: Option<Key>,
-}
-
-impl Shared {
-    pub(crate) fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
-    }
-}
-
-impl DataT for Data {
-    type V<'a> = Val;
-    type Data<'a> = &'a Shared;
-}
-
-impl<'a> HasLut<'a, Data> for &'a Shared {
-    fn lut(&self) -> &'a Lut<Data> {
-        &self.lut
-    }
-}
 
 /// A compiled filter.
 pub(crate) struct Filter {
@@ -133,12 +106,4 @@ fn compile(program: &Program, hashes: bool) -> Result<(TermId, Lut<Data>), Broke
             ))
         }
     }
-}
-
-/// Where a part of the filter is, as editors count.
-pub(crate) fn place(code: &str, part: &str) -> String {
-    let before = &code[..load::span(code, part).start.min(code.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}")
 }

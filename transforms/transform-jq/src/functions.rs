@@ -4,13 +4,38 @@ use std::fmt::Write;
 
 use etl_component::Secret;
 use hmac::{Hmac, KeyInit, Mac};
+use jaq_core::data::HasLut;
 use jaq_core::load::{self, parse::Def};
 use jaq_core::native::{Filter, Fun, bome, run, unary, v};
-use jaq_core::{Error, RunPtr, ValR};
+use jaq_core::{DataT, Error, Lut, RunPtr, ValR};
 use jaq_json::Val;
 use sha2::Sha256;
 
-use crate::filter::Data;
+/// What filters work with.
+pub(crate) struct Data;
+
+/// The compiled terms, and the key of `hash`.
+pub(crate) struct Shared {
+    pub(crate) lut: Lut<Data>,
+    pub(crate) key: Option<Key>,
+}
+
+impl Shared {
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+}
+
+impl DataT for Data {
+    type V<'a> = Val;
+    type Data<'a> = &'a Shared;
+}
+
+impl<'a> HasLut<'a, Data> for &'a Shared {
+    fn lut(&self) -> &'a Lut<Data> {
+        &self.lut
+    }
+}
 
 /// The name of the function that needs a key.
 pub(crate) const HASH: &str = "hash";

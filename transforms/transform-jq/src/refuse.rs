@@ -5,8 +5,6 @@ use etl_stream::json::shorten;
 use jaq_core::compile::Undefined;
 use jaq_core::load;
 
-use crate::filter::place;
-
 /// Functions of jq that a filter of records does not have, and why.
 const REFUSED: [(&str, &str); 6] = [
     ("input", "the filter gets one record at a time"),
@@ -59,4 +57,12 @@ pub(crate) fn unread(code: &str, errors: load::Errors<&str, ()>) -> String {
         Some(load::Error::Io(_)) => "`import` and `include` are not supported: it is one text".to_owned(),
         None => String::new(),
     }
+}
+
+/// Where a part of the filter is, as editors count.
+pub(crate) fn place(code: &str, part: &str) -> String {
+    let before = &code[..load::span(code, part).start.min(code.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}")
 }

@@ -9,8 +9,8 @@ use etl_transform::{Segments, Transform};
 
 use crate::args::Settings;
 use crate::limit::Limit;
+use crate::report;
 use crate::schemas::{Checked, Schemas};
-use crate::stats;
 
 /// The checks, and where the records go that fail them.
 pub(crate) struct Gate {
@@ -77,9 +77,9 @@ impl Gate {
     /// 74 if the file cannot be written.
     pub(crate) fn report(&self, file: Option<Output>, whole: bool) -> Result<(), Fault> {
         match file {
-            Some(file) => stats::write(file, &self.schemas, whole),
+            Some(file) => report::write(file, &self.schemas, whole),
             None => {
-                stats::log(&self.schemas);
+                report::log(&self.schemas);
                 Ok(())
             }
         }

@@ -7,6 +7,7 @@
 mod args;
 mod gate;
 mod limit;
+mod report;
 mod sample;
 mod schemas;
 mod stats;

@@ -8,13 +8,12 @@ use etl_stream::json::Scanner;
 use etl_stream::{Begin, Decoder, Envelope, Format, Line, Message, Segment, StreamId, Values};
 use serde_json::value::RawValue;
 
-use super::connector::Said;
 use super::ended::{Claim, Ended};
 use super::outputs::Outputs;
 use super::plans::Plans;
-use super::routes::Route;
+use super::said::Said;
 use super::states::States;
-use super::table::Table;
+use super::table::{Route, Table};
 use crate::args::Settings;
 use crate::emit::Receipt;
 use crate::flatten::Unfit;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use etl_component::{Class, Fault};
-use etl_stream::decode::{Statuses, for_source};
+use etl_stream::decode::for_source;
 use etl_stream::reader::UNSEALED;
 use etl_stream::{Format, Line, Seal, Status, StreamId};
 use serde_json::value::RawValue;
@@ -12,20 +12,6 @@ use super::attempt::Attempt;
 use super::table::Table;
 use crate::metadata::VERSION;
 use crate::sink::{Counts, Sink, Stay, Swept};
-
-/// What a connector has said in this attempt.
-#[derive(Default)]
-pub(super) struct Said {
-    /// How far the source is with each stream; only Airbyte's says it.
-    statuses: Statuses,
-    /// Whether an empty cursor was warned of, and the streams whose versions were.
-    empty: bool,
-    versions: Vec<usize>,
-    /// How many records of each stream its cursors cover.
-    covered: Vec<u64>,
-    /// The streams of a tap of which nothing was sent yet, with the places of their schemas.
-    waiting: Vec<(StreamId, String)>,
-}
 
 impl<S: Sink> Attempt<'_, '_, S> {
     /// A connector says what the records of a stream are.

@@ -6,18 +6,10 @@ use etl_stream::{Declared, Stream, StreamId, Values};
 
 use super::attempt::Attempt;
 use super::plans;
-use super::table::Table;
+use super::table::{Route, Table};
 use crate::args::{Evolve, Mode};
 use crate::sink::{Counts, Plan, PlanError, Sink};
 use crate::target::Target;
-
-/// Where the records of a stream go.
-#[derive(Clone, Copy)]
-pub(super) struct Route {
-    pub(super) table: usize,
-    /// Whether it is open in the segment at hand.
-    pub(super) open: bool,
-}
 
 impl<S: Sink> Attempt<'_, '_, S> {
     /// The table of a stream, which is planned when it is first seen. Only the sink knows which names are the same

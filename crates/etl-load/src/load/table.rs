@@ -13,6 +13,14 @@ use crate::flatten::Flatten;
 use crate::metadata::{self, Metadata};
 use crate::sink::{Counts, Plan, Stay};
 
+/// Where the records of a stream go.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) table: usize,
+    /// Whether it is open in the segment at hand.
+    pub(super) open: bool,
+}
+
 /// A target of the load.
 pub(super) struct Table<D> {
     /// Its name as the flag or the schema has it, which need not be the sink's.
