@@ -4,6 +4,7 @@ pub mod batches;
 pub mod changes;
 pub mod flatten;
 pub mod metadata;
+pub mod suite;
 pub mod versions;
 
 use std::path::PathBuf;

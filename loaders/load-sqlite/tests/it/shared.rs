@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use etl_testkit::connectors::{Place, batches, changes, flatten, metadata, versions};
+use etl_testkit::connectors::{Place, batches, changes, flatten, metadata, suite, versions};
 use etl_testkit::run::Ran;
 
 use crate::support::SqliteFolder;
@@ -41,6 +41,14 @@ shared! {
     flatten::objects_become_columns,
     metadata::of_airbyte,
     metadata::of_singer,
+    suite::a_key_that_comes_twice,
+    suite::long_integers_and_alternatives,
+    suite::missing_fields,
+    suite::names_in_any_case_and_words_of_sql,
+    suite::no_key,
+    suite::several_states,
+    suite::streams_that_take_turns,
+    suite::texts_of_any_script,
     versions::generations,
     versions::rows_of_earlier_generations_go,
     versions::rows_of_other_versions_go_at_the_end,
