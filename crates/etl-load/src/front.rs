@@ -7,6 +7,8 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 pub use etl_component::cuts::Cuts;
 use etl_component::cuts::Cutter;
@@ -98,9 +100,10 @@ impl Front<File> {
         Ok(Front { cutter, ..self })
     }
 
-    /// Shows on the terminal how far the stream has been read into this target.
-    pub fn show(&mut self, target: String) {
-        self.progress = Some(Progress::start(target, self.reader.source()));
+    /// Shows on the terminal how far the stream has been read into this target. `expected` is how many records are expected
+    /// of it, once that is not 0.
+    pub fn show(&mut self, target: String, expected: Arc<AtomicU64>) {
+        self.progress = Some(Progress::start(target, self.reader.source(), expected));
     }
 }
 

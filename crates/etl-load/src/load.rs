@@ -55,7 +55,7 @@ pub fn run<'s, S: Sink>(
     let mut outputs = Outputs::open(emit, settings, context)?;
     let mut front = Front::new(settings.input.open_with(warn)?).cut(settings.cuts)?;
     if shows {
-        front.show(sink.name());
+        front.show(sink.name(), outputs.estimates.total());
     }
     let (plans, scanner, format) = (Plans::new(settings), Scanner::new(), settings.connectors.format);
     if format.is_some_and(|format| format != Format::Ndjson) {

@@ -56,6 +56,8 @@ pub enum Message<'a> {
     Version(StreamId, i64),
     /// How far the source is with a stream.
     Status(StreamId, Status),
+    /// How many records the source thinks that it will send, of a stream or of all.
+    Estimate(Option<StreamId>, u64),
     /// What the source says to people.
     Log(Level, String),
     /// Nothing that matters here; the first message of an unknown type has a warning.
@@ -95,6 +97,8 @@ pub enum Level {
 pub enum Seen {
     /// A stream is open.
     Stream(StreamId),
+    /// How many records the source thinks that it will send, of a stream or of all.
+    Estimate(Option<StreamId>, u64),
     /// Something of a tap's stream, and whether that has versions.
     Sent {
         /// The stream.
@@ -252,7 +256,19 @@ impl Decoder {
     }
 
     fn look_at_message(&mut self, line: Line<'_>, closely: bool) -> Result<Option<Seen>, Fault> {
-        let Some(Connector::Singer(singer)) = &mut self.connector else { return Ok(None) };
+        let singer = match &mut self.connector {
+            Some(Connector::Singer(singer)) => singer,
+            Some(Connector::Airbyte(airbyte))
+                if memchr::memmem::find(line.bytes, br#""ESTIMATE""#).is_some() =>
+            {
+                return Ok(match airbyte.decode(line) {
+                    Ok(Message::Estimate(stream, rows)) => Some(Seen::Estimate(stream, rows)),
+                    // What is wrong with it is said when its turn comes.
+                    _ => None,
+                });
+            }
+            _ => return Ok(None),
+        };
         let opens = memchr::memmem::find(line.bytes, br#""SCHEMA""#).is_some();
         if !opens && !closely {
             return Ok(None);

@@ -244,6 +244,7 @@ impl Pass {
                 self.statuses.put(stream, status);
                 Ok(())
             }
+            Message::Estimate(..) => Ok(()),
             Message::Log(level, text) => {
                 format::log(level, &text);
                 Ok(())

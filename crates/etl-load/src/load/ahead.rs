@@ -113,6 +113,10 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         let stream = match decoder.look_ahead(event, !self.silent.is_empty())? {
             None => return Ok(()),
             Some(Seen::Stream(stream)) => stream,
+            Some(Seen::Estimate(stream, records)) => {
+                self.outputs.estimates.put(stream, records);
+                return Ok(());
+            }
             Some(Seen::Sent { stream, versions }) => {
                 let Some(at) = self.silent.iter().position(|silent| *silent == stream) else { return Ok(()) };
                 self.silent.swap_remove(at);

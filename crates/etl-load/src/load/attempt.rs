@@ -134,6 +134,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Message::EmptyState => self.empty_state(),
             Message::Version(stream, version) => self.version(stream, version)?,
             Message::Status(stream, status) => self.status(stream, status)?,
+            Message::Estimate(stream, records) => self.outputs.estimates.put(stream, records),
             Message::Log(level, text) => etl_component::format::log(level, &text),
             Message::Ignored(warning) => warning.iter().for_each(|warning| log::warn!("{warning}")),
             Message::End(segment) => self.end(&segment)?,

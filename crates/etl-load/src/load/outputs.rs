@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::args::Settings;
 use crate::emit::{Emit, Receipt};
 use crate::front::Cuts;
+use crate::progress::Estimates;
 use crate::state::StateOut;
 
 /// The files and streams of a run.
@@ -20,6 +21,7 @@ pub(super) struct Outputs {
     furthest: (u64, u64),
     /// Whether it was said that the input is not sealed.
     pub(super) told_unsealed: bool,
+    pub(super) estimates: Estimates,
 }
 
 impl Outputs {
@@ -39,6 +41,7 @@ impl Outputs {
             )?,
             furthest: (0, 0),
             told_unsealed: false,
+            estimates: Estimates::default(),
         })
     }
 

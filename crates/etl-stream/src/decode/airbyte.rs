@@ -61,13 +61,26 @@ struct StreamState<'a> {
 }
 
 #[derive(Deserialize)]
-struct Trace {
+struct Trace<'a> {
     #[serde(rename = "type")]
     ty: String,
     #[serde(default)]
     stream_status: Option<StreamStatus>,
     #[serde(default)]
     error: Option<TraceError>,
+    #[serde(borrow, default)]
+    estimate: Option<&'a RawValue>,
+}
+
+/// Of the whole input, if it says so, and otherwise of a stream.
+#[derive(Deserialize)]
+struct Estimate {
+    #[serde(flatten)]
+    descriptor: Descriptor,
+    #[serde(rename = "type", default)]
+    ty: Option<String>,
+    #[serde(default)]
+    row_estimate: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -160,8 +173,9 @@ impl Airbyte {
                 Ok(Message::State(stream, raw(line, content)?))
             }
             "TRACE" => {
-                let trace: Trace = serde_json::from_str(content("trace")?).map_err(wrong)?;
+                let trace: Trace<'_> = serde_json::from_str(content("trace")?).map_err(wrong)?;
                 match (&*trace.ty, trace.stream_status, trace.error) {
+                    ("ESTIMATE", ..) => Ok(estimated(streams, trace.estimate)),
                     ("STREAM_STATUS", Some(status), _) => {
                         let stream = find(streams, line, status.stream_descriptor)?;
                         Ok(Message::Status(
@@ -207,6 +221,25 @@ impl Airbyte {
     pub(super) fn about<'a>(&mut self, envelope: Envelope<'a>) -> About<'a> {
         let [time, meta] = envelope.find(&mut self.around, ["emitted_at", "meta"], Some("record"));
         About { time, meta, ..About::default() }
+    }
+}
+
+/// How much a source says that it will send. What it says so of a stream that nobody asked for matters to nobody.
+fn estimated<'a>(
+    streams: &HashMap<(Option<String>, String), StreamId>,
+    estimate: Option<&RawValue>,
+) -> Message<'a> {
+    // It is no more than a hint, so nothing fails for its form.
+    let estimate = estimate.and_then(|estimate| serde_json::from_str(estimate.get()).ok());
+    let Some(Estimate { descriptor, ty, row_estimate: Some(rows) }) = estimate else {
+        return Message::Ignored(None);
+    };
+    if ty.as_deref() == Some("SYNC") {
+        return Message::Estimate(None, rows);
+    }
+    match streams.get(&(descriptor.namespace, descriptor.name)) {
+        Some(stream) => Message::Estimate(Some(*stream), rows),
+        None => Message::Ignored(None),
     }
 }
 

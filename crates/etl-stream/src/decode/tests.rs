@@ -190,6 +190,9 @@ fn messages_of_a_source() {
         r#"{"type":"TRACE","trace":{"type":"STREAM_STATUS","emitted_at":1.5,"stream_status":{"stream_descriptor":{"name":"a","namespace":null},"status":"COMPLETE"}}}"#,
         r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{"message":"broke","internal_message":"half"}}}"#,
         r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"a"}}}"#,
+        r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"a","type":"STREAM","row_estimate":7}}}"#,
+        r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"","type":"SYNC","row_estimate":9}}}"#,
+        r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"z","type":"STREAM","row_estimate":7}}}"#,
         r#"{"type":"CONTROL","control":{}}"#,
         r#"{"type":"NEW"}"#,
     ];
@@ -204,6 +207,9 @@ fn messages_of_a_source() {
         r#"None at {"data":{"x":1}}"#,
         "Status(StreamId(0), Complete)",
         r#"Log(Error, "broke (half)")"#,
+        "Ignored(None)",
+        "Estimate(Some(StreamId(0)), 7)",
+        "Estimate(None, 9)",
         "Ignored(None)",
         "Ignored(None)",
     ];

@@ -69,6 +69,30 @@ fn a_line_counts_what_a_slow_producer_has_written_and_is_gone_at_the_end() {
 }
 
 #[test]
+fn what_a_source_expects_is_in_the_line() {
+    let (place, mut source) = source();
+    let stream = r#"{"name":"words","json_schema":{"properties":{"word":{"type":"string"}}}}"#;
+    place.write(
+        "c.json",
+        format!(r#"{{"streams":[{{"stream":{stream},"destination_sync_mode":"append"}}]}}"#),
+    );
+    let screen = screen(&place, "LOAD --format airbyte --catalog c.json --input source");
+    let trace = |content: &str| format!("{{\"type\":\"TRACE\",\"trace\":{{{content}}}}}\n");
+    let estimate = r#""type":"ESTIMATE","estimate":{"name":"words","type":"STREAM","row_estimate":7}"#;
+    source.write_all(trace(estimate).as_bytes()).unwrap();
+    source
+        .write_all(b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"words\",\"data\":{\"word\":\"a\"}}}\n")
+        .unwrap();
+    // Every message counts.
+    screen.wait_for("t.db: 2 records of about 7 read");
+    let status = r#""type":"STREAM_STATUS","stream_status":{"stream_descriptor":{"name":"words"},"status":"COMPLETE"}"#;
+    source.write_all(trace(status).as_bytes()).unwrap();
+    drop(source);
+    let rows = screen.wait_for("ended");
+    assert_eq!(timeless(&rows), ["t.db: words: 1 record, 1 inserted", "ended 0"]);
+}
+
+#[test]
 fn whole_lines_of_other_stages_stay_whole() {
     for pipe in ["cat source | sh loud.sh | LOAD --seal off", "STANDPIPE seal -- sh loud.sh <source | LOAD"] {
         let (place, mut source) = source();
