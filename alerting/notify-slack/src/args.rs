@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use etl_component::format::{FormatArgs, Messages};
 use etl_component::{CommandCard, Env, Fault, InputArgs, OutputArgs, Reads, Stdout, Variable, When};
 use etl_http::HttpArgs;
 
@@ -57,7 +58,7 @@ const fn when(flag: &'static str, reads: Reads, stdout: Stdout) -> When {
 }
 
 /// The flags that only make sense where records are read.
-const RECORDS: [&str; 10] = [
+const RECORDS: [&str; 13] = [
     "when",
     "template",
     "digest",
@@ -67,6 +68,9 @@ const RECORDS: [&str; 10] = [
     "seal",
     "max_line_bytes",
     "allow_empty",
+    "format",
+    "catalog",
+    "stream",
     "output",
 ];
 
@@ -105,6 +109,11 @@ struct Cli {
     emit: Option<Emit>,
     #[command(flatten)]
     input: InputArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Which stream of a Singer tap or an Airbyte source is posted, if there are several; `NAMESPACE.NAME` where two have one name
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    stream: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 
@@ -210,6 +219,9 @@ pub(crate) struct Records {
     pub(crate) max_messages: usize,
     /// Where the stream comes from.
     pub(crate) input: InputArgs,
+    /// How its lines say what they are, and which stream of a connector is wanted.
+    pub(crate) messages: Messages,
+    pub(crate) stream: Option<String>,
     /// Where it is passed on to.
     pub(crate) emit: Option<OutputArgs>,
 }
@@ -289,11 +301,15 @@ fn job(cli: Cli, env: &Env, reads: bool) -> Result<Job, Fault> {
         let failures = cli.workflow_failures.or_else(|| set(FAILURES).map(str::to_owned)).unwrap_or_default();
         return Ok(Job::Workflow(Workflow { name, status, failures }));
     }
+    let mut input = cli.input;
+    let messages = cli.format.meant(&mut input)?;
     Ok(Job::Records(Box::new(Records {
         templates: Templates::compile(cli.when.as_deref(), cli.template.as_deref())?,
         digest: cli.digest,
         max_messages: cli.max_messages as usize,
-        input: cli.input,
+        input,
+        messages,
+        stream: cli.stream,
         emit: cli.emit.map(|Emit::Records| cli.output),
     })))
 }

@@ -6,6 +6,7 @@
 
 mod args;
 mod gather;
+mod input;
 mod list;
 mod message;
 mod render;

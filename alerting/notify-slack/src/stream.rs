@@ -6,6 +6,7 @@ use etl_stream::{Begin, Event, Reader, SchemaRef, counted};
 
 use crate::args::{On, Records};
 use crate::gather::{Gather, Gathered};
+use crate::input::{Input, Said};
 use crate::message::Message;
 use crate::slack::Slack;
 use crate::text::{escape, shorten};
@@ -60,6 +61,7 @@ fn read(
     begun: &mut Option<Begin>,
 ) -> Result<Option<Relay>, Fault> {
     let mut reader: Reader<_> = how.input.open()?;
+    let mut input = Input::new(how.messages.clone(), how.stream.clone());
     loop {
         if reader.is_drained() {
             relay.as_mut().map_or(Ok(()), Relay::flush)?;
@@ -70,13 +72,20 @@ fn read(
                 gather.begin(&begin);
                 *begun = Some(begin);
             }
-            Some(Event::Record(line)) => {
-                gather.record(line)?;
-                relay.as_mut().map_or(Ok(()), |relay| relay.record(line.bytes))?;
-            }
+            Some(Event::Record(line)) => match input.line(line)? {
+                Said::Record(line) => {
+                    gather.record(line)?;
+                    relay.as_mut().map_or(Ok(()), |relay| relay.record(line.bytes))?;
+                }
+                Said::State(value) => relay.iter_mut().for_each(|relay| relay.state(value.clone())),
+                Said::Nothing => (),
+            },
             Some(Event::State(value)) => relay.iter_mut().for_each(|relay| relay.state(value.clone())),
             Some(Event::End(_)) => (),
-            None => return Ok(relay),
+            None => {
+                input.end(&reader)?;
+                return Ok(relay);
+            }
         }
     }
 }

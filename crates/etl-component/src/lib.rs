@@ -5,6 +5,7 @@
 //! `abort` on stdout, signals, panics, `--describe`, secrets, input and output files.
 
 pub mod args;
+mod chosen;
 mod command_line;
 mod component;
 pub mod cuts;
@@ -26,6 +27,7 @@ pub mod stderr;
 mod visible;
 
 pub use args::{derived_id, duration, random_id};
+pub use chosen::Chosen;
 pub use component::{CommandCard, Component, Context, Reads, Stdout, When};
 pub use env::{Env, Terminal, Variable};
 pub use etl_stream::{Class, Fault, counted};

@@ -1,14 +1,11 @@
 //! What every transform shares, so that one is its arguments and what it does with a record.
 //!
 //! * [`Pass`]: reads one stream, of records or of a connector's messages, and calls a [`Transform`] for each record.
-//! * [`Chosen`]: which stream of a connector it is.
 //! * [`Segments`]: what comes out, sealed. A segment that goes in becomes one that comes out, under an id that follows from
 //!   its own and from what the transform does, so that the same input has the same ids.
 
-mod chosen;
 mod pass;
 mod segments;
 
-pub use chosen::Chosen;
 pub use pass::{Pass, Passed, Transform, TransformArgs};
 pub use segments::Segments;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::mem;
 
 use etl_component::format::{self, FormatArgs, Messages};
-use etl_component::{Class, Context, Fault, InputArgs, OutputArgs};
+use etl_component::{Chosen, Class, Context, Fault, InputArgs, OutputArgs};
 use etl_stream::decode::{Statuses, for_source};
 use etl_stream::json::Scanner;
 use etl_stream::{
@@ -12,7 +12,6 @@ use etl_stream::{
 };
 use serde_json::value::RawValue;
 
-use crate::chosen::Chosen;
 use crate::segments::Segments;
 
 /// The flags of every transform.

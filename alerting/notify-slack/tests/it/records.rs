@@ -1,7 +1,7 @@
 //! What a stream brought, as it is told without a template.
 
 use etl_testkit::http::{Reply, Script};
-use etl_testkit::run::Signal;
+use etl_testkit::run::{Folder, Signal};
 
 use crate::support::{Slack, notify, plain, sealed, sealed_as};
 
@@ -33,6 +33,54 @@ fn other_records_are_their_fields() {
     assert!(
         slack.payloads().iter().all(|payload| !payload.contains("<!channel>") && !payload.contains("<@U1>"))
     );
+}
+
+#[test]
+fn a_stream_of_a_tap_or_a_source_is_posted_record_by_record() {
+    let tap = [
+        r#"{"type":"SCHEMA","stream":"alerts","schema":{"properties":{"id":{}}},"key_properties":[]}"#,
+        r#"{"type":"SCHEMA","stream":"users","schema":{"properties":{"id":{}}},"key_properties":[]}"#,
+        r#"{"type":"RECORD","stream":"alerts","record":{"id":1}}"#,
+        r#"{"type":"RECORD","stream":"users","record":{"id":2}}"#,
+        r#"{"type":"STATE","value":{"at":3}}"#,
+    ];
+    let template = ["--template", "alert {{ id }}"];
+    let slack = Slack::takes();
+    let args = [&template[..], &["--stream", "alerts", "--emit", "records"]].concat();
+    let ran = slack.notify(&args).stdin(sealed("tap", &tap)).run();
+    assert_eq!(slack.texts(), ["alert 1"]);
+    assert_eq!(
+        ran.ok().lines()[1..3],
+        [r#"{"id":1}"#, r#"{"_etl":{"v":1,"kind":"state","value":{"at":3}}}"#]
+    );
+    let ran = slack.notify(&template).stdin(sealed("tap", &tap)).run();
+    let message = "the input has several streams, alerts and users: --stream NAME takes one of them";
+    assert_eq!(ran.fails(2).last_error_line(), message);
+
+    let folder = Folder::new();
+    folder.write(
+        "c.json",
+        r#"{"streams":[{"stream":{"name":"a","json_schema":{}},"destination_sync_mode":"append"}]}"#,
+    );
+    let record = r#"{"type":"RECORD","record":{"stream":"a","data":{"id":7}}}"#;
+    let status = |status: &str| {
+        let of = format!(r#""stream_status":{{"stream_descriptor":{{"name":"a"}},"status":"{status}"}}"#);
+        format!(r#"{{"type":"TRACE","trace":{{"type":"STREAM_STATUS",{of}}}}}"#)
+    };
+    let source = |last: &str| {
+        let slack = Slack::takes();
+        let args =
+            [&template[..], &["--format", "airbyte", "--catalog", "c.json", "--seal", "required"]].concat();
+        let cmd = slack.notify(&args).in_folder(folder.path(""));
+        (cmd.stdin(format!("{record}\n{}\n", status(last))).run(), slack.texts())
+    };
+    let (ran, texts) = source("COMPLETE");
+    ran.ok();
+    assert_eq!(texts, ["alert 7"]);
+    let (ran, texts) = source("INCOMPLETE");
+    let cause = "the source did not send all of stream a: it has not said COMPLETE";
+    assert_eq!(ran.fails(75).last_error_line(), cause);
+    assert!(texts[0].contains(cause) && texts.len() == 1, "{texts:?}");
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use etl_component::{Fault, counted};
-use etl_stream::{Decoder, Stream, StreamId};
+use etl_stream::{Decoder, Fault, Stream, StreamId, counted};
 
 /// The stream of `--stream`, or the only one.
 #[derive(Default)]
@@ -19,7 +18,8 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    pub(crate) fn new(name: Option<String>) -> Chosen {
+    /// The stream of this name; of none, the only one there is.
+    pub fn new(name: Option<String>) -> Chosen {
         Chosen { name, ..Chosen::default() }
     }
 
@@ -27,7 +27,7 @@ impl Chosen {
     ///
     /// # Errors
     /// 2 if one is named.
-    pub(crate) fn none(&self) -> Result<(), Fault> {
+    pub fn none(&self) -> Result<(), Fault> {
         match &self.name {
             Some(name) => Err(Fault::usage(format!(
                 "--stream {name} names a stream of a Singer tap or an Airbyte source, but the input has records (--format says otherwise)"
@@ -41,7 +41,7 @@ impl Chosen {
     /// # Errors
     /// 2 if it is another one, and none was named.
     #[inline]
-    pub(crate) fn is(&mut self, stream: StreamId, decoder: &Decoder) -> Result<bool, Fault> {
+    pub fn is(&mut self, stream: StreamId, decoder: &Decoder) -> Result<bool, Fault> {
         match self.wanted.get(stream.index()) {
             Some(Some(wanted)) => Ok(*wanted),
             _ => self.look(stream, decoder),
@@ -49,7 +49,7 @@ impl Chosen {
     }
 
     /// A record of another stream.
-    pub(crate) fn leave_out(&mut self) {
+    pub fn leave_out(&mut self) {
         self.left_out += 1;
     }
 
@@ -85,7 +85,7 @@ impl Chosen {
     ///
     /// # Errors
     /// 2 if it did not have the stream that was named.
-    pub(crate) fn check_found(&self) -> Result<(), Fault> {
+    pub fn check_found(&self) -> Result<(), Fault> {
         match &self.name {
             Some(name) if self.found.is_none() && !self.others.is_empty() => Err(Fault::usage(format!(
                 "--stream {name}: the input has no such stream; it has {}",
