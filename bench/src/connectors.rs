@@ -90,7 +90,7 @@ fn settings(space: &Space, database: &str) -> anyhow::Result<String> {
     let of = |name: &str| env.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     let config = json!({
         "host": of("PGHOST"), "port": of("PGPORT").parse::<u16>()?, "user": "target", "password": "target",
-        database: of("PGDATABASE"), "default_target_schema": "public",
+        database: of("PGDATABASE"), "default_target_schema": "public", "primary_key_required": false,
     });
     Ok(config.to_string())
 }
