@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use etl_stream::decode::{Level, catalog};
-use etl_stream::{Class, Declared, Fault, Format, Seal};
+use etl_stream::{Class, Declared, Decoder, Fault, Format, Seal};
 
+use crate::chosen::Chosen;
 use crate::io::InputArgs;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -72,6 +73,26 @@ impl FormatArgs {
             input.seal = Seal::Auto;
         }
         Ok(Messages { format, catalog, complete })
+    }
+}
+
+impl Messages {
+    /// The decoder of an input in this format, of which one stream is taken.
+    ///
+    /// # Errors
+    /// 2 if it is not clear which one, 78 for a source without a catalog.
+    pub fn decoder(&mut self, format: Format, chosen: &mut Chosen) -> Result<Decoder, Fault> {
+        let catalog = self.catalog.take();
+        match (format, &catalog) {
+            (Format::Ndjson, _) => chosen.none()?,
+            (Format::Airbyte, None) => return Err(no_catalog()),
+            _ => (),
+        }
+        let decoder = Decoder::new(format, &catalog.unwrap_or_default()).scanning();
+        for stream in decoder.streams() {
+            chosen.is(stream, &decoder)?;
+        }
+        Ok(decoder)
     }
 }
 

@@ -262,17 +262,7 @@ impl Pass {
 
     /// The format is known.
     fn start(&mut self, format: Format) -> Result<(), Fault> {
-        let catalog = self.messages.catalog.take();
-        match (format, &catalog) {
-            (Format::Ndjson, _) => self.chosen.none()?,
-            (Format::Airbyte, None) => return Err(format::no_catalog()),
-            _ => (),
-        }
-        let decoder = Decoder::new(format, &catalog.unwrap_or_default()).scanning();
-        for stream in decoder.streams() {
-            self.chosen.is(stream, &decoder)?;
-        }
-        self.decoder = Some((format, decoder));
+        self.decoder = Some((format, self.messages.decoder(format, &mut self.chosen)?));
         Ok(())
     }
 
