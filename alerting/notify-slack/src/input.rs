@@ -5,7 +5,8 @@ use std::fs::File;
 use etl_component::format::{self, Messages};
 use etl_component::{Chosen, Fault};
 use etl_stream::decode::Statuses;
-use etl_stream::{Decoder, Event, Format, Line, Message, Reader, StreamId};
+use etl_stream::reader::UNSEALED;
+use etl_stream::{Decoder, Event, Format, Line, Message, Reader, Seal, StreamId};
 use serde_json::value::RawValue;
 
 /// What a line is.
@@ -27,22 +28,27 @@ pub(crate) struct Input {
     statuses: Statuses,
     /// The streams that had records.
     read: Vec<StreamId>,
+    seal: Seal,
 }
 
 impl Input {
     /// `stream` is the connector's stream that is wanted, if there are several.
-    pub(crate) fn new(messages: Messages, stream: Option<String>) -> Input {
+    pub(crate) fn new(messages: Messages, stream: Option<String>, seal: Seal) -> Input {
         let (chosen, statuses) = (Chosen::new(stream), Statuses::default());
-        Input { messages, chosen, decoder: None, statuses, read: Vec::new() }
+        Input { messages, chosen, decoder: None, statuses, read: Vec::new(), seal }
     }
 
-    /// What a line says.
+    /// What a line says. `sealed` says whether it is in a segment.
     ///
     /// # Errors
     /// 2 if it is not clear which stream is wanted, 78 for a source without a catalog, 3 for what is not a message.
-    pub(crate) fn line<'l>(&mut self, line: Line<'l>) -> Result<Said<'l>, Fault> {
+    pub(crate) fn line<'l>(&mut self, line: Line<'l>, sealed: bool) -> Result<Said<'l>, Fault> {
         if self.decoder.is_none() {
-            self.start(self.messages.format.unwrap_or_else(|| Format::of(line.bytes)))?;
+            let format = self.messages.format.unwrap_or_else(|| Format::of(line.bytes));
+            if !sealed && format != Format::Airbyte && self.seal == Seal::Auto {
+                log::warn!("{UNSEALED}");
+            }
+            self.start(format)?;
         }
         let Some((format, decoder)) = &mut self.decoder else { return Ok(Said::Record(line)) };
         if *format == Format::Ndjson {
@@ -106,6 +112,11 @@ impl Input {
             return Ok(());
         }
         let read = |stream: usize| self.read.iter().any(|known| known.index() == stream);
-        self.statuses.check(decoder, read, reader.totals().sealed, self.messages.complete, reader.cut_class())
+        let sealed = reader.totals().sealed;
+        self.statuses.check(decoder, read, sealed, self.messages.complete, reader.cut_class())?;
+        if !sealed && !self.statuses.are_said() && self.seal == Seal::Auto {
+            log::warn!("{UNSEALED}");
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Reads the stream to its verified end, and reports what came of it.
 
 use anyhow::Error;
+use etl_component::format::warn_but_unsealed;
 use etl_component::{Class, Context, Fault, Relay, redact};
 use etl_stream::{Begin, Event, Reader, SchemaRef, counted};
 
@@ -60,8 +61,8 @@ fn read(
     mut relay: Option<Relay>,
     begun: &mut Option<Begin>,
 ) -> Result<Option<Relay>, Fault> {
-    let mut reader: Reader<_> = how.input.open()?;
-    let mut input = Input::new(how.messages.clone(), how.stream.clone());
+    let mut reader: Reader<_> = how.input.open_with(warn_but_unsealed)?;
+    let mut input = Input::new(how.messages.clone(), how.stream.clone(), how.input.seal);
     loop {
         if reader.is_drained() {
             relay.as_mut().map_or(Ok(()), Relay::flush)?;
@@ -72,7 +73,7 @@ fn read(
                 gather.begin(&begin);
                 *begun = Some(begin);
             }
-            Some(Event::Record(line)) => match input.line(line)? {
+            Some(Event::Record(line)) => match input.line(line, begun.is_some())? {
                 Said::Record(line) => {
                     gather.record(line)?;
                     relay.as_mut().map_or(Ok(()), |relay| relay.record(line.bytes))?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use etl_stream::decode::{Level, catalog};
+use etl_stream::reader::UNSEALED;
 use etl_stream::{Class, Declared, Decoder, Fault, Format, Seal};
 
 use crate::chosen::Chosen;
@@ -101,6 +102,13 @@ pub fn no_catalog() -> Fault {
     Fault::config(
         "an Airbyte source sends no schemas: --catalog FILE must name the configured catalog that it was given",
     )
+}
+
+/// Logs what a reader warns of, but for an input without a seal: whether it needs one is known with its format.
+pub fn warn_but_unsealed(message: &str) {
+    if message != UNSEALED {
+        log::warn!("{message}");
+    }
 }
 
 /// What a source says to people goes to the log.

@@ -18,9 +18,9 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
+use etl_component::format::warn_but_unsealed;
 use etl_component::{Context, Fault, Output, excerpt, signals};
 use etl_stream::json::Scanner;
-use etl_stream::reader::UNSEALED;
 use etl_stream::{Format, counted};
 
 use self::ahead::Ahead;
@@ -53,7 +53,7 @@ pub fn run<'s, S: Sink>(
     let sink = connect(settings)?;
     let shows = context.env.terminal.stderr && !emit.passes_on();
     let mut outputs = Outputs::open(emit, settings, context)?;
-    let mut front = Front::new(settings.input.open_with(warn)?).cut(settings.cuts)?;
+    let mut front = Front::new(settings.input.open_with(warn_but_unsealed)?).cut(settings.cuts)?;
     if shows {
         front.show(sink.name(), outputs.estimates.total());
     }
@@ -162,13 +162,6 @@ impl<S: Sink> Load<'_, S> {
                 }
             }
         }
-    }
-}
-
-/// A reader warns of an input without a seal before it is known whether the input needs one.
-fn warn(message: &str) {
-    if message != UNSEALED {
-        log::warn!("{message}");
     }
 }
 

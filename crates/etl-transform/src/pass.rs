@@ -7,8 +7,9 @@ use etl_component::format::{self, FormatArgs, Messages};
 use etl_component::{Chosen, Class, Context, Fault, InputArgs, OutputArgs};
 use etl_stream::decode::{Statuses, for_source};
 use etl_stream::json::Scanner;
+use etl_stream::reader::UNSEALED;
 use etl_stream::{
-    Begin, Declared, Decoder, Event, Format, Line, Message, Reader, SchemaRef, StreamId, Values,
+    Begin, Declared, Decoder, Event, Format, Line, Message, Reader, SchemaRef, Seal, StreamId, Values,
 };
 use serde_json::value::RawValue;
 
@@ -151,7 +152,7 @@ impl Pass {
     /// Those of the stream and of the transform.
     pub fn run(mut self, identity: &[&[u8]], transform: &mut impl Transform) -> Result<Passed, Fault> {
         self.out.identify(identity);
-        let mut reader = self.input.open()?;
+        let mut reader = self.input.open_with(format::warn_but_unsealed)?;
         while let Some(event) = reader.next()? {
             self.event(event, transform)?;
             if self.records >= self.most {
@@ -179,6 +180,10 @@ impl Pass {
                 }
                 (None, _) => Format::Ndjson,
             };
+            let is_sealed = self.waiting.is_some() || matches!(event, Event::Begin(_));
+            if !is_sealed && format != Format::Airbyte && self.input.seal == Seal::Auto {
+                log::warn!("{UNSEALED}");
+            }
             self.start(format)?;
             if let Some(begin) = self.waiting.take() {
                 self.event(Event::Begin(begin), transform)?;
@@ -296,6 +301,9 @@ impl Pass {
                 let read = |stream: usize| self.read.get(stream).is_some_and(|&records| records > 0);
                 let (sealed, cut): (bool, Class) = (reader.totals().sealed, reader.cut_class());
                 self.statuses.check(decoder, read, sealed, self.messages.complete, cut)?;
+                if !sealed && !self.statuses.are_said() && self.input.seal == Seal::Auto {
+                    log::warn!("{UNSEALED}");
+                }
             }
         }
         if !self.begun {

@@ -99,6 +99,12 @@ fn an_airbyte_source_says_what_is_complete() {
         found[3]
     );
     assert_eq!(found.len(), 4);
+    // It says itself that it is complete, so nothing is said of a seal; of a tap, which cannot, it is.
+    let unsealed = "warning: the input is not sealed";
+    let plain = faker(&["--stream", "products"]).stdin(&stream).run();
+    assert!(!plain.ok().stderr.contains(unsealed), "{}", plain.stderr);
+    let tap = jq(".").stdin(read("tap-jsonl/things.singer")).run();
+    assert_eq!(tap.ok().stderr.matches(unsealed).count(), 1, "{}", tap.stderr);
     refused(&faker(&[]).stdin(&stream).run(), 2, "the input has several streams, ");
     refused(
         &faker(&["--stream", "none"]).stdin(&stream).run(),
