@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_schema::{Names, Row, Schema, Violation};
+use etl_schema::{Checker, Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
@@ -260,6 +260,15 @@ pub trait Sink {
     /// # Errors
     /// Those of the database.
     fn open(&mut self, plan: &Arc<Plan<Self::Details>>) -> Result<(), Fault>;
+
+    /// Puts the record of a line into the table of this number in one pass, without a row in between; false if that cannot
+    /// be done, and nothing was.
+    ///
+    /// # Errors
+    /// The load has failed.
+    fn take(&mut self, _table: usize, _checker: &mut Checker, _line: Line<'_>) -> Result<bool, Fault> {
+        Ok(false)
+    }
 
     /// Puts a record into the table of this number.
     ///

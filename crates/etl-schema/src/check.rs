@@ -8,11 +8,10 @@ use etl_stream::Values;
 use etl_stream::json::{self, Numbering, Record, Shape};
 
 use crate::cell::{Cell, Scratch};
-use crate::lenient;
 use crate::quick::Quick;
-use crate::read::read;
+use crate::reading::Reading;
 use crate::schema::{Column, Schema, Source};
-use crate::texts;
+use crate::straight::{Straight, Take};
 use crate::value::Value;
 
 /// What happens to a field that the schema does not know.
@@ -82,8 +81,7 @@ const UNKNOWN: u32 = u32::MAX - 1;
 pub struct Checker {
     schema: Arc<Schema>,
     unknown: UnknownFields,
-    values: Values,
-    odd: bool,
+    reading: Reading,
     /// What has been dropped so far.
     pub dropped: Dropped,
     columns: HashMap<String, u32>,
@@ -95,6 +93,7 @@ pub struct Checker {
     /// The values of columns that no field fills.
     added: Vec<(usize, Cell)>,
     scratch: Scratch,
+    straight: Option<Straight>,
 }
 
 /// How to read a column's values quickly, and its cell of the current record.
@@ -123,13 +122,13 @@ impl Checker {
         let slots = schema.columns.iter().map(|column| Slot { quick: Quick::new(column), cell: Cell::Null });
         let filled = schema.columns.iter().zip(0..).filter(|(column, _)| column.source == Source::Field);
         let columns = filled.map(|(column, i)| (column.property().to_owned(), i)).collect();
+        let straight = Straight::new(&schema);
         let unknown = if schema.additional { UnknownFields::Drop } else { unknown };
         Checker {
             slots: slots.collect(),
             schema,
             unknown,
-            values: Values::Json,
-            odd: false,
+            reading: Reading { values: Values::Json, odd: false, levels: 0 },
             dropped: Dropped::default(),
             columns,
             numbering: None,
@@ -137,17 +136,23 @@ impl Checker {
             layout: Layout::default(),
             added: Vec::new(),
             scratch: Scratch::default(),
+            straight,
         }
     }
 
     /// The same, for records whose values are written in this way.
     pub fn of(self, values: Values) -> Checker {
-        Checker { values, ..self }
+        Checker { reading: Reading { values, ..self.reading }, ..self }
+    }
+
+    /// The same, for records that have this many levels of JSON around them, which count as theirs.
+    pub fn within(self, levels: u32) -> Checker {
+        Checker { reading: Reading { levels, ..self.reading }, ..self }
     }
 
     /// The same, where numbers that come as texts may also be NaN and infinite.
     pub fn with_odd_numbers(self, odd: bool) -> Checker {
-        Checker { odd, ..self }
+        Checker { reading: Reading { odd, ..self.reading }, ..self }
     }
 
     /// The same, which goes on counting where another one ended.
@@ -159,7 +164,7 @@ impl Checker {
 
     /// How the records' values are written.
     pub fn values(&self) -> Values {
-        self.values
+        self.reading.values
     }
 
     /// How many times without a zone were taken for UTC.
@@ -194,7 +199,7 @@ impl Checker {
         }
         self.scratch.odd = record.is_odd();
         // Decided once for a record, not for each of its fields.
-        match self.values {
+        match self.reading.values {
             Values::Json => self.read_cells::<false>(record)?,
             Values::Text => self.read_cells::<true>(record)?,
         }
@@ -214,9 +219,29 @@ impl Checker {
         })
     }
 
+    /// Hands on the values of a record in one pass over its line, without scanning it first; false if that cannot be done,
+    /// and then some of them may have been handed on. Whatever it hands on, [`Checker::check`] returns, too.
+    #[inline]
+    pub fn take(&mut self, line: &[u8], take: &mut impl Take) -> bool {
+        let Some(straight) = self.straight.as_mut().filter(|straight| straight.is_worth_it()) else {
+            return false;
+        };
+        let assumed_utc = self.scratch.assumed_utc;
+        self.scratch.odd = false;
+        let (schema, reading, scratch) = (&self.schema, self.reading, &mut self.scratch);
+        let taken = match self.reading.values {
+            Values::Json => straight.read::<false>(line, (schema, reading), scratch, take),
+            Values::Text => straight.read::<true>(line, (schema, reading), scratch, take),
+        };
+        if !taken {
+            self.scratch.assumed_utc = assumed_utc;
+        }
+        taken
+    }
+
     #[inline(always)]
     fn read_cells<const TEXTS: bool>(&mut self, record: &Record<'_>) -> Result<(), Violation> {
-        let Checker { slots, layout, schema, scratch, values, odd, .. } = self;
+        let Checker { slots, layout, schema, scratch, reading, .. } = self;
         scratch.clear();
         let line = record.text().as_bytes();
         for (i, (extent, &column)) in record.extents().zip(&layout.column_of).enumerate() {
@@ -228,8 +253,8 @@ impl Checker {
                 slot.quick.read(line, extent, &mut slot.cell)
             };
             if !is_read {
-                let values = (*values, *odd);
-                slot.cell = read_slowly(&schema.columns[column], values, record, (i, extent.start), scratch)?;
+                let field = (i, extent.start);
+                slot.cell = read_slowly(&schema.columns[column], *reading, record, field, scratch)?;
             }
         }
         Ok(())
@@ -315,20 +340,15 @@ impl Checker {
 #[inline(never)]
 fn read_slowly(
     column: &Column,
-    (values, odd): (Values, bool),
+    reading: Reading,
     record: &Record<'_>,
     (field, start): (usize, u32),
     scratch: &mut Scratch,
 ) -> Result<Cell, Violation> {
     let Some(value) = record.value(field) else { return Ok(Cell::Null) };
-    let read = match values {
-        Values::Json if column.rules.lenient => {
-            lenient::read(&column.ty, column.nullable, &column.rules, value, start, scratch)
-        }
-        Values::Json => read(&column.ty, column.nullable, &column.rules, value, start, scratch),
-        Values::Text => texts::read_value(column, value, start, odd, scratch),
-    };
-    read.map_err(|reason| Violation { field: column.property().to_owned(), reason: reason.into() })
+    reading
+        .cell(column, value, start, scratch)
+        .map_err(|reason| Violation { field: column.property().to_owned(), reason: reason.into() })
 }
 
 /// A checked record.

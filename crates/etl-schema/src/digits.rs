@@ -43,6 +43,56 @@ impl Short {
         Some(Short { negative, digits, whole, fraction })
     }
 
+    /// Reads the number at the start of a text, and returns what follows it. If that is no more than what can follow a
+    /// JSON number, it is one.
+    #[inline(always)]
+    pub(crate) fn begin(text: &[u8]) -> Option<(Short, &[u8])> {
+        let negative = text.first() == Some(&b'-');
+        let text = &text[usize::from(negative)..];
+        let word = match text.first_chunk() {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => text.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        let word = word ^ ZEROS;
+        let others = not_digits(word);
+        // Places are counted in bits: that of the first byte that is not a digit, or 64.
+        let whole = others.trailing_zeros() & !7;
+        if whole == 0 || whole > 8 && word as u8 == 0 {
+            return None;
+        }
+        let point = whole < 64 && (word >> whole) as u8 == b'.' ^ b'0';
+        let end = if point { (others & (others - 1)).trailing_zeros() & !7 } else { whole };
+        if end == 64 {
+            return Short::begin_long(text, negative, whole, point);
+        }
+        let (digits, fraction) = if point { (joined(word, whole), (end - whole) / 8 - 1) } else { (word, 0) };
+        if point && fraction == 0 || is_exponent(word >> end) {
+            return None;
+        }
+        let digits = eight(digits << (64 - end));
+        Some((Short { negative, digits, whole: whole / 8, fraction }, &text[end as usize / 8..]))
+    }
+
+    /// The same for a number that goes on after its first eight characters.
+    #[inline(always)]
+    fn begin_long(text: &[u8], negative: bool, whole: u32, point: bool) -> Option<(Short, &[u8])> {
+        let word = u64::from_le_bytes(*text[8..].first_chunk()?) ^ ZEROS;
+        let others = not_digits(word);
+        let first = others.trailing_zeros() & !7;
+        let is_point = first < 64 && (word >> first) as u8 == b'.' ^ b'0';
+        let end = if is_point && !point { (others & (others - 1)).trailing_zeros() & !7 } else { first };
+        // The point may be the last of the first eight characters.
+        if end == 64 || point && whole == 56 && end == 0 || is_point && !point && end == first + 8 {
+            return None;
+        }
+        if is_exponent(word >> end) {
+            return None;
+        }
+        let length = 8 + end as usize / 8;
+        let short = Short::read(text, length)?;
+        Some((Short { negative, ..short }, &text[length..]))
+    }
+
     /// The integer, if the number has no digits after a decimal point.
     #[inline(always)]
     pub(crate) fn integer(self) -> Option<i64> {
@@ -86,7 +136,7 @@ fn last_of(text: &[u8], length: usize) -> u64 {
 /// whether there is one.
 #[inline(always)]
 fn part(word: u64) -> Option<(u64, u32, bool)> {
-    let others = (word.wrapping_add(ONES * 0x76) | word) & HIGH;
+    let others = not_digits(word);
     if others == 0 {
         return Some((eight(word), 0, false));
     }
@@ -94,10 +144,27 @@ fn part(word: u64) -> Option<(u64, u32, bool)> {
     if others & (others - 1) != 0 || (word >> at) as u8 != b'.' ^ b'0' {
         return None;
     }
-    // The digits before the point move up to those after it.
-    let before = (1 << at) - 1;
-    let joined = (word & before) << 8 | word & !(before << 8 | 0xff);
-    Some((eight(joined), 7 - at / 8, true))
+    Some((eight(joined(word, at)), 7 - at / 8, true))
+}
+
+/// Whether this is an `e` of either case, less the zero.
+#[inline(always)]
+fn is_exponent(word: u64) -> bool {
+    word as u8 | 0x20 == b'e' ^ b'0' | 0x20
+}
+
+/// Marks the high bit of each byte that is not the value of a digit. Only the marks up to the first byte over 127 are
+/// reliable.
+#[inline(always)]
+fn not_digits(word: u64) -> u64 {
+    (word.wrapping_add(ONES * 0x76) | word) & HIGH
+}
+
+/// Moves the digits before a point, which is at this bit, up to those after it.
+#[inline(always)]
+fn joined(word: u64, point: u32) -> u64 {
+    let before = (1 << point) - 1;
+    (word & before) << 8 | word & !(before << 8 | 0xff)
 }
 
 /// The number that eight digits make: first pairs, then fours, then all eight.

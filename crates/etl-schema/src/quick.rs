@@ -16,12 +16,12 @@ use crate::types::Type;
 /// A column's type and rules, if they are simple.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quick {
-    form: Form,
-    nullable: bool,
+    pub(crate) form: Form,
+    pub(crate) nullable: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Form {
+pub(crate) enum Form {
     /// At most this many bytes, and so at most this many characters.
     Text {
         most: u32,

@@ -25,7 +25,8 @@ use std::fmt;
 pub(crate) use cursor::hex;
 pub use odd::has_odd_numbers;
 pub use scanner::Scanner;
-pub use text::{Elements, elements, has_nul, scan_value, unescape, unescape_into};
+pub use text::{Elements, elements, first_value, has_nul, scan_value, unescape, unescape_into};
+pub use words::stops;
 
 /// What kind of JSON value a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

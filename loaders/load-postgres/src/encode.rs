@@ -5,7 +5,7 @@
 
 mod array;
 mod field;
-mod numeric;
+pub(crate) mod numeric;
 mod special;
 mod text;
 
@@ -255,8 +255,14 @@ fn int(n: i64, bytes: u8, out: &mut Vec<u8>) -> Result<(), Refusal> {
 #[inline]
 fn timestamp(micros: i64, digits: u32, out: &mut Vec<u8>) -> Result<(), Refusal> {
     keeps(micros, digits)?;
-    fixed(out, (micros - i64::from(EPOCH) * DAY).to_be_bytes());
+    fixed(out, since_2000(micros).to_be_bytes());
     Ok(())
+}
+
+/// Microseconds since 2000, from those since 1970.
+#[inline]
+pub(crate) fn since_2000(micros: i64) -> i64 {
+    micros - i64::from(EPOCH) * DAY
 }
 
 /// Refuses a time that has more digits than the column keeps.

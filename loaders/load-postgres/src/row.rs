@@ -3,11 +3,14 @@
 //! A row is the number of its fields in 2 bytes, and then for each field its length in 4 bytes and its value (chapter
 //! on COPY, "Binary Format").
 
+mod straight;
+
 use etl_component::Fault;
 use etl_load::Refused;
-use etl_schema::{Row, Value, Violation};
+use etl_schema::{Checker, Row, Value, Violation};
 use etl_stream::json::shorten;
 
+use self::straight::Fields;
 use crate::encode::Encoder;
 use crate::plan::{Field, Null};
 
@@ -28,7 +31,13 @@ pub(crate) struct RowEncoder {
     numbered: bool,
     /// How many fields a row has.
     width: [u8; 2],
+    /// Where the row of a line is put together that is read in one pass, and each of its longer values.
+    window: Vec<u8>,
+    spare: Vec<u8>,
 }
+
+/// Longer lines are not read in one pass.
+const LONGEST: usize = 64 << 10;
 
 struct Column {
     name: String,
@@ -52,6 +61,8 @@ impl RowEncoder {
             columns: columns.collect(),
             numbered,
             width: width.to_be_bytes(),
+            window: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -77,6 +88,45 @@ impl RowEncoder {
         appended
     }
 
+    /// Appends the row of a line, if it can be read in one pass; otherwise false, and `out` is left unchanged.
+    ///
+    /// # Errors
+    /// The stamp does not fit its column (78).
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        checker: &mut Checker,
+        line: &[u8],
+        position: u64,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
+        if line.len() > LONGEST {
+            return Ok(false);
+        }
+        let own = checker.schema().columns.len().min(self.columns.len());
+        // The fields of scalars fit, and most arrays do.
+        let room = 64 + 40 * own + 4 * line.len();
+        if self.window.len() < room {
+            self.window.resize(room, 0);
+        }
+        let all = self.window.len();
+        let mut fields =
+            Fields { columns: &self.columns[..own], room: &mut self.window, spare: &mut self.spare };
+        fields.put(self.width);
+        if self.numbered {
+            fields.put(8_i32.to_be_bytes());
+            fields.put(position.to_be_bytes());
+        }
+        if !checker.take(line, &mut fields) {
+            return Ok(false);
+        }
+        let length = all - fields.room.len();
+        out.extend_from_slice(&self.window[..length]);
+        self.append_stamp(own, stamp, out)?;
+        Ok(true)
+    }
+
     #[inline]
     fn append(&self, row: &Row<'_>, position: u64, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Refused> {
         out.extend_from_slice(&self.width);
@@ -85,8 +135,7 @@ impl RowEncoder {
             out.extend_from_slice(&position.to_be_bytes());
         }
         let escapes = row.is_decoded();
-        let (own, stamps) = self.columns.split_at(row.len().min(self.columns.len()));
-        for (index, column) in own.iter().enumerate() {
+        for (index, column) in self.columns.iter().take(row.len()).enumerate() {
             let value = row.get(index);
             let violation = |reason| Refused::Record(Violation { field: column.name.clone(), reason });
             if column.refuses_null && value == Value::Null {
@@ -97,8 +146,14 @@ impl RowEncoder {
                 violation(format!("{} {refusal}", shorten(shown, 80)))
             })?;
         }
-        for (column, value) in
-            stamps.iter().zip([Value::Text(&stamp.load_id), Value::TimestampTz(stamp.loaded_at)])
+        Ok(self.append_stamp(row.len(), stamp, out)?)
+    }
+
+    /// Appends the fields of the stamp, which come after the record's own.
+    #[inline]
+    fn append_stamp(&self, own: usize, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let columns = self.columns.iter().skip(own);
+        for (column, value) in columns.zip([Value::Text(&stamp.load_id), Value::TimestampTz(stamp.loaded_at)])
         {
             column.encoder.encode(value, true, || None, out).map_err(|refusal| {
                 let (table, name) = (&self.table, &column.name);

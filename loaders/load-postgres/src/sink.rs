@@ -9,7 +9,7 @@ use etl_load::{
     Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_postgres::{Error, Name, Session};
-use etl_schema::{Names, Row, Schema, quote_ident};
+use etl_schema::{Checker, Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::feed::{Destination, Failure, Feed};
@@ -105,6 +105,21 @@ impl<'s> Postgres<'s> {
                 self.end_copy()?;
                 let destination = self.tables[number].destination.clone();
                 Ok(Box::new(Feed::start(&self.link.session, destination, number)))
+            }
+        }
+    }
+
+    /// A row was added to the COPY.
+    #[inline]
+    fn taken(&mut self, mut feed: Box<Feed>, line: Line<'_>) -> Result<(), Fault> {
+        match feed.row(line) {
+            Ok(is_long) => {
+                self.feed = Some(feed);
+                if is_long { self.end_copy() } else { Ok(()) }
+            }
+            Err(error) => {
+                let failure = feed.failure(error);
+                Err(self.copy_failed(*failure))
             }
         }
     }
@@ -262,6 +277,17 @@ impl Sink for Postgres<'_> {
         Ok(())
     }
 
+    fn take(&mut self, number: usize, checker: &mut Checker, line: Line<'_>) -> Result<bool, Fault> {
+        let mut feed = self.feed(number)?;
+        let table = &mut self.tables[number];
+        let position = table.fed + feed.rows();
+        if !table.encoder.take(checker, line.bytes, position, &self.stamp, &mut feed.chunk)? {
+            self.feed = Some(feed);
+            return Ok(false);
+        }
+        self.taken(feed, line).map(|()| true)
+    }
+
     fn record(&mut self, number: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         let mut feed = self.feed(number)?;
         let table = &self.tables[number];
@@ -270,16 +296,7 @@ impl Sink for Postgres<'_> {
             self.feed = Some(feed);
             return Err(refused);
         }
-        match feed.row(line) {
-            Ok(is_long) => {
-                self.feed = Some(feed);
-                if is_long { Ok(self.end_copy()?) } else { Ok(()) }
-            }
-            Err(error) => {
-                let failure = feed.failure(error);
-                Err(Refused::Load(self.copy_failed(*failure)))
-            }
-        }
+        Ok(self.taken(feed, line)?)
     }
 
     fn finish(&mut self, number: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {

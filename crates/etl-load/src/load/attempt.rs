@@ -238,6 +238,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         let number = self.ready(table)?;
         let Table { checker, records, rejected, plan, metadata, flatten, activated, .. } =
             &mut self.tables[table];
+        if flatten.is_empty() && metadata.is_empty() && self.sink.take(number, checker, line)? {
+            *records += 1;
+            return self.outputs.taken(line);
+        }
         let flat = match flatten.is_empty() {
             true => Ok(line.bytes),
             false => flatten.flatten(line, self.format == Format::Singer),

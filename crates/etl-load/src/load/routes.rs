@@ -134,6 +134,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
     fn checker(&self, plan: &Plan<S::Details>, values: Values) -> Checker {
         let usual = if plan.schema.is_foreign() { UnknownFields::Drop } else { UnknownFields::Error };
         let unknown = self.settings.unknown_fields.unwrap_or(usual);
-        Checker::new(plan.schema.clone(), unknown).of(values).with_odd_numbers(S::ODD_NUMBERS)
+        let checker = Checker::new(plan.schema.clone(), unknown).of(values).within(self.format.levels());
+        checker.with_odd_numbers(S::ODD_NUMBERS)
     }
 }

@@ -29,12 +29,21 @@ fn numbers(random: &mut fastrand::Rng) -> String {
 fn agrees_with_std() {
     const BEHIND: [&str; 4] = ["", "}", ",\"b\":1234567.125}", ".5e7"];
     let mut random = fastrand::Rng::with_seed(9);
-    let mut read = 0;
+    let (mut read, mut begun_at_all) = (0, 0);
     let edges =
         ["-0", "0", "-0.0", "0.0", "5e-324", "2.2250738585072014e-308", "9007199254740993", "1e22", "1e23"];
     for i in 0..1_000_000 {
         let text = edges.get(i).map_or_else(|| numbers(&mut random), |edge| (*edge).to_owned());
         let line = format!("{text}{}", BEHIND[random.usize(..BEHIND.len())]);
+        // What begins at the start of the line is the same number, unless more of one follows.
+        if let Some((begun, rest)) = Short::begin(line.as_bytes())
+            && rest.first().is_none_or(|next| matches!(next, b',' | b'}'))
+        {
+            let length = line.len() - rest.len();
+            assert!(length == text.len() || line[text.len()..].starts_with('.'), "{line}");
+            assert_eq!(Some(begun), Short::read(line.as_bytes(), length), "{line}");
+            begun_at_all += 1;
+        }
         let plain = !text.contains(['e', 'E']) && text.trim_start_matches('-').len() <= 16;
         let Some(short) = Short::read(line.as_bytes(), text.len()) else {
             // At the very end of the line a long number is left to the slow way.
@@ -61,6 +70,7 @@ fn agrees_with_std() {
         assert_eq!(short.integer().is_none(), text.contains('.'), "{text}");
     }
     assert!(read > 500_000, "{read}");
+    assert!(begun_at_all > 300_000, "{begun_at_all} of them begin a line");
 }
 
 #[test]

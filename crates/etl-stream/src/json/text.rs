@@ -18,6 +18,14 @@ pub fn scan_value(text: &str) -> Result<Value<'_>, Error> {
     if at.at_end() { Ok(Value::cut(text, start, end, tag)) } else { Err(*at.trailing()) }
 }
 
+/// The value at the start of a text, which has this many levels around it, and what follows it; `None` if it is not
+/// strict JSON.
+pub fn first_value(text: &[u8], levels: u32) -> Option<(Value<'_>, &[u8])> {
+    let (tag, at) = Cursor::new(text).any_value(levels).ok()?;
+    let value = std::str::from_utf8(&text[..at.pos()]).ok()?;
+    Some((Value::cut(value, 0, value.len(), tag), at.rest))
+}
+
 /// The elements of an array whose text a [`Scanner`](super::Scanner) or [`scan_value`] has accepted.
 pub fn elements(array: &str) -> Elements<'_> {
     let mut at = Cursor::new(array.as_bytes());

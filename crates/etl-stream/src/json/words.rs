@@ -6,7 +6,7 @@ const HIGH: u64 = ONES << 7;
 /// Marks the high bit of each byte that ends a plain run in a string: a quote, a backslash, a control character.
 /// Bytes above the lowest mark may be marked falsely (the subtraction borrows); only the lowest is used.
 #[inline(always)]
-pub(super) fn stops(word: u64) -> u64 {
+pub fn stops(word: u64) -> u64 {
     // With this bit flipped, a quote is 0x20, and still only the control characters are below it.
     let low = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);

@@ -22,6 +22,12 @@ pub(super) fn encode(text: &str, precision: Option<Precision>, out: &mut Vec<u8>
     }
 }
 
+/// Writes a number of a few digits as a field, and returns the field's length; `None` if that cannot be done quickly.
+#[inline(always)]
+pub(crate) fn write(short: &Short, precision: Option<Precision>, place: &mut [u8; 28]) -> Option<usize> {
+    surely_fits(short, precision).then(|| write_short(short, place))
+}
+
 const POWERS: [u64; 17] = {
     let mut powers = [1; 17];
     let mut next = 1;
@@ -42,6 +48,14 @@ fn surely_fits(short: &Short, precision: Option<Precision>) -> bool {
 
 #[inline]
 fn encode_short(short: &Short, out: &mut Vec<u8>) {
+    let mut field = [0; 28];
+    let end = out.len() + write_short(short, &mut field);
+    put(out, &field);
+    out.truncate(end);
+}
+
+#[inline]
+fn write_short(short: &Short, field: &mut [u8; 28]) -> usize {
     // Puts the decimal point between two groups. Up to three more digits still fit into the integer.
     let behind = short.fraction.div_ceil(4) as usize;
     let mut rest = short.digits * POWERS[behind * 4 - short.fraction as usize];
@@ -60,16 +74,13 @@ fn encode_short(short: &Short, out: &mut Vec<u8>) {
     }
     let weight = if kept == 0 { 0 } else { (last + kept) as i16 - 1 - behind as i16 };
     let sign = if short.negative && kept > 0 { NEGATIVE } else { 0 };
-    let mut field = [0; 28];
     field[..4].copy_from_slice(&(8 + kept as i32 * 2).to_be_bytes());
     field[4..6].copy_from_slice(&(kept as i16).to_be_bytes());
     field[6..8].copy_from_slice(&weight.to_be_bytes());
     field[8..10].copy_from_slice(&sign.to_be_bytes());
     field[10..12].copy_from_slice(&(short.fraction as u16).to_be_bytes());
     field[12..].copy_from_slice(&groups.to_le_bytes());
-    let end = out.len() + 12 + kept * 2;
-    put(out, &field);
-    out.truncate(end);
+    12 + kept * 2
 }
 
 /// The signs of what has no digits (src/backend/utils/adt/numeric.c, `NUMERIC_NAN`, `NUMERIC_PINF`, `NUMERIC_NINF`).

@@ -103,3 +103,64 @@ fn a_stamp_that_does_not_fit_fails_the_load() {
     assert!(refusals[0].starts_with("78: table public.t: column _etl_load_id: the stamp "), "{refusals:?}");
     assert_eq!(out, [9, 9]);
 }
+
+/// What is read in one pass is the same row, byte by byte.
+#[test]
+fn one_pass_over_a_line_makes_the_same_row() {
+    let number =
+        |postgres: &str| format!(r#"{{"type":["number","null"],"x-postgres":{{"type":"{postgres}"}}}}"#);
+    let schema = format!(
+        r#"{{"properties":{{"i":{{"type":"integer"}},"s":{{"type":"integer"}},"n":{{"type":"integer"}},
+        "x":{{"type":["number","null"]}},"m":{},"p":{},"t":{{"type":["string","null"]}},"c":{{"type":"string"}},
+        "b":{{"type":"boolean"}},"z":{{"type":"string","format":"date-time"}},"d":{{"type":"string","format":"date"}},
+        "j":{{"x-postgres":{{"type":"jsonb"}}}},"a":{{"type":"array","items":{{"type":"integer"}}}}}}}}"#,
+        number("numeric"),
+        number("numeric(8,2)"),
+    );
+    let schema = Arc::new(Schema::from_json("s", &schema).expect("a schema"));
+    let ty = |name: &str| &schema.columns.iter().find(|column| column.name == name).expect("a column").ty;
+    let precision = etl_postgres::types::Precision { whole: 6, scale: 2 };
+    let kinds = [
+        ("i", Kind::Int(8)),
+        ("s", Kind::Int(2)),
+        ("n", Kind::Numeric(None)),
+        ("x", Kind::Float8),
+        ("m", Kind::Numeric(None)),
+        ("p", Kind::Numeric(Some(precision))),
+        ("t", Kind::Text(None)),
+        ("c", Kind::Text(Some(5))),
+        ("b", Kind::Bool),
+        ("z", Kind::TimestampTz(6)),
+        ("d", Kind::Date),
+        ("j", Kind::Jsonb),
+        ("a", Kind::Array(Box::new(Kind::Int(8)), 20)),
+    ];
+    let mut fields: Vec<Field> =
+        kinds.into_iter().map(|(name, kind)| field(name, ty(name), kind, Null::Stays)).collect();
+    fields.extend(self::fields(Null::Stays, Kind::Text(None)).split_off(2));
+    let mut encoder = RowEncoder::new("public.t", &fields, true);
+    let stamp = Stamp { load_id: "id-7".to_owned(), loaded_at: 1 };
+    let (mut scanner, mut checker) =
+        (Scanner::new(), Checker::new(Arc::clone(&schema), UnknownFields::Error));
+    for line in [
+        r#"{"i":-7,"s":32767,"n":12,"x":-0.5,"m":100.00,"p":123456.78,"t":"","c":"grün","b":true,"z":"2026-11-28T10:00:00.5+01:00","d":"2026-11-28","j":{"a":[1]},"a":[1,-3]}"#,
+        r#"{"i": 9223372036854775807, "n": 0, "x": null, "t": "longer than what is copied at once, by far", "b": false, "a": []}"#,
+        r#"{"x":1e300,"m":0.000000000000000000001,"t":"an \"escape\"","c":"12345","j":null}"#,
+        r#"{"m":-12345678901234567890,"p":0.10,"z":"1970-01-01T00:00:00Z"}"#,
+    ] {
+        let mut one_pass = vec![9, 9];
+        let taken = encoder.take(&mut checker, line.as_bytes(), 3, &stamp, &mut one_pass);
+        assert!(taken.expect("a stamp that fits"), "{line}");
+        let record = scanner.scan(line.as_bytes()).expect("a record");
+        let row = checker.check(&record).expect("it fits the schema");
+        let mut expected = vec![9, 9];
+        encoder.encode(&row, 3, &stamp, &mut expected).expect("it fits the table");
+        assert_eq!(one_pass, expected, "{line}");
+    }
+    for line in [r#"{"s":32768}"#, r#"{"c":"123456"}"#, r#"{"p":0.125}"#, r#"{"t":"\u0000"}"#, r#"{"q":1}"#] {
+        let mut out = vec![9, 9];
+        let taken = encoder.take(&mut checker, line.as_bytes(), 3, &stamp, &mut out);
+        assert!(!taken.expect("a stamp that fits"), "{line}");
+        assert_eq!(out, [9, 9], "{line}");
+    }
+}
