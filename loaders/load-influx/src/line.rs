@@ -5,6 +5,9 @@
 //! string only if it has a character that needs it, because the crate goes through them one character at a time. A
 //! number is copied as the record has it: JSON's numbers are also line protocol's, and no digit is lost.
 
+mod straight;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
@@ -48,6 +51,17 @@ pub(crate) struct Encoder {
     tags: Vec<Vec<u8>>,
     /// `KEY=` for each field.
     fields: Vec<Vec<u8>>,
+    /// What each column is a part of, and the place of its tag or field.
+    parts: Vec<Part>,
+}
+
+/// What a column is in a point.
+#[derive(Clone, Copy)]
+enum Part {
+    Tag(usize),
+    Field(usize, InfluxType),
+    Time,
+    Ignored,
 }
 
 /// What a line is about.
@@ -67,7 +81,13 @@ impl Encoder {
         let head = pieces(&mapping.measurement, "t", "f").0;
         let tags = mapping.tags.iter().map(|&tag| pieces("m", &names[tag], "f").1).collect();
         let fields = mapping.fields.iter().map(|&(field, _)| pieces("m", "t", &names[field]).2).collect();
-        Encoder { mapping, precision, server, names, head, tags, fields }
+        let mut parts = vec![Part::Ignored; names.len()];
+        mapping.tags.iter().enumerate().for_each(|(place, &tag)| parts[tag] = Part::Tag(place));
+        for (place, &(field, ty)) in mapping.fields.iter().enumerate() {
+            parts[field] = Part::Field(place, ty);
+        }
+        parts[mapping.time] = Part::Time;
+        Encoder { mapping, precision, server, names, head, tags, fields, parts }
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -111,14 +131,18 @@ impl Encoder {
             let reason = "is null or absent, like every other field: a point needs at least one field";
             return Err(self.refuse(self.mapping.fields[0].0, reason));
         }
-        let time = self.time(row)?;
+        Ok(self.end(line, series, self.time(row)?, nulls))
+    }
+
+    /// Ends a line whose series has this many bytes.
+    fn end(&self, line: &mut Vec<u8>, series: usize, time: i64, nulls: u64) -> Point {
         line.push(b' ');
         integer(time, line);
         line.push(b'\n');
         let mut hasher = FixedState::default().build_hasher();
         hasher.write(&line[..series]);
         hasher.write_i64(time);
-        Ok(Point { key: hasher.finish(), nulls })
+        Point { key: hasher.finish(), nulls }
     }
 
     fn refuse(&self, column: usize, reason: &str) -> Violation {
@@ -188,10 +212,16 @@ impl Encoder {
             Value::Special(_) => return refuse("is outside the times that InfluxDB stores"),
             _ => return refuse("is null or absent, but it is the time of the point"),
         };
-        let nanos = nanos(micros, fraction).map_err(|reason| self.refuse(column, reason))?;
+        self.stamp(micros, fraction).map_err(|reason| self.refuse(column, &reason))
+    }
+
+    /// A time in the unit of the timestamps, from the digits of its fraction as it was written.
+    fn stamp(&self, micros: i64, fraction: &str) -> Result<i64, Cow<'static, str>> {
+        let nanos = nanos(micros, fraction)?;
         if self.server.victoria && nanos < MILLISECOND {
-            return refuse(
-                "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing",
+            return Err(
+                "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing"
+                    .into(),
             );
         }
         let per_unit = match self.precision {
@@ -201,7 +231,7 @@ impl Encoder {
             Precision::S => 1_000_000_000,
         };
         if nanos % per_unit != 0 {
-            return refuse(&format!("is finer than --precision {}", self.precision.unit()));
+            return Err(format!("is finer than --precision {}", self.precision.unit()).into());
         }
         Ok(nanos / per_unit)
     }
