@@ -8,9 +8,10 @@ use etl_testkit::postgres::Space;
 use serde_json::{Map, Value, json};
 use xtask::python;
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::postgres;
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::database;
+use crate::measure::Group;
 use crate::records;
 
 const RUNS: usize = 5;
@@ -42,7 +43,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         let title = format!("load-sqlite, {name}");
         into_sqlite.extend(bench.component(&title, "load-sqlite", &args, |load| load.before(fresh)));
     }
-    let server = postgres::server();
+    let server = database::server();
     let space = server.database();
     let gone = || {
         space.sql("DROP TABLE IF EXISTS records, etl_load");
@@ -55,9 +56,8 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
             bench.component(&title, "load-postgres", &args, |load| load.env(&space.env()).before(gone));
         into_postgres.extend(contenders);
     }
-    let of = |title: &str, contenders: &[Contender<'_>]| {
-        Group::measure(title, records::COUNT, RUNS, &bench.folder, contenders)
-    };
+    let of =
+        |title: &str, contenders: &[Contender<'_>]| bench.measure(title, records::COUNT, RUNS, contenders);
     let mut groups =
         vec![of("SQLite: connectors", &into_sqlite)?, of("PostgreSQL: connectors", &into_postgres)?];
     // The targets do not connect with the password of the superuser.
@@ -79,7 +79,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
             let target = Contender::new(package, &program.display().to_string(), &args).stdin(file);
             contenders.push(target.before(gone));
         }
-        groups.push(Group::measure(title, FEW, FEW_RUNS, &bench.folder, &contenders)?);
+        groups.push(bench.measure(title, FEW, FEW_RUNS, &contenders)?);
     }
     Ok(groups)
 }

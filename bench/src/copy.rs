@@ -8,9 +8,10 @@ use anyhow::ensure;
 use etl_testkit::postgres::Space;
 use xtask::python;
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::postgres::{RUNS, create, psql, psql_contender, server};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::database::{RUNS, create, psql, psql_contender, server};
+use crate::measure::Group;
 use crate::records;
 
 /// The rows that are copied.
@@ -33,7 +34,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     // None of them encrypts.
     let plain = [("PGSSLMODE".to_owned(), "disable".to_owned())];
     let out = format!("COPY ({QUERY}) TO STDOUT (FORMAT binary)");
-    let into = ["-X", "-q", "-c", "COPY copied FROM STDIN (FORMAT binary)"];
+    let into = ["-c", "COPY copied FROM STDIN (FORMAT binary)"];
     let psql = psql_contender(&space, "psql, binary COPY | psql, binary COPY", &into).env(&plain);
     let mut contenders = vec![psql.fed_by("psql", &["-X", "-q", "-c", &out]).before(fresh)];
     if let Some(program) = sling() {
@@ -41,16 +42,15 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     } else {
         eprintln!("sling {SLING} is left out: pip cannot get it");
     }
-    for (folder, is_before) in bench.builds("extract-postgres") {
+    for (folder, build) in bench.builds("extract-postgres") {
         let program = |name: &str| folder.join(name).display().to_string();
         let load = ["--table", "copied", "--emit", "none"];
         let ours = Contender::new("extract-postgres | load-postgres", &program("load-postgres"), &load);
         let ours =
             ours.fed_by(&program("extract-postgres"), &["--query", QUERY]).env(&space.env()).env(&plain);
-        contenders.push(ours.of_before(is_before).before(fresh));
+        contenders.push(ours.of(build).before(fresh));
     }
-    let group =
-        Group::measure("PostgreSQL: a table copied", records::COUNT, RUNS, &bench.folder, &contenders)?;
+    let group = bench.measure("PostgreSQL: a table copied", records::COUNT, RUNS, &contenders)?;
     // The last one has copied it exactly.
     for (one, other) in [("records", "copied"), ("copied", "records")] {
         let only = format!("SELECT count(*) FROM (TABLE {one} EXCEPT ALL TABLE {other}) only_here");

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::postgres::{RUNS, server};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::database::{RUNS, server};
+use crate::measure::Group;
 
 const SCHEMA: &str = r#"{"required":["id"],"properties":{"id":{"type":"integer"}}}"#;
 const FIELDS: u64 = 100_000;
@@ -38,7 +39,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
                 contender.stdin(&format!("{count}.ndjson")).env(&space.env()).before(fresh)
             });
             let title = format!("{name}: {what}");
-            groups.push(Group::measure(&title, count, RUNS, &bench.folder, &contenders)?);
+            groups.push(bench.measure(&title, count, RUNS, &contenders)?);
         }
     }
     Ok(groups)

@@ -2,8 +2,9 @@
 
 use etl_schema::{Dialect, Schema, ddl};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::measure::{Goal, Group};
 use crate::records;
 
 const RUNS: usize = 5;
@@ -36,5 +37,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     contenders.extend(bench.component("standpipe seal -- grep -v _etl", "standpipe", &seal, |seal| {
         seal.before(fresh("sealed.ndjson"))
     }));
-    Ok(vec![Group::measure("SQLite: append", records::COUNT, RUNS, &bench.folder, &contenders)?])
+    let group = bench.measure("SQLite: append", records::COUNT, RUNS, &contenders)?;
+    Ok(vec![group.goal("load-sqlite, append", Goal::Wall(0.7))])
 }
