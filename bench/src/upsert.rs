@@ -17,7 +17,7 @@ const LOADS: [(&str, Records, f64, i64); 4] = [
     ("all new", Records { first: 100_000, ..BASE }, 0.95, 200_000),
     ("half new, half changed", Records { first: 50_000, seed: 12, ..BASE }, 0.95, 150_000),
 ];
-const UPSERT: &str = "load-postgres, upsert";
+const UPSERT: &str = "load-postgres";
 
 /// As many records as the table has rows.
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
@@ -53,7 +53,7 @@ fn upsert(bench: &Bench, space: &Space, what: &str) -> anyhow::Result<Group> {
         psql_contender(space, "psql, ready-made binary and ON CONFLICT by hand", &["-f", "upsert.sql"]);
     let mut contenders = vec![by_hand.before(fresh)];
     contenders.extend(loaders(bench, space, UPSERT, &load, fresh));
-    bench.measure(&format!("PostgreSQL: upsert of 100,000 on as many, {what}"), BASE.count, RUNS, &contenders)
+    bench.measure(&format!("PostgreSQL: upsert of 100,000, {what}"), BASE.count, RUNS, &contenders)
 }
 
 /// The statements of someone who does it by hand.
