@@ -1,9 +1,10 @@
 //! What is measured, and where.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::contender::{Build, Contender};
-use crate::measure::Group;
+use crate::measure::{Group, Size};
 
 /// Where everything is.
 pub(crate) struct Bench {
@@ -25,7 +26,7 @@ impl Bench {
         args: &[&str],
         finish: impl Fn(Contender<'a>) -> Contender<'a>,
     ) -> Vec<Contender<'a>> {
-        let of = |(folder, build): (&PathBuf, Build)| {
+        let of = |(folder, build): (&Path, Build)| {
             let program = folder.join(name).display().to_string();
             finish(Contender::new(title, &program, args).of(build))
         };
@@ -33,19 +34,32 @@ impl Bench {
     }
 
     /// The folders of the builds that have a component.
-    pub(crate) fn builds(&self, name: &str) -> impl Iterator<Item = (&PathBuf, Build)> {
-        let before = self.before.iter().filter(move |folder| folder.join(name).exists());
-        [(&self.binaries, Build::Now)].into_iter().chain(before.map(|folder| (folder, Build::Before)))
+    pub(crate) fn builds(&self, name: &str) -> impl Iterator<Item = (&Path, Build)> {
+        let before = self.before.as_deref().into_iter().filter(move |folder| folder.join(name).exists());
+        [(self.binaries.as_path(), Build::Now)]
+            .into_iter()
+            .chain(before.map(|folder| (folder, Build::Before)))
     }
 
     /// Measures commands that do the same, in so many runs.
     pub(crate) fn measure(
         &self,
         title: &str,
-        records: u64,
+        size: impl Into<Size>,
         runs: usize,
         contenders: &[Contender<'_>],
     ) -> anyhow::Result<Group> {
-        Group::measure(title, records, self.runs.unwrap_or(runs), &self.folder, contenders)
+        Group::measure(title, size.into(), self.runs.unwrap_or(runs), &self.folder, contenders)
+    }
+
+    /// Removes a database of SQLite with all that belongs to it.
+    pub(crate) fn remove_sqlite(&self, file: &str) -> anyhow::Result<()> {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            match std::fs::remove_file(self.folder.join(format!("{file}{suffix}"))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -85,6 +85,22 @@ impl<'a> Contender<'a> {
         Contender { before: Box::new(before), ..self }
     }
 
+    /// How many instructions valgrind counts in a run. It knows no SHA instructions, so a digest is always computed without.
+    pub(crate) fn instructions(&self, folder: &Path) -> anyhow::Result<u64> {
+        (self.before)()?;
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
+        valgrind.arg("--log-file=valgrind.txt").arg(&self.program).args(&self.args);
+        valgrind.envs(self.env.iter().cloned()).current_dir(folder).stdin(Stdio::null());
+        succeeded(&self.name, &valgrind.output().context("cannot run valgrind")?)?;
+        let log = std::fs::read_to_string(folder.join("valgrind.txt"))?;
+        // `==PID== I   refs:      1,234,567`
+        let count =
+            log.lines().find_map(|line| line.split_once("refs:")).map(|(_, count)| count.replace(',', ""));
+        let count = count.with_context(|| format!("valgrind counted nothing: {log}"))?;
+        count.trim().parse().with_context(|| format!("valgrind counted {count}"))
+    }
+
     /// Runs it, and measures the wall time; with `time`, which itself takes a moment, also CPU time and memory.
     pub(crate) fn run(&self, folder: &Path, under_time: bool) -> anyhow::Result<Cost> {
         (self.before)()?;
@@ -122,12 +138,9 @@ impl<'a> Contender<'a> {
         let output = child.wait_with_output().with_context(cannot_run)?;
         let fed = feeder.map(Child::wait_with_output).transpose()?;
         let wall = wall.unwrap_or_else(|| started.elapsed().as_secs_f64());
-        let succeeded = |output: &Output| {
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "{} failed: {stderr}", self.name);
-            Ok(())
-        };
-        [Some(&output), fed.as_ref()].into_iter().flatten().try_for_each(succeeded)?;
+        for output in [Some(&output), fed.as_ref()].into_iter().flatten() {
+            succeeded(&self.name, output)?;
+        }
         if !under_time {
             return Ok(Cost { wall, ..Cost::default() });
         }
@@ -136,6 +149,11 @@ impl<'a> Contender<'a> {
         let (more, feeder) = spent(&folder.join("feeder.txt"))?;
         Ok(Cost { wall, cpu: Some(cpu + more), peak: Some(peak), feeder: Some(feeder) })
     }
+}
+
+fn succeeded(name: &str, output: &Output) -> anyhow::Result<()> {
+    ensure!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 fn owned(args: &[&str]) -> Vec<String> {

@@ -9,13 +9,9 @@ use crate::database::{RUNS, create, psql_contender, server};
 use crate::measure::{Goal, Group};
 use crate::records;
 
-/// The columns of `records.csv`, which has no header.
-const HEADER: &str =
-    "id,station,observed_at,temp,humidity,pressure,wind_speed,clouds,raining,price,description,note";
-
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let mut csv = File::create(bench.folder.join("orders.csv"))?;
-    writeln!(csv, "{HEADER}")?;
+    writeln!(csv, "{}", records::COLUMNS)?;
     io::copy(&mut File::open(bench.folder.join("records.csv"))?, &mut csv)?;
     let server = server();
     let space = server.database();

@@ -27,9 +27,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
             let program = bench.binaries.join(name).display().to_string();
             let more = if name == "load-sqlite" { ["--db", "growth.db"] } else { ["--mode", "append"] };
             let fresh = || {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let _ = std::fs::remove_file(bench.folder.join(format!("growth.db{suffix}")));
-                }
+                bench.remove_sqlite("growth.db")?;
                 space.sql("DROP TABLE IF EXISTS growth, etl_load; CREATE TABLE growth (id bigint)");
                 Ok(())
             };

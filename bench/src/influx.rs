@@ -73,14 +73,7 @@ fn group(
 /// how many different points there are, by station and time.
 fn lines(bench: &Bench, size: u64) -> anyhow::Result<u64> {
     records::write(&bench.folder, "points", &Records { count: size, ..MANY })?;
-    let schema = records::SCHEMA
-        .replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1)
-        .replacen(
-            r#""station":{"type":"string"}"#,
-            r#""station":{"type":"string","x-influx":{"role":"tag"}}"#,
-            1,
-        );
-    fs::write(bench.folder.join("points.json"), schema)?;
+    fs::write(bench.folder.join("points.json"), records::points())?;
     let records = BufReader::new(fs::File::open(bench.folder.join("points.ndjson"))?);
     let mut lines = Vec::new();
     let (mut batches, mut points) = (0, HashSet::new());

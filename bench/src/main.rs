@@ -7,12 +7,15 @@ mod copy;
 mod database;
 mod file;
 mod growth;
+mod guard;
 mod influx;
+mod instructions;
 mod measure;
+mod messages;
+mod parts;
 mod pipe;
 mod postgres;
 mod print;
-mod rates;
 mod records;
 mod scale;
 mod sqlite;
@@ -29,7 +32,6 @@ use xtask::cargo;
 
 use bench::Bench;
 use measure::{Group, Line};
-use records::Records;
 
 /// What can be measured.
 struct Topic {
@@ -47,9 +49,10 @@ enum Needs {
     Servers,
 }
 
-/// The rates of the parts are measured by this name.
-const PARTS: &str = "parts";
-const TOPICS: [Topic; 12] = [
+/// The instructions of the parts are counted by this name.
+const INSTRUCTIONS: &str = "instructions";
+const TOPICS: [Topic; 13] = [
+    Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
     Topic { name: "upsert", run: upsert::run, needs: Needs::Servers },
@@ -65,9 +68,9 @@ const TOPICS: [Topic; 12] = [
 ];
 
 /// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
-/// has those of the build before.
+/// has those of the build before. `bench guard [--update]` has its components beside its own folder.
 fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|(bench, names)| run(&bench, &names)) {
+    match options(std::env::args().skip(1)).and_then(|(bench, names)| start(bench, &names)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -95,35 +98,54 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<(Bench, Vec
     Ok((bench, names))
 }
 
+fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let guard = |update| {
+        let binaries = bench.binaries.with_file_name("guard");
+        guard::run(&Bench { folder: binaries.join("data"), binaries, before: None, runs: None }, update)
+    };
+    match *names.as_slice() {
+        ["guard"] => guard(false),
+        ["guard", "--update"] => guard(true),
+        _ => run(&bench, &names),
+    }
+}
+
 /// Measures what is named, otherwise everything, on the same records.
-fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
-    let known = || TOPICS.iter().map(|topic| topic.name).chain([PARTS, "all"]);
-    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == *name)) {
+fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
+    let known = || TOPICS.iter().map(|topic| topic.name).chain([INSTRUCTIONS, "all"]);
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
         bail!("{unknown} is not one of {}", known().collect::<Vec<_>>().join(", "));
     }
-    let all = names.is_empty() || names.iter().any(|name| name == "all");
-    let wanted = |name: &str| all || names.iter().any(|it| it == name);
+    let all = names.is_empty() || names.contains(&"all");
+    let wanted = |name: &str| all || names.contains(&name);
     let topics: Vec<&Topic> = TOPICS.iter().filter(|topic| wanted(topic.name)).collect();
     need::programs(&[need::SQLITE, need::TIME])?;
-    if topics.iter().any(|topic| topic.needs == Needs::Servers) {
+    if topics.iter().any(|topic| topic.needs == Needs::Servers) || wanted(INSTRUCTIONS) {
         need::servers()?;
     }
     std::fs::create_dir_all(&bench.folder)?;
-    if wanted(PARTS) || topics.iter().any(|topic| topic.needs != Needs::Nothing) {
+    if topics.iter().any(|topic| topic.needs != Needs::Nothing) {
         eprintln!("writing {} records ...", records::COUNT);
         records::write(&bench.folder, "records", &records::MANY)?;
-    }
-    if wanted(PARTS) {
-        records::write(&bench.folder, "gaps", &Records { gaps: true, ..records::MANY })?;
-        rates::run(&bench.folder.join("records.ndjson"), &bench.folder.join("gaps.ndjson"))?;
     }
     let mut groups = Vec::new();
     for topic in topics {
         groups.extend((topic.run)(bench)?);
     }
+    let mut counts = Vec::new();
+    if wanted(INSTRUCTIONS) {
+        if need::exists(need::VALGRIND.0) {
+            counts = instructions::run(bench)?;
+            instructions::print(&counts);
+        } else {
+            need::skipped(INSTRUCTIONS, "valgrind is not installed");
+        }
+    }
     let summary: Vec<Line> = groups.iter().flat_map(Group::summary).collect();
     Line::print(&summary);
     let results = json!({
+        "instructions": instructions::json(&counts),
         "groups": groups.iter().map(Group::json).collect::<Value>(),
         "summary": summary.iter().map(Line::json).collect::<Value>(),
     });

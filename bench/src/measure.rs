@@ -21,10 +21,24 @@ pub(crate) enum Goal {
     Millis(f64),
 }
 
+/// How much a command goes through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) records: u64,
+    /// Where they are what the rate is about.
+    pub(crate) bytes: Option<u64>,
+}
+
+impl From<u64> for Size {
+    fn from(records: u64) -> Size {
+        Size { records, bytes: None }
+    }
+}
+
 /// Commands that do the same; the others are compared with the first.
 pub(crate) struct Group {
     title: String,
-    records: u64,
+    size: Size,
     rows: Vec<Row>,
     /// The names of the commands that have goals.
     goals: Vec<(&'static str, Goal)>,
@@ -40,14 +54,14 @@ impl Group {
     /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians.
     pub(crate) fn measure(
         title: &str,
-        records: u64,
+        size: Size,
         runs: usize,
         folder: &Path,
         contenders: &[Contender<'_>],
     ) -> anyhow::Result<Group> {
         eprintln!("measuring: {title} ...");
         let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contenders.len()];
-        let is_short = records <= SHORT;
+        let is_short = size.records <= SHORT;
         for run in 0..=runs {
             for (contender, costs) in contenders.iter().zip(&mut costs) {
                 costs.push(contender.run(folder, run == 0 || !is_short)?);
@@ -60,7 +74,7 @@ impl Group {
             Some(Row { name: contender.name.clone(), build: contender.build, cost })
         };
         let rows = contenders.iter().zip(&costs).filter_map(row).collect();
-        let group = Group { title: title.to_owned(), records, rows, goals: Vec::new() };
+        let group = Group { title: title.to_owned(), size, rows, goals: Vec::new() };
         group.print();
         Ok(group)
     }
@@ -77,19 +91,28 @@ impl Group {
 
     fn print(&self) {
         println!(
-            "\n{:<52} {:>9} {:>6} {:>11} {:>7} {:>8}",
-            self.title, "wall s", "ratio", "records/s", "CPU s", "peak MiB"
+            "\n{:<52} {:>9} {:>6} {:>11} {:>7} {:>8}{}",
+            self.title,
+            "wall s",
+            "ratio",
+            "records/s",
+            "CPU s",
+            "peak MiB",
+            self.size.bytes.map_or("", |_| "     MB/s")
         );
         for row in &self.rows {
             let cost = &row.cost;
             println!(
-                "{:<52} {:>9.4} {:>6.2} {:>11.0} {:>7} {:>8}",
+                "{:<52} {:>9.4} {:>6.2} {:>11.0} {:>7} {:>8}{}",
                 row.label(),
                 cost.wall,
                 self.ratio(cost),
-                self.records as f64 / cost.wall,
+                self.size.records as f64 / cost.wall,
                 number(cost.cpu, 2),
-                number(cost.peak, 1)
+                number(cost.peak, 1),
+                self.size
+                    .bytes
+                    .map_or(String::new(), |bytes| format!(" {:>8.0}", bytes as f64 / 1e6 / cost.wall))
             );
             if cost.feeder.is_some() {
                 println!("{:<52} {:>45}", "  its feeder", number(cost.feeder, 1));
@@ -151,7 +174,7 @@ impl Group {
             let cost = &row.cost;
             json!({ "name": row.label(), "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak, "feeder_peak_mib": cost.feeder })
         };
-        json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
+        json!({ "title": self.title, "records": self.size.records, "medians": self.rows.iter().map(row).collect::<Value>() })
     }
 }
 

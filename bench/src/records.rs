@@ -34,6 +34,19 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false
 "clouds":{"type":"integer"},"raining":{"type":"boolean"},"price":{"type":"number","x-postgres":{"type":"numeric(12,4)"}},
 "description":{"type":"string"},"note":{"type":["string","null"]}},"required":["id","station","observed_at"]}"#;
 
+/// The columns of `NAME.csv`, which has no header.
+pub(crate) const COLUMNS: &str =
+    "id,station,observed_at,temp,humidity,pressure,wind_speed,clouds,raining,price,description,note";
+
+/// The schema for points: with a time and a tag.
+pub(crate) fn points() -> String {
+    SCHEMA.replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1).replacen(
+        r#""station":{"type":"string"}"#,
+        r#""station":{"type":"string","x-influx":{"role":"tag"}}"#,
+        1,
+    )
+}
+
 /// The schema, with a key or without.
 pub(crate) fn schema(key: bool) -> String {
     let object = r#"{"type":"object","#;

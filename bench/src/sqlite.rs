@@ -15,15 +15,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     // The ready-made rows fill the same table, declared in the same way.
     let import = format!("{create}\n.import --csv records.csv records\n");
     std::fs::write(bench.folder.join("import.sql"), import)?;
-    let fresh = |file: &'static str| {
-        let folder = bench.folder.clone();
-        move || {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                let _ = std::fs::remove_file(folder.join(format!("{file}{suffix}")));
-            }
-            Ok(())
-        }
-    };
+    let fresh = |file: &'static str| move || bench.remove_sqlite(file);
     let load = ["--db", "load.db", "--table", "records", "--input", "records.ndjson", "--emit", "none"];
     let seal = ["seal", "--output", "sealed.ndjson", "--", "grep", "-v", "^{\"_etl", "records.ndjson"];
     let import =

@@ -8,7 +8,8 @@ use anyhow::{Context, ensure};
 use xtask::cargo;
 
 /// What is measured.
-pub(crate) const COMPONENTS: [&str; 9] = [
+pub(crate) const COMPONENTS: [&str; 10] = [
+    "bench-parts",
     "extract-file",
     "extract-openweather",
     "extract-postgres",
@@ -19,6 +20,10 @@ pub(crate) const COMPONENTS: [&str; 9] = [
     "transform-jq",
     "validate",
 ];
+
+/// What instructions are counted of.
+pub(crate) const GUARDED: [&str; 5] =
+    ["bench-parts", "extract-file", "load-postgres", "load-influx", "validate"];
 
 /// The arguments of `bench`: `--against REV` becomes `--before FOLDER`, with that revision's components in the folder.
 pub(crate) fn arguments(args: &[&str]) -> anyhow::Result<Vec<String>> {
