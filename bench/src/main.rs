@@ -18,6 +18,7 @@ mod postgres;
 mod print;
 mod records;
 mod scale;
+mod shapes;
 mod sqlite;
 mod start;
 mod transform;
@@ -51,11 +52,12 @@ enum Needs {
 
 /// The instructions of the parts are counted by this name.
 const INSTRUCTIONS: &str = "instructions";
-const TOPICS: [Topic; 13] = [
+const TOPICS: [Topic; 14] = [
     Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
     Topic { name: "upsert", run: upsert::run, needs: Needs::Servers },
+    Topic { name: "shapes", run: shapes::run, needs: Needs::Servers },
     Topic { name: "copy", run: copy::run, needs: Needs::Servers },
     Topic { name: "connectors", run: connectors::run, needs: Needs::Servers },
     Topic { name: "file", run: file::run, needs: Needs::Servers },
