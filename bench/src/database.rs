@@ -1,5 +1,7 @@
 //! A PostgreSQL for the bench, its tables, and psql.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use etl_schema::{Dialect, Schema, ddl};
 use etl_testkit::postgres::{Options, Server, Space, search_path};
@@ -13,7 +15,22 @@ pub(crate) const RUNS: usize = 7;
 
 pub(crate) fn server() -> Server {
     let settings = "shared_buffers = 512MB\nmax_wal_size = 4GB\n";
-    Server::start(Options { settings: settings.to_owned(), ..Options::default() })
+    let server = Server::start(Options { settings: settings.to_owned(), ..Options::default() });
+    // Not every peer connects with the password of the superuser.
+    server.space().sql("CREATE ROLE peer SUPERUSER LOGIN PASSWORD 'peer'");
+    server
+}
+
+/// Its host and port, and the name of the database.
+pub(crate) fn address(space: &Space) -> [String; 3] {
+    let env: HashMap<String, String> = space.env().into_iter().collect();
+    ["PGHOST", "PGPORT", "PGDATABASE"].map(|name| env.get(name).cloned().unwrap_or_default())
+}
+
+/// Where a peer connects to, as a URL of this scheme.
+pub(crate) fn peer_url(space: &Space, scheme: &str) -> String {
+    let [host, port, database] = address(space);
+    format!("{scheme}://peer:peer@{host}:{port}/{database}")
 }
 
 /// A new table for the records.

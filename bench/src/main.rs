@@ -13,12 +13,14 @@ mod instructions;
 mod measure;
 mod messages;
 mod parts;
+mod peers;
 mod pipe;
 mod postgres;
 mod print;
 mod records;
 mod scale;
 mod shapes;
+mod sling;
 mod sqlite;
 mod start;
 mod transform;
@@ -52,7 +54,7 @@ enum Needs {
 
 /// The instructions of the parts are counted by this name.
 const INSTRUCTIONS: &str = "instructions";
-const TOPICS: [Topic; 14] = [
+const TOPICS: [Topic; 15] = [
     Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
@@ -60,6 +62,7 @@ const TOPICS: [Topic; 14] = [
     Topic { name: "shapes", run: shapes::run, needs: Needs::Servers },
     Topic { name: "copy", run: copy::run, needs: Needs::Servers },
     Topic { name: "connectors", run: connectors::run, needs: Needs::Servers },
+    Topic { name: "peers", run: peers::run, needs: Needs::Servers },
     Topic { name: "file", run: file::run, needs: Needs::Servers },
     Topic { name: "influx", run: influx::run, needs: Needs::Servers },
     Topic { name: "growth", run: growth::run, needs: Needs::Servers },
