@@ -99,6 +99,11 @@ impl Error {
         self.sqlstate().is_some_and(sqlstate::is_rolled_back)
     }
 
+    /// Whether another session came first: a unique key was there already, or a deadlock or a conflict had to be ended.
+    pub fn is_collision(&self) -> bool {
+        matches!(self.sqlstate(), Some("23505" | "40P01" | "40001"))
+    }
+
     /// Whether a lock could not be obtained at once or in time (`NOWAIT`, `lock_timeout`).
     pub fn is_lock_timeout(&self) -> bool {
         self.sqlstate() == Some("55P03")

@@ -27,6 +27,8 @@ pub(crate) struct Inspected {
     pub(crate) may_stage: bool,
     /// Whether the database knows only bytes, not characters.
     pub(crate) bytes_only: bool,
+    /// Whether the server knows MERGE, as PostgreSQL 15 and later do.
+    pub(crate) merges: bool,
     /// The database and the role, quoted.
     pub(crate) database: String,
     pub(crate) role: String,
@@ -169,6 +171,7 @@ pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -
         may_create: facts.get("may_create").map(|may| may == "t"),
         may_stage: is("may_stage"),
         bytes_only: facts.get("encoding") == Some("SQL_ASCII"),
+        merges: is("merges"),
         database: facts.get("database").unwrap_or_default().to_owned(),
         role: facts.get("role").unwrap_or_default().to_owned(),
         read_only: facts.get("read_only") == Some("on"),
@@ -220,7 +223,7 @@ fn facts_sql(name: &Name) -> String {
              = {count} AS ledger_fits, pg_has_role(l.relowner, 'USAGE') AS owns_ledger,
            has_schema_privilege(s.oid, 'CREATE') AS may_create,
            has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
-           getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database,
+           current_setting('server_version_num')::int >= 150000 AS merges, getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database,
            quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
          FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
            LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

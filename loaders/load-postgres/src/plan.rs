@@ -37,6 +37,8 @@ pub(crate) struct Details {
     missing: Vec<usize>,
     /// Whether the ledger exists, with all columns of this version.
     pub(crate) ledger: bool,
+    /// Whether the server knows MERGE.
+    pub(crate) merges: bool,
     /// How each stored column is sent, once all of them exist.
     pub(crate) fields: Vec<Field>,
 }
@@ -189,7 +191,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let is_namespace = settings.create && settings.table.is_none() && schema.is_foreign();
     let makes_schema = is_namespace && found.may_create.is_none();
     let table = found.table.clone();
-    let details = Details { name, target, stored, makes_schema, table, missing, ledger, fields };
+    let merges = found.merges;
+    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 

@@ -16,7 +16,7 @@ use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
-use crate::stage::Stage;
+use crate::stage::{Keys, Stage};
 use crate::target::{self, MergeError, what};
 use crate::{catalog, create, ledger};
 
@@ -65,12 +65,23 @@ struct Table {
     plan: Arc<TablePlan>,
     destination: Destination,
     stage: Option<Stage>,
+    keys: Option<Keys>,
     encoder: RowEncoder,
     fed: u64,
     /// How many of them the server says it took.
     there: u64,
     /// How many rows were deleted, in mode replace.
     replaced: Option<u64>,
+}
+
+impl Table {
+    /// Takes note of a row, as it was encoded.
+    #[inline]
+    fn note(&mut self, row: &[u8]) {
+        if let Some(keys) = &mut self.keys {
+            keys.see(row);
+        }
+    }
 }
 
 impl<'s> Postgres<'s> {
@@ -280,22 +291,24 @@ impl Sink for Postgres<'_> {
     fn take(&mut self, number: usize, checker: &mut Checker, line: Line<'_>) -> Result<bool, Fault> {
         let mut feed = self.feed(number)?;
         let table = &mut self.tables[number];
-        let position = table.fed + feed.rows();
+        let (position, start) = (table.fed + feed.rows(), feed.chunk.len());
         if !table.encoder.take(checker, line.bytes, position, &self.stamp, &mut feed.chunk)? {
             self.feed = Some(feed);
             return Ok(false);
         }
+        table.note(&feed.chunk[start..]);
         self.taken(feed, line).map(|()| true)
     }
 
     fn record(&mut self, number: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         let mut feed = self.feed(number)?;
-        let table = &self.tables[number];
-        let position = table.fed + feed.rows();
+        let table = &mut self.tables[number];
+        let (position, start) = (table.fed + feed.rows(), feed.chunk.len());
         if let Err(refused) = table.encoder.encode(row, position, &self.stamp, &mut feed.chunk) {
             self.feed = Some(feed);
             return Err(refused);
         }
+        table.note(&feed.chunk[start..]);
         Ok(self.taken(feed, line)?)
     }
 
@@ -304,7 +317,7 @@ impl Sink for Postgres<'_> {
         let table = &self.tables[number];
         let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, new),
+            Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, table.keys.as_ref(), new),
             None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);

@@ -1,13 +1,16 @@
 //! A temporary table, from which one statement moves the rows into the target: for modes that go by a key, and for what
 //! COPY does not do (casts, defaults for single rows, policies).
 
+mod keys;
 mod merge;
+mod unopposed;
 
 use etl_component::Fault;
 use etl_load::{Counts, Mode};
 use etl_postgres::Session;
 use etl_schema::quote_ident;
 
+pub(crate) use self::keys::Keys;
 use self::merge::Merge;
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
@@ -81,12 +84,18 @@ impl Stage {
         copy(&self.name, columns)
     }
 
-    /// Moves all rows into the target. `fed` is how many records were copied into the stage.
+    /// The keys of the rows that are to be copied into it, if it has any.
+    pub(crate) fn keys(&self, plan: &TablePlan) -> Option<Keys> {
+        self.row.as_ref().map(|_| Keys::new(plan, self.numbered))
+    }
+
+    /// Moves all rows into the target. `fed` is how many records were copied into the stage, and `keys` are theirs.
     pub(crate) fn merge(
         &self,
         session: &mut Session,
         plan: &TablePlan,
         fed: u64,
+        keys: Option<&Keys>,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, MergeError> {
         self.check_casts(session, plan)?;
@@ -98,7 +107,10 @@ impl Stage {
             complete(plan, fed, inserted)?;
             return Ok(Counts { inserted, ..Counts::default() });
         };
-        let distinct = self.distinct(session, plan)?;
+        let distinct = match keys.is_some_and(Keys::differ) {
+            true => fed,
+            false => self.distinct(session, plan)?,
+        };
         let order = if plan.mode == Mode::Ignore { "" } else { " DESC" };
         let (rows, key) = (self.rows(), key(plan));
         let source = match fed - distinct {
@@ -106,12 +118,20 @@ impl Stage {
             // The last record of each key; in mode ignore, the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {rows} s ORDER BY {key}, {row}{order})"),
         };
+        let superseded = fed - distinct;
+        if new.is_none()
+            && unopposed::is_possible(plan)
+            && let Some((inserted, updated)) = unopposed::merge(session, plan, &source, distinct)?
+        {
+            let unchanged = distinct - inserted - updated;
+            return Ok(Counts { inserted, updated, unchanged, superseded, ..Counts::default() });
+        }
         let mut merge = Merge { session, plan, number: self.number, source: &source, row };
         let counts = match plan.mode {
             Mode::Append | Mode::Replace => merge.insert(distinct, new)?,
             Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
         };
-        Ok(Counts { superseded: fed - distinct, ..counts })
+        Ok(Counts { superseded, ..counts })
     }
 
     /// Checks that casts keep the values. A type's modifier may round what a text says, as `interval(0)` does, or

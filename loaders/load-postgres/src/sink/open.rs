@@ -62,7 +62,8 @@ impl Postgres<'_> {
         }
         let numbered = stage.as_ref().is_some_and(Stage::numbered);
         let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
+        let keys = stage.as_ref().and_then(|stage| stage.keys(plan));
         let plan = Arc::clone(plan);
-        Ok(Table { plan, destination, stage, encoder, fed: 0, there: 0, replaced })
+        Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced })
     }
 }

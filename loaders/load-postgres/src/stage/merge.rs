@@ -7,7 +7,7 @@ use etl_postgres::{Error, Session};
 use etl_schema::{Column, quote_ident};
 
 use crate::catalog::Table;
-use crate::plan::TablePlan;
+use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, complete, insert, key_exprs, quoted, what};
 
 /// The rows of a stage, one for each key, on their way into the target.
@@ -209,7 +209,7 @@ impl<F: FnMut(i64)> Integers<F> {
 const CHANGES: &str = "etl_changes";
 
 /// The condition that a row `old` of the target has the key of the stage's row `s`.
-fn same_key(plan: &TablePlan) -> String {
+pub(super) fn same_key(plan: &TablePlan) -> String {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
     let same = names.iter().zip(key_exprs(plan)).map(|(name, key)| {
@@ -238,42 +238,56 @@ fn is_respelled(plan: &TablePlan, index: usize) -> bool {
     key.is_some_and(|key| key.iter().any(|column| column.name == *name && !column.exact))
 }
 
-/// A row that would not change is not written. Rows are compared by their bytes: values that are equal may still
-/// differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an equality operator (chapter 9.24.6).
-/// Building the two rows takes time, so values of a few bytes are compared first.
-fn on_conflict(plan: &TablePlan) -> String {
-    let target = conflict_target(plan);
-    // The stamp's columns, which come last, do not make a row count as changed, nor do others that describe it.
+/// The columns besides the key, and whether each makes a row count as changed. The stamp's columns, which come last, do not,
+/// nor do others that describe the record.
+fn others(plan: &TablePlan) -> impl Iterator<Item = (&Field, bool)> {
     let counts = |index: usize| plan.schema.columns.get(index).is_some_and(Column::counts);
     let others = plan.details.fields.iter().enumerate();
     let others = others.filter(|(index, _)| !plan.schema.key.contains(index) || is_respelled(plan, *index));
-    let (compared, stamps): (Vec<_>, Vec<_>) = others.partition(|(index, _)| counts(*index));
-    if plan.mode == Mode::Ignore || compared.is_empty() {
-        return format!("ON CONFLICT{target} DO NOTHING");
+    others.map(move |(index, field)| (field, counts(index)))
+}
+
+/// What an UPDATE sets, to the columns of this row.
+pub(super) fn set(plan: &TablePlan, new: &str) -> String {
+    let (compared, stamps): (Vec<_>, Vec<_>) = others(plan).partition(|(_, counts)| *counts);
+    let set = compared.iter().chain(&stamps).map(|(field, _)| quoted(field));
+    set.map(|column| format!("{column} = {new}.{column}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The condition that the row `old` would change to this one; `None` if no row can. Rows are compared by their bytes:
+/// values that are equal may still differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an
+/// equality operator (chapter 9.24.6). Building the two rows takes time, so values of a few bytes are compared first.
+pub(super) fn differs(plan: &TablePlan, new: &str) -> Option<String> {
+    let compared: Vec<&Field> = others(plan).filter(|(_, counts)| *counts).map(|(field, _)| field).collect();
+    if compared.is_empty() {
+        return None;
     }
-    let set = compared.iter().chain(&stamps).map(|(_, field)| quoted(field));
-    let set = set.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
     let row = |of: &str| {
-        let columns = compared.iter().map(|(_, field)| format!("{of}.{}", quoted(field)));
+        let columns = compared.iter().map(|field| format!("{of}.{}", quoted(field)));
         columns.collect::<Vec<_>>().join(", ")
     };
-    let short = compared.iter().filter(|(_, field)| field.column.kind.is_short()).map(|(_, field)| {
+    let short = compared.iter().filter(|field| field.column.kind.is_short()).map(|field| {
         let column = quoted(field);
-        format!("old.{column} IS DISTINCT FROM excluded.{column} OR ")
+        format!("old.{column} IS DISTINCT FROM {new}.{column} OR ")
     });
-    let differs = format!(
-        "{}NOT record_image_eq(ROW({}), ROW({}))",
-        short.collect::<String>(),
-        row("old"),
-        row("excluded")
-    );
+    let short = short.collect::<String>();
+    Some(format!("{short}NOT record_image_eq(ROW({}), ROW({}))", row("old"), row(new)))
+}
+
+/// A row that would not change is not written.
+fn on_conflict(plan: &TablePlan) -> String {
+    let target = conflict_target(plan);
+    let differs = match differs(plan, "excluded") {
+        Some(differs) if plan.mode != Mode::Ignore => differs,
+        _ => return format!("ON CONFLICT{target} DO NOTHING"),
+    };
     let differs = match &plan.details.table {
         Some(table) if table.update_veto => {
             format!("CASE WHEN {differs} THEN nextval('pg_temp.{CHANGES}') > 0 ELSE false END")
         }
         _ => differs,
     };
-    format!("ON CONFLICT{target} DO UPDATE SET {set} WHERE {differs}")
+    format!("ON CONFLICT{target} DO UPDATE SET {} WHERE {differs}", set(plan, "excluded"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,108 @@
+//! Moves the rows of a stage with a key into the target by MERGE: one join finds the rows of the target, and those that
+//! stay as they are cost nothing more.
+//!
+//! MERGE does not see what another session does with the same keys in the meantime, as INSERT … ON CONFLICT does. So it runs
+//! under a savepoint, and counts only if in the end this transaction holds every row: those that it has written, and
+//! those that it then finds as they should be and locks. Otherwise all of it is undone.
+
+use etl_load::Mode;
+use etl_postgres::{Error, Session};
+
+use super::merge::{differs, same_key, set};
+use crate::plan::{Field, Null, TablePlan};
+use crate::target::{MergeError, quoted, what};
+
+const SAVEPOINT: &str = "unopposed";
+
+/// Whether the records can go this way: the server knows MERGE, it does for each row what INSERT … ON CONFLICT does, and
+/// the stage's columns have the types of the table's.
+pub(super) fn is_possible(plan: &TablePlan) -> bool {
+    let names: Vec<&str> = plan.schema.key_names().collect();
+    let plain = plan.details.table.as_ref().is_some_and(|table| {
+        // A trigger before an INSERT is called for rows that exist, too, and may change what they are updated to.
+        let free = !table.insert_veto && !table.update_veto && !table.policies && table.rules == [false; 2];
+        free && !table.partitioned && table.key(&names).is_some()
+    });
+    let as_is = |field: &Field| !field.is_cast() && field.null != Null::Default;
+    let is_possible = plain && plan.details.merges && plan.mode == Mode::Upsert;
+    is_possible && plan.details.fields.iter().all(as_is) && differs(plan, "s").is_some()
+}
+
+/// Moves them, and returns how many rows are new and how many were changed; `None` if that has to be done in another way,
+/// because somebody else writes the same keys or it cannot be told.
+pub(super) fn merge(
+    session: &Session,
+    plan: &TablePlan,
+    source: &str,
+    distinct: u64,
+) -> Result<Option<(u64, u64)>, MergeError> {
+    let done = under_savepoint(session, plan, source, distinct)?;
+    if done.is_none() {
+        log::debug!("{}: somebody else writes the same rows; merging them one by one", what(plan));
+        session.batch(&what(plan), &format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"))?;
+    }
+    Ok(done)
+}
+
+fn under_savepoint(
+    session: &Session,
+    plan: &TablePlan,
+    source: &str,
+    distinct: u64,
+) -> Result<Option<(u64, u64)>, MergeError> {
+    let what = what(plan);
+    let before = written(session, plan, &format!("SAVEPOINT {SAVEPOINT};"))?;
+    let rows = match session.count(&what, &sql(plan, source)) {
+        Err(error) if error.is_collision() => return Ok(None),
+        rows => rows?,
+    };
+    let after = written(session, plan, "")?;
+    let (inserted, updated) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+    // Triggers may have written into the same table, and `track_counts` may be off.
+    if inserted + updated != rows {
+        return Ok(None);
+    }
+    // Whoever has locked a row may wait for one of ours.
+    let held = match rows == distinct {
+        true => distinct,
+        false => session.number(
+            &what,
+            &format!(
+                "SELECT count(*) FROM (SELECT FROM {} old JOIN {source} s ON {} WHERE NOT ({})
+                   FOR NO KEY UPDATE OF old SKIP LOCKED) held",
+                plan.details.own_rows(),
+                same_key(plan),
+                differs(plan, "s").unwrap_or_default()
+            ),
+        )?,
+    };
+    Ok((held == distinct).then_some((inserted, updated)))
+}
+
+/// How many rows this transaction has inserted into the table and how many it has updated there (chapter 28.2.24).
+/// MERGE says this itself only since PostgreSQL 17.
+fn written(session: &Session, plan: &TablePlan, first: &str) -> Result<(u64, u64), Error> {
+    let table = format!("{}::regclass", etl_postgres::names::quote_literal(&plan.details.name.sql()));
+    let counts = ["inserted", "updated"].map(|event| format!("pg_stat_get_xact_tuples_{event}({table})"));
+    let what = what(plan);
+    let rows = session.rows(&what, &format!("{first} SELECT {}", counts.join(", ")))?;
+    let number = |column| rows.first().and_then(|row| row.get(column)?.parse().ok());
+    number(0).zip(number(1)).ok_or_else(|| Error::unexpected(&what))
+}
+
+fn sql(plan: &TablePlan, source: &str) -> String {
+    let fields = &plan.details.fields;
+    let columns: Vec<String> = fields.iter().map(quoted).collect();
+    let overriding =
+        if fields.iter().any(|field| field.column.identity_always) { " OVERRIDING SYSTEM VALUE" } else { "" };
+    format!(
+        "MERGE INTO {} old USING {source} s ON {} WHEN MATCHED AND ({}) THEN UPDATE SET {}
+         WHEN NOT MATCHED THEN INSERT ({}){overriding} VALUES (s.{})",
+        plan.details.own_rows(),
+        same_key(plan),
+        differs(plan, "s").unwrap_or_default(),
+        set(plan, "s"),
+        columns.join(", "),
+        columns.join(", s.")
+    )
+}
