@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::postgres::{RUNS, server};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::database::{RUNS, server};
+use crate::measure::Group;
 
 const SCHEMA: &str = r#"{"required":["id"],"properties":{"id":{"type":"integer"}}}"#;
 const FIELDS: u64 = 100_000;
@@ -26,9 +27,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
             let program = bench.binaries.join(name).display().to_string();
             let more = if name == "load-sqlite" { ["--db", "growth.db"] } else { ["--mode", "append"] };
             let fresh = || {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let _ = std::fs::remove_file(bench.folder.join(format!("growth.db{suffix}")));
-                }
+                bench.remove_sqlite("growth.db")?;
                 space.sql("DROP TABLE IF EXISTS growth, etl_load; CREATE TABLE growth (id bigint)");
                 Ok(())
             };
@@ -38,7 +37,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
                 contender.stdin(&format!("{count}.ndjson")).env(&space.env()).before(fresh)
             });
             let title = format!("{name}: {what}");
-            groups.push(Group::measure(&title, count, RUNS, &bench.folder, &contenders)?);
+            groups.push(bench.measure(&title, count, RUNS, &contenders)?);
         }
     }
     Ok(groups)

@@ -7,17 +7,21 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use anyhow::{Context, ensure};
 use etl_testkit::influx::{Influx, Options, Victoria};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::records;
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::measure::{Goal, Group};
+use crate::records::{self, MANY, Records};
 
 const RUNS: usize = 7;
 const BATCH: usize = 5000;
 /// Requests in flight, as many as load-influx has.
 const IN_FLIGHT: &str = "2";
+/// How many points there are, and what they are called.
+const SIZES: [(u64, &str); 2] = [(200_000, "200,000 points"), (records::COUNT, "a million points")];
+const LOAD: &str = "load-influx";
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
-    let points = lines(bench)?;
+    let mut groups = Vec::new();
     let influx = Influx::start(&Options::default());
     let database = influx.database();
     let fresh = || {
@@ -25,52 +29,52 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         database.ask(&format!("CREATE DATABASE {}", database.name()));
         Ok(())
     };
-    let url = format!("{}/write?db={}&precision=ns", influx.url(), database.name());
-    let first = group(bench, "InfluxDB: a million points", &url, &influx.url(), database.name(), &fresh)?;
-    let stored = database.count("records", "id");
-    ensure!(stored == points, "{stored} points were stored, but {points} were sent");
+    for (size, title) in SIZES {
+        let points = lines(bench, size)?;
+        let title = format!("InfluxDB: {title}");
+        groups.push(group(bench, &title, size, &influx.url(), database.name(), &fresh)?);
+        let stored = database.count("records", "id");
+        ensure!(stored == points, "{stored} points were stored, but {points} were sent");
+    }
     drop(influx);
     let victoria = Victoria::start();
-    let url = format!("{}/write?db=bench&precision=ns", victoria.url());
     // What a run has written is merged while the next one writes.
     let still = || {
         victoria.settle();
         Ok(())
     };
-    let second = group(bench, "VictoriaMetrics: a million points", &url, &victoria.url(), "bench", &still)?;
-    Ok(vec![first, second])
+    for (size, title) in SIZES {
+        lines(bench, size)?;
+        let title = format!("VictoriaMetrics: {title}");
+        groups.push(group(bench, &title, size, &victoria.url(), "bench", &still)?);
+    }
+    Ok(groups)
 }
 
 fn group(
     bench: &Bench,
     title: &str,
-    write: &str,
+    size: u64,
     url: &str,
     database: &str,
     fresh: &dyn Fn() -> anyhow::Result<()>,
 ) -> anyhow::Result<Group> {
-    curl_config(bench, write)?;
+    curl_config(bench, size, &format!("{url}/write?db={database}&precision=ns"))?;
     let load = ["--url", url, "--db", database, "--table", "records", "--schema", "points.json"];
-    let load = [&load[..], &["--input", "records.ndjson", "--emit", "none"]].concat();
+    let load = [&load[..], &["--input", "points.ndjson", "--emit", "none"]].concat();
     let curl = ["--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "--config", "curl.txt"];
     let curl = Contender::new("curl, ready-made lines, two in flight", "curl", &curl);
     let mut contenders = vec![curl.before(fresh)];
-    contenders.extend(bench.component("load-influx", "load-influx", &load, |load| load.before(fresh)));
-    Group::measure(title, records::COUNT, RUNS, &bench.folder, &contenders)
+    contenders.extend(bench.component(LOAD, "load-influx", &load, |load| load.before(fresh)));
+    Ok(bench.measure(title, size, RUNS, &contenders)?.goal(LOAD, Goal::Wall(1.0)))
 }
 
 /// Writes the records as lines, one file for each batch, and the schema with which load-influx writes the same; returns
 /// how many different points there are, by station and time.
-fn lines(bench: &Bench) -> anyhow::Result<u64> {
-    let schema = records::SCHEMA
-        .replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1)
-        .replacen(
-            r#""station":{"type":"string"}"#,
-            r#""station":{"type":"string","x-influx":{"role":"tag"}}"#,
-            1,
-        );
-    fs::write(bench.folder.join("points.json"), schema)?;
-    let records = BufReader::new(fs::File::open(bench.folder.join("records.ndjson"))?);
+fn lines(bench: &Bench, size: u64) -> anyhow::Result<u64> {
+    records::write(&bench.folder, "points", &Records { count: size, ..MANY })?;
+    fs::write(bench.folder.join("points.json"), records::points())?;
+    let records = BufReader::new(fs::File::open(bench.folder.join("points.ndjson"))?);
     let mut lines = Vec::new();
     let (mut batches, mut points) = (0, HashSet::new());
     for line in records.lines() {
@@ -126,8 +130,8 @@ fn write_batch(bench: &Bench, number: usize, lines: &[String]) -> anyhow::Result
 }
 
 /// One request for each batch, all in one curl.
-fn curl_config(bench: &Bench, write: &str) -> anyhow::Result<()> {
-    let batches = records::COUNT as usize / BATCH;
+fn curl_config(bench: &Bench, size: u64, write: &str) -> anyhow::Result<()> {
+    let batches = size as usize / BATCH;
     let request = |number| {
         format!(
             "url = \"{write}\"\ndata-binary = \"@batch-{number:03}.lp\"\nsilent\nshow-error\nfail\noutput = \"/dev/null\"\n"

@@ -1,70 +1,81 @@
 //! Whole processes compared with each other: interleaved runs, medians, and ratios within the same run.
 
+mod bench;
 mod connectors;
+mod contender;
 mod copy;
+mod database;
 mod file;
 mod growth;
+mod guard;
 mod influx;
+mod instructions;
 mod measure;
+mod messages;
+mod parts;
+mod peers;
 mod pipe;
 mod postgres;
-mod rates;
+mod print;
 mod records;
 mod scale;
+mod shapes;
+mod sling;
 mod sqlite;
+mod start;
 mod transform;
+mod upsert;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use etl_testkit::need;
+use serde_json::{Value, json};
+use xtask::cargo;
 
-use measure::{Contender, Group};
-use records::Records;
+use bench::Bench;
+use measure::{Group, Line};
 
-/// Where everything is.
-struct Bench {
-    binaries: PathBuf,
-    /// The binaries of the build before, to be compared with.
-    before: Option<PathBuf>,
-    /// Where the records and everything else are written.
-    folder: PathBuf,
+/// What can be measured.
+struct Topic {
+    name: &'static str,
+    run: fn(&Bench) -> anyhow::Result<Vec<Group>>,
+    needs: Needs,
 }
 
-impl Bench {
-    /// A component of this workspace with these arguments, and beside it that of the build before, if there is one.
-    fn component<'a>(
-        &self,
-        title: &str,
-        name: &str,
-        args: &[&str],
-        finish: impl Fn(Contender<'a>) -> Contender<'a>,
-    ) -> Vec<Contender<'a>> {
-        let of = |(folder, is_before): (&PathBuf, bool)| {
-            let program = folder.join(name).display().to_string();
-            finish(Contender::new(title, &program, args).of_before(is_before))
-        };
-        self.builds(name).map(of).collect()
-    }
-
-    /// The folders of the builds that have a component, and whether each is of the build before.
-    fn builds(&self, name: &str) -> impl Iterator<Item = (&PathBuf, bool)> {
-        let before = self.before.iter().filter(move |folder| folder.join(name).exists());
-        [(&self.binaries, false)].into_iter().chain(before.map(|folder| (folder, true)))
-    }
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// The million records.
+    Records,
+    /// The records, and servers.
+    Servers,
 }
 
-/// `bench [--before FOLDER] [parts] [sqlite] [postgres] [copy] [connectors] [file] [influx] [growth] [run] [scale] [transform]`, from the folder that also has the components, built
-/// alike. FOLDER has those of the build before.
+/// The instructions of the parts are counted by this name.
+const INSTRUCTIONS: &str = "instructions";
+const TOPICS: [Topic; 15] = [
+    Topic { name: "parts", run: parts::run, needs: Needs::Servers },
+    Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
+    Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
+    Topic { name: "upsert", run: upsert::run, needs: Needs::Servers },
+    Topic { name: "shapes", run: shapes::run, needs: Needs::Servers },
+    Topic { name: "copy", run: copy::run, needs: Needs::Servers },
+    Topic { name: "connectors", run: connectors::run, needs: Needs::Servers },
+    Topic { name: "peers", run: peers::run, needs: Needs::Servers },
+    Topic { name: "file", run: file::run, needs: Needs::Servers },
+    Topic { name: "influx", run: influx::run, needs: Needs::Servers },
+    Topic { name: "growth", run: growth::run, needs: Needs::Servers },
+    Topic { name: "run", run: pipe::run, needs: Needs::Nothing },
+    Topic { name: "start", run: start::run, needs: Needs::Nothing },
+    Topic { name: "scale", run: scale::run, needs: Needs::Servers },
+    Topic { name: "transform", run: transform::run, needs: Needs::Records },
+];
+
+/// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
+/// has those of the build before. `bench guard [--update]` has its components beside its own folder.
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (before, names) = match args.as_slice() {
-        ["--before", folder, names @ ..] => (Some(PathBuf::from(folder)), names),
-        names => (None, names),
-    };
-    match run(before, names) {
+    match options(std::env::args().skip(1)).and_then(|(bench, names)| start(bench, &names)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -73,77 +84,79 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures what is named, otherwise everything, on the same records.
-fn run(before: Option<PathBuf>, names: &[&str]) -> anyhow::Result<()> {
-    const ALL: [&str; 11] = [
-        "parts",
-        "sqlite",
-        "postgres",
-        "copy",
-        "connectors",
-        "file",
-        "influx",
-        "growth",
-        "run",
-        "scale",
-        "transform",
-    ];
-    if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
-        bail!("{unknown} is not one of {}", ALL.join(", "));
+/// Where and how often, and the names of what is measured.
+fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<(Bench, Vec<String>)> {
+    let here = std::env::current_exe().context("cannot find out where this program is")?;
+    let binaries = here.parent().context("this program is not in a folder")?.to_owned();
+    let folder = binaries.with_file_name("bench");
+    let mut bench = Bench { folder, binaries, before: None, runs: None };
+    let mut names = Vec::new();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            // The contenders run in another folder.
+            "--before" => bench.before = Some(std::fs::canonicalize(value()?).context("--before")?),
+            "--runs" => bench.runs = Some(value()?.parse().context("--runs")?),
+            _ => names.push(arg),
+        }
     }
-    let wanted = |name: &str| names.is_empty() || names.contains(&name);
+    Ok((bench, names))
+}
+
+fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let guard = |update| {
+        let binaries = bench.binaries.with_file_name("guard");
+        guard::run(&Bench { folder: binaries.join("data"), binaries, before: None, runs: None }, update)
+    };
+    match *names.as_slice() {
+        ["guard"] => guard(false),
+        ["guard", "--update"] => guard(true),
+        _ => run(&bench, &names),
+    }
+}
+
+/// Measures what is named, otherwise everything, on the same records.
+fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
+    let known = || TOPICS.iter().map(|topic| topic.name).chain([INSTRUCTIONS, "all"]);
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
+        bail!("{unknown} is not one of {}", known().collect::<Vec<_>>().join(", "));
+    }
+    let all = names.is_empty() || names.contains(&"all");
+    let wanted = |name: &str| all || names.contains(&name);
+    let topics: Vec<&Topic> = TOPICS.iter().filter(|topic| wanted(topic.name)).collect();
     need::programs(&[need::SQLITE, need::TIME])?;
-    if ["postgres", "copy", "connectors", "file", "influx", "growth", "scale"].into_iter().any(wanted) {
+    if topics.iter().any(|topic| topic.needs == Needs::Servers) || wanted(INSTRUCTIONS) {
         need::servers()?;
     }
-    let here = std::env::current_exe().context("cannot find out where this program is")?;
-    let binaries = here.parent().context("this program is not in a folder")?;
-    // The contenders run in another folder.
-    let before = before.map(std::fs::canonicalize).transpose().context("--before")?;
-    let bench = Bench { folder: binaries.with_file_name("bench"), binaries: binaries.to_owned(), before };
     std::fs::create_dir_all(&bench.folder)?;
-    if ALL.into_iter().any(|name| name != "run" && wanted(name)) {
+    if topics.iter().any(|topic| topic.needs != Needs::Nothing) {
         eprintln!("writing {} records ...", records::COUNT);
         records::write(&bench.folder, "records", &records::MANY)?;
     }
-    if wanted("parts") {
-        records::write(&bench.folder, "gaps", &Records { gaps: true, ..records::MANY })?;
-        rates::run(&bench.folder.join("records.ndjson"), &bench.folder.join("gaps.ndjson"))?;
+    let mut groups = Vec::new();
+    for topic in topics {
+        groups.extend((topic.run)(bench)?);
     }
-    let mut report = Vec::new();
-    if wanted("sqlite") {
-        report.extend(sqlite::run(&bench)?);
+    let mut counts = Vec::new();
+    if wanted(INSTRUCTIONS) {
+        if need::exists(need::VALGRIND.0) {
+            counts = instructions::run(bench)?;
+            instructions::print(&counts);
+        } else {
+            need::skipped(INSTRUCTIONS, "valgrind is not installed");
+        }
     }
-    if wanted("postgres") {
-        report.extend(postgres::run(&bench)?);
-    }
-    if wanted("copy") {
-        report.extend(copy::run(&bench)?);
-    }
-    if wanted("connectors") {
-        report.extend(connectors::run(&bench)?);
-    }
-    if wanted("file") {
-        report.extend(file::run(&bench)?);
-    }
-    if wanted("influx") {
-        report.extend(influx::run(&bench)?);
-    }
-    if wanted("growth") {
-        report.extend(growth::run(&bench)?);
-    }
-    if wanted("run") {
-        report.extend(pipe::run(&bench)?);
-    }
-    if wanted("scale") {
-        report.extend(scale::run(&bench)?);
-    }
-    if wanted("transform") {
-        report.extend(transform::run(&bench)?);
-    }
-    let path = bench.folder.join("bench.json");
-    let json = serde_json::to_string_pretty(&serde_json::Value::from_iter(report.iter().map(Group::json)))?;
-    std::fs::write(&path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    let summary: Vec<Line> = groups.iter().flat_map(Group::summary).collect();
+    Line::print(&summary);
+    let results = json!({
+        "instructions": instructions::json(&counts),
+        "groups": groups.iter().map(Group::json).collect::<Value>(),
+        "summary": summary.iter().map(Line::json).collect::<Value>(),
+    });
+    let path = if all { cargo::root().join("bench/results.json") } else { bench.folder.join("results.json") };
+    std::fs::write(&path, serde_json::to_string_pretty(&results)? + "\n")
+        .with_context(|| format!("cannot write {}", path.display()))?;
     println!("\nThe same as JSON: {}", path.display());
     Ok(())
 }

@@ -1,203 +1,125 @@
-//! Runs processes in turn and compares what they cost.
+//! Runs commands that do the same in turn, and compares what they cost.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
-use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-/// What the name of a contender ends with if it is of the build before.
-const BEFORE: &str = " (before)";
+use crate::contender::{Build, Contender, Cost, median};
+use crate::print::number;
 
-/// One command that is measured.
-pub(crate) struct Contender<'a> {
-    name: String,
-    program: String,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    stdin: Option<String>,
-    /// The program that writes its stdin, and its arguments.
-    feeder: Option<(String, Vec<String>)>,
-    /// Restores the same state before each run.
-    before: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
+/// Of runs with at most as many records, which take milliseconds, only the first is under `time`.
+const SHORT: u64 = 10_000;
+
+/// What a command of ours is to reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// So much of the time that the first contender takes.
+    Wall(f64),
+    /// So much of the CPU time of the build before.
+    Cpu(f64),
+    /// Milliseconds.
+    Millis(f64),
 }
 
-impl<'a> Contender<'a> {
-    pub(crate) fn new(name: &str, program: &str, args: &[&str]) -> Contender<'a> {
-        Contender {
-            name: name.to_owned(),
-            program: program.to_owned(),
-            args: owned(args),
-            env: Vec::new(),
-            stdin: None,
-            feeder: None,
-            before: Box::new(|| Ok(())),
-        }
-    }
-
-    /// One of the build before, of the same name.
-    pub(crate) fn of_before(mut self, is_before: bool) -> Contender<'a> {
-        if is_before {
-            self.name += BEFORE;
-        }
-        self
-    }
-
-    pub(crate) fn env(mut self, env: &[(String, String)]) -> Contender<'a> {
-        self.env.extend_from_slice(env);
-        self
-    }
-
-    /// Another program in the same surroundings.
-    pub(crate) fn program(self, program: &str, args: &[&str]) -> Contender<'a> {
-        Contender { program: program.to_owned(), args: owned(args), ..self }
-    }
-
-    /// The file in the folder that it reads.
-    pub(crate) fn stdin(mut self, file: &str) -> Contender<'a> {
-        self.stdin = Some(file.to_owned());
-        self
-    }
-
-    /// The program whose stdout it reads.
-    pub(crate) fn fed_by(mut self, program: &str, args: &[&str]) -> Contender<'a> {
-        self.feeder = Some((program.to_owned(), owned(args)));
-        self
-    }
-
-    /// What is done before each run, unmeasured.
-    pub(crate) fn before(mut self, before: impl Fn() -> anyhow::Result<()> + 'a) -> Contender<'a> {
-        self.before = Box::new(before);
-        self
-    }
-
-    /// Runs it, and measures the wall time; with `time`, which itself takes a moment, also CPU time and memory.
-    fn run(&self, folder: &Path, under_time: bool) -> anyhow::Result<Cost> {
-        (self.before)()?;
-        let command = |program: &str, args: &[String], report: &str| {
-            let mut command = Command::new(if under_time { "/usr/bin/time" } else { program });
-            if under_time {
-                command.args(["-o", report, "-f", "%U %S %M", program]);
-            }
-            command.args(args).envs(self.env.iter().cloned()).current_dir(folder).stderr(Stdio::piped());
-            command
-        };
-        let mut program = command(&self.program, &self.args, "time.txt");
-        program.stdin(match &self.stdin {
-            Some(file) => Stdio::from(File::open(folder.join(file))?),
-            None => Stdio::null(),
-        });
-        let cannot_run = || format!("cannot run {}", self.name);
-        let started = Instant::now();
-        let mut feeder: Option<Child> = None;
-        if let Some((name, args)) = &self.feeder {
-            let mut feeding = command(name, args, "feeder.txt");
-            let child = feeding.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-            let child = feeder.insert(child.with_context(cannot_run)?);
-            program.stdin(child.stdout.take().context("a pipe")?);
-        }
-        let output = program.stdout(Stdio::piped()).output().with_context(cannot_run)?;
-        // It no longer holds the end of the pipe that the feeder may still be writing to.
-        drop(program);
-        let fed = feeder.map(Child::wait_with_output).transpose()?;
-        let wall = started.elapsed().as_secs_f64();
-        for output in [Some(&output), fed.as_ref()].into_iter().flatten() {
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "{} failed: {stderr}", self.name);
-        }
-        if !under_time {
-            return Ok(Cost { wall, ..Cost::default() });
-        }
-        let (cpu, peak) = spent(&folder.join("time.txt"))?;
-        let Some(_) = fed else { return Ok(Cost { wall, cpu: Some(cpu), peak: Some(peak), feeder: None }) };
-        let (more, feeder) = spent(&folder.join("feeder.txt"))?;
-        Ok(Cost { wall, cpu: Some(cpu + more), peak: Some(peak), feeder: Some(feeder) })
-    }
+/// How much a command goes through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) records: u64,
+    /// Where they are what the rate is about.
+    pub(crate) bytes: Option<u64>,
 }
 
-fn owned(args: &[&str]) -> Vec<String> {
-    args.iter().map(ToString::to_string).collect()
-}
-
-/// What `time` reports: seconds of CPU time, and MiB.
-fn spent(report: &Path) -> anyhow::Result<(f64, f64)> {
-    let text = std::fs::read_to_string(report)?;
-    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [user, system, kilobytes] = numbers[..] else { anyhow::bail!("time printed {text:?}") };
-    Ok((user + system, kilobytes / 1024.0))
-}
-
-/// What a run took: seconds, and memory in MiB, also of the feeder.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    wall: f64,
-    cpu: Option<f64>,
-    peak: Option<f64>,
-    feeder: Option<f64>,
+impl From<u64> for Size {
+    fn from(records: u64) -> Size {
+        Size { records, bytes: None }
+    }
 }
 
 /// Commands that do the same; the others are compared with the first.
 pub(crate) struct Group {
     title: String,
-    records: u64,
-    rows: Vec<(String, Cost)>,
+    size: Size,
+    rows: Vec<Row>,
+    /// The names of the commands that have goals.
+    goals: Vec<(&'static str, Goal)>,
+}
+
+struct Row {
+    name: String,
+    build: Build,
+    cost: Cost,
 }
 
 impl Group {
-    /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians. Runs of a few
-    /// milliseconds are measured without `time`.
+    /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians.
     pub(crate) fn measure(
         title: &str,
-        records: u64,
+        size: Size,
         runs: usize,
         folder: &Path,
         contenders: &[Contender<'_>],
     ) -> anyhow::Result<Group> {
         eprintln!("measuring: {title} ...");
         let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contenders.len()];
+        let is_short = size.records <= SHORT;
         for run in 0..=runs {
             for (contender, costs) in contenders.iter().zip(&mut costs) {
-                let cost = contender.run(folder, records > 1)?;
-                if run > 0 {
-                    costs.push(cost);
-                }
+                costs.push(contender.run(folder, run == 0 || !is_short)?);
             }
         }
-        let rows =
-            contenders.iter().zip(&costs).map(|(contender, costs)| (contender.name.clone(), median(costs)));
-        let group = Group { title: title.to_owned(), records, rows: rows.collect() };
+        let row = |(contender, costs): (&Contender<'_>, &Vec<Cost>)| {
+            let (first, counted) = costs.split_first()?;
+            let cost = median(counted);
+            let cost = if is_short { Cost { wall: cost.wall, ..*first } } else { cost };
+            Some(Row { name: contender.name.clone(), build: contender.build, cost })
+        };
+        let rows = contenders.iter().zip(&costs).filter_map(row).collect();
+        let group = Group { title: title.to_owned(), size, rows, goals: Vec::new() };
         group.print();
         Ok(group)
     }
 
+    /// Sets a goal for a command of ours.
+    pub(crate) fn goal(mut self, name: &'static str, goal: Goal) -> Group {
+        self.goals.push((name, goal));
+        self
+    }
+
     fn ratio(&self, cost: &Cost) -> f64 {
-        self.rows.first().map_or(1.0, |(_, peer)| cost.wall / peer.wall)
+        self.rows.first().map_or(1.0, |peer| cost.wall / peer.cost.wall)
     }
 
     fn print(&self) {
-        let number = |number: Option<f64>, digits: usize| {
-            number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}"))
-        };
         println!(
-            "\n{:<52} {:>9} {:>6} {:>11} {:>7} {:>8}",
-            self.title, "wall s", "ratio", "records/s", "CPU s", "peak MiB"
+            "\n{:<52} {:>9} {:>6} {:>11} {:>7} {:>8}{}",
+            self.title,
+            "wall s",
+            "ratio",
+            "records/s",
+            "CPU s",
+            "peak MiB",
+            self.size.bytes.map_or("", |_| "     MB/s")
         );
-        for (name, cost) in &self.rows {
+        for row in &self.rows {
+            let cost = &row.cost;
             println!(
-                "{name:<52} {:>9.4} {:>6.2} {:>11.0} {:>7} {:>8}",
+                "{:<52} {:>9.4} {:>6.2} {:>11.0} {:>7} {:>8}{}",
+                row.label(),
                 cost.wall,
                 self.ratio(cost),
-                self.records as f64 / cost.wall,
+                self.size.records as f64 / cost.wall,
                 number(cost.cpu, 2),
-                number(cost.peak, 1)
+                number(cost.peak, 1),
+                self.size
+                    .bytes
+                    .map_or(String::new(), |bytes| format!(" {:>8.0}", bytes as f64 / 1e6 / cost.wall))
             );
             if cost.feeder.is_some() {
                 println!("{:<52} {:>45}", "  its feeder", number(cost.feeder, 1));
             }
         }
-        for (name, now, before) in self.changes() {
+        for (name, now, before) in self.ours() {
+            let Some(before) = before else { continue };
             println!(
                 "{:<52} {:>9} {:>6.2} {:>11} {:>7} {:>8}",
                 format!("{name}: now / before"),
@@ -210,36 +132,82 @@ impl Group {
         }
     }
 
-    /// What was measured in two builds.
-    fn changes(&self) -> impl Iterator<Item = (&str, Cost, Cost)> {
-        self.rows.iter().filter_map(|(name, before)| {
-            let name = name.strip_suffix(BEFORE)?;
-            let (_, now) = self.rows.iter().find(|(now, _)| now == name)?;
-            Some((name, *now, *before))
+    /// What was measured of ours, now and in the build before.
+    fn ours(&self) -> impl Iterator<Item = (&str, Cost, Option<Cost>)> {
+        self.rows.iter().filter(|row| row.build == Build::Now).map(|row| {
+            let before = self.rows.iter().find(|it| it.build == Build::Before && it.name == row.name);
+            (row.name.as_str(), row.cost, before.map(|it| it.cost))
         })
+    }
+
+    /// A line for each command of ours, and for each further goal of it.
+    pub(crate) fn summary(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (name, now, before) in self.ours() {
+            let goals = self.goals.iter().filter(|(of, _)| *of == name).map(|(_, goal)| Some(*goal));
+            let goals: Vec<_> = if goals.clone().next().is_some() { goals.collect() } else { vec![None] };
+            for goal in goals {
+                let (unit, of): (_, &dyn Fn(Cost) -> Option<f64>) = match goal {
+                    None | Some(Goal::Wall(_)) => ("", &|cost| Some(self.ratio(&cost))),
+                    Some(Goal::Cpu(_)) => (", CPU s", &|cost| cost.cpu),
+                    Some(Goal::Millis(_)) => (", ms", &|cost| Some(cost.wall * 1000.0)),
+                };
+                lines.push(Line {
+                    row: format!("{}: {name}{unit}", self.title),
+                    now: of(now),
+                    before: before.and_then(of),
+                    goal: match goal {
+                        None => "-".to_owned(),
+                        Some(Goal::Wall(goal) | Goal::Millis(goal)) => format!("{goal:.2}"),
+                        Some(Goal::Cpu(goal)) => format!("{goal:.2} x before"),
+                    },
+                    peak: now.peak,
+                });
+            }
+        }
+        lines
     }
 
     /// The same as JSON.
     pub(crate) fn json(&self) -> Value {
-        let row = |(name, cost): &(String, Cost)| json!({ "name": name, "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak, "feeder_peak_mib": cost.feeder });
-        json!({ "title": self.title, "records": self.records, "medians": self.rows.iter().map(row).collect::<Value>() })
+        let row = |row: &Row| {
+            let cost = &row.cost;
+            json!({ "name": row.label(), "wall_s": cost.wall, "ratio": self.ratio(cost), "cpu_s": cost.cpu, "peak_mib": cost.peak, "feeder_peak_mib": cost.feeder })
+        };
+        json!({ "title": self.title, "records": self.size.records, "medians": self.rows.iter().map(row).collect::<Value>() })
+    }
+}
+
+impl Row {
+    fn label(&self) -> String {
+        format!("{}{}", self.name, if self.build == Build::Before { " (before)" } else { "" })
+    }
+}
+
+/// A line of the summary: where a command of ours stands.
+pub(crate) struct Line {
+    row: String,
+    now: Option<f64>,
+    before: Option<f64>,
+    goal: String,
+    peak: Option<f64>,
+}
+
+impl Line {
+    /// Prints them as a table.
+    pub(crate) fn print(lines: &[Line]) {
+        println!("\n{:<84} {:>7} {:>7} {:>13} {:>8}", "summary", "now", "before", "goal", "peak MiB");
+        for line in lines {
+            let (now, before, peak) = (number(line.now, 2), number(line.before, 2), number(line.peak, 1));
+            println!("{:<84} {now:>7} {before:>7} {:>13} {peak:>8}", line.row, line.goal);
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({ "row": self.row, "now": self.now, "before": self.before, "goal": self.goal, "peak_mib": self.peak })
     }
 }
 
 fn ratio(now: Option<f64>, before: Option<f64>) -> Option<f64> {
     Some(now? / before?)
-}
-
-fn median(costs: &[Cost]) -> Cost {
-    let of = |each: fn(&Cost) -> Option<f64>| {
-        let mut values: Vec<f64> = costs.iter().filter_map(each).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
-    };
-    Cost {
-        wall: of(|cost| Some(cost.wall)).unwrap_or_default(),
-        cpu: of(|cost| cost.cpu),
-        peak: of(|cost| cost.peak),
-        feeder: of(|cost| cost.feeder),
-    }
 }

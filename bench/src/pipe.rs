@@ -1,7 +1,8 @@
 //! `standpipe run` beside the shell: the same three steps.
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::measure::Group;
 
 const RUNS: usize = 101;
 
@@ -16,6 +17,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let steps = ["run", "--", &extract, "one.csv", "|", "cat", "|", &standpipe, "verify"];
     contenders
         .extend(bench.component("standpipe run, the same steps", "standpipe", &steps, |contender| contender));
-    let group = Group::measure("A pipe of three steps, one record", 1, RUNS, &bench.folder, &contenders)?;
+    let group = bench.measure("A pipe of three steps, one record", 1, RUNS, &contenders)?;
     Ok(vec![group])
 }

@@ -11,6 +11,8 @@ pub(crate) const COUNT: u64 = 1_000_000;
 
 /// Which records.
 pub(crate) struct Records {
+    /// The first id.
+    pub(crate) first: u64,
     pub(crate) count: u64,
     /// The seed of their values; their keys do not depend on it.
     pub(crate) seed: u64,
@@ -21,7 +23,9 @@ pub(crate) struct Records {
 }
 
 /// The million.
-pub(crate) const MANY: Records = Records { count: COUNT, seed: 7, key: false, gaps: false };
+pub(crate) const MANY: Records = Records { first: 0, count: COUNT, seed: 7, key: false, gaps: false };
+
+const STATIONS: u32 = 100_000;
 
 /// Their schema, as `--schema` and `begin` take it.
 pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
@@ -29,6 +33,19 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","additionalProperties":false
 "temp":{"type":"number"},"humidity":{"type":"number"},"pressure":{"type":"number"},"wind_speed":{"type":["number","null"]},
 "clouds":{"type":"integer"},"raining":{"type":"boolean"},"price":{"type":"number","x-postgres":{"type":"numeric(12,4)"}},
 "description":{"type":"string"},"note":{"type":["string","null"]}},"required":["id","station","observed_at"]}"#;
+
+/// The columns of `NAME.csv`, which has no header.
+pub(crate) const COLUMNS: &str =
+    "id,station,observed_at,temp,humidity,pressure,wind_speed,clouds,raining,price,description,note";
+
+/// The schema for points: with a time and a tag.
+pub(crate) fn points() -> String {
+    SCHEMA.replacen(r#"{"type":"object","#, r#"{"type":"object","x-time":"observed_at","#, 1).replacen(
+        r#""station":{"type":"string"}"#,
+        r#""station":{"type":"string","x-influx":{"role":"tag"}}"#,
+        1,
+    )
+}
 
 /// The schema, with a key or without.
 pub(crate) fn schema(key: bool) -> String {
@@ -42,6 +59,9 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
     let (mut stations, mut gaps) = (fastrand::Rng::with_seed(1), fastrand::Rng::with_seed(8));
     let mut stream = Writer::new(File::create(folder.join(format!("{name}.ndjson")))?);
     let mut csv = BufWriter::new(File::create(folder.join(format!("{name}.csv")))?);
+    for _ in 0..records.first {
+        stations.u32(0..STATIONS);
+    }
     let schema = serde_json_raw(&schema(records.key))?;
     stream.begin(&Begin {
         id: name.into(),
@@ -49,10 +69,10 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
         ..Begin::default()
     })?;
     let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
-    for id in 0..records.count {
+    for id in records.first..records.first + records.count {
         let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));
         let at = format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z");
-        let station = format!("station-{:05}", stations.u32(0..100_000));
+        let station = format!("station-{:05}", stations.u32(0..STATIONS));
         let temp = f64::from(random.i32(-3000..4500)) / 100.0;
         let humidity = f64::from(random.u32(0..1000)) / 10.0;
         let pressure = f64::from(random.u32(95_000..105_000)) / 100.0;

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use anyhow::Context;
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
-use crate::postgres::{create, psql, psql_contender, server};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::database::{create, psql_contender, ready, server};
+use crate::measure::{Goal, Group};
 use crate::records::{self, MANY, Records};
 
 const RUNS: usize = 5;
@@ -24,10 +25,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
             let records = Records { count, seed: 20 + part, ..MANY };
             records::write(&bench.folder, &name, &records)?;
             create(&space, "ready", false)?;
-            let path = |kind: &str| bench.folder.join(format!("{name}.{kind}")).display().to_string();
-            let copy = format!("\\copy ready FROM '{}' (FORMAT csv)", path("csv"));
-            let back = format!("\\copy ready TO '{}' (FORMAT binary)", path("bin"));
-            psql(&space, &["-c", &copy, "-c", &back])?;
+            ready(bench, &space, &name, "ready")?;
         }
         let fresh = || {
             create(&space, "records", false)?;
@@ -37,18 +35,23 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         let copy = "psql -X -q -c 'COPY records FROM STDIN (FORMAT binary)' < partN.bin";
         let script = at_once(loaders, copy)?;
         let name = format!("{loaders} psql, COPY of ready-made binary");
-        let ready = psql_contender(&space, &name, &[]);
-        let mut contenders = vec![ready.program("sh", &["-c", &script]).before(fresh)];
-        for (binaries, is_before) in bench.builds("load-postgres") {
+        let copies = psql_contender(&space, &name, &[]);
+        let mut contenders = vec![copies.program("sh", &["-c", &script]).before(fresh)];
+        for (binaries, build) in bench.builds("load-postgres") {
             let load = binaries.join("load-postgres").display().to_string();
             let script =
                 at_once(loaders, &format!("'{load}' --table records --input partN.ndjson --emit none"))?;
             let contender =
                 Contender::new(&format!("{loaders} load-postgres, append"), "sh", &["-c", &script]);
-            contenders.push(contender.of_before(is_before).env(&space.env()).before(fresh));
+            contenders.push(contender.of(build).env(&space.env()).before(fresh));
         }
         let title = format!("PostgreSQL: one table, {loaders} at once");
-        groups.push(Group::measure(&title, records::COUNT, RUNS, &bench.folder, &contenders)?);
+        let group = bench.measure(&title, records::COUNT, RUNS, &contenders)?;
+        groups.push(if loaders == 2 {
+            group.goal("2 load-postgres, append", Goal::Wall(1.1))
+        } else {
+            group
+        });
         let rows = space.count("SELECT count(*) FROM records");
         anyhow::ensure!(rows == i64::try_from(records::COUNT)?, "{rows} rows were loaded");
     }

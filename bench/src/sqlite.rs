@@ -2,8 +2,9 @@
 
 use etl_schema::{Dialect, Schema, ddl};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::measure::{Goal, Group};
 use crate::records;
 
 const RUNS: usize = 5;
@@ -14,15 +15,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     // The ready-made rows fill the same table, declared in the same way.
     let import = format!("{create}\n.import --csv records.csv records\n");
     std::fs::write(bench.folder.join("import.sql"), import)?;
-    let fresh = |file: &'static str| {
-        let folder = bench.folder.clone();
-        move || {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                let _ = std::fs::remove_file(folder.join(format!("{file}{suffix}")));
-            }
-            Ok(())
-        }
-    };
+    let fresh = |file: &'static str| move || bench.remove_sqlite(file);
     let load = ["--db", "load.db", "--table", "records", "--input", "records.ndjson", "--emit", "none"];
     let seal = ["seal", "--output", "sealed.ndjson", "--", "grep", "-v", "^{\"_etl", "records.ndjson"];
     let import =
@@ -36,5 +29,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     contenders.extend(bench.component("standpipe seal -- grep -v _etl", "standpipe", &seal, |seal| {
         seal.before(fresh("sealed.ndjson"))
     }));
-    Ok(vec![Group::measure("SQLite: append", records::COUNT, RUNS, &bench.folder, &contenders)?])
+    let group = bench.measure("SQLite: append", records::COUNT, RUNS, &contenders)?;
+    Ok(vec![group.goal("load-sqlite, append", Goal::Wall(0.7))])
 }

@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use crate::Bench;
-use crate::measure::{Contender, Group};
+use crate::bench::Bench;
+use crate::contender::Contender;
+use crate::measure::Group;
 use crate::records;
 
 const RUNS: usize = 5;
@@ -26,7 +27,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
         let args = [filter, "--input", "records.ndjson", "--output", "/dev/null"];
         contenders.extend(bench.component("transform-jq", "transform-jq", &args, |contender| contender));
         let title = format!("A filter: records {title}");
-        groups.push(Group::measure(&title, records::COUNT, RUNS, &bench.folder, &contenders)?);
+        groups.push(bench.measure(&title, records::COUNT, RUNS, &contenders)?);
     }
     let gate = ["--schema", "schema.json", "--input", "records.ndjson", "--output", "/dev/null"];
     let check = ["schema", "check", "schema.json", "records.ndjson"];
@@ -34,7 +35,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {
     let mut contenders = bench.component("standpipe schema check, verified", "standpipe", &check, |it| it);
     contenders.extend(bench.component("standpipe verify", "standpipe", &verify, |it| it));
     contenders.extend(bench.component("validate", "validate", &gate, |it| it));
-    groups.push(Group::measure("A gate", records::COUNT, RUNS, &bench.folder, &contenders)?);
+    groups.push(bench.measure("A gate", records::COUNT, RUNS, &contenders)?);
     Ok(groups)
 }
 

@@ -30,6 +30,15 @@ pub fn run_with(env: &[(&str, String)], args: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds the programs of these packages in a profile.
+///
+/// # Errors
+/// As [`run`].
+pub fn build<'a>(profile: &str, packages: impl IntoIterator<Item = &'a str>) -> anyhow::Result<()> {
+    let packages = packages.into_iter().flat_map(|package| ["--package", package]);
+    run(&["build", "--bins", "--profile", profile].into_iter().chain(packages).collect::<Vec<_>>())
+}
+
 /// Where binaries of a profile (`debug`, `release`) are: beside the folder that this program runs from.
 ///
 /// # Errors

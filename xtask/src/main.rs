@@ -3,6 +3,7 @@
 //! This program is built before any of them starts, so it has next to no dependencies: a chore that needs more is a
 //! program of its own, which is built and run here.
 
+mod bench;
 mod changed;
 mod install;
 mod lint;
@@ -33,9 +34,11 @@ cargo xtask lint        workflows, scripts and the Dockerfile: zizmor, actionlin
 cargo xtask changed BASE
                         as JSON, the components whose images would not be what they were at the commit BASE; all of them
                         if that is not known
-cargo xtask bench       parts, sqlite, postgres, copy, file, influx, transform or all of them: rates of the parts, and the loaders, alone
-                        and behind extract-file and extract-postgres, beside the databases' own tools, filters beside jq and jaq, in one run; as a table and as JSON; --before
-                        FOLDER, as the first argument, also measures the binaries there";
+cargo xtask guard       whether a part takes more instructions for a record than bench/instructions.json says; --update
+                        writes that anew
+cargo xtask bench       all, or some by name: whole processes beside the databases' own tools and others, and the parts alone,
+                        in one run, as tables and as JSON. --against REV also builds that revision and measures it beside
+                        this one, --before FOLDER the binaries there; --runs N makes it shorter. bench/README.md says more";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -50,19 +53,13 @@ fn main() -> ExitCode {
         ["lint"] => lint::run(),
         ["changed", base] if !base.starts_with('-') => changed::run(base),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
-        ["bench", names @ ..] => {
-            let components = [
-                "extract-file",
-                "extract-postgres",
-                "load-sqlite",
-                "load-postgres",
-                "load-influx",
-                "standpipe",
-                "transform-jq",
-                "validate",
-            ];
-            built("release", &components, "bench", names)
+        ["guard"] | ["guard", "--update"] => {
+            cargo::build("guard", bench::GUARDED).and_then(|()| built("dev", &[], "bench", &args))
         }
+        ["bench", args @ ..] => bench::arguments(args).and_then(|args| {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            built("release", &bench::COMPONENTS, "bench", &args)
+        }),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -79,8 +76,7 @@ fn main() -> ExitCode {
 
 /// Builds a program of this workspace and the packages that it runs, in a profile, and runs it.
 fn built(profile: &str, packages: &[&str], program: &str, args: &[&str]) -> anyhow::Result<()> {
-    let packages = packages.iter().chain([&program]).flat_map(|package| ["--package", *package]);
-    cargo::run(&["build", "--bins", "--profile", profile].into_iter().chain(packages).collect::<Vec<_>>())?;
+    cargo::build(profile, packages.iter().copied().chain([program]))?;
     let folder = if profile == "dev" { "debug" } else { profile };
     let status = Command::new(cargo::built(folder)?.join(program)).args(args).status();
     let status = status.with_context(|| format!("cannot run {program}"))?;

@@ -37,7 +37,7 @@ pub use foreign::{Difference, Layout, Names};
 pub use read::array_elements;
 pub use schema::{Column, Influx, InfluxType, Role, Schema, Source};
 pub use spelled::declared;
-pub use straight::Take;
+pub use straight::{Number, Take};
 pub use texts::number_of;
 pub use types::Type;
 pub use value::Value;

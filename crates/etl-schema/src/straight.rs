@@ -20,22 +20,33 @@ use crate::value::Value;
 /// Where the values of a record go, column by column, in their order. Each answers whether it took the value; if it did
 /// not, the record goes the ordinary way.
 pub trait Take {
-    /// NULL: the field is null or absent.
+    /// NULL: the field is null.
     fn null(&mut self, column: usize) -> bool;
+    /// NULL: the record does not have the field.
+    fn absent(&mut self, column: usize) -> bool;
     /// A text without escapes, valid UTF-8: this many bytes, after which the line goes on.
     fn text(&mut self, column: usize, line: &[u8], length: usize) -> bool;
-    /// An integer in the range of its column, and its digits.
-    fn integer(&mut self, column: usize, n: i64, number: Short) -> bool;
-    /// The double nearest to a number, and its digits.
-    fn double(&mut self, column: usize, x: f64, number: Short) -> bool;
+    /// An integer in the range of its column.
+    fn integer(&mut self, column: usize, n: i64, number: Number<'_>) -> bool;
+    /// The double nearest to a number.
+    fn double(&mut self, column: usize, x: f64, number: Number<'_>) -> bool;
     /// A number as it was written.
-    fn decimal(&mut self, column: usize, number: Short) -> bool;
+    fn decimal(&mut self, column: usize, number: Number<'_>) -> bool;
     /// True or false.
     fn boolean(&mut self, column: usize, b: bool) -> bool;
-    /// Microseconds since 1970, with a zone or without.
-    fn timestamp(&mut self, column: usize, micros: i64) -> bool;
+    /// Microseconds since 1970, with a zone or without, and as they stand in the line.
+    fn timestamp(&mut self, column: usize, micros: i64, text: &[u8]) -> bool;
     /// Any other value, and as it stands in the line.
     fn value(&mut self, column: usize, value: Value<'_>, source: json::Value<'_>) -> bool;
+}
+
+/// A number as it was written: its digits, and as it stands in the line.
+#[derive(Clone, Copy, Debug)]
+pub struct Number<'a> {
+    /// Its digits.
+    pub short: Short,
+    /// Its text.
+    pub text: &'a [u8],
 }
 
 /// The columns of a schema as the short way meets them.
@@ -123,7 +134,7 @@ impl Straight {
                     };
                     lead = b',';
                 }
-                None if step.optional && take.null(column) => (),
+                None if step.optional && take.absent(column) => (),
                 None => return None,
             }
         }
@@ -189,19 +200,20 @@ impl Step {
                 (length <= most as usize && take.text(column, inside, length), rest)
             }
             Form::Integer { low, high } => {
-                let (short, rest) = number::<TEXTS>(text)?;
-                let n = short.integer()?;
-                ((low..=high).contains(&n) && take.integer(column, n, short), rest)
+                let (number, rest) = number::<TEXTS>(text)?;
+                let n = number.short.integer()?;
+                ((low..=high).contains(&n) && take.integer(column, n, number), rest)
             }
             Form::Double { above, below } => {
-                let (short, rest) = number::<TEXTS>(text)?;
-                let x = short.double()?;
-                (above < x && x < below && take.double(column, x, short), rest)
+                let (number, rest) = number::<TEXTS>(text)?;
+                let x = number.short.double()?;
+                (above < x && x < below && take.double(column, x, number), rest)
             }
             Form::Decimal { whole, fraction, signed } => {
-                let (short, rest) = number::<TEXTS>(text)?;
+                let (number, rest) = number::<TEXTS>(text)?;
+                let short = number.short;
                 let fits = short.whole <= whole && short.fraction <= fraction && (signed || !short.negative);
-                (fits && take.decimal(column, short), rest)
+                (fits && take.decimal(column, number), rest)
             }
             Form::Boolean if !TEXTS => match text {
                 [b't', b'r', b'u', b'e', rest @ ..] => (take.boolean(column, true), rest),
@@ -210,11 +222,13 @@ impl Step {
             },
             Form::TimestampTz => {
                 let (inside, length, rest) = plain(text)?;
-                (take.timestamp(column, time::timestamptz(&inside[..length]).ok()?), rest)
+                let inside = &inside[..length];
+                (take.timestamp(column, time::timestamptz(inside).ok()?, inside), rest)
             }
             Form::Timestamp => {
                 let (inside, length, rest) = plain(text)?;
-                (take.timestamp(column, time::timestamp(&inside[..length]).ok()?), rest)
+                let inside = &inside[..length];
+                (take.timestamp(column, time::timestamp(inside).ok()?, inside), rest)
             }
             _ => return None,
         };
@@ -255,13 +269,17 @@ fn slow<'a>(
 
 /// The number at the start of a text.
 #[inline(always)]
-fn number<const TEXTS: bool>(text: &[u8]) -> Option<(Short, &[u8])> {
-    if !TEXTS {
-        return Short::begin(text);
-    }
-    let [b'"', text @ ..] = text else { return None };
-    match Short::begin(text)? {
-        (short, [b'"', rest @ ..]) => Some((short, rest)),
+fn number<const TEXTS: bool>(text: &[u8]) -> Option<(Number<'_>, &[u8])> {
+    let text = match text {
+        [b'"', text @ ..] if TEXTS => text,
+        text if !TEXTS => text,
+        _ => return None,
+    };
+    let (short, rest) = Short::begin(text)?;
+    let number = Number { short, text: &text[..text.len() - rest.len()] };
+    match rest {
+        [b'"', rest @ ..] if TEXTS => Some((number, rest)),
+        rest if !TEXTS => Some((number, rest)),
         _ => None,
     }
 }

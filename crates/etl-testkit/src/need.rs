@@ -22,6 +22,8 @@ pub const SYSTEMD: Program = ("systemd-analyze", "systemd");
 pub const SQLITE: Program = ("sqlite3", "sqlite3");
 /// Measures CPU time and memory.
 pub const TIME: Program = ("/usr/bin/time", "time");
+/// Counts instructions.
+pub const VALGRIND: Program = ("valgrind", "valgrind");
 /// Makes a root folder of Debian's packages.
 pub const MMDEBSTRAP: Program = ("mmdebstrap", "mmdebstrap");
 /// Compose as a program of its own.
@@ -79,7 +81,8 @@ pub fn skipped(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "\nSKIPPED: {what}: {why}");
 }
 
-fn exists(program: &str) -> bool {
+/// Whether a program is installed.
+pub fn exists(program: &str) -> bool {
     std::env::split_paths(&crate::postgres::search_path()).any(|folder| folder.join(program).is_file())
 }
 

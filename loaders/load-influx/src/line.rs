@@ -5,15 +5,20 @@
 //! string only if it has a character that needs it, because the crate goes through them one character at a time. A
 //! number is copied as the record has it: JSON's numbers are also line protocol's, and no digit is lost.
 
+mod straight;
+
+use std::borrow::Cow;
 use std::fmt;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use etl_schema::{InfluxType, Row, Schema, Value, Violation, format_uuid, time};
+use etl_schema::{InfluxType, Row, Schema, Short, Value, Violation, format_uuid, time};
+use foldhash::quality::FixedState;
 use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
+use memchr::{memchr, memchr2, memchr3};
 
 use crate::mapping::Mapping;
 use crate::reply::Server;
@@ -46,6 +51,17 @@ pub(crate) struct Encoder {
     tags: Vec<Vec<u8>>,
     /// `KEY=` for each field.
     fields: Vec<Vec<u8>>,
+    /// What each column is a part of, and the place of its tag or field.
+    parts: Vec<Part>,
+}
+
+/// What a column is in a point.
+#[derive(Clone, Copy)]
+enum Part {
+    Tag(usize),
+    Field(usize, InfluxType),
+    Time,
+    Ignored,
 }
 
 /// What a line is about.
@@ -65,7 +81,13 @@ impl Encoder {
         let head = pieces(&mapping.measurement, "t", "f").0;
         let tags = mapping.tags.iter().map(|&tag| pieces("m", &names[tag], "f").1).collect();
         let fields = mapping.fields.iter().map(|&(field, _)| pieces("m", "t", &names[field]).2).collect();
-        Encoder { mapping, precision, server, names, head, tags, fields }
+        let mut parts = vec![Part::Ignored; names.len()];
+        mapping.tags.iter().enumerate().for_each(|(place, &tag)| parts[tag] = Part::Tag(place));
+        for (place, &(field, ty)) in mapping.fields.iter().enumerate() {
+            parts[field] = Part::Field(place, ty);
+        }
+        parts[mapping.time] = Part::Time;
+        Encoder { mapping, precision, server, names, head, tags, fields, parts }
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -102,29 +124,35 @@ impl Encoder {
             line.push(separator);
             separator = b',';
             line.extend_from_slice(key);
-            let source = row.source(column).map(|source| source.text).unwrap_or_default();
+            let source = || row.source(column).map(|source| source.text).unwrap_or_default();
             self.field(value, source, ty, line).map_err(|reason| self.refuse(column, reason))?;
         }
         if separator == b' ' {
             let reason = "is null or absent, like every other field: a point needs at least one field";
             return Err(self.refuse(self.mapping.fields[0].0, reason));
         }
-        let time = self.time(row)?;
-        let _ = writeln!(line, " {time}");
-        let mut hasher = DefaultHasher::new();
+        Ok(self.end(line, series, self.time(row)?, nulls))
+    }
+
+    /// Ends a line whose series has this many bytes.
+    fn end(&self, line: &mut Vec<u8>, series: usize, time: i64, nulls: u64) -> Point {
+        line.push(b' ');
+        integer(time, line);
+        line.push(b'\n');
+        let mut hasher = FixedState::default().build_hasher();
         hasher.write(&line[..series]);
         hasher.write_i64(time);
-        Ok(Point { key: hasher.finish(), nulls })
+        Point { key: hasher.finish(), nulls }
     }
 
     fn refuse(&self, column: usize, reason: &str) -> Violation {
         Violation { field: self.names[column].clone(), reason: reason.to_owned() }
     }
 
-    fn field(
+    fn field<'s>(
         &self,
         value: Value<'_>,
-        source: &str,
+        source: impl FnOnce() -> &'s str,
         ty: InfluxType,
         line: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
@@ -135,25 +163,29 @@ impl Encoder {
             return Err(reason);
         }
         match (value, ty) {
-            (Value::Integer(value), InfluxType::Integer) => put(line, value),
-            (Value::Integer(value), InfluxType::Unsigned) => match u64::try_from(value) {
-                Ok(value) => put(line, value),
-                Err(_) => return Err("is negative, but the field is unsigned"),
-            },
-            (Value::Integer(value), InfluxType::Float) => {
-                let _ = write!(line, "{value}");
+            (Value::Integer(value), InfluxType::Integer) => {
+                integer(value, line);
+                line.push(b'i');
             }
+            (Value::Integer(..0), InfluxType::Unsigned) => {
+                return Err("is negative, but the field is unsigned");
+            }
+            (Value::Integer(value), InfluxType::Unsigned) => {
+                integer(value, line);
+                line.push(b'u');
+            }
+            (Value::Integer(value), InfluxType::Float) => integer(value, line),
             (Value::Decimal(text), InfluxType::Float) => {
                 if !is_double(text) {
                     return Err("is out of range for a double");
                 }
                 line.extend_from_slice(text.as_bytes());
             }
-            (Value::Double(_), _) => line.extend_from_slice(source.as_bytes()),
+            (Value::Double(_), _) => line.extend_from_slice(source().as_bytes()),
             (Value::Special(_), InfluxType::Float) => return Err("is not a number that InfluxDB stores"),
-            (Value::Boolean(value), _) => put(line, value),
+            (Value::Boolean(_), _) => plain(value, line),
             (Value::Text(text) | Value::Json(text) | Value::Array(text, _), _) => {
-                if !self.server.whole_strings && text.contains('\n') {
+                if !self.server.whole_strings && memchr(b'\n', text.as_bytes()).is_some() {
                     return Err("has a newline, at which this server would end the point");
                 }
                 string(text, line);
@@ -180,10 +212,16 @@ impl Encoder {
             Value::Special(_) => return refuse("is outside the times that InfluxDB stores"),
             _ => return refuse("is null or absent, but it is the time of the point"),
         };
-        let nanos = nanos(micros, fraction).map_err(|reason| self.refuse(column, reason))?;
+        self.stamp(micros, fraction).map_err(|reason| self.refuse(column, &reason))
+    }
+
+    /// A time in the unit of the timestamps, from the digits of its fraction as it was written.
+    fn stamp(&self, micros: i64, fraction: &str) -> Result<i64, Cow<'static, str>> {
+        let nanos = nanos(micros, fraction)?;
         if self.server.victoria && nanos < MILLISECOND {
-            return refuse(
-                "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing",
+            return Err(
+                "is not after 1970-01-01T00:00:00Z: VictoriaMetrics would store another time, or nothing"
+                    .into(),
             );
         }
         let per_unit = match self.precision {
@@ -193,7 +231,7 @@ impl Encoder {
             Precision::S => 1_000_000_000,
         };
         if nanos % per_unit != 0 {
-            return refuse(&format!("is finer than --precision {}", self.precision.unit()));
+            return Err(format!("is finer than --precision {}", self.precision.unit()).into());
         }
         Ok(nanos / per_unit)
     }
@@ -201,7 +239,7 @@ impl Encoder {
 
 /// The digits of a second's fraction in a time as it was written.
 fn fraction(time: &str) -> &str {
-    let digits = time.split_once('.').map_or("", |(_, rest)| rest);
+    let digits = memchr(b'.', time.as_bytes()).map_or("", |point| &time[point + 1..]);
     &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()]
 }
 
@@ -249,10 +287,10 @@ fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(
     match value {
         Value::Null | Value::Text("") => return Ok(()),
         Value::Text(text) | Value::Special(text) => {
-            if text.bytes().any(|byte| matches!(byte, b'\n' | b'\\')) {
+            if memchr2(b'\n', b'\\', text.as_bytes()).is_some() {
                 return Err("has a newline or a backslash, which line protocol cannot represent in a tag");
             }
-            if text.bytes().any(|byte| matches!(byte, b',' | b'=' | b' ')) {
+            if memchr3(b',', b'=', b' ', text.as_bytes()).is_some() {
                 let _ = LineProtocolBuilder::new_with(line).measurement("").tag(name, text);
             } else {
                 line.extend_from_slice(key);
@@ -270,15 +308,11 @@ fn tag(name: &str, key: &[u8], value: Value<'_>, line: &mut Vec<u8>) -> Result<(
 /// Writes a value whose text needs no escaping.
 fn plain(value: Value<'_>, line: &mut Vec<u8>) {
     match value {
-        Value::Integer(value) => {
-            let _ = write!(line, "{value}");
-        }
+        Value::Integer(value) => integer(value, line),
         Value::Double(value) => {
             let _ = write!(line, "{value}");
         }
-        Value::Boolean(value) => {
-            let _ = write!(line, "{value}");
-        }
+        Value::Boolean(value) => line.extend_from_slice(if value { b"true" } else { b"false" }),
         Value::Decimal(text)
         | Value::Text(text)
         | Value::Json(text)
@@ -295,8 +329,12 @@ fn plain(value: Value<'_>, line: &mut Vec<u8>) {
     }
 }
 
+fn integer(n: i64, line: &mut Vec<u8>) {
+    line.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
+
 fn string(text: &str, line: &mut Vec<u8>) {
-    if text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
+    if memchr2(b'"', b'\\', text.as_bytes()).is_some() {
         put(line, text);
     } else {
         line.push(b'"');
@@ -313,7 +351,7 @@ fn changed_by_victoria(value: Value<'_>) -> Option<&'static str> {
             Some("is beyond 2^53: VictoriaMetrics would round it")
         }
         Value::Double(value) if is_tiny(value) => Some("is too close to zero: VictoriaMetrics would store 0"),
-        Value::Decimal(text) if text.parse().is_ok_and(is_tiny) => {
+        Value::Decimal(text) if !is_short(text) && text.parse().is_ok_and(is_tiny) => {
             Some("is too close to zero: VictoriaMetrics would store 0")
         }
         _ => None,
@@ -322,20 +360,28 @@ fn changed_by_victoria(value: Value<'_>) -> Option<&'static str> {
 
 /// Whether the double nearest to a decimal is finite, and is zero only if the decimal is.
 fn is_double(text: &str) -> bool {
+    if is_short(text) {
+        return true;
+    }
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     text.parse::<f64>().is_ok_and(|double| double.is_finite() && (double != 0.0 || is_zero))
 }
 
-/// Writes a value as the crate does.
-fn put(line: &mut Vec<u8>, value: impl FieldValue) {
-    struct Shown<F>(F);
-    impl<F: FieldValue> fmt::Display for Shown<F> {
+/// Whether a number has so few digits that it is neither beyond the doubles nor closer to zero than any of them.
+fn is_short(text: &str) -> bool {
+    Short::read(text.as_bytes(), text.len()).is_some()
+}
+
+/// Writes a text as the crate does.
+fn put(line: &mut Vec<u8>, text: &str) {
+    struct Shown<'a>(&'a str);
+    impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.fmt(f)
+            FieldValue::fmt(&self.0, f)
         }
     }
-    let _ = write!(line, "{}", Shown(value));
+    let _ = write!(line, "{}", Shown(text));
 }
 
 #[cfg(test)]

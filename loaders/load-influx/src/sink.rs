@@ -7,12 +7,12 @@ use etl_load::args::Task;
 use etl_load::{
     Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
 };
-use etl_schema::{Names, Row, Schema};
+use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
 
 use crate::batch::Batch;
 use crate::flight::Flight;
-use crate::line::Encoder;
+use crate::line::{Encoder, Point};
 use crate::plan::{self, Plan};
 use crate::reply::Server;
 use crate::send::Sender;
@@ -31,7 +31,9 @@ pub(crate) struct Influx {
     spool: Option<Spool>,
     server: Server,
     batch: Batch,
+    /// The line of the current point, and its fields on their way into it.
     line: Vec<u8>,
+    fields: Vec<u8>,
     tables: Vec<Table>,
     /// Whether the load has failed because points were refused; the message then already says what became of all.
     told: bool,
@@ -67,8 +69,8 @@ impl Influx {
             }
         }
         let flight = Flight::new(&database, &tally)?;
-        let (batch, line, tables, told) = Default::default();
-        Ok(Influx { database, tally, flight, spool, server, batch, line, tables, told })
+        let (batch, line, fields, tables, told) = Default::default();
+        Ok(Influx { database, tally, flight, spool, server, batch, line, fields, tables, told })
     }
 
     /// Sends the current batch, or spools it.
@@ -82,6 +84,29 @@ impl Influx {
                 self.batch.clear();
             }
             None => self.batch = self.flight.send(std::mem::take(&mut self.batch))?,
+        }
+        Ok(())
+    }
+
+    /// Adds the point of a record, whose line is at hand.
+    fn point(&mut self, table: usize, point: &Point, line: Line<'_>) -> Result<(), Fault> {
+        let Database { batch_lines, batch_bytes, .. } = *self.database;
+        let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
+        if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
+            self.give()?;
+        }
+        let table = &mut self.tables[table];
+        table.points += 1;
+        table.nulls += point.nulls;
+        if let Some(before) = self.batch.push(&self.line, line.number, point.key) {
+            table.superseded += 1;
+            if table.superseded <= TOLD {
+                log::warn!(
+                    "line {}: the point has the same measurement, tags and time as line {before}, whose fields it \
+                     overwrites",
+                    line.number
+                );
+            }
         }
         Ok(())
     }
@@ -168,27 +193,17 @@ impl Sink for Influx {
         Ok(())
     }
 
+    fn take(&mut self, table: usize, checker: &mut Checker, line: Line<'_>) -> Result<bool, Fault> {
+        let encoder = &self.tables[table].plan.details;
+        match encoder.take(checker, line.bytes, &mut self.line, &mut self.fields) {
+            Some(point) => self.point(table, &point, line).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     fn record(&mut self, table: usize, row: &Row<'_>, line: Line<'_>) -> Result<(), Refused> {
         let point = self.tables[table].plan.details.encode(row, &mut self.line).map_err(Refused::Record)?;
-        let Database { batch_lines, batch_bytes, .. } = *self.database;
-        let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
-        if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
-            self.give()?;
-        }
-        let table = &mut self.tables[table];
-        table.points += 1;
-        table.nulls += point.nulls;
-        if let Some(before) = self.batch.push(&self.line, line.number, point.key) {
-            table.superseded += 1;
-            if table.superseded <= TOLD {
-                log::warn!(
-                    "line {}: the point has the same measurement, tags and time as line {before}, whose fields it \
-                     overwrites",
-                    line.number
-                );
-            }
-        }
-        Ok(())
+        Ok(self.point(table, &point, line)?)
     }
 
     fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {

@@ -57,31 +57,37 @@ impl Take for Taken {
         self.push(column, Value::Null)
     }
 
+    fn absent(&mut self, column: usize) -> bool {
+        self.push(column, Value::Null)
+    }
+
     fn text(&mut self, column: usize, line: &[u8], length: usize) -> bool {
         self.push(column, Value::Text(std::str::from_utf8(&line[..length]).expect("UTF-8")))
     }
 
-    fn integer(&mut self, column: usize, n: i64, number: Short) -> bool {
-        assert_eq!(number.integer(), Some(n));
+    fn integer(&mut self, column: usize, n: i64, number: Number<'_>) -> bool {
+        assert_eq!(Short::read(number.text, number.text.len()), Some(number.short));
+        assert_eq!(number.short.integer(), Some(n));
         self.push(column, Value::Integer(n))
     }
 
-    fn double(&mut self, column: usize, x: f64, number: Short) -> bool {
-        assert_eq!(number.double(), Some(x));
+    fn double(&mut self, column: usize, x: f64, number: Number<'_>) -> bool {
+        assert_eq!(Short::read(number.text, number.text.len()), Some(number.short));
+        assert_eq!(number.short.double(), Some(x));
         self.push(column, Value::Double(x))
     }
 
-    fn decimal(&mut self, column: usize, number: Short) -> bool {
-        assert_eq!(column, self.0.len());
-        self.0.push(format!("{number:?}"));
-        true
+    fn decimal(&mut self, column: usize, number: Number<'_>) -> bool {
+        self.push(column, Value::Decimal(std::str::from_utf8(number.text).expect("digits")))
     }
 
     fn boolean(&mut self, column: usize, b: bool) -> bool {
         self.push(column, Value::Boolean(b))
     }
 
-    fn timestamp(&mut self, column: usize, micros: i64) -> bool {
+    fn timestamp(&mut self, column: usize, micros: i64, text: &[u8]) -> bool {
+        let text = std::str::from_utf8(text).expect("a time");
+        assert!(time::parse_timestamptz(text).or(time::parse_timestamp(text)) == Ok(micros), "{text}");
         self.push(column, Value::Timestamp(micros))
     }
 

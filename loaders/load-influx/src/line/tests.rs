@@ -38,11 +38,16 @@ fn encode_for(schema: &str, record: &str, precision: Precision, server: Server) 
     let encoder = encoder(&schema, "m", precision, server);
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
-    let record = scanner.scan(record.as_bytes()).expect("a record");
-    let row = checker.check(&record).map_err(|violation| violation.to_string())?;
     let mut line = b"what was there".to_vec();
-    encoder.encode(&row, &mut line).map_err(|violation| violation.to_string())?;
-    Ok(String::from_utf8(line).expect("UTF-8"))
+    let taken = encoder.take(&mut checker, record.as_bytes(), &mut line, &mut Vec::new());
+    let taken = taken.map(|point| (String::from_utf8(line).expect("UTF-8"), point.key, point.nulls));
+    let record = scanner.scan(record.as_bytes()).expect("a record");
+    let mut line = b"what was there".to_vec();
+    let encoded = checker.check(&record).and_then(|row| encoder.encode(&row, &mut line));
+    let encoded = encoded.map(|point| (String::from_utf8(line).expect("UTF-8"), point.key, point.nulls));
+    // What is read in one pass is the same point.
+    assert!(taken.is_none() || taken.as_ref() == encoded.as_ref().ok(), "{taken:?} {encoded:?}");
+    encoded.map(|(line, ..)| line).map_err(|violation| violation.to_string())
 }
 
 fn plain(fields: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 //! written here in a few instructions goes through [`Encoder::encode`] like everything else, or is left.
 
 use etl_postgres::types::Precision;
-use etl_schema::{Short, Take, Value};
+use etl_schema::{Number, Short, Take, Value};
 use etl_stream::json;
 
 use super::Column;
@@ -68,6 +68,11 @@ impl Take for Fields<'_> {
     }
 
     #[inline(always)]
+    fn absent(&mut self, column: usize) -> bool {
+        self.null(column)
+    }
+
+    #[inline(always)]
     fn text(&mut self, column: usize, line: &[u8], length: usize) -> bool {
         let Some(Column { encoder: Encoder::Text(max), .. }) = self.columns.get(column) else { return false };
         if max.is_some_and(|max| length > max as usize) || !self.put((length as i32).to_be_bytes()) {
@@ -85,31 +90,31 @@ impl Take for Fields<'_> {
     }
 
     #[inline(always)]
-    fn integer(&mut self, column: usize, n: i64, number: Short) -> bool {
+    fn integer(&mut self, column: usize, n: i64, number: Number<'_>) -> bool {
         match self.columns.get(column).map(|column| &column.encoder) {
             Some(Encoder::Int(8)) => self.eight(n.to_be_bytes()),
             Some(Encoder::Int(4)) => i32::try_from(n).is_ok_and(|n| {
                 let [a, b, c, d] = n.to_be_bytes();
                 self.put([0, 0, 0, 4, a, b, c, d])
             }),
-            Some(Encoder::Numeric(precision)) => self.numeric(&number, *precision),
+            Some(Encoder::Numeric(precision)) => self.numeric(&number.short, *precision),
             _ => false,
         }
     }
 
     #[inline(always)]
-    fn double(&mut self, column: usize, x: f64, number: Short) -> bool {
+    fn double(&mut self, column: usize, x: f64, number: Number<'_>) -> bool {
         match self.columns.get(column).map(|column| &column.encoder) {
             Some(Encoder::Float8) => self.eight(x.to_be_bytes()),
-            Some(Encoder::Numeric(precision)) => self.numeric(&number, *precision),
+            Some(Encoder::Numeric(precision)) => self.numeric(&number.short, *precision),
             _ => false,
         }
     }
 
     #[inline(always)]
-    fn decimal(&mut self, column: usize, number: Short) -> bool {
+    fn decimal(&mut self, column: usize, number: Number<'_>) -> bool {
         match self.columns.get(column).map(|column| &column.encoder) {
-            Some(Encoder::Numeric(precision)) => self.numeric(&number, *precision),
+            Some(Encoder::Numeric(precision)) => self.numeric(&number.short, *precision),
             _ => false,
         }
     }
@@ -121,7 +126,7 @@ impl Take for Fields<'_> {
     }
 
     #[inline(always)]
-    fn timestamp(&mut self, column: usize, micros: i64) -> bool {
+    fn timestamp(&mut self, column: usize, micros: i64, _: &[u8]) -> bool {
         match self.columns.get(column).map(|column| &column.encoder) {
             Some(Encoder::Timestamp(6)) => self.eight(since_2000(micros).to_be_bytes()),
             _ => false,
