@@ -223,15 +223,14 @@ impl Sink for Postgres<'_> {
         if plan.details.is_ready() {
             return Ok(());
         }
-        let made = if self.in_transaction {
+        if self.in_transaction {
             // On a connection of its own, so that what is created is committed and its locks are not held for the whole
             // load.
             create::make(&self.link.another()?, plan, self.settings)
         } else {
             create::make(&self.link.session, plan, self.settings)
-        };
-        *plan = made.map_err(|fault| self.link.examined(fault))?;
-        Ok(())
+        }
+        .map_err(|fault| self.link.examined(fault))
     }
 
     /// Here the load itself has locked the table, so nobody else could change it.
