@@ -69,14 +69,27 @@ impl Database {
     }
 
     /// Begins the load's transaction, after waiting for any other load into this database.
+    ///
+    /// A file that this process has created has no readers yet. Without a log, what goes into it is written once.
     pub(crate) fn begin(&self) -> Result<(), Fault> {
-        self.write_ahead()?;
+        let is_new = self.created && is_empty(&self.connection).map_err(|error| self.fault(error))?;
+        if !is_new {
+            self.write_ahead()?;
+        }
         self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")?;
         if file_id(&self.path) == self.file {
             return Ok(());
         }
         let what = "the file was removed or replaced while the load waited";
         Err(Fault::new(Class::Transient, format!("{}: {what}", self.name)))
+    }
+
+    /// Commits the load's transaction.
+    pub(crate) fn commit(&self) -> Result<(), Fault> {
+        self.batch("COMMIT")?;
+        // Whoever reads a new file from now on should not hinder the next load; that one tries again.
+        let _ = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        Ok(())
     }
 
     /// A run that failed leaves no database behind that it created and in which there is nothing. Nobody else may be at
@@ -91,8 +104,7 @@ impl Database {
             let journal = "PRAGMA journal_mode = DELETE";
             let _: String = self.connection.query_row(journal, [], |row| row.get(0))?;
             self.connection.execute_batch("BEGIN EXCLUSIVE")?;
-            self.connection
-                .query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get::<_, bool>(0))
+            is_empty(&self.connection)
         };
         if empty().is_ok_and(|empty| empty) && file_id(&self.path) == self.file {
             // What fails here leaves an empty file, as if it had not been tried.
@@ -153,6 +165,11 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.busy_handler(Some(wait))?;
     let _: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     Ok(connection)
+}
+
+/// Whether there is nothing in the database.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get(0))
 }
 
 fn file_id(path: &Path) -> Option<(u64, u64)> {
