@@ -72,20 +72,30 @@ fn a_reader_or_writer_is_waited_for_until_the_timeout() {
 }
 
 #[test]
-fn a_disk_without_room_for_the_log_is_74() {
+fn a_disk_without_room_is_74() {
     if !Cmd::new("unshare").args(["-rm", "true"]).run().stderr.is_empty() {
         eprintln!("skipped: this user may not mount anything in a namespace of its own");
         return;
     }
     let place = SqliteFolder::new();
     fs::create_dir(place.path("small")).expect("a folder");
+    place.load(EVENTS, sealed("old", &[r#"{"n":7}"#])).ok();
     let loader = env!("CARGO_BIN_EXE_load-sqlite");
-    // Of files: the folder itself, the database, its log; then the log's index is lacking, and so on.
-    for options in
-        ["size=1m,nr_inodes=1", "size=1m,nr_inodes=2", "size=1m,nr_inodes=3", "size=4k", "size=40k"]
-    {
+    // Of files: the folder itself, the database, its log; then the log's index is lacking, and so on. What is loaded into a
+    // new database goes without a log.
+    let (new, old) = ("true", "cp t.db small/t.db");
+    for (database, options) in [
+        (new, "size=1m,nr_inodes=1"),
+        (new, "size=1m,nr_inodes=2"),
+        (new, "size=4k"),
+        (new, "size=16k"),
+        (old, "size=1m,nr_inodes=2"),
+        (old, "size=1m,nr_inodes=3"),
+        (old, "size=40k"),
+    ] {
         let script = format!(
-            "mount -t tmpfs -o {options} none small && {loader} --db small/t.db --schema events.json --emit none"
+            "mount -t tmpfs -o {options} none small && {database} && \
+             {loader} --db small/t.db --schema events.json --emit none"
         );
         let cmd = Cmd::new("unshare").args(["-rm", "sh", "-c", &script]).in_folder(place.path(""));
         let ran = cmd.stdin(sealed("a", &[r#"{"n":1}"#])).run();
