@@ -38,9 +38,12 @@ pub(super) fn merge(
     distinct: u64,
 ) -> Result<Option<(u64, u64)>, MergeError> {
     let done = under_savepoint(session, plan, source, distinct)?;
-    if done.is_none() {
+    let release = format!("RELEASE SAVEPOINT {SAVEPOINT}");
+    if done.is_some() {
+        session.batch(&what(plan), &release)?;
+    } else {
         log::debug!("{}: somebody else writes the same rows; merging them one by one", what(plan));
-        session.batch(&what(plan), &format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"))?;
+        session.batch(&what(plan), &format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}; {release}"))?;
     }
     Ok(done)
 }
