@@ -70,7 +70,9 @@ impl Database {
 
     /// Begins the load's transaction, after waiting for any other load into this database.
     pub(crate) fn begin(&self) -> Result<(), Fault> {
-        self.write_ahead()?;
+        if !self.is_new()? {
+            self.write_ahead()?;
+        }
         self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")?;
         if file_id(&self.path) == self.file {
             return Ok(());
@@ -98,6 +100,21 @@ impl Database {
             // What fails here leaves an empty file, as if it had not been tried.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+
+    /// Whether this process created the file and nothing has been committed to it. Then nobody has anything to read there
+    /// while the load runs, and with SQLite's usual journal each page is written once, not into the log first.
+    fn is_new(&self) -> Result<bool, Fault> {
+        let pages = || self.connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0));
+        Ok(self.created && pages().map_err(|error| self.fault(error))? == 0)
+    }
+
+    /// Commits the load.
+    pub(crate) fn commit(&self) -> Result<(), Fault> {
+        self.batch("COMMIT")?;
+        // What is committed stays so, whatever becomes of the journal; otherwise the next load sees to it.
+        let _ = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        Ok(())
     }
 
     /// With WAL, readers go on while a load runs; where the file system does not support it, SQLite keeps its usual

@@ -187,7 +187,7 @@ impl Sink for Sqlite<'_> {
 
     fn commit(&mut self) -> Result<(), Fault> {
         self.tables.clear();
-        self.database.batch("COMMIT")
+        self.database.commit()
     }
 
     fn rollback(&mut self) -> Result<(), Fault> {
