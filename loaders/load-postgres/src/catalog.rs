@@ -132,8 +132,13 @@ pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -
     let [facts, columns, unique] = results else { return Err(Error::unexpected(&what).into()) };
     let facts = facts.first().ok_or_else(|| Error::unexpected(&what))?;
     let is = |column: &str| facts.get(column) == Some("t");
-    let has = |column: &str, kind: &str| facts.get(column).is_some_and(|kinds| kinds.contains(kind));
-    let events: u32 = facts.get("vetoes").and_then(|events| events.parse().ok()).unwrap_or_default();
+    let around = match facts.get("oid").filter(|_| is("has_surroundings")) {
+        Some(oid) => session.rows(&what, &surroundings_sql(oid))?.pop(),
+        None => None,
+    };
+    let found = |column: &str| around.as_ref().and_then(|around| around.get(column));
+    let has = |column: &str, kind: &str| found(column).is_some_and(|kinds| kinds.contains(kind));
+    let events: u32 = found("vetoes").and_then(|events| events.parse().ok()).unwrap_or_default();
     let schema = facts.get("schema").map(str::to_owned).or_else(|| name.schema.clone());
     if schema.is_none() {
         let why = "the search_path names no schema that exists; name one";
@@ -143,7 +148,7 @@ pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -
     let table = match facts.get("oid") {
         None => None,
         Some(_) => {
-            refuse_kind(&name, facts)?;
+            refuse_kind(&name, facts, &has)?;
             let privileges = ["may_insert", "may_select", "may_update", "may_delete"];
             let (primary, unique) = indexes(unique);
             Some(Table {
@@ -157,7 +162,7 @@ pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -
                 delete_veto: events & ON_DELETE != 0,
                 rules: ["2", "4"].map(|event| has("rules", event)),
                 partitioned: facts.get("relkind") == Some("p"),
-                children: facts.get("children").is_some(),
+                children: found("children").is_some(),
                 foreign_children: has("children", "f"),
             })
         }
@@ -187,9 +192,28 @@ const ON_INSERT: u32 = 4;
 const ON_DELETE: u32 = 8;
 const ON_UPDATE: u32 = 16;
 
-/// `rules` has a digit for each rule: 2 ON UPDATE, 3 ON INSERT, 4 ON DELETE. `vetoes` has the events of all row triggers
-/// (bit 0 of `tgtype`) that are BEFORE or INSTEAD OF (bits 1 and 6). `children` has the kinds of the tables that inherit.
-/// Each is asked for once, and told apart here: the server takes longer to plan these statements than to run them.
+/// What is around a table that has more than columns and indexes. `rules` has a digit for each rule: 2 ON UPDATE, 3 ON
+/// INSERT, 4 ON DELETE. `vetoes` has the events of all row triggers (bit 0 of `tgtype`) that are BEFORE or INSTEAD OF (bits
+/// 1 and 6). `children` has the kinds of the tables that inherit.
+fn surroundings_sql(oid: &str) -> String {
+    format!(
+        "SELECT (SELECT string_agg(r.ev_type::text, '') FROM pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
+           (SELECT bit_or(g.tgtype) FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+             AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
+               (SELECT relid FROM pg_partition_tree(c.oid)))) AS vetoes,
+           c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
+             WHERE f.relkind = 'f') AS \"foreign\",
+           CASE WHEN c.relkind = 'r' AND c.relhassubclass THEN (
+             WITH RECURSIVE heirs(oid) AS (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+               UNION SELECT inhrelid FROM pg_inherits JOIN heirs ON inhparent = heirs.oid)
+             SELECT string_agg(DISTINCT f.relkind::text, '') FROM heirs JOIN pg_class f ON f.oid = heirs.oid)
+           END AS children
+         FROM pg_class c WHERE c.oid = {oid}"
+    )
+}
+
+/// Each fact is asked for once, and told apart here: the server takes longer to plan these statements than to run them, and
+/// a new session must first load each catalog that they name. So most tables are spared what only few have.
 fn facts_sql(name: &Name) -> String {
     let (schema, class) = (quote_nullable(name.schema.as_deref()), regclass(name));
     let may = |privilege: &str| {
@@ -205,17 +229,7 @@ fn facts_sql(name: &Name) -> String {
     let (added, count) = (added.join(", "), ledger::ADDED.len());
     format!(
         "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
-           (SELECT string_agg(r.ev_type::text, '') FROM pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
-           (SELECT bit_or(g.tgtype) FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
-             AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
-               (SELECT relid FROM pg_partition_tree(c.oid)))) AS vetoes,
-           c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
-             WHERE f.relkind = 'f') AS \"foreign\",
-           CASE WHEN c.relkind = 'r' AND c.relhassubclass THEN (
-             WITH RECURSIVE heirs(oid) AS (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
-               UNION SELECT inhrelid FROM pg_inherits JOIN heirs ON inhparent = heirs.oid)
-             SELECT string_agg(DISTINCT f.relkind::text, '') FROM heirs JOIN pg_class f ON f.oid = heirs.oid)
-           END AS children,
+           c.relhasrules OR c.relhastriggers OR c.relhassubclass OR c.relkind = 'p' AS has_surroundings,
            {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
            has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
              AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
@@ -280,12 +294,10 @@ fn unique_sql(name: &Name) -> String {
 }
 
 /// Refuses what rows cannot be copied into, or what cannot commit together with the ledger.
-fn refuse_kind(name: &Name, facts: &TextRow) -> Result<(), Fault> {
+fn refuse_kind(name: &Name, facts: &TextRow, has: &impl Fn(&str, &str) -> bool) -> Result<(), Fault> {
     let why = match facts.get("relkind") {
-        Some("r" | "p") if facts.get("rules").is_some_and(|rules| rules.contains('3')) => {
-            "has rules ON INSERT, which COPY does not follow"
-        }
-        Some("p") if facts.get("foreign") == Some("t") => {
+        Some("r" | "p") if has("rules", "3") => "has rules ON INSERT, which COPY does not follow",
+        Some("p") if has("foreign", "t") => {
             "has partitions on another server, which cannot commit together with the ledger"
         }
         Some("r" | "p") => return Ok(()),

@@ -24,11 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// 75 if the locks could not be obtained; otherwise those of the server and of [`plan::plan`].
-pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<TablePlan, Fault> {
+pub(crate) fn make(session: &Session, planned: &mut TablePlan, settings: &Settings) -> Result<(), Fault> {
     let (started, what) = (Instant::now(), what(planned));
     loop {
         match attempt(session, planned, settings) {
-            Ok(()) => break,
+            Ok(Made::Ledger) => {
+                // The rest is compared again when the table is opened.
+                planned.details.ledger = true;
+                return Ok(());
+            }
+            Ok(Made::All) => break,
             Err(Setback::Final(fault)) => return Err(fault),
             Err(Setback::Locked(fault)) => {
                 session.batch(&what, "ROLLBACK")?;
@@ -45,7 +50,16 @@ pub(crate) fn make(session: &Session, planned: &TablePlan, settings: &Settings) 
         let message = format!("{what} was changed by somebody else at the same time");
         return Err(Fault::new(Class::Transient, message));
     }
-    Ok(plan)
+    *planned = plan;
+    Ok(())
+}
+
+/// What an attempt has made.
+enum Made {
+    /// The ledger, and nothing else was missing.
+    Ledger,
+    /// What was missing by then.
+    All,
 }
 
 /// Why an attempt failed.
@@ -68,7 +82,7 @@ impl From<Error> for Setback {
     }
 }
 
-fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<(), Setback> {
+fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<Made, Setback> {
     let (name, what) = (&planned.details.name, what(planned));
     let run = |sql: &str| {
         session.batch(&what, sql).map_err(|error| {
@@ -81,10 +95,20 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
         locks += &lock(&name.sibling(ledger::TABLE));
     }
     locks += &lock(name);
-    run(&format!(
+    let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
          SET LOCAL statement_timeout = 0; {locks}"
-    ))?;
+    );
+    if planned.details.lacks_only_ledger() {
+        let ledger = quote_literal(&name.sibling(ledger::TABLE).sql());
+        let lacks = session.rows(&what, &format!("{begin} SELECT 1 WHERE to_regclass({ledger}) IS NULL"))?;
+        if !lacks.is_empty() {
+            run(&format!("{} COMMIT", ledger::ddl(name)))?;
+            return Ok(Made::Ledger);
+        }
+    } else {
+        run(&begin)?;
+    }
     // Another load may have done it before this one got the lock.
     let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
     if let Some(schema) = plan.details.name.schema.as_deref().filter(|_| plan.details.makes_schema) {
@@ -110,7 +134,7 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
     if !statements.is_empty() {
         log::info!("{what} {}", if created { "created" } else { "has new columns" });
     }
-    Ok(())
+    Ok(Made::All)
 }
 
 /// Sets comments. One that the server refuses, because the database's encoding lacks a character of it, is left out.

@@ -86,6 +86,11 @@ impl Details {
         self.ledger && self.table.is_some() && self.missing.is_empty()
     }
 
+    /// Whether the table is as it should be, but the ledger is not.
+    pub(crate) fn lacks_only_ledger(&self) -> bool {
+        !self.ledger && self.table.is_some() && self.missing.is_empty()
+    }
+
     /// The table's own rows, for SQL: those of its partitions, but not those of tables that only inherit from it.
     pub(crate) fn own_rows(&self) -> String {
         let partitioned = self.table.as_ref().is_some_and(|table| table.partitioned);

@@ -27,7 +27,7 @@ use crate::{catalog, create, ledger};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
-    SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3;
+    SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; SET LOCAL jit = off;
     SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
         THEN set_config('transaction_timeout', '0', true) END,
       CASE WHEN current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'
@@ -223,15 +223,14 @@ impl Sink for Postgres<'_> {
         if plan.details.is_ready() {
             return Ok(());
         }
-        let made = if self.in_transaction {
+        if self.in_transaction {
             // On a connection of its own, so that what is created is committed and its locks are not held for the whole
             // load.
             create::make(&self.link.another()?, plan, self.settings)
         } else {
             create::make(&self.link.session, plan, self.settings)
-        };
-        *plan = made.map_err(|fault| self.link.examined(fault))?;
-        Ok(())
+        }
+        .map_err(|fault| self.link.examined(fault))
     }
 
     /// Here the load itself has locked the table, so nobody else could change it.

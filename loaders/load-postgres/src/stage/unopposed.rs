@@ -6,6 +6,7 @@
 //! those that it then finds as they should be and locks. Otherwise all of it is undone.
 
 use etl_load::Mode;
+use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Session};
 
 use super::merge::{differs, same_key, set};
@@ -51,43 +52,60 @@ fn under_savepoint(
     distinct: u64,
 ) -> Result<Option<(u64, u64)>, MergeError> {
     let what = what(plan);
-    let before = written(session, plan, &format!("SAVEPOINT {SAVEPOINT};"))?;
+    let start = format!("SAVEPOINT {SAVEPOINT}; SELECT pg_snapshot_xmin(pg_current_snapshot())::xid");
+    let [oldest, written @ ..] = numbers(session, plan, &format!("{start}, {}", counters(plan)))?;
     let rows = match session.count(&what, &sql(plan, source)) {
         Err(error) if error.is_collision() => return Ok(None),
         rows => rows?,
     };
-    let after = written(session, plan, "")?;
-    let (inserted, updated) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+    let [_, now @ ..] = numbers(session, plan, &format!("SELECT 0, {}", counters(plan)))?;
+    let [inserted, updated] = [0, 1].map(|event| now[event].saturating_sub(written[event]));
     // Triggers may have written into the same table, and `track_counts` may be off.
     if inserted + updated != rows {
         return Ok(None);
     }
-    // Whoever has locked a row may wait for one of ours.
-    let held = match rows == distinct {
-        true => distinct,
-        false => session.number(
-            &what,
-            &format!(
-                "SELECT count(*) FROM (SELECT FROM {} old JOIN {source} s ON {} WHERE NOT ({})
-                   FOR NO KEY UPDATE OF old SKIP LOCKED) held",
-                plan.details.own_rows(),
-                same_key(plan),
-                differs(plan, "s").unwrap_or_default()
-            ),
-        )?,
+    if rows == distinct {
+        return Ok(Some((inserted, updated)));
+    }
+    // Locks those of the table's rows. Whoever has locked one already may be waiting for one of ours.
+    let hold = |which: &str| {
+        let rows = format!(
+            "SELECT FROM {} old JOIN {source} s ON {} WHERE {which} FOR NO KEY UPDATE OF old SKIP LOCKED",
+            plan.details.own_rows(),
+            same_key(plan)
+        );
+        session.number(&what, &format!("SELECT count(*) FROM ({rows}) held"))
     };
-    Ok((held == distinct).then_some((inserted, updated)))
+    // A row that is older than all that was under way before MERGE is the one that MERGE has seen. The others are
+    // compared: ours, and those that somebody has written while some other transaction, perhaps a long one, was under way.
+    let older = format!("age(old.xmin) > age('{oldest}'::xid)");
+    let seen = hold(&older)?;
+    if seen + rows == distinct {
+        return Ok(Some((inserted, updated)));
+    }
+    let differs = differs(plan, "s").unwrap_or_default();
+    let as_it_should_be = hold(&format!("NOT ({older}) AND NOT ({differs})"))?;
+    Ok((seen + as_it_should_be == distinct).then_some((inserted, updated)))
 }
 
-/// How many rows this transaction has inserted into the table and how many it has updated there (chapter 28.2.24).
+/// How many rows this transaction has inserted into the table, and how many it has updated there (chapter 28.2.24).
 /// MERGE says this itself only since PostgreSQL 17.
-fn written(session: &Session, plan: &TablePlan, first: &str) -> Result<(u64, u64), Error> {
-    let table = format!("{}::regclass", etl_postgres::names::quote_literal(&plan.details.name.sql()));
-    let counts = ["inserted", "updated"].map(|event| format!("pg_stat_get_xact_tuples_{event}({table})"));
+fn counters(plan: &TablePlan) -> String {
+    let table = quote_literal(&plan.details.name.sql());
+    let counts =
+        ["inserted", "updated"].map(|event| format!("pg_stat_get_xact_tuples_{event}({table}::regclass)"));
+    counts.join(", ")
+}
+
+/// The three numbers that a statement selects.
+fn numbers(session: &Session, plan: &TablePlan, sql: &str) -> Result<[u64; 3], Error> {
     let what = what(plan);
-    let rows = session.rows(&what, &format!("{first} SELECT {}", counts.join(", ")))?;
-    let number = |column| rows.first().and_then(|row| row.get(column)?.parse().ok());
-    number(0).zip(number(1)).ok_or_else(|| Error::unexpected(&what))
+    let rows = session.rows(&what, sql)?;
+    let number = |column| rows.first()?.get(column)?.parse().ok();
+    match [0, 1, 2].map(number) {
+        [Some(first), Some(second), Some(third)] => Ok([first, second, third]),
+        _ => Err(Error::unexpected(&what)),
+    }
 }
 
 fn sql(plan: &TablePlan, source: &str) -> String {

@@ -240,52 +240,6 @@ fn a_server_that_restarts_is_waited_for() {
 }
 
 #[test]
-fn loads_that_lock_each_other_are_tried_again() {
-    let place = PostgresFolder::new().with_tables();
-    place.sql("CREATE TABLE other AS SELECT 1 AS id; INSERT INTO items VALUES (1, 'old')");
-    // The loader locks the item, waits for the gate, and then for `other`; a session locks `other` and then the item.
-    let gate = fastrand::i64(..);
-    place.sql(&format!(
-        "CREATE FUNCTION lock_other() RETURNS trigger LANGUAGE plpgsql AS
-           $$ BEGIN PERFORM pg_advisory_xact_lock({gate}); UPDATE other SET id = id; RETURN new; END $$;
-         CREATE TRIGGER lock_other AFTER INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION lock_other()"
-    ));
-    let waits = |sessions: &str| {
-        let waiting = "wait_event_type = 'Lock'";
-        let query = format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE {sessions} AND {waiting}");
-        place.space.wait_until(&query, "t");
-    };
-    let mut keeper = place.space.connect();
-    keeper.batch_execute(&format!("SELECT pg_advisory_lock({gate})")).expect("the gate is free");
-    let mut session = place.space.connect();
-    let name = format!("other_{}", place.space.schema());
-    session
-        .batch_execute(&format!(
-            "SET application_name = '{name}'; SET deadlock_timeout = '1h'; BEGIN; UPDATE other SET id = id"
-        ))
-        .expect("the row is free");
-    let running = place.loader("--schema items.json").stdin(items("a", &[(1, "new")])).spawn();
-    waits(&place.sessions());
-    let session = std::thread::spawn(move || {
-        session.batch_execute(
-            "SET LOCAL session_replication_role = replica; UPDATE items SET name = name; COMMIT",
-        )
-    });
-    waits(&format!("application_name = '{name}'"));
-    keeper.batch_execute(&format!("SELECT pg_advisory_unlock({gate})")).expect("the gate is ours");
-    // Only the loader looks for deadlocks, so it is the one that is rolled back.
-    let ran = running.finish();
-    session.join().expect("no panic").expect("the loader is the victim");
-    assert_eq!(counts(&ran), [1, 0, 1, 0, 0, 0]);
-    assert!(
-        ran.stderr.contains("deadlock detected") && ran.stderr.contains("trying again"),
-        "{}",
-        ran.stderr
-    );
-    assert_eq!(place.rows("SELECT * FROM items"), ["1|new"]);
-}
-
-#[test]
 fn what_is_told_to_be_committed_is_on_disk_and_watched() {
     let place = PostgresFolder::of(Server::shared().database());
     let database = place.space.database().to_owned();

@@ -11,6 +11,7 @@ mod guards;
 mod help;
 mod kinds;
 mod limits;
+mod meanwhile;
 mod memory;
 mod modes;
 mod once;
