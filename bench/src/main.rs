@@ -5,9 +5,11 @@ mod connectors;
 mod contender;
 mod copy;
 mod database;
+mod facts;
 mod file;
 mod growth;
 mod guard;
+mod huge;
 mod influx;
 mod instructions;
 mod measure;
@@ -54,7 +56,9 @@ enum Needs {
 
 /// The instructions of the parts are counted by this name.
 const INSTRUCTIONS: &str = "instructions";
-const TOPICS: [Topic; 15] = [
+/// What is only measured by its name.
+const HUGE: &str = "huge";
+const TOPICS: [Topic; 16] = [
     Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
@@ -70,6 +74,7 @@ const TOPICS: [Topic; 15] = [
     Topic { name: "start", run: start::run, needs: Needs::Nothing },
     Topic { name: "scale", run: scale::run, needs: Needs::Servers },
     Topic { name: "transform", run: transform::run, needs: Needs::Records },
+    Topic { name: HUGE, run: huge::run, needs: Needs::Servers },
 ];
 
 /// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
@@ -123,7 +128,7 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
         bail!("{unknown} is not one of {}", known().collect::<Vec<_>>().join(", "));
     }
     let all = names.is_empty() || names.contains(&"all");
-    let wanted = |name: &str| all || names.contains(&name);
+    let wanted = |name: &str| all && name != HUGE || names.contains(&name);
     let topics: Vec<&Topic> = TOPICS.iter().filter(|topic| wanted(topic.name)).collect();
     need::programs(&[need::SQLITE, need::TIME])?;
     if topics.iter().any(|topic| topic.needs == Needs::Servers) || wanted(INSTRUCTIONS) {
@@ -150,6 +155,8 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     let summary: Vec<Line> = groups.iter().flat_map(Group::summary).collect();
     Line::print(&summary);
     let results = json!({
+        "facts": facts::json(),
+        "against": bench.before.as_ref().and_then(|folder| folder.file_name()).map(|name| name.to_string_lossy()),
         "instructions": instructions::json(&counts),
         "groups": groups.iter().map(Group::json).collect::<Value>(),
         "summary": summary.iter().map(Line::json).collect::<Value>(),

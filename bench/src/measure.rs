@@ -51,7 +51,8 @@ struct Row {
 }
 
 impl Group {
-    /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians.
+    /// Runs each of them `runs` times, in turn, after one run that does not count unless it is the only one, and prints the
+    /// medians.
     pub(crate) fn measure(
         title: &str,
         size: Size,
@@ -69,7 +70,7 @@ impl Group {
         }
         let row = |(contender, costs): (&Contender<'_>, &Vec<Cost>)| {
             let (first, counted) = costs.split_first()?;
-            let cost = median(counted);
+            let cost = median(if counted.is_empty() { costs } else { counted });
             let cost = if is_short { Cost { wall: cost.wall, ..*first } } else { cost };
             Some(Row { name: contender.name.clone(), build: contender.build, cost })
         };
