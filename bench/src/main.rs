@@ -30,7 +30,7 @@ mod upsert;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use etl_testkit::need;
 use serde_json::{Value, json};
 use xtask::cargo;
@@ -80,7 +80,7 @@ const TOPICS: [Topic; 16] = [
 /// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
 /// has those of the build before. `bench guard [--update]` has its components beside its own folder.
 fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|(bench, names)| start(bench, &names)) {
+    match options(std::env::args().skip(1)).and_then(|(bench, names)| run(&bench, &names)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -108,7 +108,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<(Bench, Vec
     Ok((bench, names))
 }
 
-fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
+fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let guard = |update| {
         let binaries = bench.binaries.with_file_name("guard");
@@ -117,12 +117,12 @@ fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
     match *names.as_slice() {
         ["guard"] => guard(false),
         ["guard", "--update"] => guard(true),
-        _ => run(&bench, &names),
+        _ => measure(bench, &names),
     }
 }
 
 /// Measures what is named, otherwise everything, on the same records.
-fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
+fn measure(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     let known = || TOPICS.iter().map(|topic| topic.name).chain([INSTRUCTIONS, "all"]);
     if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
         bail!("{unknown} is not one of {}", known().collect::<Vec<_>>().join(", "));
@@ -139,9 +139,16 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
         eprintln!("writing {} records ...", records::COUNT);
         records::write(&bench.folder, "records", &records::MANY)?;
     }
-    let mut groups = Vec::new();
+    let (mut groups, mut failed) = (Vec::new(), Vec::new());
     for topic in topics {
-        groups.extend((topic.run)(bench)?);
+        match (topic.run)(bench) {
+            Ok(measured) => groups.extend(measured),
+            // What takes hours does not end with one of many.
+            Err(error) => {
+                eprintln!("error: {}: {error:#}", topic.name);
+                failed.push(topic.name);
+            }
+        }
     }
     let mut counts = Vec::new();
     if wanted(INSTRUCTIONS) {
@@ -165,5 +172,6 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     std::fs::write(&path, serde_json::to_string_pretty(&results)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("\nThe same as JSON: {}", path.display());
+    ensure!(failed.is_empty(), "what failed: {}", failed.join(", "));
     Ok(())
 }
