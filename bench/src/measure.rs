@@ -154,7 +154,7 @@ impl Group {
                     Some(Goal::Millis(_)) => (", ms", &|cost| Some(cost.wall * 1000.0)),
                 };
                 lines.push(Line {
-                    row: format!("{}: {name}{unit}", self.title),
+                    row: format!("{}: {name}{unit}", self.title).replace('|', "\\|"),
                     now: of(now),
                     before: before.and_then(of),
                     goal: match goal {
