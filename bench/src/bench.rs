@@ -52,6 +52,16 @@ impl Bench {
         Group::measure(title, size.into(), self.runs.unwrap_or(runs), &self.folder, contenders)
     }
 
+    /// The same in one run, of what takes long.
+    pub(crate) fn measure_once(
+        &self,
+        title: &str,
+        size: impl Into<Size>,
+        contenders: &[Contender<'_>],
+    ) -> anyhow::Result<Group> {
+        Group::measure(title, size.into(), 0, &self.folder, contenders)
+    }
+
     /// Removes a database of SQLite with all that belongs to it.
     pub(crate) fn remove_sqlite(&self, file: &str) -> anyhow::Result<()> {
         for suffix in ["", "-wal", "-shm", "-journal"] {

@@ -62,7 +62,15 @@ fn group(
     curl_config(bench, size, &format!("{url}/write?db={database}&precision=ns"))?;
     let load = ["--url", url, "--db", database, "--table", "records", "--schema", "points.json"];
     let load = [&load[..], &["--input", "points.ndjson", "--emit", "none"]].concat();
-    let curl = ["--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "--config", "curl.txt"];
+    let curl = [
+        "--no-progress-meter",
+        "--parallel",
+        "--parallel-immediate",
+        "--parallel-max",
+        IN_FLIGHT,
+        "--config",
+        "curl.txt",
+    ];
     let curl = Contender::new("curl, ready-made lines, two in flight", "curl", &curl);
     let mut contenders = vec![curl.before(fresh)];
     contenders.extend(bench.component(LOAD, "load-influx", &load, |load| load.before(fresh)));

@@ -5,9 +5,11 @@ mod connectors;
 mod contender;
 mod copy;
 mod database;
+mod facts;
 mod file;
 mod growth;
 mod guard;
+mod huge;
 mod influx;
 mod instructions;
 mod measure;
@@ -28,7 +30,7 @@ mod upsert;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use etl_testkit::need;
 use serde_json::{Value, json};
 use xtask::cargo;
@@ -54,7 +56,9 @@ enum Needs {
 
 /// The instructions of the parts are counted by this name.
 const INSTRUCTIONS: &str = "instructions";
-const TOPICS: [Topic; 15] = [
+/// What is only measured by its name.
+const HUGE: &str = "huge";
+const TOPICS: [Topic; 16] = [
     Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
@@ -70,12 +74,13 @@ const TOPICS: [Topic; 15] = [
     Topic { name: "start", run: start::run, needs: Needs::Nothing },
     Topic { name: "scale", run: scale::run, needs: Needs::Servers },
     Topic { name: "transform", run: transform::run, needs: Needs::Records },
+    Topic { name: HUGE, run: huge::run, needs: Needs::Servers },
 ];
 
 /// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
 /// has those of the build before. `bench guard [--update]` has its components beside its own folder.
 fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|(bench, names)| start(bench, &names)) {
+    match options(std::env::args().skip(1)).and_then(|(bench, names)| run(&bench, &names)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -103,7 +108,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<(Bench, Vec
     Ok((bench, names))
 }
 
-fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
+fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let guard = |update| {
         let binaries = bench.binaries.with_file_name("guard");
@@ -112,18 +117,18 @@ fn start(bench: Bench, names: &[String]) -> anyhow::Result<()> {
     match *names.as_slice() {
         ["guard"] => guard(false),
         ["guard", "--update"] => guard(true),
-        _ => run(&bench, &names),
+        _ => measure(bench, &names),
     }
 }
 
 /// Measures what is named, otherwise everything, on the same records.
-fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
+fn measure(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     let known = || TOPICS.iter().map(|topic| topic.name).chain([INSTRUCTIONS, "all"]);
     if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
         bail!("{unknown} is not one of {}", known().collect::<Vec<_>>().join(", "));
     }
     let all = names.is_empty() || names.contains(&"all");
-    let wanted = |name: &str| all || names.contains(&name);
+    let wanted = |name: &str| all && name != HUGE || names.contains(&name);
     let topics: Vec<&Topic> = TOPICS.iter().filter(|topic| wanted(topic.name)).collect();
     need::programs(&[need::SQLITE, need::TIME])?;
     if topics.iter().any(|topic| topic.needs == Needs::Servers) || wanted(INSTRUCTIONS) {
@@ -134,9 +139,16 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
         eprintln!("writing {} records ...", records::COUNT);
         records::write(&bench.folder, "records", &records::MANY)?;
     }
-    let mut groups = Vec::new();
+    let (mut groups, mut failed) = (Vec::new(), Vec::new());
     for topic in topics {
-        groups.extend((topic.run)(bench)?);
+        match (topic.run)(bench) {
+            Ok(measured) => groups.extend(measured),
+            // What takes hours does not end with one of many.
+            Err(error) => {
+                eprintln!("error: {}: {error:#}", topic.name);
+                failed.push(topic.name);
+            }
+        }
     }
     let mut counts = Vec::new();
     if wanted(INSTRUCTIONS) {
@@ -150,6 +162,8 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     let summary: Vec<Line> = groups.iter().flat_map(Group::summary).collect();
     Line::print(&summary);
     let results = json!({
+        "facts": facts::json(),
+        "against": bench.before.as_ref().and_then(|folder| folder.file_name()).map(|name| name.to_string_lossy()),
         "instructions": instructions::json(&counts),
         "groups": groups.iter().map(Group::json).collect::<Value>(),
         "summary": summary.iter().map(Line::json).collect::<Value>(),
@@ -158,5 +172,6 @@ fn run(bench: &Bench, names: &[&str]) -> anyhow::Result<()> {
     std::fs::write(&path, serde_json::to_string_pretty(&results)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("\nThe same as JSON: {}", path.display());
+    ensure!(failed.is_empty(), "what failed: {}", failed.join(", "));
     Ok(())
 }

@@ -51,7 +51,8 @@ struct Row {
 }
 
 impl Group {
-    /// Runs each of them `runs` times, in turn, after one run that does not count, and prints the medians.
+    /// Runs each of them `runs` times, in turn, after one run that does not count unless it is the only one, and prints the
+    /// medians.
     pub(crate) fn measure(
         title: &str,
         size: Size,
@@ -69,7 +70,7 @@ impl Group {
         }
         let row = |(contender, costs): (&Contender<'_>, &Vec<Cost>)| {
             let (first, counted) = costs.split_first()?;
-            let cost = median(counted);
+            let cost = median(if counted.is_empty() { costs } else { counted });
             let cost = if is_short { Cost { wall: cost.wall, ..*first } } else { cost };
             Some(Row { name: contender.name.clone(), build: contender.build, cost })
         };
@@ -153,7 +154,7 @@ impl Group {
                     Some(Goal::Millis(_)) => (", ms", &|cost| Some(cost.wall * 1000.0)),
                 };
                 lines.push(Line {
-                    row: format!("{}: {name}{unit}", self.title),
+                    row: format!("{}: {name}{unit}", self.title).replace('|', "\\|"),
                     now: of(now),
                     before: before.and_then(of),
                     goal: match goal {
@@ -194,12 +195,17 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Prints them as a table.
+    /// Prints them as a table in Markdown, as in `bench/README.md`.
     pub(crate) fn print(lines: &[Line]) {
-        println!("\n{:<84} {:>7} {:>7} {:>13} {:>8}", "summary", "now", "before", "goal", "peak MiB");
+        let width = lines.iter().map(|line| line.row.len()).max().unwrap_or_default();
+        println!(
+            "\n| {:<width$} | {:>6} | {:>6} | {:>13} | {:>8} |",
+            "", "now", "before", "goal", "peak MiB"
+        );
+        println!("|{:-<1$}|-------:|-------:|--------------:|---------:|", "", width + 2);
         for line in lines {
             let (now, before, peak) = (number(line.now, 2), number(line.before, 2), number(line.peak, 1));
-            println!("{:<84} {now:>7} {before:>7} {:>13} {peak:>8}", line.row, line.goal);
+            println!("| {:<width$} | {now:>6} | {before:>6} | {:>13} | {peak:>8} |", line.row, line.goal);
         }
     }
 

@@ -115,7 +115,7 @@ impl Shape {
         self.write(bench, &schema)?;
         create_as(space, "shape", &schema)?;
         ready(bench, space, "shape", "shape")?;
-        let title = format!("Shapes: {} {}", print::count(self.count), self.what);
+        let title = format!("Shapes: {}, {} records", self.what, print::count(self.count));
         append(bench, space, &title, self.count, &|| create_as(space, "shape", &schema))
     }
 
@@ -186,7 +186,7 @@ fn keyed(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     records::write(&bench.folder, "shape", &KEYED)?;
     create(space, "shape", true)?;
     ready(bench, space, "shape", "shape")?;
-    let title = format!("Shapes: {} records, a table with a primary key", print::count(KEYED.count));
+    let title = format!("Shapes: a table with a primary key, {} records", print::count(KEYED.count));
     append(bench, space, &title, KEYED.count, &|| create(space, "shape", true))
 }
 
@@ -213,5 +213,5 @@ fn replace(bench: &Bench, space: &Space) -> anyhow::Result<Group> {
     // Only the first of them lets others read meanwhile, as load-postgres does.
     let mut contenders = vec![by_hand("DELETE FROM shape"), by_hand("TRUNCATE shape")];
     contenders.extend(loaders(bench, space, "load-postgres", &load, fresh));
-    bench.measure("Shapes: 200,000 records, replace of as many", records.count, RUNS, &contenders)
+    bench.measure("Shapes: replace of 200,000 by as many", records.count, RUNS, &contenders)
 }

@@ -45,11 +45,11 @@ fn before(revision: &str) -> anyhow::Result<PathBuf> {
         // Always in the same place, so that what does not change between commits is built once.
         let tree = all.join("tree");
         let path = tree.display().to_string();
-        git(&["worktree", "prune"])?;
         if tree.exists() {
             git(&["worktree", "remove", "--force", &path])?;
         }
-        git(&["worktree", "add", "--detach", &path, commit.trim()])?;
+        // Also if it was deleted without git.
+        git(&["worktree", "add", "--force", "--detach", &path, commit.trim()])?;
         let built = build(&tree, &all.join("target"), &folder);
         git(&["worktree", "remove", "--force", &path])?;
         built?;

@@ -69,11 +69,8 @@ impl Database {
     }
 
     /// Begins the load's transaction, after waiting for any other load into this database.
-    ///
-    /// A file that this process has created has no readers yet. Without a log, what goes into it is written once.
     pub(crate) fn begin(&self) -> Result<(), Fault> {
-        let is_new = self.created && is_empty(&self.connection).map_err(|error| self.fault(error))?;
-        if !is_new {
+        if !self.is_new()? {
             self.write_ahead()?;
         }
         self.batch("PRAGMA cache_size = -8192; BEGIN IMMEDIATE")?;
@@ -82,14 +79,6 @@ impl Database {
         }
         let what = "the file was removed or replaced while the load waited";
         Err(Fault::new(Class::Transient, format!("{}: {what}", self.name)))
-    }
-
-    /// Commits the load's transaction.
-    pub(crate) fn commit(&self) -> Result<(), Fault> {
-        self.batch("COMMIT")?;
-        // Whoever reads a new file from now on should not hinder the next load; that one tries again.
-        let _ = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
-        Ok(())
     }
 
     /// A run that failed leaves no database behind that it created and in which there is nothing. Nobody else may be at
@@ -104,12 +93,28 @@ impl Database {
             let journal = "PRAGMA journal_mode = DELETE";
             let _: String = self.connection.query_row(journal, [], |row| row.get(0))?;
             self.connection.execute_batch("BEGIN EXCLUSIVE")?;
-            is_empty(&self.connection)
+            self.connection
+                .query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get::<_, bool>(0))
         };
         if empty().is_ok_and(|empty| empty) && file_id(&self.path) == self.file {
             // What fails here leaves an empty file, as if it had not been tried.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+
+    /// Whether this process created the file and nothing has been committed to it. Then nobody has anything to read there
+    /// while the load runs, and with SQLite's usual journal each page is written once, not into the log first.
+    fn is_new(&self) -> Result<bool, Fault> {
+        let pages = || self.connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0));
+        Ok(self.created && pages().map_err(|error| self.fault(error))? == 0)
+    }
+
+    /// Commits the load.
+    pub(crate) fn commit(&self) -> Result<(), Fault> {
+        self.batch("COMMIT")?;
+        // What is committed stays so, whatever becomes of the journal; otherwise the next load sees to it.
+        let _ = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        Ok(())
     }
 
     /// With WAL, readers go on while a load runs; where the file system does not support it, SQLite keeps its usual
@@ -165,11 +170,6 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.busy_handler(Some(wait))?;
     let _: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     Ok(connection)
-}
-
-/// Whether there is nothing in the database.
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get(0))
 }
 
 fn file_id(path: &Path) -> Option<(u64, u64)> {

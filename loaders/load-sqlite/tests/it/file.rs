@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use etl_testkit::run::Cmd;
+use etl_testkit::run::{Cmd, Signal};
 
 use crate::support::{SqliteFolder, many, refused, sealed};
 
@@ -72,34 +72,48 @@ fn a_reader_or_writer_is_waited_for_until_the_timeout() {
 }
 
 #[test]
-fn a_disk_without_room_is_74() {
+fn a_disk_without_room_for_the_log_is_74() {
     if !Cmd::new("unshare").args(["-rm", "true"]).run().stderr.is_empty() {
         eprintln!("skipped: this user may not mount anything in a namespace of its own");
         return;
     }
     let place = SqliteFolder::new();
     fs::create_dir(place.path("small")).expect("a folder");
-    place.load(EVENTS, sealed("old", &[r#"{"n":7}"#])).ok();
+    place.sql("CREATE TABLE events (n INTEGER NOT NULL, text TEXT)");
     let loader = env!("CARGO_BIN_EXE_load-sqlite");
-    // Of files: the folder itself, the database, its log; then the log's index is lacking, and so on. What is loaded into a
-    // new database goes without a log.
-    let (new, old) = ("true", "cp t.db small/t.db");
-    for (database, options) in [
-        (new, "size=1m,nr_inodes=1"),
-        (new, "size=1m,nr_inodes=2"),
-        (new, "size=4k"),
-        (new, "size=16k"),
-        (old, "size=1m,nr_inodes=2"),
-        (old, "size=1m,nr_inodes=3"),
-        (old, "size=40k"),
+    // Of files: the folder itself, the database, its log; then the log's index is lacking, and so on. A new database has
+    // only a journal at first.
+    for (old, options) in [
+        ("", "size=1m,nr_inodes=1"),
+        ("", "size=1m,nr_inodes=2"),
+        ("", "size=4k"),
+        ("", "size=12k"),
+        ("cp t.db small && ", "size=1m,nr_inodes=2"),
+        ("cp t.db small && ", "size=1m,nr_inodes=3"),
+        ("cp t.db small && ", "size=40k"),
     ] {
         let script = format!(
-            "mount -t tmpfs -o {options} none small && {database} && \
-             {loader} --db small/t.db --schema events.json --emit none"
+            "mount -t tmpfs -o {options} none small && {old}{loader} --db small/t.db --schema events.json --emit none"
         );
         let cmd = Cmd::new("unshare").args(["-rm", "sh", "-c", &script]).in_folder(place.path(""));
         let ran = cmd.stdin(sealed("a", &[r#"{"n":1}"#])).run();
         ran.fails(74);
         assert!(ran.last_error_line().contains("small/t.db"), "{options}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_first_load_that_is_killed_leaves_nothing_and_the_next_one_sets_the_log() {
+    let place = SqliteFolder::new();
+    let text = "x".repeat(1000);
+    let begun: String = (0..40_000).map(|n| format!("{{\"n\":{n},\"text\":\"{text}\"}}\n")).collect();
+    let running =
+        place.waiting(EVENTS, format!("{{\"_etl\":{{\"v\":1,\"kind\":\"begin\",\"id\":\"a\"}}}}\n{begun}"));
+    running.kill(Signal::KILL);
+    assert_eq!(running.finish().code, 137);
+    // It is more than the cache holds, so that pages were written already.
+    assert!(fs::metadata(place.path("t.db")).expect("the file").len() > 1 << 20);
+    place.load(EVENTS, &sealed("a", &[r#"{"n":1}"#])).ok();
+    assert_eq!(place.rows("SELECT n FROM events"), ["1"]);
+    assert_eq!(place.rows("PRAGMA journal_mode"), [r#""wal""#]);
 }
