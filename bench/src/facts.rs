@@ -41,5 +41,7 @@ fn first_line(program: &str, args: &[&str]) -> Option<String> {
     let output =
         Command::new(program).args(args).env("PATH", search_path()).current_dir(cargo::root()).output();
     let output = output.ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
+    // Some say it on stderr.
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&said).lines().find(|line| !line.is_empty()).map(str::to_owned)
 }

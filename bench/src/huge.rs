@@ -9,7 +9,7 @@ use crate::measure::Group;
 use crate::messages;
 use crate::records::{self, COUNT};
 
-/// How often the million records follow each other.
+/// How often the million records follow each other. The rate of records that is printed is that of one time.
 const SIZES: [(u64, &str); 2] = [(1, "0.24 GB"), (42, "10 GB")];
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Group>> {

@@ -215,5 +215,6 @@ impl Line {
 }
 
 fn ratio(now: Option<f64>, before: Option<f64>) -> Option<f64> {
-    Some(now? / before?)
+    // What takes no time that `time` shows has none.
+    Some(now? / before?).filter(|ratio| ratio.is_finite())
 }
