@@ -113,7 +113,7 @@ fn a_first_load_that_is_killed_leaves_nothing_and_the_next_one_sets_the_log() {
     assert_eq!(running.finish().code, 137);
     // It is more than the cache holds, so that pages were written already.
     assert!(fs::metadata(place.path("t.db")).expect("the file").len() > 1 << 20);
-    place.load(EVENTS, &sealed("a", &[r#"{"n":1}"#])).ok();
+    place.load(EVENTS, sealed("a", &[r#"{"n":1}"#])).ok();
     assert_eq!(place.rows("SELECT n FROM events"), ["1"]);
     assert_eq!(place.rows("PRAGMA journal_mode"), [r#""wal""#]);
 }
