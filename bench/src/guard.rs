@@ -8,8 +8,9 @@ use xtask::cargo;
 use crate::bench::Bench;
 use crate::instructions::{self, Count};
 
-/// How much may change by itself, in percent, and in instructions: other versions of the C library copy bytes differently.
-const TOLERANCE: f64 = 3.0;
+/// How much may change by itself, in percent, and in instructions: other versions of the C library copy bytes differently, and
+/// the compiler cuts a crate into units that depend on where its sources are, which changes what it inlines.
+const TOLERANCE: f64 = 20.0;
 const FEW: f64 = 20.0;
 const FILE: &str = "bench/instructions.json";
 
@@ -82,9 +83,9 @@ mod tests {
         let known = json!({ "scan": 1000, "check": 1000, "write": 1000, "newlines": 60 });
         let of = |part, now| Count { part, now, before: None, digests: 0.0 };
         let counts = [
-            of("scan", 1029.0),
-            of("check", 1100.0),
-            of("write", 900.0),
+            of("scan", 1190.0),
+            of("check", 1250.0),
+            of("write", 700.0),
             of("newlines", 70.0),
             of("new", 1.0),
         ];
@@ -92,8 +93,8 @@ mod tests {
         assert_eq!(
             compare(&counts, &known),
             [
-                change("check: 1100, 10.0 % more than 1000", true),
-                change("write: 900, 10.0 % fewer than 1000", false),
+                change("check: 1250, 25.0 % more than 1000", true),
+                change("write: 700, 30.0 % fewer than 1000", false),
                 change("new: bench/instructions.json has no figure", true),
             ]
         );
