@@ -20,6 +20,7 @@ use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
 use memchr::{memchr, memchr2, memchr3};
 
+pub(crate) use self::straight::Parts;
 use crate::mapping::Mapping;
 use crate::reply::Server;
 use crate::settings::Precision;

@@ -12,7 +12,7 @@ use etl_stream::{Line, Stream, counted};
 
 use crate::batch::Batch;
 use crate::flight::Flight;
-use crate::line::{Encoder, Point};
+use crate::line::{Encoder, Parts, Point};
 use crate::plan::{self, Plan};
 use crate::reply::Server;
 use crate::send::Sender;
@@ -31,9 +31,9 @@ pub(crate) struct Influx {
     spool: Option<Spool>,
     server: Server,
     batch: Batch,
-    /// The line of the current point, and its fields on their way into it.
+    /// The line of the current point, and its parts on their way into it.
     line: Vec<u8>,
-    fields: Vec<u8>,
+    parts: Parts,
     tables: Vec<Table>,
     /// Whether the load has failed because points were refused; the message then already says what became of all.
     told: bool,
@@ -69,8 +69,8 @@ impl Influx {
             }
         }
         let flight = Flight::new(&database, &tally)?;
-        let (batch, line, fields, tables, told) = Default::default();
-        Ok(Influx { database, tally, flight, spool, server, batch, line, fields, tables, told })
+        let (batch, line, parts, tables, told) = Default::default();
+        Ok(Influx { database, tally, flight, spool, server, batch, line, parts, tables, told })
     }
 
     /// Sends the current batch, or spools it.
@@ -195,7 +195,7 @@ impl Sink for Influx {
 
     fn take(&mut self, table: usize, checker: &mut Checker, line: Line<'_>) -> Result<bool, Fault> {
         let encoder = &self.tables[table].plan.details;
-        match encoder.take(checker, line.bytes, &mut self.line, &mut self.fields) {
+        match encoder.take(checker, line.bytes, &mut self.line, &mut self.parts) {
             Some(point) => self.point(table, &point, line).map(|()| true),
             None => Ok(false),
         }

@@ -1,63 +1,78 @@
 //! A line from one pass over a record, which hands on a value at a time ([`etl_schema::Take`]). What is not written here in
 //! a few instructions goes through [`Encoder`] like everything else, or is left.
 
+use std::ops::Range;
+
 use etl_schema::{Checker, InfluxType, Number, Take, Value};
 use etl_stream::json;
-use memchr::{memchr, memchr3};
 
-use super::{Encoder, GREATEST_EXACT, MAX_SERIES, Part, Point, integer, tag};
+use super::{Encoder, GREATEST_EXACT, MAX_SERIES, Part, Point, fraction, integer, tag};
 
-/// Where the values of one record go.
-struct Parts<'a> {
-    encoder: &'a Encoder,
-    /// The measurement and the tags so far, and how many there were.
-    series: &'a mut Vec<u8>,
-    tags: usize,
+/// The parts of a line, which come in the order of the columns.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// `,KEY=VALUE` of each tag, and where that of each place ends and begins.
+    tags: Vec<u8>,
+    pieces: Vec<Range<usize>>,
     /// The fields so far, with what comes before each of them.
-    fields: &'a mut Vec<u8>,
+    fields: Vec<u8>,
     time: Option<i64>,
     nulls: u64,
 }
 
+/// Where the values of one record go.
+struct Values<'a> {
+    encoder: &'a Encoder,
+    parts: &'a mut Parts,
+}
+
 impl Encoder {
-    /// Replaces the content of `line` with the line of a record, if that can be read in one pass; `fields` is only memory.
+    /// Replaces the content of `line` with the line of a record, if that can be read in one pass; `parts` is only memory.
     pub(crate) fn take(
         &self,
         checker: &mut Checker,
         record: &[u8],
         line: &mut Vec<u8>,
-        fields: &mut Vec<u8>,
+        parts: &mut Parts,
     ) -> Option<Point> {
+        parts.tags.clear();
+        parts.fields.clear();
+        parts.pieces.clear();
+        // A tag that is null or empty has no piece.
+        parts.pieces.resize(self.tags.len(), 0..0);
+        (parts.time, parts.nulls) = (None, 0);
+        let is_taken = checker.take(record, &mut Values { encoder: self, parts });
         line.clear();
         line.extend_from_slice(&self.head);
-        fields.clear();
-        let mut parts = Parts { encoder: self, series: line, tags: 0, fields, time: None, nulls: 0 };
-        let is_taken = checker.take(record, &mut parts);
-        let Parts { time, nulls, .. } = parts;
+        for piece in &parts.pieces {
+            line.extend_from_slice(&parts.tags[piece.clone()]);
+        }
         let series = line.len();
-        if !is_taken || fields.is_empty() || series > MAX_SERIES {
+        if !is_taken || parts.fields.is_empty() || series > MAX_SERIES {
             return None;
         }
-        line.extend_from_slice(fields);
-        Some(self.end(line, series, time?, nulls))
+        line.extend_from_slice(&parts.fields);
+        Some(self.end(line, series, parts.time?, parts.nulls))
     }
 }
 
-impl Parts<'_> {
+impl Values<'_> {
     fn part(&self, column: usize) -> Part {
         self.encoder.parts.get(column).copied().unwrap_or(Part::Ignored)
     }
 
-    /// Whether this is the tag that comes next: they are sorted.
-    fn is_next(&mut self, place: usize) -> bool {
-        let is_next = place == self.tags;
-        self.tags += 1;
-        is_next
+    fn tag(&mut self, column: usize, place: usize, value: Value<'_>) -> bool {
+        let (name, key) = (&self.encoder.names[column], &self.encoder.tags[place]);
+        let start = self.parts.tags.len();
+        let is_taken = tag(name, key, value, &mut self.parts.tags).is_ok();
+        self.parts.pieces[place] = start..self.parts.tags.len();
+        is_taken
     }
 
     fn key(&mut self, place: usize) {
-        self.fields.push(if self.fields.is_empty() { b' ' } else { b',' });
-        self.fields.extend_from_slice(&self.encoder.fields[place]);
+        let fields = &mut self.parts.fields;
+        fields.push(if fields.is_empty() { b' ' } else { b',' });
+        fields.extend_from_slice(&self.encoder.fields[place]);
     }
 
     /// A number as a field that keeps its digits.
@@ -65,7 +80,7 @@ impl Parts<'_> {
         match self.part(column) {
             Part::Field(place, InfluxType::Float) => {
                 self.key(place);
-                self.fields.extend_from_slice(number.text);
+                self.parts.fields.extend_from_slice(number.text);
                 true
             }
             Part::Ignored => true,
@@ -74,46 +89,31 @@ impl Parts<'_> {
     }
 }
 
-impl Take for Parts<'_> {
+impl Take for Values<'_> {
     fn null(&mut self, column: usize) -> bool {
-        self.nulls += u64::from(matches!(self.part(column), Part::Field(..)));
+        self.parts.nulls += u64::from(matches!(self.part(column), Part::Field(..)));
         self.absent(column)
     }
 
     fn absent(&mut self, column: usize) -> bool {
-        match self.part(column) {
-            Part::Tag(place) => self.is_next(place),
-            Part::Time => false,
-            Part::Field(..) | Part::Ignored => true,
-        }
+        !matches!(self.part(column), Part::Time)
     }
 
     fn text(&mut self, column: usize, line: &[u8], length: usize) -> bool {
         let text = &line[..length];
         match self.part(column) {
-            Part::Tag(place) if self.is_next(place) => {
-                if text.is_empty() {
-                    return true;
-                }
-                let (name, key) = (&self.encoder.names[column], &self.encoder.tags[place]);
-                // Without escapes in the record, no newline and no backslash is in the text.
-                if memchr3(b',', b'=', b' ', text).is_some() {
-                    let text = std::str::from_utf8(text).unwrap_or_default();
-                    return tag(name, key, Value::Text(text), self.series).is_ok();
-                }
-                self.series.extend_from_slice(key);
-                self.series.extend_from_slice(text);
-                true
+            Part::Tag(place) => {
+                self.tag(column, place, Value::Text(std::str::from_utf8(text).unwrap_or_default()))
             }
             Part::Field(place, _) => {
                 self.key(place);
-                self.fields.push(b'"');
-                self.fields.extend_from_slice(text);
-                self.fields.push(b'"');
+                self.parts.fields.push(b'"');
+                self.parts.fields.extend_from_slice(text);
+                self.parts.fields.push(b'"');
                 true
             }
             Part::Ignored => true,
-            _ => false,
+            Part::Time => false,
         }
     }
 
@@ -124,8 +124,8 @@ impl Take for Parts<'_> {
         match self.part(column) {
             Part::Field(place, InfluxType::Integer) => {
                 self.key(place);
-                integer(n, self.fields);
-                self.fields.push(b'i');
+                integer(n, &mut self.parts.fields);
+                self.parts.fields.push(b'i');
                 true
             }
             // Not a sign before a zero.
@@ -145,7 +145,7 @@ impl Take for Parts<'_> {
         match self.part(column) {
             Part::Field(place, InfluxType::Boolean) => {
                 self.key(place);
-                self.fields.extend_from_slice(if b { b"true" } else { b"false" });
+                self.parts.fields.extend_from_slice(if b { b"true" } else { b"false" });
                 true
             }
             Part::Ignored => true,
@@ -155,10 +155,10 @@ impl Take for Parts<'_> {
 
     fn timestamp(&mut self, column: usize, micros: i64, text: &[u8]) -> bool {
         match self.part(column) {
-            // Whatever has a fraction may have more digits than microseconds.
-            Part::Time if memchr(b'.', text).is_none() => {
-                self.time = self.encoder.stamp(micros, "").ok();
-                self.time.is_some()
+            Part::Time => {
+                let text = std::str::from_utf8(text).unwrap_or_default();
+                self.parts.time = self.encoder.stamp(micros, fraction(text)).ok();
+                self.parts.time.is_some()
             }
             Part::Ignored => true,
             _ => false,
@@ -167,13 +167,10 @@ impl Take for Parts<'_> {
 
     fn value(&mut self, column: usize, value: Value<'_>, source: json::Value<'_>) -> bool {
         match self.part(column) {
-            Part::Tag(place) if self.is_next(place) => {
-                let (name, key) = (&self.encoder.names[column], &self.encoder.tags[place]);
-                tag(name, key, value, self.series).is_ok()
-            }
+            Part::Tag(place) => self.tag(column, place, value),
             Part::Field(place, ty) if value != Value::Null => {
                 self.key(place);
-                self.encoder.field(value, || source.text, ty, self.fields).is_ok()
+                self.encoder.field(value, || source.text, ty, &mut self.parts.fields).is_ok()
             }
             Part::Ignored => true,
             _ => false,

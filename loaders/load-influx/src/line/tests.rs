@@ -39,7 +39,7 @@ fn encode_for(schema: &str, record: &str, precision: Precision, server: Server) 
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
     let mut line = b"what was there".to_vec();
-    let taken = encoder.take(&mut checker, record.as_bytes(), &mut line, &mut Vec::new());
+    let taken = encoder.take(&mut checker, record.as_bytes(), &mut line, &mut Parts::default());
     let taken = taken.map(|point| (String::from_utf8(line).expect("UTF-8"), point.key, point.nulls));
     let record = scanner.scan(record.as_bytes()).expect("a record");
     let mut line = b"what was there".to_vec();
@@ -275,4 +275,27 @@ fn what_no_number_is_stays_out_of_a_field_of_numbers() {
     let record = r#"{"at":"infinity","v":1}"#;
     let said = "field \"at\": is outside the times that InfluxDB stores";
     assert_eq!(encode(schema, record, Precision::S, true), Err(said.into()));
+}
+
+#[test]
+fn usual_records_are_read_in_one_pass() {
+    let schema = Schema::from_json("s", PLAIN).expect("a schema");
+    let encoder = encoder(&schema, "m", Precision::Ns, Server { whole_strings: true, victoria: false });
+    let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
+    for (record, expected) in [
+        (r#"{"site":"a","at":"2023-11-14T22:13:20Z","v":1.50}"#, "m,site=a v=1.50 1700000000000000000\n"),
+        (
+            r#"{"site": "a b", "at": "2023-11-14T22:13:20.1234564Z", "v": -1, "n": 7}"#,
+            "m,site=a\\ b v=-1,n=7i 1700000000123456400\n",
+        ),
+        (
+            r#"{"site":"a","at":"2023-11-14T22:13:20Z","area":"x","v":1}"#,
+            "m,area=x,site=a v=1 1700000000000000000\n",
+        ),
+    ] {
+        let mut line = Vec::new();
+        let taken = encoder.take(&mut checker, record.as_bytes(), &mut line, &mut Parts::default());
+        assert!(taken.is_some_and(|point| point.nulls == 0), "{record}");
+        assert_eq!(String::from_utf8(line).as_deref(), Ok(expected));
+    }
 }
