@@ -78,7 +78,7 @@ const TOPICS: [Topic; 16] = [
 ];
 
 /// `bench [--before FOLDER] [--runs N] [all | NAME...]`, from the folder that also has the components, built alike. FOLDER
-/// has those of the build before. `bench guard [--update]` has its components beside its own folder.
+/// has those of the build before. `bench guard [--update] FOLDER` counts the instructions of the programs in the folder.
 fn main() -> ExitCode {
     match options(std::env::args().skip(1)).and_then(|(bench, names)| run(&bench, &names)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,13 +110,13 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<(Bench, Vec
 
 fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let guard = |update| {
-        let binaries = bench.binaries.with_file_name("guard");
-        guard::run(&Bench { folder: binaries.join("data"), binaries, before: None, runs: None }, update)
+    let guard = |binaries: &str, update| {
+        let (folder, binaries) = (bench.binaries.with_file_name("guard"), binaries.into());
+        guard::run(&Bench { folder, binaries, before: None, runs: None }, update)
     };
     match *names.as_slice() {
-        ["guard"] => guard(false),
-        ["guard", "--update"] => guard(true),
+        ["guard", binaries] => guard(binaries, false),
+        ["guard", "--update", binaries] => guard(binaries, true),
         _ => measure(bench, &names),
     }
 }

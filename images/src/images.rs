@@ -44,11 +44,12 @@ fn make(tag: &str, others: &[&str], components: &[Component]) -> anyhow::Result<
     engine()?;
     let mut images = Vec::new();
     let binaries = if others.is_empty() {
-        binaries(components.iter().map(|component| component.name.as_str()))?
+        cargo::build_static(components.iter().map(|component| component.name.as_str()))?
     } else {
         // Always with the stand-in, so that every command that needs all of them builds the same and shares dependencies.
         let every = components::all()?;
-        let binaries = binaries(every.iter().map(|component| component.name.as_str()).chain([STAND_IN]))?;
+        let binaries =
+            cargo::build_static(every.iter().map(|component| component.name.as_str()).chain([STAND_IN]))?;
         for other in others {
             images.push(if *other == ALL { all(&every, &binaries)? } else { stand_in(&binaries)? });
         }
@@ -99,26 +100,4 @@ fn stand_in(binaries: &Path) -> anyhow::Result<(Component, BuildContext)> {
     context.folder("compose/expected", "expected")?;
     let description = "Stand-ins for the compose run of Standpipe; for tests only".to_owned();
     Ok((Component { name: STAND_IN.to_owned(), description }, context))
-}
-
-/// Builds these static binaries. Returns their folder.
-///
-/// Static linking is for images only. On a host with name-service modules of another version a static glibc may load
-/// these and crash (<https://github.com/rust-lang/rust/issues/100711>); an image has none.
-fn binaries<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Result<PathBuf> {
-    // Images are for the machine they are built on: no cross-compiler, no emulation.
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    eprintln!("building static binaries ...");
-    let folder = cargo::target()?.join("images");
-    let folder = folder.to_str().context("the path of the target folder is not UTF-8")?;
-    let build = ["build", "--profile", "image", "--locked", "--bins"];
-    let place = ["--target", &target, "--target-dir", folder];
-    // With --target these flags do not apply to build scripts and macros, which cannot be static. Cargo forgets the
-    // profile's `strip` for a package that has an optimization level of its own in the profile. Packed, the
-    // relocations of a binary that can be loaded anywhere take a few kilobytes instead of 400.
-    let flags = "-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs";
-    let flags = ("RUSTFLAGS", flags.to_owned());
-    let packages: Vec<&str> = names.flat_map(|name| ["--package", name]).collect();
-    cargo::run_with(&[flags], &[&build[..], &place, &packages].concat())?;
-    Ok([folder, &target, "image"].iter().collect())
 }

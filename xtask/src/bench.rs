@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use xtask::cargo;
+use xtask::{cargo, components};
 
 /// What is measured.
 pub(crate) const COMPONENTS: [&str; 10] = [
@@ -21,9 +21,15 @@ pub(crate) const COMPONENTS: [&str; 10] = [
     "validate",
 ];
 
-/// What instructions are counted of.
-pub(crate) const GUARDED: [&str; 5] =
-    ["bench-parts", "extract-file", "load-postgres", "load-influx", "validate"];
+/// Builds what instructions are counted of: the programs as images have them, and the parts alone. Returns their folder.
+///
+/// What the tests of images have built is not built again: the same packages, and so the same features of dependencies.
+pub(crate) fn guarded() -> anyhow::Result<String> {
+    let components = components::all()?;
+    let names = components.iter().map(|component| component.name.as_str());
+    let folder = cargo::build_static(names.chain(["stand-in", "bench-parts"]))?;
+    Ok(folder.display().to_string())
+}
 
 /// The arguments of `bench`: `--against REV` becomes `--before FOLDER`, with that revision's components in the folder.
 pub(crate) fn arguments(args: &[&str]) -> anyhow::Result<Vec<String>> {

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         ["changed", base] if !base.starts_with('-') => changed::run(base),
         ["images" | "compose" | "containers", ..] => built("dev", &[], "images", &args),
         ["guard"] | ["guard", "--update"] => {
-            cargo::build("guard", bench::GUARDED).and_then(|()| built("dev", &[], "bench", &args))
+            bench::guarded().and_then(|folder| built("dev", &[], "bench", &[&args[..], &[&folder]].concat()))
         }
         ["bench", args @ ..] => bench::arguments(args).and_then(|args| {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();

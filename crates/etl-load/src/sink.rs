@@ -118,7 +118,7 @@ pub struct Newest {
 }
 
 /// What completes a row of the ledger.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry<'a> {
     /// The table.
     pub target: &'a str,
@@ -248,6 +248,15 @@ pub trait Sink {
     /// # Errors
     /// Those of the database.
     fn claim(&mut self, plan: &Arc<Plan<Self::Details>>, load_id: &str) -> Result<Option<Loaded>, Fault>;
+
+    /// The segments that are held back and go to a table: [`Sink::claim`] is going to be called for each of these ids, in
+    /// this order. A sink that is far away asks for all of them at once.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn expect(&mut self, _plan: &Arc<Plan<Self::Details>>, _load_ids: &[&str]) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The newest load of a table, of those whose order the ledger knows; `None` without a ledger.
     ///

@@ -1,13 +1,12 @@
 //! What the server's system catalogs say about a table (PostgreSQL 15, chapter 53).
 
+mod sql;
+
 use etl_component::Fault;
 use etl_load::stamp;
-use etl_postgres::names::{quote_literal, quote_nullable};
 use etl_postgres::types::Types;
 use etl_postgres::{Error, Kind, Name, Session, TextRow};
 use etl_schema::{Column as SchemaColumn, Schema};
-
-use crate::ledger;
 
 /// What was found under a name, and what this role may do with it.
 #[derive(Clone, Debug)]
@@ -109,67 +108,25 @@ impl Column {
     }
 }
 
-/// Looks up what has this name. It takes one round trip, or two if a column has a type that is not built in.
+/// Looks up what has this name. It takes one round trip, or more for what only some tables have: indexes, triggers, heirs,
+/// columns of types that are not built in.
 ///
 /// # Errors
 /// Those of the server; 78 if it cannot be loaded into.
 pub(crate) fn inspect(session: &Session, name: &Name) -> Result<Inspected, Fault> {
-    let results = session.results(&format!("table {}", name.text()), &question(name))?;
-    answer(session, name, &results)
-}
-
-/// The statements that [`inspect`] runs, for a message that does something else first.
-pub(crate) fn question(name: &Name) -> String {
-    format!("{};{};{}", facts_sql(name), columns_sql(name), unique_sql(name))
-}
-
-/// What the results of [`question`] say.
-///
-/// # Errors
-/// Those of [`inspect`].
-pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -> Result<Inspected, Fault> {
-    let what = format!("table {}", name.text());
-    let [facts, columns, unique] = results else { return Err(Error::unexpected(&what).into()) };
-    let facts = facts.first().ok_or_else(|| Error::unexpected(&what))?;
-    let is = |column: &str| facts.get(column) == Some("t");
-    let around = match facts.get("oid").filter(|_| is("has_surroundings")) {
-        Some(oid) => session.rows(&what, &surroundings_sql(oid))?.pop(),
-        None => None,
-    };
-    let found = |column: &str| around.as_ref().and_then(|around| around.get(column));
-    let has = |column: &str, kind: &str| found(column).is_some_and(|kinds| kinds.contains(kind));
-    let events: u32 = found("vetoes").and_then(|events| events.parse().ok()).unwrap_or_default();
+    let what = what(name);
+    let results = session.results(&what, &format!("{};{}", sql::facts(name), sql::columns(name)))?;
+    let (facts, columns) = two(&what, &results)?;
     let schema = facts.get("schema").map(str::to_owned).or_else(|| name.schema.clone());
     if schema.is_none() {
         let why = "the search_path names no schema that exists; name one";
         return Err(Fault::config(format!("{what}: {why}")));
     }
     let name = Name { schema, table: name.table.clone() };
-    let table = match facts.get("oid") {
-        None => None,
-        Some(_) => {
-            refuse_kind(&name, facts, &has)?;
-            let privileges = ["may_insert", "may_select", "may_update", "may_delete"];
-            let (primary, unique) = indexes(unique);
-            Some(Table {
-                columns: read_columns(session, &what, columns)?,
-                unique,
-                primary,
-                may: privileges.map(is),
-                policies: is("policies"),
-                insert_veto: events & ON_INSERT != 0,
-                update_veto: events & ON_UPDATE != 0,
-                delete_veto: events & ON_DELETE != 0,
-                rules: ["2", "4"].map(|event| has("rules", event)),
-                partitioned: facts.get("relkind") == Some("p"),
-                children: found("children").is_some(),
-                foreign_children: has("children", "f"),
-            })
-        }
-    };
+    let is = |column: &str| facts.get(column) == Some("t");
     Ok(Inspected {
+        table: read_table(session, &name, facts, columns)?,
         name,
-        table,
         ledger: facts.get("ledger").map(|may| may == "t"),
         ledger_fits: is("ledger_fits"),
         owns_ledger: is("owns_ledger"),
@@ -183,115 +140,76 @@ pub(crate) fn answer(session: &Session, name: &Name, results: &[Vec<TextRow>]) -
     })
 }
 
-fn regclass(name: &Name) -> String {
-    format!("to_regclass({})", quote_literal(&name.sql()))
+/// The statements that look up a table alone, for a message that does something else first.
+pub(crate) fn question(name: &Name) -> String {
+    format!("{};{}", sql::table(name), sql::columns(name))
+}
+
+/// What the results of [`question`] say.
+///
+/// # Errors
+/// Those of [`inspect`].
+pub(crate) fn answer(
+    session: &Session,
+    name: &Name,
+    results: &[Vec<TextRow>],
+) -> Result<Option<Table>, Fault> {
+    let (facts, columns) = two(&what(name), results)?;
+    read_table(session, name, facts, columns)
+}
+
+fn what(name: &Name) -> String {
+    format!("table {}", name.text())
+}
+
+/// The one row of the first result, and the rows of the second.
+fn two<'r>(what: &str, results: &'r [Vec<TextRow>]) -> Result<(&'r TextRow, &'r [TextRow]), Fault> {
+    match results {
+        [facts, columns] if !facts.is_empty() => Ok((&facts[0], columns)),
+        _ => Err(Error::unexpected(what).into()),
+    }
+}
+
+fn read_table(
+    session: &Session,
+    name: &Name,
+    facts: &TextRow,
+    columns: &[TextRow],
+) -> Result<Option<Table>, Fault> {
+    let Some(oid) = facts.get("oid") else { return Ok(None) };
+    let (what, is) = (what(name), |column: &str| facts.get(column) == Some("t"));
+    let around = match is("has_surroundings") {
+        true => session.rows(&what, &sql::surroundings(oid))?.pop(),
+        false => None,
+    };
+    let found = |column: &str| around.as_ref().and_then(|around| around.get(column));
+    let has = |column: &str, kind: &str| found(column).is_some_and(|kinds| kinds.contains(kind));
+    refuse_kind(name, facts, &has)?;
+    let events: u32 = found("vetoes").and_then(|events| events.parse().ok()).unwrap_or_default();
+    let (primary, unique) = match is("has_indexes") {
+        true => indexes(&session.rows(&what, &sql::unique(oid))?),
+        false => (Vec::new(), Vec::new()),
+    };
+    Ok(Some(Table {
+        columns: read_columns(session, &what, columns)?,
+        unique,
+        primary,
+        may: ["may_insert", "may_select", "may_update", "may_delete"].map(is),
+        policies: is("policies"),
+        insert_veto: events & ON_INSERT != 0,
+        update_veto: events & ON_UPDATE != 0,
+        delete_veto: events & ON_DELETE != 0,
+        rules: ["2", "4"].map(|event| has("rules", event)),
+        partitioned: facts.get("relkind") == Some("p"),
+        children: found("children").is_some(),
+        foreign_children: has("children", "f"),
+    }))
 }
 
 /// The bits of `tgtype` that say what a trigger is about.
 const ON_INSERT: u32 = 4;
 const ON_DELETE: u32 = 8;
 const ON_UPDATE: u32 = 16;
-
-/// What is around a table that has more than columns and indexes. `rules` has a digit for each rule: 2 ON UPDATE, 3 ON
-/// INSERT, 4 ON DELETE. `vetoes` has the events of all row triggers (bit 0 of `tgtype`) that are BEFORE or INSTEAD OF (bits
-/// 1 and 6). `children` has the kinds of the tables that inherit.
-fn surroundings_sql(oid: &str) -> String {
-    format!(
-        "SELECT (SELECT string_agg(r.ev_type::text, '') FROM pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
-           (SELECT bit_or(g.tgtype) FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
-             AND g.tgtype & 1 = 1 AND g.tgtype & 66 <> 0 AND (g.tgrelid = c.oid OR c.relkind = 'p' AND g.tgrelid IN
-               (SELECT relid FROM pg_partition_tree(c.oid)))) AS vetoes,
-           c.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid
-             WHERE f.relkind = 'f') AS \"foreign\",
-           CASE WHEN c.relkind = 'r' AND c.relhassubclass THEN (
-             WITH RECURSIVE heirs(oid) AS (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
-               UNION SELECT inhrelid FROM pg_inherits JOIN heirs ON inhparent = heirs.oid)
-             SELECT string_agg(DISTINCT f.relkind::text, '') FROM heirs JOIN pg_class f ON f.oid = heirs.oid)
-           END AS children
-         FROM pg_class c WHERE c.oid = {oid}"
-    )
-}
-
-/// Each fact is asked for once, and told apart here: the server takes longer to plan these statements than to run them, and
-/// a new session must first load each catalog that they name. So most tables are spared what only few have.
-fn facts_sql(name: &Name) -> String {
-    let (schema, class) = (quote_nullable(name.schema.as_deref()), regclass(name));
-    let may = |privilege: &str| {
-        format!(
-            "has_table_privilege(c.oid, '{privilege}') OR has_any_column_privilege(c.oid, '{privilege}') AS may_{}",
-            privilege.to_ascii_lowercase()
-        )
-    };
-    // LOCK TABLE requires a privilege on the table, so INSERT on its columns is not enough.
-    let (select, update) = (may("SELECT"), may("UPDATE"));
-    let insert = "has_table_privilege(c.oid, 'INSERT') AS may_insert";
-    let added = ledger::ADDED.map(|column| quote_literal(column.split(' ').next().unwrap_or_default()));
-    let (added, count) = (added.join(", "), ledger::ADDED.len());
-    format!(
-        "SELECT coalesce(n.nspname, s.nspname) AS schema, c.oid, c.relkind, row_security_active(c.oid) AS policies,
-           c.relhasrules OR c.relhastriggers OR c.relhassubclass OR c.relkind = 'p' AS has_surroundings,
-           {insert}, {select}, {update}, has_table_privilege(c.oid, 'DELETE') AS may_delete,
-           has_table_privilege(l.oid, 'SELECT') AND has_table_privilege(l.oid, 'INSERT')
-             AND has_table_privilege(l.oid, 'UPDATE') AND has_table_privilege(l.oid, 'DELETE') AS ledger,
-           (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = l.oid AND NOT a.attisdropped AND a.attname IN ({added}))
-             = {count} AS ledger_fits, pg_has_role(l.relowner, 'USAGE') AS owns_ledger,
-           has_schema_privilege(s.oid, 'CREATE') AS may_create,
-           has_database_privilege(current_database(), 'TEMPORARY') AS may_stage,
-           current_setting('server_version_num')::int >= 150000 AS merges, getdatabaseencoding() AS encoding, quote_ident(current_database()) AS database,
-           quote_ident(current_user) AS role, current_setting('transaction_read_only') AS read_only
-         FROM (SELECT {class}::oid AS oid, coalesce({schema}, current_schema()) AS schema) t
-           LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-           LEFT JOIN pg_namespace s ON s.nspname = coalesce(n.nspname, t.schema)
-           LEFT JOIN pg_class l ON l.relnamespace = s.oid AND l.relname = '{}'",
-        ledger::TABLE
-    )
-}
-
-fn columns_sql(name: &Name) -> String {
-    let class = regclass(name);
-    format!(
-        "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod) AS spelled,
-           format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END, -1) AS bare,
-           CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
-           a.attnotnull OR t.typnotnull AS attnotnull,
-           CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN
-             (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o
-              JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END AS collation,
-           CASE WHEN a.attidentity <> '' THEN
-             'nextval(' || quote_literal(pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)) || ')'
-             ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) END AS \"default\",
-           a.attgenerated <> '' AS generated, a.attidentity = 'a' AS identity_always
-         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-         WHERE a.attrelid = {class} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
-    )
-}
-
-/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row. Whether equal values are
-/// the same is what the server asks before it deduplicates a B-tree (chapter 67.3, `equalimage`). What it answers is
-/// not so for `bpchar`, which ignores trailing blanks, and, before PostgreSQL 17, for `interval`.
-fn unique_sql(name: &Name) -> String {
-    let class = regclass(name);
-    format!(
-        "SELECT i.indexrelid, i.indisprimary, i.indisexclusion AS overlaps, a.attname,
-           (SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
-            FROM pg_opclass c JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
-                AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
-              JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
-            WHERE c.oid = i.indclass[k.position - 1]) AS equal,
-           EXISTS (SELECT FROM pg_opclass c JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 4
-                AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
-              WHERE c.oid = i.indclass[k.position - 1] AND NOT i.indisexclusion
-                AND c.opcintype NOT IN ('bpchar'::regtype, 'interval'::regtype))
-             AND NOT EXISTS (SELECT FROM pg_collation o
-               WHERE o.oid = i.indcollation[k.position - 1] AND NOT o.collisdeterministic) AS exact
-         FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, position)
-           JOIN pg_attribute a ON a.attnum = k.attnum
-         WHERE i.indrelid = {class} AND a.attrelid = i.indrelid AND k.position <= i.indnkeyatts AND i.indisunique
-           AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-         ORDER BY i.indexrelid, k.position"
-    )
-}
 
 /// Refuses what rows cannot be copied into, or what cannot commit together with the ledger.
 fn refuse_kind(name: &Name, facts: &TextRow, has: &impl Fn(&str, &str) -> bool) -> Result<(), Fault> {

@@ -56,31 +56,36 @@ pub(crate) fn forget(table: &Name) -> String {
     format!("DELETE FROM {} WHERE target = {}", table.sibling(TABLE).sql(), quote_literal(&table.table))
 }
 
-/// Claims a load id for a table, and asks whether it is loaded already. It waits until another load with the same id
-/// has ended.
+/// Claims load ids for a table, and asks which of them are loaded already. It waits until other loads with the same ids
+/// have ended.
 ///
 /// # Errors
 /// 3 for an id that PostgreSQL cannot store.
-pub(crate) fn claim(table: &Name, load_id: &str) -> Result<String, Fault> {
-    if load_id.contains('\0') {
+pub(crate) fn claim(table: &Name, load_ids: &[&str]) -> Result<String, Fault> {
+    if let Some(load_id) = load_ids.iter().find(|id| id.contains('\0')) {
         return Err(Fault::data(format!(
             "the id {load_id:?} has the character U+0000, which PostgreSQL does not store"
         )));
     }
-    let (ledger, target, id) =
-        (table.sibling(TABLE).sql(), quote_literal(&table.table), quote_literal(load_id));
+    let (ledger, target) = (table.sibling(TABLE).sql(), quote_literal(&table.table));
+    let ids: Vec<String> = load_ids.iter().map(|id| quote_literal(id)).collect();
+    let rows: Vec<String> = ids.iter().map(|id| format!("({target}, {id})")).collect();
     Ok(format!(
-        "INSERT INTO {ledger} (target, load_id) VALUES ({target}, {id}) ON CONFLICT DO NOTHING;
-         SELECT digest, state, seq FROM {ledger} WHERE target = {target} AND load_id = {id}"
+        "INSERT INTO {ledger} (target, load_id) VALUES {} ON CONFLICT DO NOTHING;
+         SELECT load_id, digest, state, seq FROM {ledger}
+         WHERE target = {target} AND load_id IN ({}) AND digest IS NOT NULL",
+        rows.join(", "),
+        ids.join(", ")
     ))
 }
 
-/// The answer to [`claim`]: `None` if the id is ours, because every committed row has been completed.
-pub(crate) fn loaded(rows: &[TextRow]) -> Option<Loaded> {
-    let row = rows.first()?;
-    let order = row.get("seq").and_then(|seq| seq.parse().ok()).unwrap_or_default();
-    let (digest, state) = (row.get("digest")?.to_owned(), row.get("state").map(str::to_owned));
-    Some(Loaded { digest, state, order })
+/// The answer to [`claim`]: the ids that are loaded. The others are ours, because every committed row has been completed.
+pub(crate) fn loaded(rows: &[TextRow]) -> impl Iterator<Item = (String, Loaded)> {
+    rows.iter().filter_map(|row| {
+        let order = row.get("seq").and_then(|seq| seq.parse().ok()).unwrap_or_default();
+        let (digest, state) = (row.get("digest")?.to_owned(), row.get("state").map(str::to_owned));
+        Some((row.get("load_id")?.to_owned(), Loaded { digest, state, order }))
+    })
 }
 
 /// Asks for the newest load of a table.
@@ -124,25 +129,32 @@ pub(crate) fn take_order<'t>(tables: impl Iterator<Item = &'t Name>) -> String {
 /// # Errors
 /// Those of [`claim`].
 pub(crate) fn settle(table: &Name, load_id: &str) -> Result<String, Fault> {
-    let (claim, ledger) = (claim(table, load_id)?, table.sibling(TABLE).sql());
+    let (claim, ledger) = (claim(table, &[load_id])?, table.sibling(TABLE).sql());
     let (target, id) = (quote_literal(&table.table), quote_literal(load_id));
     Ok(format!("{claim}; SELECT attempt FROM {ledger} WHERE target = {target} AND load_id = {id} FOR UPDATE"))
 }
 
-/// Completes the row of a load, once [`take_order`] has been run.
-pub(crate) fn complete(table: &Name, entry: &Entry<'_>, attempt: &str) -> String {
-    let Entry { load_id, mode, digest, records, pipeline, state, .. } = entry;
+/// Completes rows of a table that differ only in what was loaded, once [`take_order`] has been run.
+pub(crate) fn complete(table: &Name, entries: &[Entry<'_>], attempt: &str) -> String {
+    let Some(Entry { mode, pipeline, state, .. }) = entries.first() else { return String::new() };
+    let row = |Entry { load_id, digest, records, .. }: &Entry<'_>| {
+        format!("({}, {}, {records}::bigint)", quote_literal(load_id), quote_literal(digest))
+    };
     format!(
-        "UPDATE {} SET digest = {}, records = {records}, pipeline = {}, state = {}, loaded_at = clock_timestamp(),
-           seq = {ORDER}, attempt = '{attempt}', mode = '{mode}'
-         WHERE target = {} AND load_id = {}",
+        "UPDATE {} l SET digest = new.digest, records = new.records, pipeline = {}, state = {},
+           loaded_at = clock_timestamp(), seq = {ORDER}, attempt = '{attempt}', mode = '{mode}'
+         FROM (VALUES {}) new (load_id, digest, records) WHERE l.target = {} AND l.load_id = new.load_id",
         table.sibling(TABLE).sql(),
-        quote_literal(digest),
         quote_nullable(*pipeline),
         quote_nullable(*state),
+        entries.iter().map(row).collect::<Vec<_>>().join(", "),
         quote_literal(&table.table),
-        quote_literal(load_id)
     )
+}
+
+/// Whether one statement completes both rows.
+pub(crate) fn complete_together(one: &Entry<'_>, other: &Entry<'_>) -> bool {
+    Entry { load_id: one.load_id, digest: one.digest, records: one.records, ..*other } == *one
 }
 
 /// Forgets loads older than `keep`, but never a pipeline's newest row that has a state, nor those of this load, once

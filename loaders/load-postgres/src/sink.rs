@@ -1,17 +1,20 @@
 //! PostgreSQL as a sink: the load's transaction and the tables in it.
 
+mod claims;
 mod open;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use etl_component::{Fault, random_id};
+use etl_component::Fault;
 use etl_load::{
     Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
 };
-use etl_postgres::{Error, Name, Session};
+use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
+use self::claims::{CLAIMED, Pending};
 use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
@@ -20,25 +23,13 @@ use crate::stage::{Keys, Stage};
 use crate::target::{self, MergeError, what};
 use crate::{catalog, create, ledger};
 
-/// How a load's transaction begins. A load takes as long as its input: no timeout of the server's ends it, not even that
-/// of whole transactions, which came with PostgreSQL 17. If the client has vanished, its session must not
-/// hold locks for hours or go on working (chapter 20.3.2; the check came with PostgreSQL 14 and does not work
-/// everywhere). Waits are logged but not limited. What is reported as committed is on disk.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
-    SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
-    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 30;
-    SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; SET LOCAL jit = off;
-    SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
-        THEN set_config('transaction_timeout', '0', true) END,
-      CASE WHEN current_setting('server_version_num')::int >= 140000 AND version() LIKE '%linux%'
-        THEN set_config('client_connection_check_interval', '2s', true) END,
-      CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
-
 /// A server that loads go to.
 pub(crate) struct Postgres<'s> {
     settings: &'s Settings,
     link: Link,
     in_transaction: bool,
+    /// What the ledger has said of ids whose turn has not come, by table and id.
+    expected: HashMap<(String, String), Option<Loaded>>,
     /// The tables in whose ledger a row was claimed, and those that are open for records.
     targets: Vec<Arc<TablePlan>>,
     tables: Vec<Table>,
@@ -50,14 +41,6 @@ pub(crate) struct Postgres<'s> {
     /// A row of the ledger that this transaction completes: by it, a lost COMMIT is settled.
     completed: Option<Completed>,
     pending: Pending,
-}
-
-/// Statements that complete rows of the ledger and are still to be sent, together with what follows.
-#[derive(Default)]
-struct Pending {
-    sql: String,
-    /// How many there are; each must affect one row.
-    count: usize,
 }
 
 /// A table that is open for records, in the load's transaction.
@@ -97,6 +80,7 @@ impl<'s> Postgres<'s> {
             settings,
             link: Link::open(connection)?,
             in_transaction: false,
+            expected: HashMap::new(),
             targets: Vec::new(),
             tables: Vec::new(),
             feed: None,
@@ -146,20 +130,6 @@ impl<'s> Postgres<'s> {
         Ok(())
     }
 
-    /// Completes the rows of the ledger that are still to be completed, and then does this, in one message.
-    fn send_pending(&mut self, then: &str) -> Result<(), Fault> {
-        let Pending { sql, count } = std::mem::take(&mut self.pending);
-        if sql.is_empty() && then.is_empty() {
-            return Ok(());
-        }
-        let counts = self.link.run(Session::counts, "the ledger", &(sql + then))?;
-        if counts.iter().take(count).any(|rows| *rows != 1) {
-            let why = "the ledger does not have the row of this load: a trigger or a policy on it keeps the row out";
-            return Err(Fault::config(why));
-        }
-        Ok(())
-    }
-
     fn copy_failed(&mut self, failure: Failure) -> Fault {
         self.link.note(&failure.error);
         self.culprit = failure.refused.map(|(table, line, record)| {
@@ -171,6 +141,7 @@ impl<'s> Postgres<'s> {
 
     fn reset(&mut self) {
         (self.feed, self.culprit) = (None, None);
+        self.expected.clear();
         self.targets.clear();
         self.tables.clear();
         (self.completed, self.pending) = (None, Pending::default());
@@ -253,26 +224,22 @@ impl Sink for Postgres<'_> {
     }
 
     fn claim(&mut self, plan: &Arc<TablePlan>, load_id: &str) -> Result<Option<Loaded>, Fault> {
-        self.end_copy()?;
         if !self.targets.iter().any(|known| known.name == plan.name) {
             self.targets.push(Arc::clone(plan));
         }
-        let name = &plan.details.name;
-        let mut sql = if self.in_transaction { String::new() } else { BEGIN.to_owned() };
-        if self.settings.stamp {
-            sql += "SELECT (extract(epoch FROM now()) * 1000000)::bigint;";
+        let key = (plan.name.clone(), load_id.to_owned());
+        if !self.expected.contains_key(&key) {
+            self.claim_rows(plan, &[load_id])?;
         }
-        sql += &ledger::claim(name, load_id)?;
-        let what = format!("load id {load_id}, {}", what(plan));
-        let results = self.link.run(Session::results, &what, &sql)?;
-        self.in_transaction = true;
         load_id.clone_into(&mut self.stamp.load_id);
-        if self.settings.stamp {
-            // The result before that of the claim.
-            let now = results.iter().nth_back(1).and_then(|rows| rows.first()?.get(0)?.parse().ok());
-            self.stamp.loaded_at = now.ok_or_else(|| Error::unexpected(&what))?;
+        Ok(self.expected.remove(&key).flatten())
+    }
+
+    fn expect(&mut self, plan: &Arc<TablePlan>, load_ids: &[&str]) -> Result<(), Fault> {
+        match load_ids {
+            [] | [_] => Ok(()),
+            _ => load_ids.chunks(CLAIMED).try_for_each(|load_ids| self.claim_rows(plan, load_ids)),
         }
-        Ok(results.last().and_then(|rows| ledger::loaded(rows)))
     }
 
     fn newest(&mut self, plan: &TablePlan) -> Result<Option<Newest>, Fault> {
@@ -346,30 +313,7 @@ impl Sink for Postgres<'_> {
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {
         self.end_copy()?;
-        if !self.in_transaction {
-            return Ok(());
-        }
-        let Some(first) = entries.first() else { return Ok(()) };
-        self.send_pending("")?;
-        if self.completed.is_none() {
-            let attempt = random_id()?;
-            let plan = self.targets.iter().find(|plan| plan.name == first.target);
-            self.completed = plan.map(|plan| {
-                let (table, load_id) = (plan.details.name.clone(), first.load_id.to_owned());
-                Completed { table, load_id, attempt }
-            });
-            // It selects one row.
-            let order = ledger::take_order(self.targets.iter().map(|plan| &plan.details.name));
-            self.pending = Pending { sql: order + ";", count: 1 };
-        }
-        let Some(Completed { attempt, .. }) = &self.completed else { return Ok(()) };
-        for entry in entries {
-            let Some(plan) = self.targets.iter().find(|plan| plan.name == entry.target) else { continue };
-            self.pending.sql += &ledger::complete(&plan.details.name, entry, attempt);
-            self.pending.sql.push(';');
-            self.pending.count += 1;
-        }
-        Ok(())
+        if self.in_transaction { self.complete_rows(entries) } else { Ok(()) }
     }
 
     fn prune(&mut self) -> Result<(), Fault> {

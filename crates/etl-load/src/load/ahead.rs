@@ -39,6 +39,7 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         outputs: &'l mut Outputs,
         format: &'l mut Option<Format>,
     ) -> Ahead<'l, 's, S> {
+        plans.forget_segments();
         let (decoder, waiting, sealed, seen, awaited, silent) = (None, None, false, 0, None, Vec::new());
         Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited, silent }
     }
@@ -123,6 +124,11 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
                 return self.plans.look_at_first(self.sink, &decoder.declared(stream), versions);
             }
         };
+        if let Event::Begin(begin) = event
+            && self.settings.load_id.is_none()
+        {
+            self.plans.see_segment(stream, &begin.id);
+        }
         let new = (stream.index() >= self.seen).then(|| decoder.declared(stream));
         if new.as_ref().is_some_and(|declared| self.plans.awaits_first(declared)) {
             self.awaited = Some(stream.index());

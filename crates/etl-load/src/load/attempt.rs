@@ -154,7 +154,11 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
 
     /// A stream opens, in the segment at hand or in the plain input: finds its table and claims its row of the ledger.
     pub(super) fn open(&mut self, stream: StreamId) -> Result<usize, Fault> {
+        let is_known = matches!(self.routes.get(stream.index()), Some(Some(_)));
         let table = self.route(stream)?;
+        if !is_known {
+            self.sink.expect(&self.tables[table].plan, &self.plans.segments(stream))?;
+        }
         let own = self.segment.as_ref().filter(|_| self.settings.load_id.is_none());
         // The reader refuses a segment id that comes twice, so the table's row can already be claimed only under the
         // load's own id, or for another stream of the same segment.

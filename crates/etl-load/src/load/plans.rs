@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_stream::{Declared, Format, Line, Stream};
+use etl_stream::{Declared, Format, Line, Stream, StreamId};
 use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
@@ -26,11 +26,13 @@ pub(super) struct Plans<'a, S: Sink> {
     versioned: Vec<Arc<Stream>>,
     /// The first record of the run that the table's own columns describe.
     first: Option<FirstRecord>,
+    /// The ids of the segments that are held back, each with the stream of its records.
+    segments: Vec<(StreamId, String)>,
 }
 
 impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
-        Plans { settings, made: IndexMap::new(), versioned: Vec::new(), first: None }
+        Plans { settings, made: IndexMap::new(), versioned: Vec::new(), first: None, segments: Vec::new() }
     }
 
     /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
@@ -66,6 +68,21 @@ impl<'a, S: Sink> Plans<'a, S> {
     #[cold]
     pub(super) fn see_first(&mut self, line: Line<'_>) {
         self.first = Some(FirstRecord::of(line));
+    }
+
+    /// Another load begins.
+    pub(super) fn forget_segments(&mut self) {
+        self.segments.clear();
+    }
+
+    /// The input has shown a segment of this id.
+    pub(super) fn see_segment(&mut self, stream: StreamId, id: &str) {
+        self.segments.push((stream, id.to_owned()));
+    }
+
+    /// The ids of the segments of a stream that are held back.
+    pub(super) fn segments(&self, stream: StreamId) -> Vec<&str> {
+        self.segments.iter().filter(|(of, _)| *of == stream).map(|(_, id)| id.as_str()).collect()
     }
 
     /// The input has shown a stream of these records: finds out what cannot work, without touching anything. `sealed` says

@@ -130,7 +130,7 @@ fn encode_any(text: &str, precision: Option<Precision>, out: &mut Vec<u8>) -> Re
     };
     number.head(groups, weight, out)?;
     let (mut group, mut filled) = (0_u16, pad);
-    for digit in number.digits(first, last) {
+    for digit in number.digits(first, last).into_iter().flatten() {
         group = group * 10 + u16::from(digit - b'0');
         filled += 1;
         if filled == 4 {
@@ -175,21 +175,24 @@ impl<'a> Number<'a> {
         Number { negative, whole, fraction, point, scale: (fraction.len() as i64 - exponent).max(0) }
     }
 
-    fn digit(&self, index: usize) -> u8 {
-        let behind = || self.fraction.get(index - self.whole.len()).copied().unwrap_or(b'0');
-        self.whole.get(index).copied().unwrap_or_else(behind)
-    }
-
-    fn digits(&self, first: usize, last: usize) -> impl Iterator<Item = u8> {
-        (first..=last).map(|index| self.digit(index))
+    /// The digits from one to another, in two parts.
+    fn digits(&self, first: usize, last: usize) -> [&'a [u8]; 2] {
+        let before = self.whole.len();
+        let part = |digits: &'a [u8], skipped: usize| {
+            let place = |index: usize| index.saturating_sub(skipped).min(digits.len());
+            &digits[place(first)..place(last + 1)]
+        };
+        [part(self.whole, 0), part(self.fraction, before)]
     }
 
     /// The first and the last digit that is not zero.
     fn significant(&self) -> Option<(usize, usize)> {
-        let count = self.whole.len() + self.fraction.len();
-        let first = (0..count).find(|&index| self.digit(index) != b'0')?;
-        let last = (first..count).rev().find(|&index| self.digit(index) != b'0')?;
-        Some((first, last))
+        let (is_digit, before) = (|digit: &u8| *digit != b'0', self.whole.len());
+        let behind = |place: Option<usize>| place.map(|place| before + place);
+        let first = self.whole.iter().position(is_digit);
+        let first = first.or_else(|| behind(self.fraction.iter().position(is_digit)))?;
+        let last = behind(self.fraction.iter().rposition(is_digit));
+        Some((first, last.or_else(|| self.whole.iter().rposition(is_digit))?))
     }
 
     fn zero(&self, out: &mut Vec<u8>) -> Result<(), Refusal> {

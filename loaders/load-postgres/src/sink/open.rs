@@ -29,7 +29,7 @@ impl Postgres<'_> {
         let sql = format!("{lock};{}", catalog::question(name));
         let results = self.link.run(Session::results, &what, &sql)?;
         let now = catalog::answer(&self.link.session, name, &results);
-        let now = now.map_err(|fault| self.link.examined(fault))?.table;
+        let now = now.map_err(|fault| self.link.examined(fault))?;
         if plan.details.table != now {
             self.link.must_roll_back();
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));

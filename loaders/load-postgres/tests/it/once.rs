@@ -62,6 +62,32 @@ fn segments_are_loaded_once_each() {
     refused(&place.load(EVENTS, events("b", [2, 9])), 3, "segment b was loaded before with other content");
 }
 
+/// Segments of one event each, by their numbers.
+fn segments(numbers: std::ops::Range<u32>) -> Vec<u8> {
+    numbers.flat_map(|n| events(&format!("s{n}"), [n])).collect()
+}
+
+#[test]
+fn thousands_of_segments_are_claimed_together() {
+    let place = PostgresFolder::new();
+    assert_eq!(counts(&place.load(EVENTS, segments(1_000..1_050))), [50, 50, 0, 0, 0, 0]);
+    let all = segments(0..2_500);
+    // Two at once: each segment is loaded by one of them.
+    let running = [(); 2].map(|()| place.loader(EVENTS).stdin(&all).spawn());
+    let inserted: u64 = running.into_iter().map(|running| counts(&running.finish())[1]).sum();
+    assert_eq!(inserted, 2_450);
+    let stored = "SELECT count(*), count(DISTINCT n), min(n), max(n) FROM events";
+    assert_eq!(place.rows(stored), ["2500|2500|0|2499"]);
+    let ledger = "SELECT count(*), sum(records), count(digest), count(DISTINCT seq) FROM etl_load";
+    assert_eq!(place.rows(ledger), ["2500|2500|2500|2"]);
+    let changed = [segments(2_500..2_600), events("s1700", [9])].concat();
+    refused(&place.load(EVENTS, changed), 3, "segment s1700 was loaded before with other content");
+    assert_eq!(
+        (place.rows(stored), place.count("SELECT count(*) FROM etl_load")),
+        (vec!["2500|2500|0|2499".to_owned()], 2_500)
+    );
+}
+
 #[test]
 fn two_loads_of_one_id_at_once_load_once() {
     let place = PostgresFolder::new().with_tables();
