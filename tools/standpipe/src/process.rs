@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::signals::{self, ChildGuard};
-use etl_component::{Class, Fault, Terminal, stderr};
+use etl_component::{Class, Details, Fault, Terminal, stderr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a program may take to end by itself, and again after TERM.
@@ -137,7 +137,8 @@ impl Process {
     fn verdict(&self, status: ExitStatus) -> Result<(), Fault> {
         let name = &self.name;
         if let Some(signal) = status.signal() {
-            return Err(Fault::new(Class::Transient, format!("`{name}` was ended by signal {signal}")));
+            let fault = Fault::new(Class::Transient, format!("`{name}` was ended by signal {signal}"));
+            return Err(fault.of_step(Details::of_step(name)));
         }
         let code = status.code().unwrap_or_default();
         if code == 0 {
@@ -152,7 +153,8 @@ impl Process {
         // Where its stderr is not kept, the message is all that is left of it.
         let said = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).text();
         let said = said.map(|line| format!(": {line}")).unwrap_or_default();
-        Err(Fault::new(class, format!("`{name}` failed with exit code {code}{said}")))
+        let fault = Fault::new(class, format!("`{name}` failed with exit code {code}{said}"));
+        Err(fault.of_step(Details::of_step(name)))
     }
 
     fn wait(&self) -> Result<ExitStatus, Fault> {
