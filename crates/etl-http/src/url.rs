@@ -122,6 +122,16 @@ pub fn secret_url(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> 
     Ok(BaseUrl { origin, path, secret: true, whole: false })
 }
 
+/// As [`secret_url`], for an address that may have a query, such as one with a signature in it. Nothing is requested below
+/// it.
+///
+/// # Errors
+/// As [`secret_url`], but for the query.
+pub fn secret_address(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> {
+    let (origin, path) = check(address.expose().trim(), allow_http).map_err(Fault::config)?;
+    Ok(BaseUrl { origin, path, secret: true, whole: false })
+}
+
 fn refused(what: &str, text: &str, why: &str) -> Fault {
     let text = text.trim();
     // What follows an @ or ? may be a secret that nobody registered.

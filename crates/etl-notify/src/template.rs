@@ -174,6 +174,16 @@ impl Templates {
         !self.has_when && !self.has_template
     }
 
+    /// Whether there is a condition.
+    pub fn has_when(&self) -> bool {
+        self.has_when
+    }
+
+    /// Whether there is a template for records.
+    pub fn has_template(&self) -> bool {
+        self.has_template
+    }
+
     /// Whether the record is wanted.
     ///
     /// # Errors
