@@ -105,9 +105,18 @@ impl Alerter for Post<'_> {
 
     fn failed(&mut self, failure: &Failure) -> Result<(), Fault> {
         let report = Report::of_failure(failure, self.about())?;
-        let message = match self.how.templates.failure(&report.json())? {
-            Some(text) => self.form.rendered(&text, "--failure-template")?,
-            None => self.form.message(&report)?,
+        let rendered = match self.how.templates.failure(&report.json()) {
+            Ok(text) => text.map(|text| self.form.rendered(&text, "--failure-template")).transpose(),
+            Err(fault) => Err(fault),
+        };
+        let message = match rendered {
+            Ok(Some(message)) => message,
+            Ok(None) => self.form.message(&report)?,
+            // A mistake in the template must not keep the failure from being heard of.
+            Err(fault) => {
+                log::warn!("{fault}; the failure is posted as --as json");
+                self.form.message(&report)?
+            }
         };
         self.webhook.post(&Message { failed: true, ..message })
     }

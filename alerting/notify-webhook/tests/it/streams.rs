@@ -56,6 +56,19 @@ fn a_failure_has_a_template_of_its_own() {
         webhook.body(),
         json!({"text": "?/extract-x: api.example: 401 <no> *key* (77)", "last": ["warning: a", "error: 401"]})
     );
+    // A mistake in it does not keep the failure from being heard of.
+    for (failure, said) in [
+        (
+            "{{ stepp }}",
+            "--failure-template: undefined value: `stepp` is undefined; the failure is posted as --as json\n",
+        ),
+        ("{{ step }}", "--failure-template: what it makes is not JSON"),
+    ] {
+        let webhook = Webhook::takes();
+        let ran = webhook.notify(&["--template", "1", "--failure-template", failure]).stdin(abort()).run();
+        assert!(ran.fails(77).stderr.starts_with(&format!("warning: {said}")), "{}", ran.stderr);
+        assert_eq!(webhook.body()["step"], "extract-x");
+    }
     let ran = webhook.notify(&["--failure-template", failure]).run();
     assert!(ran.fails(2).stderr.contains("--template"), "{}", ran.stderr);
 }
