@@ -5,26 +5,22 @@
 //! ```
 
 mod args;
-mod gather;
-mod input;
-mod list;
 mod message;
+mod post;
 mod render;
 mod reply;
 mod slack;
-mod stream;
-mod template;
-mod text;
 mod workflow;
 
 use std::process::ExitCode;
 
 use etl_component::{Component, Context};
+use etl_notify::{Invocation, On, Status};
 
-use args::{Invocation, Job, On, Settings};
+use args::{Cli, Job, Settings};
 use message::Message;
+use post::Post;
 use slack::Slack;
-use workflow::Status;
 
 static COMPONENT: Component = Component {
     name: env!("CARGO_PKG_NAME"),
@@ -37,16 +33,18 @@ fn main() -> ExitCode {
     etl_component::main(&COMPONENT, run)
 }
 
-fn run(invocation: Invocation, context: &Context) -> anyhow::Result<String> {
-    let settings = Settings::new(invocation, &context.env)?;
-    let mut slack = Slack::open(&settings.destination, context)?;
-    match &settings.job {
-        Job::Text(text) => tell(Message::new(None, text), &mut slack),
-        Job::Workflow(workflow) if settings.on == On::Failure && workflow.status == Status::Succeeded => {
-            Ok(format!("workflow {} succeeded, which is not posted with --on failure", workflow.name))
+fn run(invocation: Invocation<Cli>, context: &Context) -> anyhow::Result<String> {
+    let Settings { job, destination, about, on } = Settings::new(invocation, &context.env)?;
+    let mut slack = Slack::open(&destination, context)?;
+    match &job {
+        Job::Text(text) => tell(Message::about(None, text, &about), &mut slack),
+        Job::Workflow(workflow) if on != On::Always && workflow.status == Status::Succeeded => {
+            Ok(format!("workflow {} succeeded, which is not posted with --on {}", workflow.name, on.name()))
         }
-        Job::Workflow(workflow) => tell(workflow.message(), &mut slack),
-        Job::Records(records) => stream::tell(records, settings.on, &mut slack, context),
+        Job::Workflow(workflow) => tell(workflow::message(workflow, &about), &mut slack),
+        Job::Records { how, digest, most } => {
+            etl_notify::tell(how, &mut Post::new(&mut slack, &about, *digest, *most), context)
+        }
     }
 }
 

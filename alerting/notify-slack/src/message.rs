@@ -10,9 +10,9 @@
 //! Slack has refused the blocks.
 
 use etl_component::redact;
+use etl_notify::About;
+use etl_notify::text::{escape, shorten, split, width};
 use serde::Serialize;
-
-use crate::text::{shorten, split, width};
 
 /// The longest text of a header.
 pub(crate) const HEADER: usize = 150;
@@ -37,11 +37,41 @@ pub(crate) struct Message {
     body: String,
     fallback: String,
     note: Option<String>,
+    /// What it ends with: the pipeline, and a link.
+    foot: String,
+}
+
+/// How many characters of a pipeline's name are shown.
+const NAME: usize = 200;
+
+/// The lines that a message ends with: the pipeline, if it is known and not named already, and a link.
+pub(crate) fn foot(pipeline: Option<&str>, about: &About) -> String {
+    let pipeline = pipeline.map(|name| format!("Pipeline: *{}*", escape(&shorten(name, NAME))));
+    // What a link may contain has been checked; only `&` is left to escape.
+    let link = about.link.as_deref().map(|link| format!("<{}|Open>", escape(link)));
+    pipeline.into_iter().chain(link).collect::<Vec<_>>().join("\n")
+}
+
+/// How much of a message its foot takes; at most half of a fallback, because name and link are limited.
+pub(crate) fn room_of(foot: &str) -> usize {
+    if foot.is_empty() { 0 } else { width(foot) + 1 }
 }
 
 impl Message {
-    /// A message without secrets, shortened to what Slack accepts; `None` if there is nothing to say.
+    /// A message about a pipeline. A title that was given takes the place of this one.
+    pub(crate) fn about(title: Option<&str>, body: &str, about: &About) -> Option<Message> {
+        let foot = foot(about.pipeline.as_deref(), about);
+        Message::ending(about.title.as_deref().map(escape).as_deref().or(title), body, foot)
+    }
+
+    /// The message without a foot.
+    #[cfg(test)]
     pub(crate) fn new(title: Option<&str>, body: &str) -> Option<Message> {
+        Message::ending(title, body, String::new())
+    }
+
+    /// A message without secrets, shortened to what Slack accepts; `None` if there is nothing to say.
+    pub(crate) fn ending(title: Option<&str>, body: &str, foot: String) -> Option<Message> {
         // Redacted before anything is cut; otherwise half a secret could be left.
         let (title, body) = (title.map(redact), redact(body));
         let body = body.trim_matches(['\n', '\r']);
@@ -55,12 +85,13 @@ impl Message {
             (Some(title), false) => format!("{title}\n{body}"),
             (None, _) => body.to_owned(),
         };
-        let room = BODY - title.as_deref().map_or(0, width);
+        let room = BODY - title.as_deref().map_or(0, width) - room_of(&foot);
         Some(Message {
             body: shorten(body, room).into_owned(),
-            fallback: shorten(&whole, FALLBACK - NOTE).into_owned(),
+            fallback: shorten(&whole, FALLBACK - NOTE - room_of(&foot)).into_owned(),
             title,
             note: None,
+            foot,
         })
     }
 
@@ -73,9 +104,10 @@ impl Message {
     /// What is sent. `channel` is needed where the transport does not imply one. Without blocks, only the fallback is
     /// sent.
     pub(crate) fn payload(&self, channel: Option<&str>, with_blocks: bool) -> String {
-        let with_note = |text: &str| match &self.note {
-            Some(note) => format!("{text}\n{note}"),
-            None => text.to_owned(),
+        let end = [self.note.as_deref().unwrap_or_default(), &self.foot];
+        let with_note = |text: &str| {
+            let lines = [text].into_iter().chain(end).filter(|line| !line.is_empty());
+            lines.collect::<Vec<_>>().join("\n")
         };
         let payload = Payload {
             channel,
@@ -175,6 +207,26 @@ mod tests {
             "{\"text\":\"a [redacted]\\nb [redacted]\",\"unfurl_links\":false,\"unfurl_media\":false}"
         );
         assert_eq!(texts(&payload(&message)), ["a [redacted]", "b [redacted]"]);
+    }
+
+    #[test]
+    fn the_longest_foot_leaves_room_for_a_body() {
+        let about = About {
+            pipeline: Some("&".repeat(200)),
+            title: Some("T & t".into()),
+            link: Some(format!("https://x/{}", "&".repeat(490))),
+        };
+        let message = Message::about(None, &"x".repeat(20_000), &about).unwrap().and_more(7);
+        let payload = payload(&message);
+        let texts = texts(&payload);
+        assert_eq!(texts[0], "T &amp; t");
+        let total: usize = texts.iter().map(|text| width(text)).sum();
+        assert!(total <= TOTAL, "{total}");
+        let text = payload["text"].as_str().unwrap();
+        assert!(width(text) <= FALLBACK, "{}", width(text));
+        let lines: Vec<&str> = text.lines().rev().take(3).collect();
+        assert!(lines[0].starts_with("<https://x/&amp;") && lines[0].ends_with("&amp;|Open>"), "{text}");
+        assert!(lines[1].starts_with("Pipeline: *&amp;") && lines[2] == "and 7 more", "{text}");
     }
 
     #[test]

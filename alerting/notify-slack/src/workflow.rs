@@ -1,137 +1,70 @@
-//! The end of a workflow, as Argo's exit handler knows it.
-//!
-//! `{{workflow.failures}}` is a JSON string that holds a JSON list, an object for each node that failed
-//! (<https://argo-workflows.readthedocs.io/en/latest/variables/>):
-//!
-//! ```json
-//! "[{\"displayName\":\"load\",\"message\":\"main: Error (exit code 3)\",\"templateName\":\"load\",\"phase\":\"Failed\",\"podName\":\"w-1\",\"finishedAt\":\"2026-11-23T02:00:00Z\"}]"
-//! ```
+//! The message about a workflow that has ended: which steps failed, and why.
 
-use clap::ValueEnum;
 use etl_component::redact;
-use serde::Deserialize;
-use serde_json::Value;
+use etl_notify::text::{escape, shorten};
+use etl_notify::{About, FailedNode, List, Workflow};
 
-use crate::list::List;
-use crate::message::{BODY, HEADER, Message};
-use crate::text::{escape, shorten};
+use crate::message::{BODY, HEADER, Message, foot, room_of};
 
-/// How a workflow ended, in Argo's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub(crate) enum Status {
-    /// Everything went well.
-    Succeeded,
-    /// A step failed.
-    Failed,
-    /// The workflow itself could not be run.
-    Error,
-}
-
-/// A workflow that has ended.
-#[derive(Debug)]
-pub(crate) struct Workflow {
-    /// Its name.
-    pub(crate) name: String,
-    /// How it ended.
-    pub(crate) status: Status,
-    /// What failed, as Argo reports it; empty if it does not.
-    pub(crate) failures: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct FailedNode {
-    display_name: Option<String>,
-    message: Option<String>,
-    template_name: Option<String>,
-    phase: Option<String>,
-    pod_name: Option<String>,
-    finished_at: Option<String>,
-}
-
-impl Workflow {
-    /// The message about it: which steps failed, and why.
-    pub(crate) fn message(&self) -> Option<Message> {
-        let ended = match self.status {
-            Status::Succeeded => "succeeded",
-            Status::Failed => "failed",
-            Status::Error => "ended with an error",
-        };
-        // However long the name is, the status stays visible.
-        let room = HEADER - "Workflow  ".len() - ended.len();
-        let title = format!("Workflow {} {ended}", shorten(&escape(&redact(&self.name)), room));
-        let mut list = List::new(BODY - HEADER);
-        match failures(&self.failures) {
-            Ok(failures) => failures.iter().for_each(|failure| list.push(&failure.sentence())),
-            Err(text) => {
-                log::warn!("WORKFLOW_FAILURES is not a list of failures in JSON; it is shown as it is");
-                list.push(&escape(&redact(text)));
-            }
-        }
-        let (body, rest) = list.finish();
-        Message::new(Some(&title), &body).map(|message| message.and_more(rest))
+/// The message about a workflow.
+pub(crate) fn message(workflow: &Workflow, about: &About) -> Option<Message> {
+    let name = escape(&redact(&workflow.name)).into_owned();
+    let ended = workflow.ended();
+    // However long the name is, the status stays visible.
+    let room = HEADER - "Workflow  ".len() - ended.len();
+    let sentence = format!("Workflow {} {ended}", shorten(&name, room));
+    let mut list = List::new(BODY - HEADER - room_of(&foot(about.pipeline.as_deref(), about)));
+    if about.title.is_some() {
+        list.push(&sentence);
     }
-}
-
-impl FailedNode {
-    fn sentence(&self) -> String {
-        let shown = |text: &Option<String>| {
-            text.as_deref()
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(|text| escape(&redact(text)).into_owned())
-        };
-        let (name, template) = (shown(&self.display_name), shown(&self.template_name));
-        let mut text =
-            format!("*{}*", name.clone().or_else(|| shown(&self.pod_name)).unwrap_or("a step".to_owned()));
-        if let Some(template) = template.filter(|template| Some(template) != name.as_ref()) {
-            text += &format!(" ({template})");
-        }
-        text += &format!(": {}", shown(&self.phase).unwrap_or("Failed".to_owned()));
-        if let Some(message) = shown(&self.message) {
-            text += &format!(": {message}");
-        }
-        let origin: Vec<String> =
-            name.and(shown(&self.pod_name)).into_iter().chain(shown(&self.finished_at)).collect();
-        if !origin.is_empty() {
-            text += &format!("\n        {}", origin.join(", "));
-        }
-        text
-    }
-}
-
-/// The failures, whether their JSON is encoded twice, once or not at all.
-///
-/// # Errors
-/// The text itself, if it is none of these.
-fn failures(text: &str) -> Result<Vec<FailedNode>, &str> {
-    let given = text.trim();
-    // Argo leaves a variable that it does not know as it is.
-    if given.is_empty() || given.starts_with("{{") {
-        return Ok(Vec::new());
-    }
-    let mut value: Value = serde_json::from_str(given).map_err(|_| given)?;
-    for _ in 0..2 {
-        match &value {
-            Value::String(inner) if inner.trim().is_empty() => return Ok(Vec::new()),
-            Value::String(inner) => value = serde_json::from_str(inner).map_err(|_| given)?,
-            _ => break,
+    match workflow.failed_nodes() {
+        Ok(failures) => failures.iter().for_each(|failure| list.push(&told(failure))),
+        Err(text) => {
+            log::warn!("WORKFLOW_FAILURES is not a list of failures in JSON; it is shown as it is");
+            list.push(&escape(&redact(text)));
         }
     }
-    match value {
-        Value::Null => Ok(Vec::new()),
-        value => serde_json::from_value(value).map_err(|_| given),
+    let (body, rest) = list.finish();
+    Message::about(Some(&sentence), &body, about).map(|message| message.and_more(rest))
+}
+
+fn told(node: &FailedNode) -> String {
+    let shown = |text: &Option<String>| {
+        text.as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(|text| escape(&redact(text)).into_owned())
+    };
+    let (name, template) = (shown(&node.display_name), shown(&node.template_name));
+    let mut text =
+        format!("*{}*", name.clone().or_else(|| shown(&node.pod_name)).unwrap_or("a step".to_owned()));
+    if let Some(template) = template.filter(|template| Some(template) != name.as_ref()) {
+        text += &format!(" ({template})");
     }
+    text += &format!(": {}", shown(&node.phase).unwrap_or("Failed".to_owned()));
+    if let Some(message) = shown(&node.message) {
+        text += &format!(": {message}");
+    }
+    let origin: Vec<String> =
+        name.and(shown(&node.pod_name)).into_iter().chain(shown(&node.finished_at)).collect();
+    if !origin.is_empty() {
+        text += &format!("\n        {}", origin.join(", "));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use etl_notify::Status;
+    use serde_json::Value;
+
     use super::*;
 
     fn told(failures: &str) -> Vec<String> {
         let workflow = Workflow { name: "w-<1>".into(), status: Status::Failed, failures: failures.into() };
-        let payload: Value = serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+        let payload: Value =
+            serde_json::from_str(&message(&workflow, &About::default()).unwrap().payload(None, true))
+                .unwrap();
         payload["text"].as_str().unwrap().lines().map(str::to_owned).collect()
     }
 
@@ -177,7 +110,8 @@ mod tests {
         for (status, ended) in [(Status::Failed, "failed"), (Status::Error, "ended with an error")] {
             let workflow = Workflow { name: "é".repeat(300), status, failures: String::new() };
             let payload: Value =
-                serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+                serde_json::from_str(&message(&workflow, &About::default()).unwrap().payload(None, true))
+                    .unwrap();
             let title = payload["blocks"][0]["text"]["text"].as_str().unwrap();
             assert!(title.ends_with(&format!(" more characters) {ended}")), "{title}");
             assert!((140..=HEADER).contains(&title.chars().count()), "{title}");
@@ -189,7 +123,9 @@ mod tests {
         let one = format!("{{\"displayName\":\"n\",\"message\":\"{}\"}}", "x".repeat(86));
         let list = format!("[{}]", [one.as_str()].repeat(500).join(","));
         let workflow = Workflow { name: "w".into(), status: Status::Error, failures: list };
-        let payload: Value = serde_json::from_str(&workflow.message().unwrap().payload(None, true)).unwrap();
+        let payload: Value =
+            serde_json::from_str(&message(&workflow, &About::default()).unwrap().payload(None, true))
+                .unwrap();
         let blocks = payload["blocks"].as_array().unwrap();
         assert_eq!(blocks[0]["text"]["text"], "Workflow w ended with an error");
         assert!(

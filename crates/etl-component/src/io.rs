@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use etl_stream::reader::Options;
-use etl_stream::{Class, Fault, Origin, Reader, Seal, Writer};
+use etl_stream::{Class, Details, Fault, Origin, Reader, Seal, Writer};
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use crate::args;
@@ -339,7 +339,7 @@ pub fn never_abort() {
 
 /// Writes an `abort` where the stream went, but not to a terminal, into a new file, or while another thread is in the
 /// middle of a write. A failure to write it changes nothing: the reader sees a cut stream.
-pub(crate) fn abort(class: Class, message: &str) {
+pub(crate) fn abort(class: Class, message: &str, details: &Details) {
     let Ok(_whole) = WRITING.try_lock() else { return };
     let mut target = ABORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let file = match std::mem::replace(&mut *target, Abort::Nowhere) {
@@ -348,6 +348,6 @@ pub(crate) fn abort(class: Class, message: &str) {
         Abort::InPlace(file) => Some(file),
     };
     if let Some(file) = file {
-        let _ = Writer::new(file).abort(class, message);
+        let _ = Writer::new(file).abort(class, message, details);
     }
 }

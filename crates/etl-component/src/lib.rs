@@ -30,7 +30,7 @@ pub use args::{derived_id, duration, random_id};
 pub use chosen::Chosen;
 pub use component::{CommandCard, Component, Context, Reads, Stdout, When};
 pub use env::{Env, Terminal, Variable};
-pub use etl_stream::{Class, Fault, counted};
+pub use etl_stream::{Class, Details, Fault, counted};
 pub use excerpt::{check_record, excerpt, scan};
 pub use io::{InputArgs, Output, OutputArgs};
 pub use records::{RecordsArgs, SINGER};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Error;
 use clap::error::ErrorKind;
 use clap::{Args, Command, FromArgMatches, Parser};
-use etl_stream::{Class, Fault};
+use etl_stream::{Class, Details, Fault};
 use log::LevelFilter;
 
 use crate::command_line::Refusal;
@@ -42,7 +42,8 @@ pub fn main<A: Parser>(
         stderr::is_terminal();
     }
     let termination_log = env.get("ETL_TERMINATION_LOG").map(str::to_owned);
-    let fail = |class, message: &str| fail(class, message, termination_log.as_deref());
+    let own = Details::of_step(component.name);
+    let fail = |class, message: &str| fail_saying(class, message, message, &own, termination_log.as_deref());
     let context = Context { component, env };
     let (common, args) = match arguments::<A>(&context, &fail) {
         Ok(arguments) => arguments,
@@ -52,7 +53,7 @@ pub fn main<A: Parser>(
     for name in context.env.unknown() {
         log::warn!("{name} is set, but no component reads it (they read {})", env::FAMILY.join(", "));
     }
-    if let Err(error) = signals::watch(termination_log.clone()) {
+    if let Err(error) = signals::watch(component.name, termination_log.clone()) {
         return fail(Class::Io, &format!("cannot watch for signals: {error}"));
     }
     let location = remember_panics();
@@ -62,7 +63,7 @@ pub fn main<A: Parser>(
             logs::summary(&summary);
             ExitCode::SUCCESS
         }
-        Ok(Err(error)) => fail_of(&error, termination_log.as_deref()),
+        Ok(Err(error)) => fail_of(&error, own, termination_log.as_deref()),
         Err(payload) => fail(Class::Bug, &format!("a bug: {}{}", panic_text(&*payload), location())),
     }
 }
@@ -156,8 +157,8 @@ fn chain(error: &Error) -> String {
 }
 
 /// Fails with an error. What a producer said of its own failure is passed on as it said it, so that whoever reads the
-/// last stage of a pipe reads the first cause, once.
-fn fail_of(error: &Error, termination_log: Option<&str>) -> ExitCode {
+/// last stage of a pipe reads the first cause, once, and where that was.
+fn fail_of(error: &Error, own: Details, termination_log: Option<&str>) -> ExitCode {
     if let Some(Differs(message)) = error.downcast_ref() {
         signals::yield_to_signal();
         logs::difference(message);
@@ -165,7 +166,9 @@ fn fail_of(error: &Error, termination_log: Option<&str>) -> ExitCode {
     }
     let message = chain(error);
     let said = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.of_producer());
-    fail_saying(class_of(error), said.unwrap_or(&message), &message, termination_log)
+    let details = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.details().cloned());
+    let details = details.unwrap_or(own);
+    fail_saying(class_of(error), said.unwrap_or(&message), &message, &details, termination_log)
 }
 
 /// What a check found. Nothing failed, so the exit code is 1, which is none of the table.
@@ -180,18 +183,29 @@ impl std::fmt::Display for Differs {
 
 impl std::error::Error for Differs {}
 
-fn fail(class: Class, message: &str, termination_log: Option<&str>) -> ExitCode {
-    fail_saying(class, message, message, termination_log)
-}
-
 /// Fails with one message for the next stage and one for people.
-fn fail_saying(class: Class, abort: &str, message: &str, termination_log: Option<&str>) -> ExitCode {
+fn fail_saying(
+    class: Class,
+    abort: &str,
+    message: &str,
+    details: &Details,
+    termination_log: Option<&str>,
+) -> ExitCode {
     signals::yield_to_signal();
     if class != Class::Closed {
-        io::abort(class, &crate::redact(abort));
+        io::abort(class, &crate::redact(abort), &redacted(details));
         logs::failure(class, message, termination_log);
     }
     ExitCode::from(class.code())
+}
+
+fn redacted(details: &Details) -> Details {
+    let redact = |text: &String| crate::redact(text);
+    Details {
+        step: details.step.as_ref().map(redact),
+        pipeline: details.pipeline.as_ref().map(redact),
+        stderr: details.stderr.iter().map(redact).collect(),
+    }
 }
 
 fn usage(component: &Component, error: &clap::Error) -> String {

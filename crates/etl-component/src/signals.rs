@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etl_stream::Class;
+use etl_stream::{Class, Details};
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -246,7 +246,7 @@ pub(crate) fn yield_to_signal() {
 }
 
 /// Starts the thread that waits for signals.
-pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
+pub(crate) fn watch(step: &'static str, termination_log: Option<String>) -> std::io::Result<()> {
     let ignored = ignored();
     let watched = [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
     let watched: Vec<i32> = watched.collect();
@@ -260,7 +260,7 @@ pub(crate) fn watch(termination_log: Option<String>) -> std::io::Result<()> {
         for signal in signals.forever() {
             match &mut *decides() {
                 Some(decide) => decide(signal),
-                None => end(signal, termination_log.as_deref()),
+                None => end(signal, step, termination_log.as_deref()),
             }
         }
     })?;
@@ -274,7 +274,7 @@ fn ignored() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn end(signal: i32, termination_log: Option<&str>) -> ! {
+fn end(signal: i32, step: &str, termination_log: Option<&str>) -> ! {
     let Some(before) = settle() else {
         log::warn!("a signal arrived after the commit; the receipt may be incomplete");
         io::remove_temporaries();
@@ -302,7 +302,7 @@ fn end(signal: i32, termination_log: Option<&str>) -> ! {
     };
     let what = [what, maybe].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     let message = format!("ended by {name}: {what}");
-    abort_briefly(class, message.clone());
+    abort_briefly(class, message.clone(), Details::of_step(step));
     io::remove_temporaries();
     logs::failure(class, &message, termination_log);
     process::exit(class.code().into());
@@ -331,9 +331,9 @@ fn settle() -> Option<Phase> {
 }
 
 /// Writing the `abort` may block, if its reader does not read; the process does not wait for that.
-fn abort_briefly(class: Class, message: String) {
+fn abort_briefly(class: Class, message: String, details: Details) {
     // Without a thread there is no abort: the reader sees a cut stream.
-    briefly(move || io::abort(class, &message));
+    briefly(move || io::abort(class, &message, &details));
 }
 
 fn end_elsewhere() {

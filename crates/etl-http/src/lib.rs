@@ -39,7 +39,7 @@ pub use quote::{quote, quote_up_to};
 pub use reply::{Redirect, Reply};
 pub use request::{Judge, Request};
 pub use service::{Api, Key, Place, Service};
-pub use url::{BaseUrl, base_url, secret_url, whole_url};
+pub use url::{BaseUrl, base_url, secret_address, secret_url, whole_url};
 
 #[cfg(test)]
 mod tests;

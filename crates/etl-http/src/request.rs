@@ -61,6 +61,12 @@ impl Request {
         request
     }
 
+    /// Sends the body with another method than POST, such as PUT. It is tried again just the same.
+    pub fn method(mut self, method: &'static str) -> Request {
+        self.method = method;
+        self
+    }
+
     /// A GET of a path and query that are followed as given.
     pub(crate) fn given(base: BaseUrl, target: &str) -> Request {
         Request { path: target.trim_start_matches('/').to_owned(), ..Request::new("GET", &base, "") }

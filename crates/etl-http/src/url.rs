@@ -122,6 +122,16 @@ pub fn secret_url(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> 
     Ok(BaseUrl { origin, path, secret: true, whole: false })
 }
 
+/// As [`secret_url`], for an address that may have a query, such as one with a signature in it. Nothing is requested below
+/// it.
+///
+/// # Errors
+/// As [`secret_url`], but for the query.
+pub fn secret_address(address: &Secret, allow_http: bool) -> Result<BaseUrl, Fault> {
+    let (origin, path) = check(address.expose().trim(), allow_http).map_err(Fault::config)?;
+    Ok(BaseUrl { origin, path, secret: true, whole: false })
+}
+
 fn refused(what: &str, text: &str, why: &str) -> Fault {
     let text = text.trim();
     // What follows an @ or ? may be a secret that nobody registered.
@@ -300,6 +310,11 @@ mod tests {
 
     #[test]
     fn a_secret_address_stays_as_it_is_and_is_not_shown() {
+        let address = Secret::new("https://hooks.example/flow?sig=sesame-sig");
+        let url = secret_address(&address, false).unwrap();
+        assert!(url.secret && url.path == "/flow?sig=sesame-sig", "{url:?}");
+        assert_eq!(redact("the query sig=sesame-sig"), "the query sig=[redacted]");
+        assert!(secret_address(&Secret::new("https://hooks.example/flow#part"), false).is_err());
         let url = secret_url(&Secret::new(" https://hooks.example/url-sesame/ \n"), false).unwrap();
         assert_eq!(
             (url.host().as_str(), url.path.as_str(), url.secret),

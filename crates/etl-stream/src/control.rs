@@ -4,7 +4,7 @@
 //! {"_etl":{"v":1,"kind":"begin","id":"6f1c","schema":"openweather.current","producer":"extract-openweather/0.1.0"}}
 //! {"_etl":{"v":1,"kind":"state","value":{"cursor":"2026-11-23T02:00:00Z"}}}
 //! {"_etl":{"v":1,"kind":"end","id":"6f1c","records":1,"bytes":141,"sha256":"…"}}
-//! {"_etl":{"v":1,"kind":"abort","code":77,"message":"api.openweathermap.org: 401 Unauthorized"}}
+//! {"_etl":{"v":1,"kind":"abort","code":77,"message":"api.openweathermap.org: 401 Unauthorized","step":"extract-openweather"}}
 //! ```
 //!
 //! Fields that are not named here are ignored, so that later versions can add some; an unknown `kind` or `v` is not.
@@ -131,6 +131,26 @@ pub struct Abort {
     pub code: String,
     /// Its error message.
     pub message: String,
+    /// Where it failed.
+    pub details: Details,
+}
+
+/// Where a failure happened, as an `abort` says it. All of it is optional, and is passed on by every stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The step that failed, which is the name of a program.
+    pub step: Option<String>,
+    /// The pipeline that it is a step of.
+    pub pipeline: Option<String>,
+    /// The last lines of its stderr.
+    pub stderr: Vec<String>,
+}
+
+impl Details {
+    /// Those of a step of this name.
+    pub fn of_step(name: impl Into<String>) -> Details {
+        Details { step: Some(name.into()), ..Details::default() }
+    }
 }
 
 impl Abort {
@@ -181,6 +201,22 @@ struct Body {
     bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pipeline: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stderr: Option<serde_json::Value>,
+}
+
+impl Body {
+    /// The details of an abort. What is not of its type is left out: the message is worth more than its fault.
+    fn details(&self) -> Details {
+        let text = |value: &Option<serde_json::Value>| value.as_ref()?.as_str().map(str::to_owned);
+        let lines = self.stderr.as_ref().and_then(serde_json::Value::as_array).into_iter().flatten();
+        let stderr = lines.filter_map(|line| line.as_str().map(str::to_owned)).collect();
+        Details { step: text(&self.step), pipeline: text(&self.pipeline), stderr }
+    }
 }
 
 /// Parses a line for which [`is_control`] holds. The error is a sentence without the line's number.
@@ -212,6 +248,7 @@ pub fn parse(line: &[u8]) -> Result<Control, String> {
             sha256: body.sha256,
         })),
         "abort" => Ok(Control::Abort(Abort {
+            details: body.details(),
             // Whatever stands there, the message is worth more than its fault.
             code: body.code.map_or_else(|| "no code".to_owned(), |code| code.get().to_owned()),
             message: body.message.unwrap_or_default(),
@@ -268,10 +305,13 @@ pub fn write_end(out: &mut Vec<u8>, end: End) {
 }
 
 /// Appends an `abort` line to `out`.
-pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str) {
+pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str, details: &Details) {
     let code = RawValue::from_string(class.code().to_string()).ok();
     let message = Some(message.to_owned());
-    write(out, Body { kind: "abort".into(), code, message, ..Body::default() });
+    let step = details.step.clone().map(serde_json::Value::from);
+    let pipeline = details.pipeline.clone().map(serde_json::Value::from);
+    let stderr = (!details.stderr.is_empty()).then(|| details.stderr.clone().into());
+    write(out, Body { kind: "abort".into(), code, message, step, pipeline, stderr, ..Body::default() });
 }
 
 fn write(out: &mut Vec<u8>, mut body: Body) {

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::control::Details;
+
 /// Why a component failed, which decides its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -101,6 +103,8 @@ pub struct Fault {
     kind: Kind,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// Where it happened, if that is not the component that reports it.
+    details: Option<Box<Details>>,
 }
 
 /// What code may ask about a failure.
@@ -121,7 +125,7 @@ const ABORTED: &str = "the producer failed: ";
 impl Fault {
     /// A failure of this class, described by `message`.
     pub fn new(class: Class, message: impl Into<String>) -> Fault {
-        Fault { class, kind: Kind::Other, message: message.into(), source: None }
+        Fault { class, kind: Kind::Other, message: message.into(), source: None, details: None }
     }
 
     /// An input that ended too early. The class says whether it is worth another run; see [`crate::Origin::cut`].
@@ -130,8 +134,9 @@ impl Fault {
     }
 
     /// The producer's own failure, as its `abort` says it.
-    pub(crate) fn aborted(class: Class, said: &str) -> Fault {
-        Fault { kind: Kind::Aborted, ..Fault::new(class, format!("{ABORTED}{said}")) }
+    pub(crate) fn aborted(class: Class, said: &str, details: Details) -> Fault {
+        let fault = Fault { kind: Kind::Aborted, ..Fault::new(class, format!("{ABORTED}{said}")) };
+        fault.of_step(details)
     }
 
     /// The reader of the output went away (exit code 141).
@@ -172,6 +177,12 @@ impl Fault {
         self
     }
 
+    /// The same failure, which happened in another step than the one that reports it.
+    pub fn of_step(mut self, details: Details) -> Fault {
+        self.details = Some(Box::new(details));
+        self
+    }
+
     /// The same failure, described by `message`, with the description so far as its cause.
     pub fn within(self, message: impl Into<String>) -> Fault {
         let (class, kind) = (self.class, self.kind);
@@ -192,6 +203,11 @@ impl Fault {
     /// is, however many stages pass it on.
     pub fn of_producer(&self) -> Option<&str> {
         if self.kind == Kind::Aborted { self.message.strip_prefix(ABORTED) } else { None }
+    }
+
+    /// Where it happened, if that is not the component that reports it.
+    pub fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
     }
 
     /// The class, which decides the exit code.
@@ -240,7 +256,8 @@ mod tests {
         assert_eq!(fault.source().map(ToString::to_string).as_deref(), Some("cut"));
         assert!(Fault::closed().within("stdout").is_closed());
         assert!(!Fault::new(Class::Closed, "an abort of 141").is_closed());
-        let fault = Fault::aborted(Class::Denied, "no key").adding(" (2 points were sent)");
+        let fault =
+            Fault::aborted(Class::Denied, "no key", Details::default()).adding(" (2 points were sent)");
         assert_eq!(fault.message(), "the producer failed: no key (2 points were sent)");
         assert_eq!(fault.of_producer(), Some("no key (2 points were sent)"));
         assert_eq!(fault.within("the output of `x`").of_producer(), None);

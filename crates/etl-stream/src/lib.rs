@@ -18,7 +18,7 @@ pub mod json;
 pub mod reader;
 pub mod writer;
 
-pub use control::{Begin, MAX_SCHEMA, SchemaRef, Values};
+pub use control::{Begin, Details, MAX_SCHEMA, SchemaRef, Values};
 pub use decode::{
     About, Declared, Decoder, Envelope, Format, Message, Seen, Status, Stream, StreamId, Write,
 };

@@ -259,7 +259,7 @@ impl<R: Read> Reader<R> {
             _ if self.options.seal == Seal::Off => {
                 Err(self.bad(from, "a control line in a stream that is read with --seal off"))
             }
-            Control::Abort(abort) => Err(aborted(&abort)),
+            Control::Abort(abort) => Err(aborted(abort)),
             Control::State(value) if bare => Ok(Event::State(value)),
             _ if self.kind == Kind::Plain => Err(self.changed(from, "a control line inside a plain stream")),
             Control::Begin(begin) => self.begin(from, begin),
@@ -395,10 +395,10 @@ fn place(line: u64, offset: u64) -> String {
     format!("line {line} (byte {offset})")
 }
 
-fn aborted(abort: &Abort) -> Fault {
+fn aborted(abort: Abort) -> Fault {
     let odd = match abort.known() {
         Some(_) => String::new(),
         None => format!(" (it ended with {}, which is not an exit code of a component)", abort.code),
     };
-    Fault::aborted(abort.class(), &format!("{}{odd}", abort.message))
+    Fault::aborted(abort.class(), &format!("{}{odd}", abort.message), abort.details)
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::control::{self, Begin, End};
+use crate::control::{self, Begin, Details, End};
 use crate::digest::Hasher;
 use crate::fault::{Class, Fault};
 use crate::reader::Segment;
@@ -151,9 +151,9 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// 141 or 74, see [`Writer`].
-    pub fn abort(&mut self, class: Class, message: &str) -> Result<(), Fault> {
+    pub fn abort(&mut self, class: Class, message: &str, details: &Details) -> Result<(), Fault> {
         self.open = None;
-        control::write_abort(&mut self.buf, class, message);
+        control::write_abort(&mut self.buf, class, message, details);
         self.flush()
     }
 

@@ -1,5 +1,6 @@
 //! A program that is run: started, waited for, ended, and its exit status as a fault.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::signals::{self, ChildGuard};
-use etl_component::{Class, Fault, Terminal, stderr};
+use etl_component::{Class, Details, Fault, Terminal, stderr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a program may take to end by itself, and again after TERM.
@@ -46,7 +47,7 @@ pub(crate) struct Process {
     leader: bool,
     exit_1: Class,
     child: Arc<Mutex<Handle>>,
-    last_words: Arc<Mutex<LastLine>>,
+    last_words: Arc<Mutex<LastLines>>,
 }
 
 struct Handle {
@@ -95,7 +96,7 @@ impl Process {
             .map_err(|error| Fault::config(format!("`{name}` cannot be started")).because(error))?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_pipe)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().ok_or_else(no_pipe)?);
-        let last_words = Arc::new(Mutex::new(LastLine::default()));
+        let last_words = Arc::new(Mutex::new(LastLines::default()));
         let silent = pass_on(child.stderr.take().ok_or_else(no_pipe)?, Arc::clone(&last_words))?;
         let child = Arc::new(Mutex::new(Handle { child, running: Some(guard), silent: Some(silent) }));
         Ok((Process { name, pid, leader, exit_1: run.exit_1_is, child, last_words }, stdin, stdout))
@@ -137,7 +138,8 @@ impl Process {
     fn verdict(&self, status: ExitStatus) -> Result<(), Fault> {
         let name = &self.name;
         if let Some(signal) = status.signal() {
-            return Err(Fault::new(Class::Transient, format!("`{name}` was ended by signal {signal}")));
+            let fault = Fault::new(Class::Transient, format!("`{name}` was ended by signal {signal}"));
+            return Err(fault.of_step(self.details()));
         }
         let code = status.code().unwrap_or_default();
         if code == 0 {
@@ -152,7 +154,14 @@ impl Process {
         // Where its stderr is not kept, the message is all that is left of it.
         let said = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).text();
         let said = said.map(|line| format!(": {line}")).unwrap_or_default();
-        Err(Fault::new(class, format!("`{name}` failed with exit code {code}{said}")))
+        let fault = Fault::new(class, format!("`{name}` failed with exit code {code}{said}"));
+        Err(fault.of_step(self.details()))
+    }
+
+    /// Which step it is, and what it said last.
+    fn details(&self) -> Details {
+        let stderr = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).lines();
+        Details { stderr, ..Details::of_step(&self.name) }
     }
 
     fn wait(&self) -> Result<ExitStatus, Fault> {
@@ -215,25 +224,24 @@ impl Process {
     }
 }
 
-/// The last line of a text that is not blank, or of a longer one its beginning.
+/// The last lines of a text that are not blank, or of a longer one its beginning.
 #[derive(Default)]
-struct LastLine {
-    /// The line at hand, and the last one before it that is not blank.
+struct LastLines {
+    /// The line at hand, and those before it.
     line: Vec<u8>,
-    before: Vec<u8>,
+    before: VecDeque<Vec<u8>>,
 }
 
-impl LastLine {
+impl LastLines {
     /// The longest line that is kept, in bytes.
     const LONGEST: usize = 300;
+    /// How many lines are kept.
+    const MOST: usize = 10;
 
     fn push(&mut self, text: &[u8]) {
         for (n, part) in text.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
-            if n > 0 && !self.line.trim_ascii().is_empty() {
-                std::mem::swap(&mut self.line, &mut self.before);
-            }
             if n > 0 {
-                self.line.clear();
+                self.keep();
             }
             // One byte more shows that it was longer.
             let room = (Self::LONGEST + 1).saturating_sub(self.line.len());
@@ -241,23 +249,39 @@ impl LastLine {
         }
     }
 
+    /// The line at hand has ended.
+    fn keep(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        if self.before.len() == Self::MOST {
+            self.before.pop_front();
+        }
+        self.before.push_back(line);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let last = [&self.line].into_iter().filter(|line| !line.trim_ascii().is_empty());
+        let lines: Vec<&Vec<u8>> = self.before.iter().chain(last).collect();
+        let first = lines.len().saturating_sub(Self::MOST);
+        lines[first..].iter().map(|line| shown(line.trim_ascii_end())).collect()
+    }
+
+    /// The last of them.
     fn text(&self) -> Option<String> {
-        let line = [&self.line, &self.before]
-            .map(|line| line.trim_ascii())
-            .into_iter()
-            .find(|line| !line.is_empty())?;
-        let text = String::from_utf8_lossy(&line[..line.len().min(Self::LONGEST)]).into_owned();
-        // A character that was cut in two says nothing.
-        Some(if line.len() > Self::LONGEST {
-            format!("{}…", text.trim_end_matches('\u{fffd}'))
-        } else {
-            text
-        })
+        self.lines().pop().map(|line| line.trim_ascii().to_owned())
     }
 }
 
+fn shown(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(LastLines::LONGEST)]).into_owned();
+    // A character that was cut in two says nothing.
+    if line.len() > LastLines::LONGEST { format!("{}…", text.trim_end_matches('\u{fffd}')) } else { text }
+}
+
 /// Passes a program's stderr on as it comes, in a thread of its own, and reports its end.
-fn pass_on(mut stderr: ChildStderr, last: Arc<Mutex<LastLine>>) -> Result<Receiver<()>, Fault> {
+fn pass_on(mut stderr: ChildStderr, last: Arc<Mutex<LastLines>>) -> Result<Receiver<()>, Fault> {
     let (tell, told) = mpsc::channel();
     let relay = move || {
         let mut buf = [0; 8192];
@@ -310,10 +334,19 @@ mod tests {
             (long.as_str(), Some(cut.as_str())),
         ] {
             for chunk in [1, 2, 1000] {
-                let mut kept = LastLine::default();
+                let mut kept = LastLines::default();
                 text.as_bytes().chunks(chunk).for_each(|chunk| kept.push(chunk));
                 assert_eq!(kept.text().as_deref(), last, "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_last_lines_keep_their_indentation() {
+        let mut kept = LastLines::default();
+        kept.push(b"Traceback:\n\n  File 1 \nValueError");
+        assert_eq!(kept.lines(), ["Traceback:", "  File 1", "ValueError"]);
+        (0..20).for_each(|n| kept.push(format!("\nline {n}").as_bytes()));
+        assert_eq!(kept.lines(), (10..20).map(|n| format!("line {n}")).collect::<Vec<_>>());
     }
 }

@@ -19,6 +19,6 @@ fn a_typo_is_answered_with_what_was_meant() {
     help::suggests(
         BINARY,
         "--on failures",
-        "invalid value 'failures' for '--on <ON>' [possible values: failure, always]; a similar value exists: 'failure'",
+        "invalid value 'failures' for '--on <ON>' [possible values: failure, trouble, always]; a similar value exists: 'failure'",
     );
 }

@@ -1,5 +1,6 @@
 //! Runs of the binary against a server that answers as Slack does, and what was sent to it.
 
+mod about;
 mod arguments;
 mod emit;
 mod failures;

@@ -54,7 +54,9 @@ fn what_the_extractor_could_not_do_is_told_once() {
     let cause = extracted.last_error_line().replace('&', "&amp;");
     assert_eq!(
         texts[0],
-        format!("Pipeline failed\n{cause}\nExit code 66: an input file is missing or unreadable")
+        format!(
+            "Pipeline failed\n{cause}\nExit code 66: an input file is missing or unreadable\nStep: *extract-openweather*"
+        )
     );
 }
 
@@ -73,6 +75,7 @@ fn what_the_loader_could_not_do_is_told_once() {
         assert_eq!(texts.len(), 1, "{texts:?}");
         let cause = loaded.last_error_line().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         assert!(texts[0].contains(&cause), "{texts:?}");
+        assert!(texts[0].contains("\nStep: *load-sqlite*"), "{texts:?}");
     }
 }
 

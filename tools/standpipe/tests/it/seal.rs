@@ -103,6 +103,20 @@ fn what_is_sealed_is_passed_on() {
 }
 
 #[test]
+fn an_abort_says_which_program_failed_and_what_it_said_last() {
+    let ran = seal("seq 12 >&2; echo '  no key' >&2; exit 77").run();
+    aborted(&ran, 77);
+    let last: serde_json::Value = serde_json::from_str(ran.lines().last().expect("an abort")).expect("JSON");
+    let lines: Vec<String> = (4..=12).map(|n| n.to_string()).chain(["  no key".to_owned()]).collect();
+    assert_eq!((&last["_etl"]["step"], &last["_etl"]["stderr"]), (&"sh".into(), &lines.into()));
+    // What the program's own output says of a failure is passed on.
+    let abort = r#"{"_etl":{"v":1,"kind":"abort","code":77,"message":"no","step":"x","pipeline":"p","stderr":["a"]}}"#;
+    let ran = seal(&format!("echo '{abort}'")).run();
+    aborted(&ran, 77);
+    assert_eq!(ran.lines().last().copied(), Some(abort));
+}
+
+#[test]
 fn what_is_no_record_is_refused_with_its_line() {
     let bad: [(&[u8], u64); 13] = [
         (b"oops", 4),

@@ -1,8 +1,10 @@
 //! `--when` and `--template`: minijinja over the fields of a record.
 //!
 //! Nothing undefined counts as false or as an empty text; otherwise a misspelt name in a condition would never alert.
-//! Values that a template inserts are escaped for Slack; the template's own text is not, nor is what `| safe` marks.
+//! Values that a template inserts are escaped for whatever the text is; the template's own text is not, nor is what
+//! `| safe` marks.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -12,7 +14,9 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, tests as builtin,
 };
 
-use crate::text::escape;
+use serde::Deserialize;
+
+use crate::text::{escape, escape_json};
 
 /// The fuel of one evaluation: a step costs one unit, and so do 64 bytes of data. It allows a second or so of work, and
 /// 32 MiB.
@@ -24,6 +28,7 @@ const LONGEST_SOURCE: usize = 16 << 10;
 
 const WHEN: &str = "--when";
 const TEMPLATE: &str = "--template";
+const FAILURE: &str = "--failure-template";
 
 type Test = fn(&Value) -> bool;
 type Comparison = fn(&Value, &Value) -> bool;
@@ -71,11 +76,44 @@ const COMPARISONS: [(&str, Comparison); 17] = [
     ("divisibleby", builtin::is_divisibleby),
 ];
 
+/// What the text of a template is, which decides how the values in it are escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escaping {
+    /// Slack's mrkdwn.
+    Slack,
+    /// JSON: texts are escaped as within quotes, and what `tojson` makes is left as it is.
+    Json,
+    /// Nothing that has to be escaped.
+    Plain,
+}
+
+impl Escaping {
+    fn escape(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Escaping::Slack => escape(text),
+            Escaping::Json => escape_json(text),
+            Escaping::Plain => Cow::Borrowed(text),
+        }
+    }
+}
+
+/// What was given, as text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'s> {
+    /// `--when`.
+    pub when: Option<&'s str>,
+    /// `--template`.
+    pub template: Option<&'s str>,
+    /// `--failure-template`.
+    pub failure: Option<&'s str>,
+}
+
 /// The compiled templates.
-pub(crate) struct Templates {
+pub struct Templates {
     environment: Environment<'static>,
     has_when: bool,
     has_template: bool,
+    has_failure: bool,
 }
 
 impl Templates {
@@ -83,16 +121,17 @@ impl Templates {
     ///
     /// # Errors
     /// 2, naming flag, line and column, if one is not a template or is too long.
-    pub(crate) fn compile(when: Option<&str>, template: Option<&str>) -> Result<Templates, Fault> {
-        for (flag, source) in [(WHEN, when), (TEMPLATE, template)] {
+    pub fn compile(sources: Sources<'_>, escaping: Escaping) -> Result<Templates, Fault> {
+        let Sources { when, template, failure } = sources;
+        for (flag, source) in [(WHEN, when), (TEMPLATE, template), (FAILURE, failure)] {
             if source.is_some_and(|source| source.len() > LONGEST_SOURCE) {
                 return Err(Fault::usage(format!("{flag}: longer than {LONGEST_SOURCE} bytes")));
             }
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::Custom("slack".into()));
-        environment.set_formatter(format_for_slack);
+        environment.set_auto_escape_callback(|_| AutoEscape::Custom("own".into()));
+        environment.set_formatter(move |out, state, value| format(out, state, value, escaping));
         environment.set_fuel(Some(FUEL));
         // Without debugging, errors do not say which name is undefined.
         environment.set_debug(true);
@@ -106,7 +145,10 @@ impl Templates {
         environment.add_test("in", |state: &State<'_, '_>, a: &Value, b: &Value| {
             defined(a).and_then(|()| builtin::is_in(state, a, b))
         });
-        environment.add_filter("tojson", json);
+        environment.add_filter("tojson", move |value: &Value| {
+            let safe = escaping == Escaping::Json;
+            json(value).map(|text| if safe { Value::from_safe_string(text) } else { text.into() })
+        });
         environment.add_filter("default", default);
         environment.add_filter("d", default);
         if let Some(when) = when {
@@ -117,27 +159,56 @@ impl Templates {
                 .add_template_owned(WHEN, statement)
                 .map_err(|error| no_template(WHEN, when, &error))?;
         }
-        if let Some(template) = template {
+        for (flag, source) in [(TEMPLATE, template), (FAILURE, failure)] {
+            let Some(source) = source else { continue };
             environment
-                .add_template_owned(TEMPLATE, template.to_owned())
-                .map_err(|error| no_template(TEMPLATE, template, &error))?;
+                .add_template_owned(flag, source.to_owned())
+                .map_err(|error| no_template(flag, source, &error))?;
         }
-        Ok(Templates { environment, has_when: when.is_some(), has_template: template.is_some() })
+        let (has_when, has_template) = (when.is_some(), template.is_some());
+        Ok(Templates { environment, has_when, has_template, has_failure: failure.is_some() })
     }
 
     /// Whether neither was given, so that records need not be parsed for them.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         !self.has_when && !self.has_template
     }
 
-    /// Whether the record is wanted. The error does not name the record's line.
-    pub(crate) fn wants(&self, record: &Value) -> Result<bool, Fault> {
+    /// Whether there is a condition.
+    pub fn has_when(&self) -> bool {
+        self.has_when
+    }
+
+    /// Whether there is a template for records.
+    pub fn has_template(&self) -> bool {
+        self.has_template
+    }
+
+    /// Whether the record is wanted.
+    ///
+    /// # Errors
+    /// 3 or 2, naming the flag, but not the record's line.
+    pub fn wants(&self, record: &Value) -> Result<bool, Fault> {
         Ok(!self.has_when || !self.render(WHEN, record)?.is_empty())
     }
 
     /// The text of a record, if there is a template for it.
-    pub(crate) fn text(&self, record: &Value) -> Result<Option<String>, Fault> {
+    ///
+    /// # Errors
+    /// As [`Templates::wants`].
+    pub fn text(&self, record: &Value) -> Result<Option<String>, Fault> {
         if self.has_template { self.render(TEMPLATE, record).map(Some) } else { Ok(None) }
+    }
+
+    /// The text about a failure, if there is a template for it; the fields of `about` are its variables.
+    ///
+    /// # Errors
+    /// 3 or 2, naming the flag, if it cannot be rendered.
+    pub fn failure(&self, about: &serde_json::Value) -> Result<Option<String>, Fault> {
+        if !self.has_failure {
+            return Ok(None);
+        }
+        self.render(FAILURE, &from_json(about)).map(Some)
     }
 
     fn render(&self, flag: &'static str, record: &Value) -> Result<String, Fault> {
@@ -147,11 +218,11 @@ impl Templates {
 }
 
 /// The variables of a record: its fields, `none` for each absent field that its schema makes optional, and `record`,
-/// which holds them all. Integers of up to 64 bits are exact, other numbers are doubles.
+/// which holds them all; `run`, unless that is a field, is what the flags say of the run. Integers of up to 64 bits are exact, other numbers are doubles.
 ///
 /// # Errors
 /// A sentence, if the line has a number beyond the range of doubles.
-pub(crate) fn variables(line: &[u8], optional: &[String]) -> Result<Value, String> {
+pub fn variables(line: &[u8], optional: &[String], run: &Value) -> Result<Value, String> {
     // Not by way of serde_json's own values, which give a special meaning to certain keys.
     let mut fields: Value = serde_json::from_slice(line)
         .map_err(|error| format!("--when and --template cannot take it: {error}"))?;
@@ -163,18 +234,28 @@ pub(crate) fn variables(line: &[u8], optional: &[String]) -> Result<Value, Strin
         let none = absent.into_iter().map(|name| (Value::from(name.as_str()), Value::from(())));
         fields = Value::from_pairs(present.chain(none));
     }
-    Ok(Value::from_object(Variables(fields)))
+    Ok(Value::from_object(Variables { fields, run: run.clone() }))
+}
+
+/// A value of our own making as one of templates.
+pub(crate) fn from_json(value: &serde_json::Value) -> Value {
+    // Plain JSON always deserializes.
+    Value::deserialize(value).unwrap_or_default()
 }
 
 #[derive(Debug)]
-struct Variables(Value);
+struct Variables {
+    fields: Value,
+    run: Value,
+}
 
 impl Object for Variables {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         if key.as_str() == Some("record") {
-            return Some(self.0.clone());
+            return Some(self.fields.clone());
         }
-        self.0.get_item(key).ok().filter(|value| !value.is_undefined())
+        let field = self.fields.get_item(key).ok().filter(|value| !value.is_undefined());
+        field.or_else(|| (key.as_str() == Some("run")).then(|| self.run.clone()))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -182,17 +263,24 @@ impl Object for Variables {
     }
 }
 
-/// Prints a value into a text for Slack: a text escaped, anything else as JSON.
-fn format_for_slack(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+/// Prints a value: a text escaped, anything else as JSON.
+fn format(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+    escaping: Escaping,
+) -> Result<(), Error> {
     // Only `a if b` without an `else` can be undefined here.
     if value.is_undefined() {
         return Ok(());
     }
     let text = value.as_str().map_or_else(|| json(value), |text| Ok(text.to_owned()))?;
-    if value.is_safe() || matches!(state.auto_escape(), AutoEscape::None) {
+    // The quotes around texts are part of a list in JSON.
+    let is_json = escaping == Escaping::Json && value.as_str().is_none();
+    if value.is_safe() || is_json || matches!(state.auto_escape(), AutoEscape::None) {
         out.write_str(&text)?;
     } else {
-        out.write_str(&escape(&text))?;
+        out.write_str(&escaping.escape(&text))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::text::width;
 
 /// A list that keeps what fits into a message and counts the rest.
 #[derive(Debug)]
-pub(crate) struct List {
+pub struct List {
     text: String,
     room: usize,
     rest: u64,
@@ -12,13 +12,13 @@ pub(crate) struct List {
 
 impl List {
     /// An empty list with room for this many UTF-16 code units.
-    pub(crate) fn new(room: usize) -> List {
+    pub fn new(room: usize) -> List {
         List { text: String::new(), room, rest: 0 }
     }
 
     /// Adds an entry. Once an entry does not fit, it and all later ones are only counted. The first entry is always
     /// taken: if it is too long, it is shortened later.
-    pub(crate) fn push(&mut self, entry: &str) {
+    pub fn push(&mut self, entry: &str) {
         let entry = entry.trim_matches(['\n', '\r']);
         let needed = width(entry) + 1;
         if self.text.is_empty() {
@@ -34,7 +34,7 @@ impl List {
     }
 
     /// The whole text, and how many entries are not in it.
-    pub(crate) fn finish(self) -> (String, u64) {
+    pub fn finish(self) -> (String, u64) {
         (self.text, self.rest)
     }
 }

@@ -17,7 +17,7 @@ const LONGEST_CLUSTER: usize = 128;
 
 /// Escapes the characters in data that have a meaning for Slack, `&`, `<` and `>`, and nothing else
 /// (<https://api.slack.com/reference/surfaces/formatting>). `<!channel>` in a value then notifies nobody.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>']) {
         return Cow::Borrowed(text);
     }
@@ -33,13 +33,22 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Escapes a text as it stands between quotes in JSON.
+pub fn escape_json(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c < ' ' || matches!(c, '"' | '\\')) {
+        return Cow::Borrowed(text);
+    }
+    let quoted = serde_json::Value::from(text).to_string();
+    Cow::Owned(quoted[1..quoted.len() - 1].to_owned())
+}
+
 /// The length of a text in UTF-16 code units.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
 /// The text, or as much of its start as fits within the limit together with `… (n more characters)`.
-pub(crate) fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
+pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     if width(text) <= limit {
         return Cow::Borrowed(text);
     }
@@ -54,7 +63,7 @@ fn note(rest: usize) -> String {
 }
 
 /// Cuts a text into parts within the limit, at line ends where possible. Blank parts are left out.
-pub(crate) fn split(text: &str, limit: usize) -> Vec<&str> {
+pub fn split(text: &str, limit: usize) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
         let end = fitting(rest, limit);

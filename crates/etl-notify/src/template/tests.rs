@@ -1,16 +1,24 @@
-use super::{Class, LONGEST_SOURCE, Templates, variables};
+use super::{Class, Escaping, LONGEST_SOURCE, Sources, Templates, variables};
+
+fn run() -> minijinja::Value {
+    super::from_json(&serde_json::json!({"pipeline": "w"}))
+}
+
+fn compile(when: Option<&str>, template: Option<&str>) -> Result<Templates, etl_component::Fault> {
+    Templates::compile(Sources { when, template, failure: None }, Escaping::Slack)
+}
 
 const RECORD: &str = r#"{"city":"<!channel> & co","temp":31.5,"n":3,"ok":true,"url":"https://x.example/?a=1&b=2","tags":["a","<b>"],"record":"own"}"#;
 
 fn text(template: &str) -> Result<String, String> {
-    let templates = Templates::compile(None, Some(template)).map_err(|fault| fault.to_string())?;
-    let record = variables(RECORD.as_bytes(), &["gust".to_owned(), "temp".to_owned()])?;
+    let templates = compile(None, Some(template)).map_err(|fault| fault.to_string())?;
+    let record = variables(RECORD.as_bytes(), &["gust".to_owned(), "temp".to_owned()], &run())?;
     templates.text(&record).map(Option::unwrap).map_err(|fault| fault.to_string())
 }
 
 fn wants(when: &str) -> Result<bool, String> {
-    let templates = Templates::compile(Some(when), None).map_err(|fault| fault.to_string())?;
-    let record = variables(RECORD.as_bytes(), &["gust".to_owned()])?;
+    let templates = compile(Some(when), None).map_err(|fault| fault.to_string())?;
+    let record = variables(RECORD.as_bytes(), &["gust".to_owned()], &run())?;
     templates.wants(&record).map_err(|fault| fault.to_string())
 }
 
@@ -208,19 +216,64 @@ fn a_source_is_not_deeper_than_the_stack() {
 #[test]
 fn data_is_data_whatever_its_keys() {
     let line = br#"{"a":{"$serde_json::private::RawValue":"{\"b\":1}"},"$serde_json::private::RawValue":"[]","i":9007199254740993,"u":18446744073709551615,"f":0.1234567890123456789}"#;
-    let templates =
-        Templates::compile(None, Some("{{ a }} {{ record | length }} {{ i }} {{ u }} {{ f }}")).unwrap();
-    let text = templates.text(&variables(line, &[]).unwrap()).unwrap().unwrap();
+    let templates = compile(None, Some("{{ a }} {{ record | length }} {{ i }} {{ u }} {{ f }}")).unwrap();
+    let text = templates.text(&variables(line, &[], &run()).unwrap()).unwrap().unwrap();
     let expected = r#"{"$serde_json::private::RawValue":"{\"b\":1}"} 5 9007199254740993 18446744073709551615 0.12345678901234568"#;
     assert_eq!(text, expected);
 }
 
 #[test]
 fn what_no_record_makes_right_is_usage() {
-    let templates = Templates::compile(None, Some("{{ city | shout }}")).unwrap();
-    let fault = templates.text(&variables(RECORD.as_bytes(), &[]).unwrap()).unwrap_err();
+    let templates = compile(None, Some("{{ city | shout }}")).unwrap();
+    let fault = templates.text(&variables(RECORD.as_bytes(), &[], &run()).unwrap()).unwrap_err();
     assert_eq!(
         (fault.class(), fault.message()),
         (Class::Usage, "--template: unknown filter: filter shout is unknown")
     );
+}
+
+#[test]
+fn texts_in_json_are_escaped_as_within_quotes() {
+    let templates = |template, escaping| {
+        Templates::compile(Sources { template: Some(template), ..Sources::default() }, escaping).unwrap()
+    };
+    let record =
+        variables(br#"{"a":"x\"y\n\u0001<","n":1.5,"l":["p\"",2]}"#, &["none".to_owned()], &run()).unwrap();
+    for (template, expected) in [
+        (r#"{"text":"{{ a }}: {{ n }}"}"#, r#"{"text":"x\"y\n\u0001<: 1.5"}"#),
+        (
+            r#"{"a":{{ a | tojson }},"l":{{ l }},"none":{{ none }}}"#,
+            r#"{"a":"x\"y\n\u0001<","l":["p\"",2],"none":null}"#,
+        ),
+        (r#"{"l":{{ l | tojson }}}"#, r#"{"l":["p\"",2]}"#),
+    ] {
+        let text = templates(template, Escaping::Json).text(&record).unwrap().unwrap();
+        assert_eq!(text, expected);
+        serde_json::from_str::<serde_json::Value>(&text).expect(&text);
+    }
+    let text = templates("{{ a }} {{ l }}", Escaping::Plain).text(&record).unwrap().unwrap();
+    assert_eq!(text, "x\"y\n\u{1}< [\"p\\\"\",2]");
+}
+
+#[test]
+fn a_failure_has_a_template_of_its_own() {
+    let about = serde_json::json!({"step": "load", "pipeline": null, "code": 3});
+    let sources = Sources {
+        failure: Some("{{ step }} {{ pipeline | default('?') }} {{ code }}"),
+        ..Sources::default()
+    };
+    let templates = Templates::compile(sources, Escaping::Json).unwrap();
+    assert_eq!(templates.failure(&about).unwrap().as_deref(), Some("load ? 3"));
+    assert!(templates.is_empty());
+    let sources = Sources { failure: Some("{{ stepp }}"), ..Sources::default() };
+    let fault = Templates::compile(sources, Escaping::Json).unwrap().failure(&about).unwrap_err();
+    assert_eq!(fault.to_string(), "--failure-template: undefined value: `stepp` is undefined");
+}
+
+#[test]
+fn the_run_is_a_variable_unless_a_field_is_named_so() {
+    let templates = compile(None, Some("{{ run.pipeline | default('-') }}")).unwrap();
+    let text = |line: &[u8]| templates.text(&variables(line, &[], &run()).unwrap()).unwrap().unwrap();
+    assert_eq!(text(br#"{"a":1}"#), "w");
+    assert_eq!(text(br#"{"run":{"pipeline":null}}"#), "-");
 }
