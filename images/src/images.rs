@@ -1,6 +1,6 @@
 //! Container images of the components: each has one static binary and Mozilla's roots, and no base image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use etl_testkit::docker;
