@@ -8,7 +8,7 @@ use crate::message::{Message, foot};
 /// How much of a cause is shown, which leaves room for what follows it.
 const CAUSE: usize = 8000;
 /// How much is shown of what the step that failed printed last.
-const STDERR: usize = 1200;
+const LOG: usize = 1200;
 
 /// A record without a template. The fields are each on a line of its own or all on one.
 pub(crate) fn plain(wanted: &Wanted<'_>, on_one_line: bool) -> String {
@@ -32,10 +32,11 @@ pub(crate) fn failure(failure: &Failure, about: &About) -> Option<Message> {
     lines.push(shorten(&escape(&failure.cause), CAUSE).into_owned());
     lines.push(failure.code());
     lines.extend(failure.step.as_deref().map(|step| format!("Step: {}", bold(step))));
+    lines.extend(failure.table.as_deref().map(|table| format!("Table: {}", bold(table))));
     lines.extend(failure.read_before(escaped));
-    if !failure.stderr.is_empty() {
-        let text = failure.stderr.join("\n").replace("```", "'''");
-        lines.push(format!("```{}```", shorten(&escape(&text), STDERR)));
+    if !failure.log.is_empty() {
+        let text = failure.log.join("\n").replace("```", "'''");
+        lines.push(format!("```{}```", shorten(&escape(&text), LOG)));
     }
     let title = about.title.as_deref().map(escaped).unwrap_or(title);
     Message::ending(Some(&title), &lines.join("\n"), foot(None, about))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// How many characters of a text are kept; the rest is counted.
 const LONGEST_TEXT: usize = 8000;
-/// How many characters of a line of stderr are kept, and of how many lines.
+/// How many characters of a line of the log are kept, and of how many lines.
 const LONGEST_LINE: usize = 500;
 const LAST_LINES: usize = 20;
 
@@ -50,7 +50,9 @@ pub(crate) struct Report {
     /// Why it failed.
     pub(crate) error: Option<String>,
     /// What the step printed last.
-    pub(crate) stderr: Vec<String>,
+    pub(crate) log: Vec<String>,
+    /// The table that a failed step was loading.
+    table: Option<String>,
     /// How many records were read.
     pub(crate) records: u64,
     /// The receipts that are told.
@@ -79,7 +81,8 @@ impl Report {
             step: None,
             class: None,
             error: None,
-            stderr: Vec::new(),
+            log: Vec::new(),
+            table: None,
             records: 0,
             receipts: Vec::new(),
             lines: Vec::new(),
@@ -93,7 +96,7 @@ impl Report {
     /// # Errors
     /// Those of [`Report::new`].
     pub(crate) fn of_failure(failure: &Failure, about: &About) -> Result<Report, Fault> {
-        let last = failure.stderr.len().saturating_sub(LAST_LINES);
+        let last = failure.log.len().saturating_sub(LAST_LINES);
         let line = |line: &String| shorten(line, LONGEST_LINE).into_owned();
         let lines = [failure.code()].into_iter().chain(failure.read_before(str::to_owned));
         Ok(Report {
@@ -102,7 +105,8 @@ impl Report {
             step: failure.step.clone(),
             class: Some(failure.class),
             error: Some(shorten(&failure.cause, LONGEST_TEXT).into_owned()),
-            stderr: failure.stderr[last..].iter().map(line).collect(),
+            log: failure.log[last..].iter().map(line).collect(),
+            table: failure.table.clone(),
             records: failure.records,
             lines: lines.collect(),
             ..Report::new(about)?
@@ -175,6 +179,7 @@ impl Report {
         }
         lines.extend(self.error.clone());
         lines.extend(self.step.as_deref().map(|step| format!("Step: {step}")));
+        lines.extend(self.table.as_deref().map(|table| format!("Table: {table}")));
         lines.extend(self.lines.iter().cloned());
         if self.more > 0 {
             lines.push(format!("and {} more", self.more));
@@ -187,14 +192,14 @@ impl Report {
 
     /// All of the message as plain text.
     pub(crate) fn text(&self) -> String {
-        let mut lines = [vec![self.heading()], self.body(), self.stderr.clone()].concat();
+        let mut lines = [vec![self.heading()], self.body(), self.log.clone()].concat();
         lines.extend(self.link.clone());
         shorten(&lines.join("\n"), LONGEST_TEXT).into_owned()
     }
 
-    /// The tables that were loaded, in the order of their receipts.
+    /// The tables that were loaded, in the order of their receipts, or the one that was not.
     pub(crate) fn tables(&self) -> Vec<&str> {
-        let mut tables: Vec<&str> = Vec::new();
+        let mut tables: Vec<&str> = self.table.as_deref().into_iter().collect();
         for receipt in &self.receipts {
             if !tables.contains(&receipt.target.as_str()) {
                 tables.push(&receipt.target);
@@ -230,7 +235,7 @@ impl Report {
             "code": self.class.map(Class::code),
             "meaning": self.class.map(Class::meaning),
             "error": self.error,
-            "stderr": self.stderr,
+            "log": self.log,
             "records": self.records,
             "receipts": self.receipts.iter().map(receipt).collect::<Vec<_>>(),
             "text": self.text(),

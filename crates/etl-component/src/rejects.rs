@@ -1,5 +1,7 @@
 //! Records that fail the checks, set aside.
 
+mod limit;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -11,6 +13,8 @@ use serde::Serialize;
 use crate::args::random_id;
 use crate::excerpt::excerpt;
 use crate::io::{Output, publish};
+
+pub use limit::Limit;
 
 /// How messages name the file.
 const NAME: &str = "the rejects";
@@ -53,7 +57,7 @@ pub struct Rejects {
     in_place: bool,
     /// The file that is added to, if it can be synced.
     log: Option<File>,
-    limit: u64,
+    limit: Limit,
     count: u64,
 }
 
@@ -64,7 +68,7 @@ impl Rejects {
     /// 2 if it exists and is not a stream of rejects, 74 if it cannot be written.
     pub fn create(
         path: Option<&Path>,
-        limit: u64,
+        limit: Limit,
         in_place: bool,
         producer: String,
     ) -> Result<Rejects, Fault> {
@@ -116,17 +120,31 @@ impl Rejects {
             let values = (values == Values::Text).then_some("text");
             file.record(&Reject { line: line.number, field, reason, original: &original, values })?;
         }
-        Ok(self.count <= self.limit)
+        Ok(self.count <= self.limit.at_once())
     }
 
     /// What is said of the record with which there are more than allowed: where it is, what is wrong, and its beginning.
     pub fn too_many<'k>(&self, line: Line<'_>, wrong: &str, key: impl IntoIterator<Item = &'k str>) -> Fault {
         let (at, record) = (line.place(), excerpt(line, key));
-        let over = match self.limit {
+        let over = match self.limit.at_once() {
             0 => String::new(),
             limit => format!(" (rejected record {}, --max-rejects {limit})", self.count),
         };
         Fault::data(format!("{at}: {wrong}{over}{record}"))
+    }
+
+    /// All of so many records have been read: judges the share of those that were set aside.
+    ///
+    /// # Errors
+    /// 3 if it is larger than allowed.
+    pub fn judge(&self, records: u64) -> Result<(), Fault> {
+        match self.limit {
+            Limit::Share(share) if self.limit.is_over(self.count, records) => Err(Fault::data(format!(
+                "{} of {records} records do not fit, which is more than {share}% (--max-rejects)",
+                self.count
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// How many there are.

@@ -204,7 +204,8 @@ fn redacted(details: &Details) -> Details {
     Details {
         step: details.step.as_ref().map(redact),
         pipeline: details.pipeline.as_ref().map(redact),
-        stderr: details.stderr.iter().map(redact).collect(),
+        table: details.table.as_ref().map(redact),
+        log: details.log.iter().map(redact).collect(),
     }
 }
 

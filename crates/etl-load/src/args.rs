@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use etl_component::rejects::Limit;
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration, io};
 use etl_schema::UnknownFields;
 use etl_stream::Format;
@@ -105,9 +106,9 @@ pub struct StreamArgs {
     /// A file for records that fail the checks, with --max-rejects; `standpipe unreject` reads it
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     rejects: Option<PathBuf>,
-    /// How many records may fail the checks before the load fails
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Load")]
-    max_rejects: u64,
+    /// How many records of a load may fail the checks, or what share of them
+    #[arg(long, value_name = "N|P%", default_value = "0", value_parser = Limit::parse, help_heading = "Load")]
+    max_rejects: Limit,
     /// What to print on stdout; default: the receipt, or for a Singer tap or an Airbyte source the states that are durable
     #[arg(long, value_enum, help_heading = "Output")]
     emit: Option<EmitKind>,
@@ -215,7 +216,7 @@ pub struct Settings {
     /// `--rejects`.
     pub rejects: Option<PathBuf>,
     /// `--max-rejects`.
-    pub max_rejects: u64,
+    pub max_rejects: Limit,
     /// `--emit`.
     pub emit: EmitKind,
     /// Whether `--emit` was given, and so holds for connectors, too.
@@ -295,7 +296,7 @@ impl Settings {
             (Some(id), _) => Some(id),
             (None, id) => id.map(|(_, id)| id.to_owned()),
         };
-        if args.max_rejects > 0 && args.rejects.is_none() {
+        if args.max_rejects != Limit::Count(0) && args.rejects.is_none() {
             return Err(Fault::usage(
                 "--max-rejects needs --rejects FILE; otherwise the rejected records would be lost",
             ));

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use etl_component::format::warn_but_unsealed;
-use etl_component::{Context, Fault, Output, excerpt, signals};
+use etl_component::{Context, Details, Fault, Output, excerpt, signals};
 use etl_stream::json::Scanner;
 use etl_stream::{Format, counted};
 
@@ -50,7 +50,9 @@ pub fn run<'s, S: Sink>(
         return tasks::run(&mut connect(settings)?, settings, output, context.env.terminal);
     }
     let emit = Emit::open(settings.emit, &settings.output, context)?;
-    let sink = connect(settings)?;
+    let step = context.component.name;
+    let sink =
+        connect(settings).map_err(|fault| located(fault, step, settings, settings.table.as_deref()))?;
     let shows = context.env.terminal.stderr && !emit.passes_on();
     let mut outputs = Outputs::open(emit, settings, context)?;
     let mut front = Front::new(settings.input.open_with(warn_but_unsealed)?).cut(settings.cuts)?;
@@ -62,12 +64,23 @@ pub fn run<'s, S: Sink>(
         // A failure that comes before the first line must not be taken for a state.
         outputs.emit.speak_to_connector(settings)?;
     }
-    Load { sink, settings, format, plans, outputs, scanner }.run(front)
+    Load { sink, step, settings, format, plans, outputs, scanner }.run(front)
+}
+
+/// A failure of this load, with its place in the pipeline; one of an earlier step has its own.
+fn located(fault: Fault, step: &str, settings: &Settings, table: Option<&str>) -> Fault {
+    if fault.details().is_some() {
+        return fault;
+    }
+    let (pipeline, table) = (settings.pipeline.clone(), table.map(str::to_owned));
+    fault.of_step(Details { pipeline, table, ..Details::of_step(step) })
 }
 
 /// The loads of a run.
 struct Load<'s, S: Sink> {
     sink: S,
+    /// The name of the loader.
+    step: &'static str,
     settings: &'s Settings,
     /// The format of the input, once it is known.
     format: Option<Format>,
@@ -79,7 +92,10 @@ struct Load<'s, S: Sink> {
 impl<S: Sink> Load<'_, S> {
     /// Runs them to the last commit and returns the summary.
     fn run<R: Read>(mut self, mut front: Front<R>) -> anyhow::Result<String> {
-        let done = self.loads(&mut front).map_err(|fault| self.sink.give_up(fault));
+        let done = self.loads(&mut front).map_err(|fault| {
+            let fault = self.sink.give_up(fault);
+            located(fault, self.step, self.settings, self.plans.only_table())
+        });
         let kept = self.outputs.close_rejects(done.is_err());
         // The load's own failure comes first.
         let sentence = done?;
@@ -123,7 +139,7 @@ impl<S: Sink> Load<'_, S> {
 
     /// Reads the first part of a load, and looks at each stream as soon as it appears.
     fn hold_back<R: Read>(&mut self, front: &mut Front<R>) -> Result<(), Fault> {
-        let Load { sink, settings, format, plans, outputs, scanner } = self;
+        let Load { sink, settings, format, plans, outputs, scanner, .. } = self;
         let mut ahead = Ahead::new(settings, sink, plans, outputs, format);
         let held = front.hold_back(|event| ahead.see(event));
         scanner.admit_odd_numbers(*format == Some(Format::Singer));
@@ -141,7 +157,7 @@ impl<S: Sink> Load<'_, S> {
     fn load<R: Read>(&mut self, front: &mut Front<R>, started: Instant) -> Result<Vec<Receipt>, Fault> {
         let cut = self.settings.cuts != Cuts::default();
         loop {
-            let Load { sink, settings, format, plans, outputs, scanner } = self;
+            let Load { sink, settings, format, plans, outputs, scanner, .. } = self;
             let format = format.unwrap_or_default();
             let attempt = Attempt::new(settings, format, sink, plans, outputs, scanner, started);
             match attempt.run(front, |front| signals::expect_more(cut && !front.is_over())) {

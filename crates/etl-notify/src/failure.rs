@@ -14,8 +14,10 @@ pub struct Failure {
     pub step: Option<String>,
     /// The pipeline, if it was named, here or by the abort.
     pub pipeline: Option<String>,
+    /// The table that was being loaded, if that is known.
+    pub table: Option<String>,
     /// The last lines of the step's stderr, if the abort has them.
-    pub stderr: Vec<String>,
+    pub log: Vec<String>,
     /// How many records had been read.
     pub records: u64,
     /// The schema of the records.
@@ -52,7 +54,8 @@ impl Failure {
             cause: redact(cause).trim_start_matches("the producer failed: ").to_owned(),
             step,
             pipeline: pipeline.or_else(|| details.pipeline.as_ref().map(redacted)),
-            stderr: details.stderr.iter().map(redacted).collect(),
+            table: details.table.as_ref().map(redacted),
+            log: details.log.iter().map(redacted).collect(),
             records,
             schema,
             producer,

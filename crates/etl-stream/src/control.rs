@@ -142,8 +142,10 @@ pub struct Details {
     pub step: Option<String>,
     /// The pipeline that it is a step of.
     pub pipeline: Option<String>,
+    /// The table that it was loading.
+    pub table: Option<String>,
     /// The last lines of its stderr.
-    pub stderr: Vec<String>,
+    pub log: Vec<String>,
 }
 
 impl Details {
@@ -206,16 +208,18 @@ struct Body {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pipeline: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    stderr: Option<serde_json::Value>,
+    table: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<serde_json::Value>,
 }
 
 impl Body {
     /// The details of an abort. What is not of its type is left out: the message is worth more than its fault.
     fn details(&self) -> Details {
         let text = |value: &Option<serde_json::Value>| value.as_ref()?.as_str().map(str::to_owned);
-        let lines = self.stderr.as_ref().and_then(serde_json::Value::as_array).into_iter().flatten();
-        let stderr = lines.filter_map(|line| line.as_str().map(str::to_owned)).collect();
-        Details { step: text(&self.step), pipeline: text(&self.pipeline), stderr }
+        let lines = self.log.as_ref().and_then(serde_json::Value::as_array).into_iter().flatten();
+        let log = lines.filter_map(|line| line.as_str().map(str::to_owned)).collect();
+        Details { step: text(&self.step), pipeline: text(&self.pipeline), table: text(&self.table), log }
     }
 }
 
@@ -308,10 +312,10 @@ pub fn write_end(out: &mut Vec<u8>, end: End) {
 pub fn write_abort(out: &mut Vec<u8>, class: Class, message: &str, details: &Details) {
     let code = RawValue::from_string(class.code().to_string()).ok();
     let message = Some(message.to_owned());
-    let step = details.step.clone().map(serde_json::Value::from);
-    let pipeline = details.pipeline.clone().map(serde_json::Value::from);
-    let stderr = (!details.stderr.is_empty()).then(|| details.stderr.clone().into());
-    write(out, Body { kind: "abort".into(), code, message, step, pipeline, stderr, ..Body::default() });
+    let [step, pipeline, table] = [&details.step, &details.pipeline, &details.table]
+        .map(|name| name.clone().map(serde_json::Value::from));
+    let log = (!details.log.is_empty()).then(|| details.log.clone().into());
+    write(out, Body { kind: "abort".into(), code, message, step, pipeline, table, log, ..Body::default() });
 }
 
 fn write(out: &mut Vec<u8>, mut body: Body) {

@@ -207,7 +207,14 @@ impl Fault {
 
     /// Where it happened, if that is not the component that reports it.
     pub fn details(&self) -> Option<&Details> {
-        self.details.as_deref()
+        let mut fault = Some(self);
+        while let Some(at) = fault {
+            if let Some(details) = &at.details {
+                return Some(details);
+            }
+            fault = at.source.as_deref().and_then(|source| source.downcast_ref());
+        }
+        None
     }
 
     /// The class, which decides the exit code.

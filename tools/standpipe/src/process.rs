@@ -160,8 +160,8 @@ impl Process {
 
     /// Which step it is, and what it said last.
     fn details(&self) -> Details {
-        let stderr = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).lines();
-        Details { stderr, ..Details::of_step(&self.name) }
+        let log = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).lines();
+        Details { log, ..Details::of_step(&self.name) }
     }
 
     fn wait(&self) -> Result<ExitStatus, Fault> {

@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use etl_component::rejects::SCHEMA as REJECT;
+use etl_component::rejects::{Limit, SCHEMA as REJECT};
 use etl_component::{CommandCard, Fault, Reads, Stdout, When, io};
 use etl_schema::UnknownFields;
 use etl_transform::TransformArgs;
-
-use crate::limit::Limit;
 
 pub(crate) const COMMANDS: &[CommandCard] = &[CommandCard {
     files: &[REJECT],
@@ -98,7 +96,7 @@ impl Settings {
                 Unknown::Drop => UnknownFields::Drop,
             },
             rejects: args.rejects.clone(),
-            limit: args.max_rejects.clone(),
+            limit: args.max_rejects,
             stats: args.stats.is_some(),
             stats_file,
         })

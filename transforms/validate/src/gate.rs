@@ -8,7 +8,6 @@ use etl_stream::{Declared, Line, SchemaRef};
 use etl_transform::{Segments, Transform};
 
 use crate::args::Settings;
-use crate::limit::Limit;
 use crate::report;
 use crate::schemas::{Checked, Schemas};
 
@@ -17,7 +16,6 @@ pub(crate) struct Gate {
     schemas: Schemas,
     scanner: Scanner,
     rejects: Rejects,
-    limit: Limit,
     records: u64,
 }
 
@@ -31,8 +29,7 @@ impl Gate {
         Ok(Gate {
             schemas: Schemas::new(schema.as_deref(), *unknown, *stats)?,
             scanner: Scanner::new(),
-            rejects: Rejects::create(rejects.as_deref(), limit.at_once(), false, context.producer())?,
-            limit: limit.clone(),
+            rejects: Rejects::create(rejects.as_deref(), *limit, false, context.producer())?,
             records: 0,
         })
     }
@@ -108,13 +105,7 @@ impl Transform for Gate {
     }
 
     fn end(&mut self) -> Result<(), Fault> {
-        let (rejected, records) = (self.rejects.count(), self.records);
-        match self.limit {
-            Limit::Share(share) if self.limit.is_over(rejected, records) => Err(Fault::data(format!(
-                "{rejected} of {records} records do not fit, which is more than {share}% (--max-rejects)"
-            ))),
-            _ => Ok(()),
-        }
+        self.rejects.judge(self.records)
     }
 }
 

@@ -6,7 +6,6 @@
 
 mod args;
 mod gate;
-mod limit;
 mod report;
 mod sample;
 mod schemas;

@@ -80,10 +80,11 @@ fn a_failure_names_the_pipeline_the_step_and_its_last_lines() {
     let details = Details {
         step: Some("extract-<x>".into()),
         pipeline: Some("night & day".into()),
-        stderr: vec!["warning: slow".into(), "error: ``` <no>".into()],
+        table: Some("a.b".into()),
+        log: vec!["warning: slow".into(), "error: ``` <no>".into()],
     };
     let fault = || Fault::data("x").of_step(details.clone());
-    let end = "x\nExit code 3: the data is bad\nStep: *extract-&lt;x&gt;*\n```warning: slow\nerror: ''' &lt;no&gt;```";
+    let end = "x\nExit code 3: the data is bad\nStep: *extract-&lt;x&gt;*\nTable: *a.b*\n```warning: slow\nerror: ''' &lt;no&gt;```";
     let text = told(fault(), None, 0, &About::default());
     assert_eq!(text, format!("Pipeline night &amp; day failed\n{end}"));
     let link = Some("https://argo.example/w?a=1&b=2".to_owned());
@@ -95,7 +96,7 @@ fn a_failure_names_the_pipeline_the_step_and_its_last_lines() {
 #[test]
 fn a_long_cause_leaves_room_for_the_code() {
     let fault = Fault::data("<".repeat(20_000))
-        .of_step(Details { stderr: vec!["y".repeat(5000)], ..Details::default() });
+        .of_step(Details { log: vec!["y".repeat(5000)], ..Details::default() });
     let cause = fault.to_string();
     let told = Failure::new(&fault, &cause, None, 0, None);
     let payload = failure(&told, &About::default()).unwrap().payload(None, true);

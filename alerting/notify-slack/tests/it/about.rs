@@ -40,17 +40,18 @@ fn every_message_names_what_it_is_about() {
 fn a_receipt_and_an_abort_name_their_pipeline() {
     let slack = Slack::takes();
     slack.notify(&[]).stdin(receipt("")).run().ok();
-    let abort = r#"{"_etl":{"v":1,"kind":"abort","code":77,"message":"x: 401","step":"extract-x","pipeline":"own","stderr":["warning: a","error: x: 401"]}}"#;
+    let abort = r#"{"_etl":{"v":1,"kind":"abort","code":77,"message":"x: 401","step":"extract-x","pipeline":"own","table":"t","log":["warning: a","error: x: 401"]}}"#;
     let ran = slack.notify(&["--emit", "records"]).stdin(format!("{abort}\n")).run();
     ran.fails(77);
     // Where it failed goes on to the next stage.
     let passed = crate::support::printed(&ran.stdout).pop().expect("an abort")["_etl"].clone();
     assert_eq!((&passed["step"], &passed["pipeline"]), (&"extract-x".into(), &"own".into()));
-    assert_eq!(passed["stderr"], serde_json::json!(["warning: a", "error: x: 401"]));
+    assert_eq!(passed["table"], "t");
+    assert_eq!(passed["log"], serde_json::json!(["warning: a", "error: x: 401"]));
     slack.notify(&["--pipeline", "named"]).stdin(format!("{abort}\n")).run().fails(77);
     let failure = |name| {
         format!(
-            "Pipeline {name} failed\nx: 401\nExit code 77: credentials refused or no permission\nStep: *extract-x*\n\
+            "Pipeline {name} failed\nx: 401\nExit code 77: credentials refused or no permission\nStep: *extract-x*\nTable: *t*\n\
              ```warning: a\nerror: x: 401```"
         )
     };
@@ -63,7 +64,7 @@ fn a_secret_in_what_a_step_printed_is_not_passed_on() {
     let slack = Slack::takes();
     let hook = slack.webhook();
     let abort = format!(
-        r#"{{"_etl":{{"v":1,"kind":"abort","code":3,"message":"no","step":"{hook}","stderr":["POST {hook}"]}}}}"#
+        r#"{{"_etl":{{"v":1,"kind":"abort","code":3,"message":"no","step":"{hook}","log":["POST {hook}"]}}}}"#
     );
     failed(&slack.notify(&[]).stdin(format!("{abort}\n")).run(), 3, "the producer failed: no");
     let text = "Pipeline failed\nno\nExit code 3: the data is bad\nStep: *[redacted]*\n```POST [redacted]```";

@@ -28,13 +28,12 @@ pub(super) fn teams(report: &Report) -> Value {
         "type": "TextRun", "text": report.heading(), "weight": "Bolder", "size": "Medium", "color": colour,
     });
     let mut blocks = vec![block(heading)];
-    let stderr = report.stderr.join("\n");
-    let room = CARD - if stderr.is_empty() { 0 } else { CARD / 4 };
+    let log = report.log.join("\n");
+    let room = CARD - if log.is_empty() { 0 } else { CARD / 4 };
     let body = shorten(&report.body().join("\n"), room).into_owned();
     blocks.extend(body.lines().map(|line| block(json!({"type": "TextRun", "text": line}))));
-    let stderr = shorten(&stderr, CARD / 4).into_owned();
-    let printed =
-        stderr.lines().map(|line| json!({"type": "TextRun", "text": line, "fontType": "Monospace"}));
+    let log = shorten(&log, CARD / 4).into_owned();
+    let printed = log.lines().map(|line| json!({"type": "TextRun", "text": line, "fontType": "Monospace"}));
     blocks.extend(printed.map(block));
     blocks.truncate(BLOCKS);
     let open =
@@ -61,7 +60,7 @@ pub(super) fn discord(report: &Report) -> Value {
         Outcome::Trouble => 0xd2_99_22,
         Outcome::Failed => 0xda_36_33,
     };
-    let lines = [report.body(), report.stderr.clone()].concat();
+    let lines = [report.body(), report.log.clone()].concat();
     let embed = json!({
         "title": shorten(&plain(&report.heading()), TITLE),
         "description": shorten(&plain(&lines.join("\n")), DESCRIPTION),

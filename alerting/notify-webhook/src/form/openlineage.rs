@@ -20,7 +20,7 @@ pub(super) fn event(report: &Report, namespace: &str) -> Value {
     let failed = report.outcome == Outcome::Failed;
     let mut facets = Map::new();
     if failed {
-        let trace = (!report.stderr.is_empty()).then(|| report.stderr.join("\n"));
+        let trace = (!report.log.is_empty()).then(|| report.log.join("\n"));
         let facet = json!({
             "_producer": PRODUCER,
             "_schemaURL": ERROR,

@@ -65,7 +65,7 @@ fn json_has_all_that_is_known() {
             &failure["step"],
             &failure["code"],
             &failure["error"],
-            &failure["stderr"],
+            &failure["log"],
             &failure["table"]
         ],
         [
@@ -249,7 +249,7 @@ fn chats_get_no_more_than_they_take() {
         let cause = "界".repeat(30_000);
         let webhook = Webhook::takes();
         let abort = format!(
-            "{{\"_etl\":{{\"v\":1,\"kind\":\"abort\",\"code\":3,\"message\":\"{cause}\",\"stderr\":[\"{cause}\"]}}}}\n"
+            "{{\"_etl\":{{\"v\":1,\"kind\":\"abort\",\"code\":3,\"message\":\"{cause}\",\"log\":[\"{cause}\"]}}}}\n"
         );
         webhook.notify(&["--as", form]).stdin(abort).run().fails(3);
         let size = webhook.bodies()[0].len();

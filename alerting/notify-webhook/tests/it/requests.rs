@@ -117,7 +117,7 @@ fn no_secret_is_in_a_message() {
     let receipt =
         format!(r#"{{"target":"{TOKEN}","records":1,"unknown_fields":["{TOKEN}"],"load_id":"{TOKEN}"}}"#);
     let abort = format!(
-        r#"{{"_etl":{{"v":1,"kind":"abort","code":3,"message":"{address}","step":"{TOKEN}","pipeline":"{TOKEN}","stderr":["{TOKEN}"]}}}}"#
+        r#"{{"_etl":{{"v":1,"kind":"abort","code":3,"message":"{address}","step":"{TOKEN}","pipeline":"{TOKEN}","table":"{TOKEN}","log":["{TOKEN}"]}}}}"#
     );
     let receipts = etl_testkit::load::sealed_as("etl.receipt", "r", &[&receipt]);
     for form in ["json", "cloudevents", "openlineage", "alertmanager", "ping", "teams", "discord"] {

@@ -72,7 +72,7 @@ pub(crate) fn receipt(rest: &str) -> Vec<u8> {
 /// A stream that failed.
 pub(crate) fn abort() -> String {
     "{\"_etl\":{\"v\":1,\"kind\":\"abort\",\"code\":77,\"message\":\"api.example: 401 <no> *key*\",\"step\":\"extract-x\",\
-     \"stderr\":[\"warning: a\",\"error: 401\"]}}\n"
+     \"log\":[\"warning: a\",\"error: 401\"]}}\n"
         .to_owned()
 }
 

@@ -50,6 +50,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
             _ => self.tables.iter().map(|table| table.records).sum(),
         };
         self.check_records(records)?;
+        self.outputs.rejects.judge(records)?;
         let mut counts = self.merge()?;
         self.check_shrinkage(&counts)?;
         self.sweep(read.sealed, &mut counts)?;

@@ -24,6 +24,8 @@ pub(super) struct Plans<'a, S: Sink> {
     made: IndexMap<Declared, Made<S::Details>>,
     /// The streams of a tap that have versions.
     versioned: Vec<Arc<Stream>>,
+    /// The tables of the run that are known so far.
+    tables: Vec<String>,
     /// The first record of the run that the table's own columns describe.
     first: Option<FirstRecord>,
     /// The ids of the segments that are held back, each with the stream of its records.
@@ -32,7 +34,14 @@ pub(super) struct Plans<'a, S: Sink> {
 
 impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn new(settings: &'a Settings) -> Plans<'a, S> {
-        Plans { settings, made: IndexMap::new(), versioned: Vec::new(), first: None, segments: Vec::new() }
+        Plans {
+            settings,
+            made: IndexMap::new(),
+            versioned: Vec::new(),
+            tables: Vec::new(),
+            first: None,
+            segments: Vec::new(),
+        }
     }
 
     /// Checks what the flags say before anything is extracted. A table without a schema of its own may still get one
@@ -47,6 +56,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         }
         let target = self.target(&Declared::default())?;
         let table = target.table.clone();
+        self.note_table(&table);
         match sink.plan(target) {
             Ok(plan) if by_schema => {
                 self.made.insert(Declared::default(), Made { table, plan, whole: true });
@@ -68,6 +78,17 @@ impl<'a, S: Sink> Plans<'a, S> {
     #[cold]
     pub(super) fn see_first(&mut self, line: Line<'_>) {
         self.first = Some(FirstRecord::of(line));
+    }
+
+    fn note_table(&mut self, table: &str) {
+        if !self.tables.iter().any(|known| known == table) {
+            self.tables.push(table.to_owned());
+        }
+    }
+
+    /// The table of the run, if all that is known of its records goes to one.
+    pub(super) fn only_table(&self) -> Option<&str> {
+        if let [table] = self.tables.as_slice() { Some(table) } else { None }
     }
 
     /// Another load begins.
@@ -109,6 +130,7 @@ impl<'a, S: Sink> Plans<'a, S> {
         }
         let target = self.target(&carried)?;
         let table = target.table.clone();
+        self.note_table(&table);
         let mut whole = true;
         if let Some(stream) = &carried.stream {
             whole = stream.format != Format::Singer;

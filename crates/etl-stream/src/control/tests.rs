@@ -43,20 +43,21 @@ fn an_abort_says_where_it_failed() {
     let details = Details {
         step: Some("load".into()),
         pipeline: Some("w".into()),
-        stderr: vec!["a".into(), "b".into()],
+        table: Some("t".into()),
+        log: vec!["a".into(), "b".into()],
     };
     let mut out = Vec::new();
     write_abort(&mut out, Class::Data, "no", &details);
     assert_eq!(
         String::from_utf8(out.clone()).unwrap(),
-        "{\"_etl\":{\"v\":1,\"kind\":\"abort\",\"code\":3,\"message\":\"no\",\"step\":\"load\",\"pipeline\":\"w\",\"stderr\":[\"a\",\"b\"]}}\n"
+        "{\"_etl\":{\"v\":1,\"kind\":\"abort\",\"code\":3,\"message\":\"no\",\"step\":\"load\",\"pipeline\":\"w\",\"table\":\"t\",\"log\":[\"a\",\"b\"]}}\n"
     );
     let Control::Abort(read) = parse(&out).unwrap() else { panic!("not an abort") };
     assert_eq!(read.details, details);
     // The message is worth more than a detail of another type.
-    let line = br#"{"_etl":{"v":1,"kind":"abort","code":3,"message":"no","step":7,"pipeline":null,"stderr":["a",1]}}"#;
+    let line = br#"{"_etl":{"v":1,"kind":"abort","code":3,"message":"no","step":7,"pipeline":null,"table":[],"log":["a",1]}}"#;
     let Control::Abort(read) = parse(line).unwrap() else { panic!("not an abort") };
-    assert_eq!(read.details, Details { stderr: vec!["a".into()], ..Details::default() });
+    assert_eq!(read.details, Details { log: vec!["a".into()], ..Details::default() });
 }
 
 #[test]

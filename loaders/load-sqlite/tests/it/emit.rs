@@ -107,6 +107,23 @@ fn a_failed_load_ends_its_records_with_abort() {
 }
 
 #[test]
+fn a_failure_of_a_load_says_where_it_was_and_one_of_an_earlier_step_keeps_its_place() {
+    let place = SqliteFolder::new();
+    let told = |stdin: &str| {
+        let ran = place.load("--schema events.json --pipeline night --seal off", stdin.as_bytes());
+        ran.fails(3);
+        let abort = printed(&ran.stdout).pop().expect("an abort")["_etl"].clone();
+        ["step", "pipeline", "table", "log"].map(|name| abort[name].clone())
+    };
+    let null = serde_json::Value::Null;
+    assert_eq!(told("{\"n\":\"x\"}\n"), ["load-sqlite".into(), "night".into(), "events".into(), null]);
+    let stream = r#"{"_etl":{"v":1,"kind":"abort","code":3,"message":"no","step":"a","log":["b"]}}"#;
+    let ran = place.load("--schema events.json --pipeline night", format!("{stream}\n").as_bytes());
+    ran.fails(3);
+    assert_eq!(ran.stdout, format!("{stream}\n"));
+}
+
+#[test]
 fn records_of_a_plain_stream_and_of_none() {
     let place = SqliteFolder::new();
     let ran = place.load("--schema events.json --seal off --emit records", plain(&[r#"{"n":1}"#]));

@@ -42,6 +42,28 @@ fn records_that_fail_the_checks_are_set_aside_up_to_a_number() {
 }
 
 #[test]
+fn a_share_is_judged_once_the_load_has_been_read() {
+    let place = SqliteFolder::new();
+    let stream = plain(&[r#"{"n":"a"}"#, r#"{"n":"b"}"#, r#"{"n":3}"#, r#"{"n":4}"#]);
+    let ran = place.load(&format!("{ARGS} --max-rejects 49.9%"), &stream);
+    refused(&ran, 3, "2 of 4 records do not fit, which is more than 49.9% (--max-rejects)");
+    assert_eq!(place.rows("SELECT name FROM sqlite_master"), [""; 0]);
+    assert_eq!(printed(&place.read("rejects.ndjson")).len(), 4);
+    let ran = place.load(&format!("{ARGS} --max-rejects 50%"), &stream);
+    assert_eq!(
+        (counts(&ran), place.rows("SELECT n FROM events")),
+        ([4, 2, 0, 0, 0, 2], vec!["3".into(), "4".into()])
+    );
+    let ran = place.load(&format!("{ARGS} --max-rejects 0%"), &stream);
+    refused(&ran, 3, r#"line 1 (byte 0): field "n": expected an integer, found "a""#);
+    refused(
+        &place.load(&format!("{ARGS} --max-rejects 1e9%"), &stream),
+        2,
+        "a share from 0% to 100%, such as 1%",
+    );
+}
+
+#[test]
 fn one_too_many_fails_the_load_and_keeps_the_file() {
     let place = SqliteFolder::new();
     let stream = plain(&[r#"{"n":1}"#, r#"{"n":"a"}"#, r#"{"n":"b"}"#, r#"{"n":"c"}"#]);

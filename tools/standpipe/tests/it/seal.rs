@@ -108,9 +108,10 @@ fn an_abort_says_which_program_failed_and_what_it_said_last() {
     aborted(&ran, 77);
     let last: serde_json::Value = serde_json::from_str(ran.lines().last().expect("an abort")).expect("JSON");
     let lines: Vec<String> = (4..=12).map(|n| n.to_string()).chain(["  no key".to_owned()]).collect();
-    assert_eq!((&last["_etl"]["step"], &last["_etl"]["stderr"]), (&"sh".into(), &lines.into()));
+    assert_eq!((&last["_etl"]["step"], &last["_etl"]["log"]), (&"sh".into(), &lines.into()));
     // What the program's own output says of a failure is passed on.
-    let abort = r#"{"_etl":{"v":1,"kind":"abort","code":77,"message":"no","step":"x","pipeline":"p","stderr":["a"]}}"#;
+    let abort =
+        r#"{"_etl":{"v":1,"kind":"abort","code":77,"message":"no","step":"x","pipeline":"p","log":["a"]}}"#;
     let ran = seal(&format!("echo '{abort}'")).run();
     aborted(&ran, 77);
     assert_eq!(ran.lines().last().copied(), Some(abort));

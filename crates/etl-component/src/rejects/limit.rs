@@ -1,17 +1,20 @@
 //! How many records may be rejected.
 
 /// `--max-rejects`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Limit {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
     /// So many; one more fails the run at once.
     Count(u64),
-    /// A share of all records in percent, judged where a segment ends.
+    /// A share of all records in percent, judged where a segment of `validate` or a load ends.
     Share(f64),
 }
 
 impl Limit {
     /// Parses the value of the flag.
-    pub(crate) fn parse(text: &str) -> Result<Limit, String> {
+    ///
+    /// # Errors
+    /// What the flag takes.
+    pub fn parse(text: &str) -> Result<Limit, String> {
         let wrong = || "give a number of records, or a share from 0% to 100%, such as 1%".to_owned();
         match text.strip_suffix('%') {
             None => text.parse().map(Limit::Count).map_err(|_| wrong()),
@@ -23,8 +26,8 @@ impl Limit {
     }
 
     /// How many may be rejected before the end shows their share.
-    pub(crate) fn at_once(&self) -> u64 {
-        match *self {
+    pub(super) fn at_once(self) -> u64 {
+        match self {
             Limit::Count(count) => count,
             // Of all records, none is none.
             Limit::Share(0.0) => 0,
@@ -33,8 +36,8 @@ impl Limit {
     }
 
     /// Whether so many of so many records are too many.
-    pub(crate) fn is_over(&self, rejected: u64, records: u64) -> bool {
-        match *self {
+    pub(super) fn is_over(self, rejected: u64, records: u64) -> bool {
+        match self {
             Limit::Count(count) => rejected > count,
             Limit::Share(share) => rejected as f64 * 100.0 > share * records as f64,
         }
