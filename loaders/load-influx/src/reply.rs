@@ -1,7 +1,8 @@
 //! What the replies to a write mean.
 //!
 //! InfluxDB 1: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint>; 2:
-//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>. A 400 or 422 may refuse the whole request or only
+//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>; 3:
+//! <https://docs.influxdata.com/influxdb3/core/write-data/http-api/v3-write-lp/#partial-writes>. A 400 or 422 may refuse the whole request or only
 //! some of its points, one of which it names.
 
 use etl_component::Class;
@@ -84,11 +85,14 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
     let reason = said(reply);
     match reply.status {
         413 => Answer::TooLarge(reason),
-        400 | 422 | 500 if reason.contains("partial write") => match named(&body) {
+        400 | 422 | 500 => match named(&body) {
             Some(named) => Answer::Named(named),
-            None => Answer::Partial { reason, dropped: words(&body).map_or(0, dropped) },
+            None if reason.contains("partial write") => {
+                Answer::Partial { reason, dropped: words(&body).map_or(0, dropped) }
+            }
+            // Also if `data` has one point, not a list: then nothing of the request is stored.
+            None => Answer::Refused(reason),
         },
-        400 | 422 | 500 => Answer::Refused(reason),
         _ => Answer::Stored,
     }
 }
@@ -121,7 +125,8 @@ fn named(body: &Value) -> Option<Vec<(usize, String)>> {
 /// Why the server accepts no write, in its words.
 pub(crate) fn server(reply: &Reply, api: WriteApi) -> Result<Server, String> {
     match answer(reply) {
-        Answer::Refused(reason) if api == WriteApi::V1 || names_organization(&reason) => Err(reason),
+        Answer::Refused(reason) if api == WriteApi::V1 => Err(reason),
+        Answer::Refused(reason) if api == WriteApi::V2 && names_organization(&reason) => Err(reason),
         // Version 2 replies 400 to a write without points, but only once it has found the bucket and checked the token.
         _ => Ok(Server {
             // InfluxDB 1 and 2 name their build; other servers do not, even if they name a version.

@@ -169,6 +169,7 @@ impl Sender {
         let path = match api {
             WriteApi::V1 => "write",
             WriteApi::V2 => "api/v2/write",
+            WriteApi::V3 => "api/v3/write_lp",
         };
         let mut request = Request::post(base, path, "text/plain; charset=utf-8", body)
             .classify(reply::classify)

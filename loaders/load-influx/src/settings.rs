@@ -20,13 +20,14 @@ const URL: Variable = Variable {
     unless: &["--url", "--plan"],
     ..text("INFLUX_URL", &[], "the server, if --url does not give it")
 };
-const DATABASE: Variable = text("INFLUX_DATABASE", &[], "the database of API v1, if --db does not give it");
+const DATABASE: Variable =
+    text("INFLUX_DATABASE", &[], "the database of API v1 or v3, if --db does not give it");
 const USERNAME: Variable = text("INFLUX_USERNAME", &[], "the user of API v1");
 const PASSWORD: Variable = secret("INFLUX_PASSWORD", &[], "the user's password");
 const BUCKET: Variable = text("INFLUX_BUCKET", &[], "the bucket of API v2, if --bucket does not give it");
 const EITHER: Variable = text("BUCKET", &[], "the bucket if a token is set, otherwise the database");
 const ORG: Variable = text("INFLUX_ORG", &[], "the organization of API v2, if --org does not give it");
-const TOKEN: Variable = secret("INFLUX_TOKEN", &["INFLUX_KEY"], "the token of API v2");
+const TOKEN: Variable = secret("INFLUX_TOKEN", &["INFLUX_KEY"], "the token of API v2 or v3");
 
 /// Everything read from the environment, for `--describe`.
 pub(crate) static VARIABLES: [Variable; 9] =
@@ -40,8 +41,8 @@ const fn secret(name: &'static str, aliases: &'static [&'static str], help: &'st
     Variable { name, aliases, secret: true, required: false, unless: &[], help }
 }
 
-/// Load a stream of records as points into InfluxDB 1 or 2, or into what has the same write API (VictoriaMetrics,
-/// Telegraf, InfluxDB 3). A point that is sent again replaces the earlier one, so a load can be repeated.
+/// Load a stream of records as points into InfluxDB 1, 2 or 3, or into what has the same write API (VictoriaMetrics,
+/// Telegraf). A point that is sent again replaces the earlier one, so a load can be repeated.
 ///
 /// A short stream is verified before its first point is sent; one of more than 8 MiB is sent as it is read, unless
 /// --spool is given
@@ -57,10 +58,10 @@ pub(crate) struct Args {
     /// The server: http://HOST:8086, with a path if it has one [env: INFLUX_URL]
     #[arg(long, value_name = "URL", help_heading = "Server")]
     url: Option<String>,
-    /// The write API; InfluxDB 3 has that of v2; default: v2 with a bucket, otherwise v1
+    /// The write API; InfluxDB 3 has all of them; default: v2 with a bucket, otherwise v1
     #[arg(long, value_enum, help_heading = "Server")]
     api: Option<WriteApi>,
-    /// The database of API v1 [env: INFLUX_DATABASE]
+    /// The database of API v1 or v3 [env: INFLUX_DATABASE]
     #[arg(long, value_name = "NAME", help_heading = "Server")]
     db: Option<String>,
     /// The bucket of API v2 [env: INFLUX_BUCKET]
@@ -117,14 +118,17 @@ fn as_points(arg: Arg) -> Arg {
     }
 }
 
-/// The write API: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint> or
-/// <https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite>.
+/// The write API: <https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint>,
+/// <https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite> or
+/// <https://docs.influxdata.com/influxdb3/core/write-data/http-api/v3-write-lp/>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WriteApi {
     /// POST /write?db=
     V1,
     /// POST /api/v2/write?org=&bucket=
     V2,
+    /// POST /api/v3/write_lp?db=
+    V3,
 }
 
 /// The unit of timestamps.
@@ -151,10 +155,14 @@ impl Precision {
         }
     }
 
-    /// Its name in a request: API v1 calls microseconds `u`.
+    /// Its name in a request: API v1 calls microseconds `u`, and v3 takes words.
     fn name(self, api: WriteApi) -> &'static str {
         match (self, api) {
             (Precision::Us, WriteApi::V1) => "u",
+            (Precision::Ns, WriteApi::V3) => "nanosecond",
+            (Precision::Us, WriteApi::V3) => "microsecond",
+            (Precision::Ms, WriteApi::V3) => "millisecond",
+            (Precision::S, WriteApi::V3) => "second",
             _ => self.unit(),
         }
     }
@@ -230,18 +238,28 @@ impl Settings {
                 "no database is given: set INFLUX_DATABASE or --db (API v1), or INFLUX_BUCKET or --bucket (API v2)",
             ),
             WriteApi::V2 => (bucket, "no bucket is given: set INFLUX_BUCKET or --bucket"),
+            WriteApi::V3 => (db, "no database is given: set INFLUX_DATABASE or --db"),
         };
         let name = own.or(either).or_else(|| planned("…")).ok_or_else(|| Fault::config(what))?;
-        if args.create && api == WriteApi::V2 {
-            return Err(Fault::usage(
-                "--create creates a database of API v1; a bucket of API v2 must already exist",
-            ));
+        if args.create && api != WriteApi::V1 {
+            return Err(Fault::usage(match api {
+                WriteApi::V3 => {
+                    "--create creates a database of API v1; InfluxDB 3 creates one with its first point"
+                }
+                _ => "--create creates a database of API v1; a bucket of API v2 must already exist",
+            }));
         }
         let precision = ("precision", args.precision.name(api).to_owned());
         let query = match api {
             WriteApi::V1 => vec![("db", name.clone()), precision],
             WriteApi::V2 => {
                 org.map(|org| ("org", org)).into_iter().chain([("bucket", name.clone()), precision]).collect()
+            }
+            // What is answered as stored is on disk, and a refused point keeps no other one out.
+            WriteApi::V3 => {
+                let fixed = [("accept_partial", "true"), ("no_sync", "false")];
+                let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
+                [("db", name.clone()), precision].into_iter().chain(fixed).collect()
             }
         };
         let authorization = authorization(api, username, password, token)?;
@@ -272,8 +290,8 @@ impl Settings {
 fn api(db: bool, bucket: bool, token: bool) -> Result<WriteApi, Fault> {
     match (db, bucket) {
         (true, true) => Err(Fault::usage(
-            "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; choose with --api v1 \
-             or v2",
+            "both a database (--db, INFLUX_DATABASE) and a bucket (--bucket, INFLUX_BUCKET) are given; choose with --api v1, \
+             v2 or v3",
         )),
         (true, false) => Ok(WriteApi::V1),
         (false, true) => Ok(WriteApi::V2),
@@ -294,6 +312,7 @@ fn authorization(
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
             Ok(Some(("Basic ", Secret::new(pair))))
         }
+        (WriteApi::V3, .., Some(token)) => Ok(Some(("Bearer ", token))),
         // InfluxDB 2 accepts its token for API v1, too.
         (.., Some(token)) => Ok(Some(("Token ", token))),
         (WriteApi::V1, Some(_), None, None) => lacks(USERNAME.name, PASSWORD.name),

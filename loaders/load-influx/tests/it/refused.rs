@@ -293,25 +293,27 @@ fn lines_and_reasons_that_version_3_names_are_told() {
     };
     let why = "invalid column type for column 'n', expected iox::column_type::field::float, got iox::column_type::field::integer";
     let partial = "partial write of line protocol occurred";
-    // All of a partial write are named: one request is enough.
-    let script = good().then(reply(partial, serde_json::json!([point(2, why), point(3, "other")])));
-    let (ran, posted) = scripted(script, V2, plain(&records));
-    let message = format!("refused 2 points, the other 1 sent was stored: line 2: {why}; line 3: other");
-    refused(&ran, 3, &message);
-    assert_eq!(posted.len(), 1);
-    // A line that was not sent: it counts in another way.
-    let script = good()
-        .then(reply(partial, serde_json::json!([point(9, why)])))
-        .then(reply(partial, serde_json::json!([point(1, why)])))
-        .then(Reply::status(204));
-    let (ran, posted) = scripted(script, V2, plain(&records));
-    refused(&ran, 3, &format!("refused 1 point, the other 2 sent were stored: line 1: {why}"));
-    assert_eq!(posted.len(), 3);
-    // What is refused as a whole names its first line, in an object.
-    let parsing = || reply("parsing failed for write_lp endpoint", point(1, "no fields"));
-    let script = good().then(parsing()).then(parsing()).then(Reply::status(204));
-    let (ran, _) = scripted(script, V2, plain(&records[..2]));
-    refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: no fields");
+    for api in [V2, "--api v3 --db d"] {
+        // All of a partial write are named: one request is enough.
+        let script = good().then(reply(partial, serde_json::json!([point(2, why), point(3, "other")])));
+        let (ran, posted) = scripted(script, api, plain(&records));
+        let message = format!("refused 2 points, the other 1 sent was stored: line 2: {why}; line 3: other");
+        refused(&ran, 3, &message);
+        assert_eq!(posted.len(), 1);
+        // A line that was not sent: it counts in another way.
+        let script = good()
+            .then(reply(partial, serde_json::json!([point(9, why)])))
+            .then(reply(partial, serde_json::json!([point(1, why)])))
+            .then(Reply::status(204));
+        let (ran, posted) = scripted(script, api, plain(&records));
+        refused(&ran, 3, &format!("refused 1 point, the other 2 sent were stored: line 1: {why}"));
+        assert_eq!(posted.len(), 3);
+        // What is refused as a whole names its first line, in an object.
+        let parsing = || reply("parsing failed for write_lp endpoint", point(1, "no fields"));
+        let script = good().then(parsing()).then(parsing()).then(Reply::status(204));
+        let (ran, _) = scripted(script, api, plain(&records[..2]));
+        refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: no fields");
+    }
     // `err` says more closely what `message` only names.
     let body = r#"{"code":"invalid","message":"failed to parse","err":"line 1: no fields"}"#;
     let (ran, _) = scripted(good().then(Reply::json(400, body)), V2, plain(&records[..1]));

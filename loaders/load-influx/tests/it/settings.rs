@@ -48,6 +48,18 @@ fn database_bucket_and_credentials_come_from_flags_and_variables() {
             "/api/v2/write?org=o&bucket=b&precision=ns",
             None,
         ),
+        (
+            &[("INFLUX_DATABASE", "d"), ("INFLUX_TOKEN", "t")],
+            "--api v3 --precision ms",
+            "/api/v3/write_lp?db=d&precision=millisecond&accept_partial=true&no_sync=false",
+            Some("Bearer t"),
+        ),
+        (
+            &[("BUCKET", "b")],
+            "--api v3",
+            "/api/v3/write_lp?db=b&precision=nanosecond&accept_partial=true&no_sync=false",
+            None,
+        ),
     ] {
         let (ran, asked) = load(variables, args, Reply::status(204));
         assert_eq!(counts(&ran), [1, 1, 0, 0, 0, 0]);
@@ -111,7 +123,9 @@ fn what_is_missing_empty_or_contradictory_is_told_before_any_request() {
             78,
             "INFLUX_PASSWORD is set, but INFLUX_USERNAME is not",
         ),
-        (&[], "--db d --bucket b", 2, "choose with --api v1 or v2"),
+        (&[], "--db d --bucket b", 2, "choose with --api v1, v2 or v3"),
+        (&[], "--api v3 --bucket b", 78, "no database is given: set INFLUX_DATABASE or --db"),
+        (&[], "--api v3 --db d --create", 2, "InfluxDB 3 creates one with its first point"),
         (
             &[],
             "--bucket b --create",
