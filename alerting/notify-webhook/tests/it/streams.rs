@@ -48,7 +48,8 @@ fn what_is_not_json_is_refused_and_told() {
 #[test]
 fn a_failure_has_a_template_of_its_own() {
     let webhook = Webhook::takes();
-    let failure = r#"{"text":"{{ pipeline | default('?') }}/{{ step }}: {{ error }} ({{ code }})","last":{{ log }}}"#;
+    let failure =
+        r#"{"text":"{{ pipeline | default('?') }}/{{ step }}: {{ error }} ({{ code }})","last":{{ log }}}"#;
     let args = ["--template", TEMPLATE, "--failure-template", failure];
     let ran = webhook.notify(&args).stdin(abort()).run();
     failed(&ran, 77, "the producer failed: api.example: 401 <no> *key*");

@@ -89,7 +89,10 @@ fn changed(name: &str, bytes: &[u8], change: impl FnOnce(&std::path::Path)) -> R
 fn is_transient(ran: &Ran) {
     assert_eq!(ran.fails(75).last_error_line(), "in was changed while it was read");
     assert!(!ran.stdout.contains("\"kind\":\"end\""));
-    assert!(ran.stdout.ends_with("\"message\":\"in was changed while it was read\",\"step\":\"extract-file\"}}\n"));
+    assert!(
+        ran.stdout
+            .ends_with("\"message\":\"in was changed while it was read\",\"step\":\"extract-file\"}}\n")
+    );
 }
 
 #[test]
