@@ -8,8 +8,7 @@ use xtask::cargo;
 use crate::bench::Bench;
 use crate::instructions::{self, Count};
 
-/// How much may change by itself, in percent, and in instructions: other versions of the C library copy bytes differently, and
-/// the compiler cuts a crate into units that depend on where its sources are, which changes what it inlines.
+/// How much may change by itself, in percent, and in instructions: versions of the compiler and of the C library differ.
 const TOLERANCE: f64 = 20.0;
 const FEW: f64 = 20.0;
 const FILE: &str = "bench/instructions.json";

@@ -30,19 +30,15 @@ pub(crate) const VARIABLES: &[Variable] = &[WEBHOOK, BOT_TOKEN, NAME, STATUS, FA
 /// The one command. Records of any schema are told; those of etl.receipt as sentences.
 pub(crate) const COMMANDS: &[CommandCard] = &[CommandCard {
     when: &[
-        when("--emit", Reads::Any, Stdout::PassesOn),
-        when("--text", Reads::Nothing, Stdout::Nothing),
-        when("--workflow-name", Reads::Nothing, Stdout::Nothing),
-        when("--workflow-status", Reads::Nothing, Stdout::Nothing),
-        when("--workflow-failures", Reads::Nothing, Stdout::Nothing),
-        when("--dry-run", Reads::Any, Stdout::Text),
+        When::given("--emit", Reads::Any, Stdout::PassesOn),
+        When::given("--text", Reads::Nothing, Stdout::Nothing),
+        When::given("--workflow-name", Reads::Nothing, Stdout::Nothing),
+        When::given("--workflow-status", Reads::Nothing, Stdout::Nothing),
+        When::given("--workflow-failures", Reads::Nothing, Stdout::Nothing),
+        When::given("--dry-run", Reads::Any, Stdout::Text),
     ],
     ..CommandCard::new("", Reads::Any, Stdout::Nothing)
 }];
-
-const fn when(flag: &'static str, reads: Reads, stdout: Stdout) -> When {
-    When { flag, values: &[], reads, stdout }
-}
 
 /// Post to Slack: a text, what a stream contained or why it failed, or how a workflow ended.
 ///

@@ -15,7 +15,7 @@ mod workflow;
 use std::process::ExitCode;
 
 use etl_component::{Component, Context};
-use etl_notify::{Invocation, On, Status};
+use etl_notify::Invocation;
 
 use args::{Cli, Job, Settings};
 use message::Message;
@@ -36,11 +36,13 @@ fn main() -> ExitCode {
 fn run(invocation: Invocation<Cli>, context: &Context) -> anyhow::Result<String> {
     let Settings { job, destination, about, on } = Settings::new(invocation, &context.env)?;
     let mut slack = Slack::open(&destination, context)?;
+    if let Job::Workflow(workflow) = &job
+        && let Some(summary) = on.passes_over(workflow)
+    {
+        return Ok(summary);
+    }
     match &job {
         Job::Text(text) => tell(Message::about(None, text, &about), &mut slack),
-        Job::Workflow(workflow) if on != On::Always && workflow.status == Status::Succeeded => {
-            Ok(format!("workflow {} succeeded, which is not posted with --on {}", workflow.name, on.name()))
-        }
         Job::Workflow(workflow) => tell(workflow::message(workflow, &about), &mut slack),
         Job::Records { how, digest, most } => {
             etl_notify::tell(how, &mut Post::new(&mut slack, &about, *digest, *most), context)

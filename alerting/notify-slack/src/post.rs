@@ -3,7 +3,6 @@
 use anyhow::Error;
 use etl_component::Fault;
 use etl_notify::{About, Alerter, Counts, Failure, List, Wanted};
-use etl_stream::counted;
 
 use crate::message::{BODY, Message, foot, room_of};
 use crate::render;
@@ -70,18 +69,8 @@ impl Alerter for Post<'_> {
     }
 
     fn ended(&mut self, counts: Counts) -> Result<String, Error> {
-        let messages = self.finish(counts.wanted);
-        let count = messages.len();
-        for (done, message) in messages.iter().enumerate() {
-            let posted = self.slack.post(message).map_err(Error::from);
-            posted.map_err(|error| match done {
-                0 => error,
-                done => error.context(format!("{done} of {count} messages were posted")),
-            })?;
-        }
-        let messages = counted(count as u64, "message", "messages");
-        let records = counted(counts.records, "record", "records");
-        Ok(format!("{} {messages} for {} of {records}", self.slack.done(), counts.wanted))
+        let (messages, done) = (self.finish(counts.wanted), self.slack.done());
+        counts.post(&messages, done, |message| self.slack.post(message))
     }
 
     fn failed(&mut self, failure: &Failure) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ mod webhook;
 use std::process::ExitCode;
 
 use etl_component::{Component, Context};
-use etl_notify::{Invocation, On, Status};
+use etl_notify::Invocation;
 
 use args::{Cli, Job, Settings};
 use post::Post;
@@ -36,10 +36,12 @@ fn main() -> ExitCode {
 fn run(invocation: Invocation<Cli>, context: &Context) -> anyhow::Result<String> {
     let Settings { job, form, destination, about, on } = Settings::new(invocation, &context.env)?;
     let mut webhook = Webhook::open(&destination, context)?;
+    if let Job::Workflow(workflow) = &job
+        && let Some(summary) = on.passes_over(workflow)
+    {
+        return Ok(summary);
+    }
     match &job {
-        Job::Workflow(workflow) if on != On::Always && workflow.status == Status::Succeeded => {
-            Ok(format!("workflow {} succeeded, which is not posted with --on {}", workflow.name, on.name()))
-        }
         Job::Workflow(workflow) => {
             let report = Report::of_workflow(workflow, &about)?;
             webhook.post(&form.message(&report)?)?;

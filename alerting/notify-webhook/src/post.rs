@@ -89,18 +89,8 @@ impl Alerter for Post<'_> {
     }
 
     fn ended(&mut self, counts: Counts) -> Result<String, Error> {
-        let messages = self.finish(counts)?;
-        let count = messages.len();
-        for (done, message) in messages.iter().enumerate() {
-            let posted = self.webhook.post(message).map_err(Error::from);
-            posted.map_err(|error| match done {
-                0 => error,
-                done => error.context(format!("{done} of {count} messages were posted")),
-            })?;
-        }
-        let messages = counted(count as u64, "message", "messages");
-        let records = counted(counts.records, "record", "records");
-        Ok(format!("{} {messages} for {} of {records}", self.webhook.done(), counts.wanted))
+        let (messages, done) = (self.finish(counts)?, self.webhook.done());
+        counts.post(&messages, done, |message| self.webhook.post(message))
     }
 
     fn failed(&mut self, failure: &Failure) -> Result<(), Fault> {

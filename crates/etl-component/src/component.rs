@@ -43,6 +43,13 @@ pub struct When {
     pub stdout: Stdout,
 }
 
+impl When {
+    /// What a flag makes of a command whatever its value is.
+    pub const fn given(flag: &'static str, reads: Reads, stdout: Stdout) -> When {
+        When { flag, values: &[], reads, stdout }
+    }
+}
+
 /// Which stream a command reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {

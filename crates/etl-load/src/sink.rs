@@ -1,7 +1,7 @@
 //! What a database is to a load.
 //!
-//! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; for each
-//! segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
+//! The order of the calls: [`Sink::plan`] and [`Sink::prepare`] before the transaction; [`Sink::begin`]; once for
+//! each stream [`Sink::expect`]; for each segment [`Sink::claim`], once for each table [`Sink::open`], then [`Sink::record`]; at the verified end
 //! [`Sink::finish`], [`Sink::sweep`] where rows of earlier versions go, [`Sink::complete`], [`Sink::prune`] and [`Sink::commit`]. [`crate::load`] makes them. A sink gets its settings when
 //! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
 //! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
@@ -249,8 +249,8 @@ pub trait Sink {
     /// Those of the database.
     fn claim(&mut self, plan: &Arc<Plan<Self::Details>>, load_id: &str) -> Result<Option<Loaded>, Fault>;
 
-    /// The segments that are held back and go to a table: [`Sink::claim`] is going to be called for each of these ids, in
-    /// this order. A sink that is far away asks for all of them at once.
+    /// [`Sink::claim`] is going to be called for each of these ids of a table, in this order: those of segments that are
+    /// held back. A sink that is far away asks for many of them at once.
     ///
     /// # Errors
     /// Those of the database.

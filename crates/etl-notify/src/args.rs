@@ -6,7 +6,6 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use etl_component::format::{FormatArgs, Messages};
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, redact};
-use etl_stream::Details;
 
 use crate::template::{Escaping, Sources, Templates};
 use crate::workflow::{Status, Workflow};
@@ -168,6 +167,14 @@ impl On {
             On::Always => "always",
         }
     }
+
+    /// The summary of a workflow that is not told; `None` if it is.
+    pub fn passes_over(self, workflow: &Workflow) -> Option<String> {
+        let is_over = self != On::Always && workflow.status == Status::Succeeded;
+        is_over.then(|| {
+            format!("workflow {} succeeded, which is not posted with --on {}", workflow.name, self.name())
+        })
+    }
 }
 
 /// What messages are about.
@@ -196,11 +203,6 @@ impl AboutArgs {
 }
 
 impl About {
-    /// The pipeline that a failure is of: the one that was named, otherwise the one that its abort names.
-    pub fn pipeline_of(&self, details: &Details) -> Option<String> {
-        self.pipeline.clone().or_else(|| details.pipeline.as_deref().map(redact))
-    }
-
     /// These as the variable `run` of a template; what is not known is null.
     pub fn variables(&self) -> serde_json::Value {
         serde_json::json!({"pipeline": self.pipeline, "title": self.title, "link": self.link})

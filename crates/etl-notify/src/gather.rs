@@ -1,9 +1,10 @@
 //! Which records of a stream are told.
 
+use anyhow::Error;
 use etl_component::Fault;
 use etl_schema::Schema;
 use etl_stream::json::{Record, Scanner};
-use etl_stream::{Begin, Line, SchemaRef};
+use etl_stream::{Begin, Line, SchemaRef, counted};
 use minijinja::Value;
 
 use crate::args::{On, Records};
@@ -28,6 +29,32 @@ pub struct Counts {
     pub records: u64,
     /// Those that are told.
     pub wanted: u64,
+}
+
+impl Counts {
+    /// Posts the messages that tell of the records, in their order. `done` is what that is called in the summary, which
+    /// this returns.
+    ///
+    /// # Errors
+    /// That of the first message that cannot be posted, with how many were before it.
+    pub fn post<M>(
+        self,
+        messages: &[M],
+        done: &str,
+        mut post: impl FnMut(&M) -> Result<(), Fault>,
+    ) -> Result<String, Error> {
+        let count = messages.len();
+        for (before, message) in messages.iter().enumerate() {
+            let posted = post(message).map_err(Error::from);
+            posted.map_err(|error| match before {
+                0 => error,
+                before => error.context(format!("{before} of {count} messages were posted")),
+            })?;
+        }
+        let messages = counted(count as u64, "message", "messages");
+        let records = counted(self.records, "record", "records");
+        Ok(format!("{done} {messages} for {} of {records}", self.wanted))
+    }
 }
 
 /// Finds the records that are told.

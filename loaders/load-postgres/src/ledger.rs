@@ -61,7 +61,7 @@ pub(crate) fn forget(table: &Name) -> String {
 ///
 /// # Errors
 /// 3 for an id that PostgreSQL cannot store.
-pub(crate) fn claim(table: &Name, load_ids: &[&str]) -> Result<String, Fault> {
+pub(crate) fn claim(table: &Name, load_ids: &[String]) -> Result<String, Fault> {
     if let Some(load_id) = load_ids.iter().find(|id| id.contains('\0')) {
         return Err(Fault::data(format!(
             "the id {load_id:?} has the character U+0000, which PostgreSQL does not store"
@@ -129,7 +129,7 @@ pub(crate) fn take_order<'t>(tables: impl Iterator<Item = &'t Name>) -> String {
 /// # Errors
 /// Those of [`claim`].
 pub(crate) fn settle(table: &Name, load_id: &str) -> Result<String, Fault> {
-    let (claim, ledger) = (claim(table, &[load_id])?, table.sibling(TABLE).sql());
+    let (claim, ledger) = (claim(table, &[load_id.to_owned()])?, table.sibling(TABLE).sql());
     let (target, id) = (quote_literal(&table.table), quote_literal(load_id));
     Ok(format!("{claim}; SELECT attempt FROM {ledger} WHERE target = {target} AND load_id = {id} FOR UPDATE"))
 }

@@ -3,7 +3,7 @@
 mod claims;
 mod open;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use etl_component::Fault;
@@ -14,7 +14,7 @@ use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
-use self::claims::{CLAIMED, Pending};
+use self::claims::Pending;
 use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
@@ -28,8 +28,9 @@ pub(crate) struct Postgres<'s> {
     settings: &'s Settings,
     link: Link,
     in_transaction: bool,
-    /// What the ledger has said of ids whose turn has not come, by table and id.
-    expected: HashMap<(String, String), Option<Loaded>>,
+    /// The load ids that are still to come, by table, and what the ledger has said of the next ones, by table and id.
+    expected: HashMap<String, VecDeque<String>>,
+    known: HashMap<(String, String), Option<Loaded>>,
     /// The tables in whose ledger a row was claimed, and those that are open for records.
     targets: Vec<Arc<TablePlan>>,
     tables: Vec<Table>,
@@ -81,6 +82,7 @@ impl<'s> Postgres<'s> {
             link: Link::open(connection)?,
             in_transaction: false,
             expected: HashMap::new(),
+            known: HashMap::new(),
             targets: Vec::new(),
             tables: Vec::new(),
             feed: None,
@@ -142,6 +144,7 @@ impl<'s> Postgres<'s> {
     fn reset(&mut self) {
         (self.feed, self.culprit) = (None, None);
         self.expected.clear();
+        self.known.clear();
         self.targets.clear();
         self.tables.clear();
         (self.completed, self.pending) = (None, Pending::default());
@@ -228,18 +231,18 @@ impl Sink for Postgres<'_> {
             self.targets.push(Arc::clone(plan));
         }
         let key = (plan.name.clone(), load_id.to_owned());
-        if !self.expected.contains_key(&key) {
-            self.claim_rows(plan, &[load_id])?;
+        if !self.known.contains_key(&key) {
+            let load_ids = self.next_ids(&plan.name, load_id);
+            self.claim_rows(plan, &load_ids)?;
         }
         load_id.clone_into(&mut self.stamp.load_id);
-        Ok(self.expected.remove(&key).flatten())
+        Ok(self.known.remove(&key).flatten())
     }
 
     fn expect(&mut self, plan: &Arc<TablePlan>, load_ids: &[&str]) -> Result<(), Fault> {
-        match load_ids {
-            [] | [_] => Ok(()),
-            _ => load_ids.chunks(CLAIMED).try_for_each(|load_ids| self.claim_rows(plan, load_ids)),
-        }
+        let load_ids = load_ids.iter().map(|id| (*id).to_owned());
+        self.expected.entry(plan.name.clone()).or_default().extend(load_ids);
+        Ok(())
     }
 
     fn newest(&mut self, plan: &TablePlan) -> Result<Option<Newest>, Fault> {

@@ -28,8 +28,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
         THEN set_config('client_connection_check_interval', '2s', true) END,
       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END;";
 
-/// How many load ids are claimed in one message.
-pub(super) const CLAIMED: usize = 1024;
+/// How many load ids are claimed in one message. The answer has the states of those that were loaded before.
+const CLAIMED: usize = 256;
 
 /// Statements that complete rows of the ledger and are still to be sent, together with what follows.
 #[derive(Default)]
@@ -40,11 +40,19 @@ pub(super) struct Pending {
 }
 
 impl Postgres<'_> {
+    /// The load id of a table whose turn it is, and those that are expected after it.
+    pub(super) fn next_ids(&mut self, table: &str, load_id: &str) -> Vec<String> {
+        match self.expected.get_mut(table).filter(|ids| ids.front().is_some_and(|next| next == load_id)) {
+            Some(ids) => ids.drain(..ids.len().min(CLAIMED)).collect(),
+            None => vec![load_id.to_owned()],
+        }
+    }
+
     /// Claims load ids for a table in one message, which begins the transaction if need be.
     ///
     /// # Errors
     /// Those of the server; 3 for an id that it cannot store.
-    pub(super) fn claim_rows(&mut self, plan: &Arc<TablePlan>, load_ids: &[&str]) -> Result<(), Fault> {
+    pub(super) fn claim_rows(&mut self, plan: &Arc<TablePlan>, load_ids: &[String]) -> Result<(), Fault> {
         self.end_copy()?;
         let mut sql = if self.in_transaction { String::new() } else { BEGIN.to_owned() };
         if self.settings.stamp {
@@ -65,8 +73,8 @@ impl Postgres<'_> {
         let mut loaded: HashMap<_, _> =
             results.last().into_iter().flat_map(|rows| ledger::loaded(rows)).collect();
         for load_id in load_ids {
-            let key = (plan.name.clone(), (*load_id).to_owned());
-            self.expected.insert(key, loaded.remove(*load_id));
+            let key = (plan.name.clone(), load_id.clone());
+            self.known.insert(key, loaded.remove(load_id));
         }
         Ok(())
     }

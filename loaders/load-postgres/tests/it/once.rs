@@ -68,7 +68,7 @@ fn segments(numbers: std::ops::Range<u32>) -> Vec<u8> {
 }
 
 #[test]
-fn thousands_of_segments_are_claimed_together() {
+fn many_segments_are_claimed_together() {
     let place = PostgresFolder::new();
     assert_eq!(counts(&place.load(EVENTS, segments(1_000..1_050))), [50, 50, 0, 0, 0, 0]);
     let all = segments(0..2_500);
