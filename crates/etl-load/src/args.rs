@@ -338,6 +338,11 @@ impl Settings {
         })
     }
 
+    /// Whether records may be set aside.
+    pub fn sets_aside(&self) -> bool {
+        self.max_rejects != Limit::Count(0)
+    }
+
     /// Refuses paths that would overwrite one another, or the database file of an embedded sink.
     ///
     /// # Errors

@@ -6,9 +6,11 @@
 //! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
 //! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
 
+use std::fmt;
 use std::sync::Arc;
 
 use etl_component::Fault;
+use etl_component::rejects::Said;
 use etl_schema::{Checker, Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
 
@@ -47,7 +49,7 @@ pub struct Counts {
 
 impl Counts {
     /// What became of these rows and of those that followed.
-    pub(crate) fn and(self, later: Counts) -> Counts {
+    pub fn and(self, later: Counts) -> Counts {
         Counts {
             inserted: self.inserted + later.inserted,
             updated: self.updated + later.updated,
@@ -164,6 +166,8 @@ impl From<PlanError> for Fault {
 pub enum Refused {
     /// It cannot be a row of the table; the load goes on if rejects are allowed.
     Record(Violation),
+    /// The database refuses it; the load goes on if rejects are allowed.
+    Row(Refusal),
     /// The load has failed.
     Load(Fault),
 }
@@ -173,6 +177,37 @@ impl From<Fault> for Refused {
         Refused::Load(fault)
     }
 }
+
+/// Why a record is set aside.
+#[derive(Clone, Debug, Default)]
+pub struct Refusal {
+    /// The field that is wrong; empty if it is not about one.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What else the database says, where it is what refuses the record.
+    pub said: Option<Said>,
+}
+
+impl From<Violation> for Refusal {
+    fn from(Violation { field, reason }: Violation) -> Refusal {
+        Refusal { field, reason, said: None }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { field, reason, .. } = self;
+        match &**field {
+            "" => f.write_str(reason),
+            field => write!(f, "field {field:?}: {reason}"),
+        }
+    }
+}
+
+/// Takes the position, from 0, among the records that [`Sink::record`] took for a table, of one that the database
+/// refuses. False if there are more than may be set aside: then the load fails, whatever becomes of the others.
+pub type Refuse<'a> = dyn FnMut(u64, Refusal) -> bool + 'a;
 
 /// A record that the database itself refused.
 #[derive(Debug)]
@@ -196,6 +231,9 @@ pub trait Sink {
 
     /// Whether it stores NaN and infinities, where numbers come as texts.
     const ODD_NUMBERS: bool = false;
+
+    /// Whether [`Sink::finish`] can go on without the records that the database refuses.
+    const REFUSES: bool = false;
 
     /// Where the load goes, for the summary.
     fn name(&self) -> String;
@@ -287,11 +325,16 @@ pub trait Sink {
 
     /// Puts all records of a table in place and says what became of them. `new` is called for each record that is a new
     /// row, with its position, from 0, among those that [`Sink::record`] took for this table; it is `None` if nobody
-    /// asks.
+    /// asks. `refuse` is called for each one that the database refuses; it is `None` if the load fails then.
     ///
     /// # Errors
     /// Those of the database.
-    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
+    fn finish(
+        &mut self,
+        table: usize,
+        new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault>;
 
     /// Deletes the rows of a table that do not stay, by this column; after [`Sink::finish`].
     ///

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
@@ -206,7 +206,12 @@ impl Sink for Influx {
         Ok(self.point(table, &point, line)?)
     }
 
-    fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        table: usize,
+        _: Option<&mut dyn FnMut(u64)>,
+        _: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
         self.flush()?;
         let Table { points, superseded, nulls, .. } = self.tables[table];
         if nulls > 0 {

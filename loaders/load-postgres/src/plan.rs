@@ -68,13 +68,14 @@ impl Field {
         self.column.kind.is_cast()
     }
 
-    /// The type of its column in a stage: what the server casts is a text there, or several.
-    pub(crate) fn staged(&self) -> &str {
+    /// The type of its column in a stage: what the server casts is a text there, or several. That of a stage without
+    /// constraints is no domain.
+    pub(crate) fn staged(&self, free: bool) -> &str {
         match (&self.encoder, &self.column.base) {
             (Encoder::Array(..), _) if self.is_cast() => "text[]",
             _ if self.is_cast() => "text",
             // Here NULL stands for the default, and the domain may not allow it.
-            (_, Some(base)) if self.null == Null::Default => base,
+            (_, Some(base)) if free || self.null == Null::Default => base,
             _ => &self.column.spelled,
         }
     }

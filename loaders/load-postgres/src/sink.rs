@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema, quote_ident};
@@ -161,6 +161,8 @@ impl Sink for Postgres<'_> {
 
     const ODD_NUMBERS: bool = true;
 
+    const REFUSES: bool = true;
+
     fn name(&self) -> String {
         self.link.name()
     }
@@ -281,12 +283,20 @@ impl Sink for Postgres<'_> {
         Ok(self.taken(feed, line)?)
     }
 
-    fn finish(&mut self, number: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        number: usize,
+        new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
         self.end_copy()?;
         let table = &self.tables[number];
         let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, table.keys.as_ref(), new),
+            Some(stage) => {
+                let keys = table.keys.as_ref();
+                stage.merge(&mut self.link.session, &plan, table.fed, keys, new, refuse)
+            }
             None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -296,6 +306,10 @@ impl Sink for Postgres<'_> {
         };
         merged.map(|counts| Counts { replaced, ..counts }).map_err(|failure| match failure {
             MergeError::Changed(fault) => fault,
+            MergeError::Cast { column, spelled, changed } => Fault::data(format!(
+                "{}: column {column} is {spelled}, which does not keep {changed} of the values",
+                what(&plan)
+            )),
             MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
     }

@@ -1,19 +1,26 @@
 //! Modes that go by a key: records are gathered in a temporary table, which has each key once, and are merged into the
 //! target by one statement.
 
+mod aside;
+
 use etl_component::{Fault, counted};
-use etl_load::{Counts, Mode};
+use etl_load::{Counts, Mode, Refuse};
 use etl_schema::{Type, quote_ident};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use crate::database::{Database, fault, is_data};
+use self::aside::{Aside, Done};
 use crate::names::{STAGE_PREFIX, column_list, free_name, key_list};
 use crate::plan::Plan;
 
 /// A temporary table with the records for one target.
 pub(crate) struct Stage {
     name: String,
+    /// Its columns, as they are declared.
+    columns: String,
+    /// Whether rows that the target refuses may be set aside. Then it has every record, by its position.
+    aside: bool,
     /// The columns for the position and for the line of a record, where there is room for them.
     row: Option<String>,
     line: Option<String>,
@@ -23,6 +30,11 @@ pub(crate) struct Stage {
 const MAX_COLUMNS: usize = 2000;
 
 impl Stage {
+    /// Whether there can be one for rows that may be set aside: it has a column for the position.
+    pub(crate) fn has_room(plan: &Plan) -> bool {
+        plan.details.stored.columns.len() < MAX_COLUMNS
+    }
+
     /// Creates it, with the target's own affinities and collations, so that values compare as they do there.
     pub(crate) fn create(database: &Database, plan: &Plan, index: usize) -> Result<Stage, Fault> {
         let name = format!("temp.{STAGE_PREFIX}{index}");
@@ -30,13 +42,24 @@ impl Stage {
         let mut columns: Vec<String> =
             columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
         let free = |name| free_name(&plan.details.stored, name);
-        let row = plan.details.news.then(|| free("etl_row"));
+        let aside = plan.details.aside && Stage::has_room(plan);
+        let row = (aside || plan.details.news).then(|| free("etl_row"));
         let room = columns.len() + usize::from(row.is_some()) < MAX_COLUMNS;
-        let line = room.then(|| free("etl_line"));
+        let line = (room && !aside).then(|| free("etl_line"));
         columns.extend(row.iter().chain(&line).map(|column| format!("{column} INTEGER")));
-        let (columns, key) = (columns.join(", "), key_list(&plan.schema));
-        database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
-        Ok(Stage { name, row, line })
+        let (mut columns, key) = (columns.join(", "), key_list(&plan.schema));
+        if aside {
+            columns += " PRIMARY KEY";
+            database.batch(&format!("CREATE TABLE {name} ({columns})"))?;
+        } else {
+            database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
+        }
+        Ok(Stage { name, columns, aside, row, line })
+    }
+
+    /// The name of another temporary table for rows of this one.
+    fn beside(&self, kind: &str) -> String {
+        format!("{}_{kind}", self.name)
     }
 
     /// The columns that follow those of the target.
@@ -49,9 +72,18 @@ impl Stage {
         self.line.is_some()
     }
 
+    /// Whether each row has its record's position.
+    pub(crate) fn has_positions(&self) -> bool {
+        self.row.is_some()
+    }
+
     /// The start of the statement that adds a record: the last one of a key wins; in mode ignore, the first.
     pub(crate) fn insert_into(&self, mode: Mode) -> String {
-        let conflict = if mode == Mode::Ignore { "IGNORE" } else { "REPLACE" };
+        let conflict = match mode {
+            _ if self.aside => "ABORT",
+            Mode::Ignore => "IGNORE",
+            _ => "REPLACE",
+        };
         format!("INSERT OR {conflict} INTO {}", self.name)
     }
 
@@ -62,21 +94,24 @@ impl Stage {
         plan: &Plan,
         fed: u64,
         new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault> {
+        if let (true, Some(row), Some(refuse)) = (self.aside, &self.row, refuse) {
+            let (wants_news, done) = (new.is_some(), Done::default());
+            return Aside { database, plan, stage: self, row, refuse, wants_news, done }.merge(new);
+        }
         let merge = self.of(database, plan);
-        let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
-        if let (Some(new), Some(row)) = (new, &self.row) {
-            merge.tell_new(row, new)?;
-        }
-        let Merged { inserted, updated, known } = merge.run(staged)?;
-        if inserted + known != staged || updated > known {
-            return Err(Fault::data(format!(
-                "table {}: of {}, {} inserted and {updated} of {known} updated: a trigger on the table keeps rows out",
-                plan.name,
-                counted(staged, "row", "rows"),
-                counted(inserted, "was", "were")
-            )));
-        }
+        let merged = || {
+            let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
+            if let (Some(new), Some(row)) = (new, &self.row) {
+                merge.tell_new(row, new)?;
+            }
+            Ok((staged, merge.checked(staged)?))
+        };
+        let (staged, Merged { inserted, updated, known }) = merged().map_err(|unmerged| match unmerged {
+            Unmerged::Sql(error) => merge.fault(error),
+            Unmerged::Fault(fault) => fault,
+        })?;
         database.batch(&format!("DROP TABLE {}", self.name))?;
         Ok(Counts {
             inserted,
@@ -114,6 +149,20 @@ struct Merge<'a> {
     same: String,
 }
 
+/// Why rows are not in the target.
+enum Unmerged {
+    /// A statement failed.
+    Sql(rusqlite::Error),
+    /// The target does not hold what was sent.
+    Fault(Fault),
+}
+
+impl From<rusqlite::Error> for Unmerged {
+    fn from(error: rusqlite::Error) -> Unmerged {
+        Unmerged::Sql(error)
+    }
+}
+
 /// What the statements of a merge did.
 struct Merged {
     inserted: u64,
@@ -124,7 +173,7 @@ struct Merged {
 
 impl Merge<'_> {
     /// Reports which rows of the stage the target does not have, by the positions of their records.
-    fn tell_new(&self, row: &str, new: &mut dyn FnMut(u64)) -> Result<(), Fault> {
+    fn tell_new(&self, row: &str, new: &mut dyn FnMut(u64)) -> rusqlite::Result<()> {
         let Merge { stage, table, same, .. } = self;
         let absent = match self.plan.mode {
             Mode::Append | Mode::Replace => String::new(),
@@ -133,17 +182,30 @@ impl Merge<'_> {
             }
         };
         let rows = format!("SELECT {row} FROM {stage} new {absent}");
-        let fault = |error| self.fault(error);
-        let mut rows = self.database.connection.prepare(&rows).map_err(fault)?;
-        let mut rows = rows.query([]).map_err(fault)?;
-        while let Some(row) = rows.next().map_err(fault)? {
-            new(row.get::<_, i64>(0).map_err(fault)?.unsigned_abs());
+        let mut rows = self.database.connection.prepare(&rows)?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            new(row.get::<_, i64>(0)?.unsigned_abs());
         }
         Ok(())
     }
 
-    /// Inserts and updates as the mode requires.
-    fn run(&self, staged: u64) -> Result<Merged, Fault> {
+    /// Inserts and updates as the mode requires, and checks that all rows are there.
+    fn checked(&self, staged: u64) -> Result<Merged, Unmerged> {
+        let merged = self.run(staged)?;
+        let Merged { inserted, updated, known } = merged;
+        if inserted + known == staged && updated <= known {
+            return Ok(merged);
+        }
+        Err(Unmerged::Fault(Fault::data(format!(
+            "table {}: of {}, {} inserted and {updated} of {known} updated: a trigger on the table keeps rows out",
+            self.plan.name,
+            counted(staged, "row", "rows"),
+            counted(inserted, "was", "were")
+        ))))
+    }
+
+    fn run(&self, staged: u64) -> Result<Merged, Unmerged> {
         let Merge { plan, stage, table, same, .. } = self;
         let insert = self.insert("true");
         let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
@@ -168,10 +230,10 @@ impl Merge<'_> {
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
                     let differing = counted(differing, "row that differs was", "rows that differ were");
-                    return Err(Fault::data(format!(
+                    return Err(Unmerged::Fault(Fault::data(format!(
                         "table {}: only {updated} of {differing} updated: a trigger on the table keeps rows as they are",
                         plan.name
-                    )));
+                    ))));
                 }
                 Ok(Merged { inserted, updated, known })
             }
@@ -216,21 +278,19 @@ impl Merge<'_> {
 
     /// Whether the target has triggers: one may call RAISE(IGNORE), which silently leaves a row out, or leaves it as it
     /// is.
-    fn has_triggers(&self) -> Result<bool, Fault> {
+    fn has_triggers(&self) -> rusqlite::Result<bool> {
         let triggers = "SELECT EXISTS (
                           SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
-        let triggers = self.database.connection.query_row(triggers, [&self.plan.name], |row| row.get(0));
-        triggers.map_err(|error| self.fault(error))
+        self.database.connection.query_row(triggers, [&self.plan.name], |row| row.get(0))
     }
 
-    fn count(&self, sql: &str) -> Result<u64, Fault> {
+    fn count(&self, sql: &str) -> rusqlite::Result<u64> {
         let count = self.database.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        count.map(i64::unsigned_abs).map_err(|error| self.fault(error))
+        count.map(i64::unsigned_abs)
     }
 
-    fn change(&self, sql: &str) -> Result<u64, Fault> {
-        let changed = self.database.connection.execute(sql, []);
-        changed.map(|rows| rows as u64).map_err(|error| self.fault(error))
+    fn change(&self, sql: &str) -> rusqlite::Result<u64> {
+        self.database.connection.execute(sql, []).map(|rows| rows as u64)
     }
 
     fn fault(&self, error: rusqlite::Error) -> Fault {

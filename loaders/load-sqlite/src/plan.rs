@@ -30,6 +30,8 @@ pub(crate) struct Details {
     pub(crate) placeholders: Vec<String>,
     /// Whether the load will ask which records are new.
     pub(crate) news: bool,
+    /// Whether records that the target refuses may be set aside.
+    pub(crate) aside: bool,
 }
 
 /// The most columns that a table can have (SQLITE_MAX_COLUMN as it is built in).
@@ -85,8 +87,8 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
         collate(&mut storage, database, table, &schema, mode)?;
     }
-    let news = settings.emit == EmitKind::New;
-    let details = Details { create: found.is_none(), stored, missing, storage, placeholders, news };
+    let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
+    let details = Details { create: found.is_none(), stored, missing, storage, placeholders, news, aside };
     Ok(Plan { name, mode, schema: Arc::new(schema), details })
 }
 

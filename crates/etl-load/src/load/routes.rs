@@ -112,7 +112,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
     /// ones, in the load's own transaction.
     fn evolve(&mut self, table: usize, target: Target) -> Result<(), Fault> {
         let counts = match self.tables[table].number {
-            Some(number) => self.sink.finish(number, None)?,
+            Some(number) => self.finish(number)?,
             None => Counts::default(),
         };
         // The rows that were there before the load are gone by now. A key that comes again replaces its first row.

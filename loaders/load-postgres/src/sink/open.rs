@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::feed::Destination;
 use crate::plan::TablePlan;
 use crate::row::RowEncoder;
-use crate::stage::Stage;
+use crate::stage::{Stage, has_room};
 use crate::target::{self, what};
 
 impl Postgres<'_> {
@@ -34,8 +34,9 @@ impl Postgres<'_> {
             self.link.must_roll_back();
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
-        let staged = plan.details.is_staged(plan.mode, &plan.schema);
-        let stage = staged.then(|| Stage::new(plan, self.tables.len()));
+        let aside = self.settings.sets_aside() && has_room(plan);
+        let staged = aside || plan.details.is_staged(plan.mode, &plan.schema);
+        let stage = staged.then(|| Stage::new(plan, self.tables.len(), aside));
         let columns = plan.details.fields.iter().map(target::quoted);
         let (relation, copy) = match &stage {
             Some(stage) => (stage.relation(), stage.copy(plan)),
@@ -51,7 +52,9 @@ impl Postgres<'_> {
             replaced = Some(self.link.run(Session::count, &what, &delete)?);
         }
         if let Some(stage) = &stage {
-            self.link.run(Session::batch, &what, &stage.create(plan))?;
+            // What is refused only at the commit could not be set aside.
+            let now = if aside { "SET CONSTRAINTS ALL IMMEDIATE;" } else { "" };
+            self.link.run(Session::batch, &what, &format!("{now}{}", stage.create(plan)))?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());

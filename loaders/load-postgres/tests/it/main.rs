@@ -18,6 +18,7 @@ mod once;
 mod privileges;
 mod proxies;
 mod replace;
+mod set_aside;
 mod shared;
 mod signals;
 mod special;

@@ -23,6 +23,7 @@ mod output;
 mod pipes;
 mod plan;
 mod print_state;
+mod refused;
 mod rejects;
 mod rowid;
 mod seal;
