@@ -76,6 +76,15 @@ pub enum Evolve {
     AddColumns,
 }
 
+/// What an upsert makes of a column whose field a record does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Absent {
+    /// NULL.
+    Null,
+    /// What the row has, if it exists.
+    Keep,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Unknown {
     Error,
@@ -148,6 +157,9 @@ pub struct LoadArgs {
     /// How records are combined with existing rows; default: upsert if the schema has a key, otherwise append
     #[arg(long, value_enum, help_heading = "Load", display_order = 0)]
     mode: Option<Mode>,
+    /// What an upsert makes of a column of a row that exists whose field the record does not have; default: null, or what `x-keep` of the schema says
+    #[arg(long, value_enum, help_heading = "Load")]
+    absent: Option<Absent>,
     /// Refuse a load of fewer records than this; rejected ones do not count
     #[arg(long, value_name = "N", help_heading = "Load")]
     min_records: Option<u64>,
@@ -225,6 +237,8 @@ pub struct Settings {
     pub create: bool,
     /// `--evolve`.
     pub evolve: Evolve,
+    /// `--absent`.
+    pub absent: Option<Absent>,
     /// `--stamp`.
     pub stamp: bool,
     /// `--singer-metadata`, `--airbyte-metadata`.
@@ -259,6 +273,9 @@ impl Settings {
                 return Err(Fault::usage(what));
             }
         }
+        if args.absent == Some(Absent::Keep) && args.mode.is_some_and(|mode| mode != Mode::Upsert) {
+            return Err(Fault::usage("--absent keep is about rows that exist: it needs --mode upsert"));
+        }
         let Connectors { format, catalog, .. } = &settings.connectors;
         let from_connector = catalog.is_some() || format.is_some_and(|format| format != Format::Ndjson);
         if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) && !from_connector {
@@ -274,6 +291,7 @@ impl Settings {
             ledger_keep: args.ledger_keep,
             create: args.create,
             evolve: args.evolve,
+            absent: args.absent,
             stamp: args.stamp,
             metadata: match (args.singer_metadata, args.airbyte_metadata) {
                 (true, _) => Some(Format::Singer),
@@ -331,6 +349,7 @@ impl Settings {
             emit_asked: args.emit.is_some(),
             create: false,
             evolve: Evolve::None,
+            absent: None,
             stamp: false,
             metadata: None,
             cuts,

@@ -36,6 +36,9 @@ pub(crate) struct Receipt {
     /// Rows of earlier versions of the stream that were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<u64>,
+    /// Rows that had values which are NULL now because their records do not have the fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nulled: Option<u64>,
     /// In mode replace: how many rows the table had before, and has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_before: Option<u64>,
@@ -77,6 +80,9 @@ impl Receipt {
         }
         if let Some(deleted) = self.deleted {
             text += &format!(", {deleted} of earlier versions deleted");
+        }
+        if let Some(nulled) = self.nulled {
+            text += &format!(", {nulled} lost values");
         }
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));

@@ -27,7 +27,7 @@ mod taken;
 pub mod target;
 mod tasks;
 
-pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
+pub use args::{Absent, Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use format::Connectors;
 pub use load::run;
 pub use sink::{

@@ -45,6 +45,8 @@ pub struct Counts {
     pub replaced: Option<u64>,
     /// Rows of earlier versions that were deleted.
     pub deleted: u64,
+    /// Rows that had values which are NULL now because their records do not have the fields.
+    pub nulled: u64,
 }
 
 impl Counts {
@@ -57,6 +59,7 @@ impl Counts {
             superseded: self.superseded + later.superseded,
             replaced: self.replaced.or(later.replaced),
             deleted: self.deleted + later.deleted,
+            nulled: self.nulled + later.nulled,
         }
     }
 }

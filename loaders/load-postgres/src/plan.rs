@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Absent, Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, create_table, quote_ident};
 
@@ -41,6 +41,8 @@ pub(crate) struct Details {
     pub(crate) merges: bool,
     /// How each stored column is sent, once all of them exist.
     pub(crate) fields: Vec<Field>,
+    /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
+    pub(crate) keeps: Option<Vec<bool>>,
 }
 
 /// How a column of the records gets into the table.
@@ -181,8 +183,18 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         (None, Some(table)) if table.overlaps(&key) => Mode::Append,
         _ => target.mode_for(&name.text(), &schema)?,
     };
+    let keeps = target.keeps(settings.absent, &schema);
+    if settings.absent == Some(Absent::Keep) && mode != Mode::Upsert {
+        let why = "--absent keep is about rows that exist, so it needs a key and mode upsert";
+        return Err(Fault::config(format!("table {} (mode {mode}): {why}", name.text())));
+    }
+    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let stored = stamp::stored(&schema, settings.stamp)?;
     few(&stored)?;
+    if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
+        let (name, most) = (name.text(), MAX_COLUMNS - 2);
+        return Err(Fault::config(format!("table {name}: values can be kept in a table of at most {most} columns")));
+    }
     let (fields, missing) = match &found.table {
         None => (Vec::new(), Vec::new()),
         Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
@@ -198,7 +210,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let makes_schema = is_namespace && found.may_create.is_none();
     let table = found.table.clone();
     let merges = found.merges;
-    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields };
+    let keeps = lacks.then_some(keeps);
+    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields, keeps };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 

@@ -294,8 +294,8 @@ impl Sink for Postgres<'_> {
         let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
         let merged = match &table.stage {
             Some(stage) => {
-                let keys = table.keys.as_ref();
-                stage.merge(&mut self.link.session, &plan, table.fed, keys, new, refuse)
+                let seen = (table.keys.as_ref(), table.encoder.lacked());
+                stage.merge(&mut self.link.session, &plan, table.fed, seen, new, refuse)
             }
             None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {

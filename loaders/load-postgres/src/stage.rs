@@ -2,6 +2,7 @@
 //! COPY does not do (casts, defaults for single rows, policies).
 
 mod aside;
+mod keep;
 mod keys;
 mod merge;
 mod unopposed;
@@ -12,6 +13,7 @@ use etl_schema::quote_ident;
 
 use self::aside::{Aside, Done};
 pub(crate) use self::keys::Keys;
+use self::keep::Lacks;
 use self::merge::Merge;
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
@@ -28,25 +30,37 @@ pub(crate) struct Stage {
     row: Option<String>,
     /// Whether the table has room for that column.
     numbered: bool,
+    /// The column that says which fields a record has, if it is needed.
+    named: Option<String>,
 }
 
 impl Stage {
     /// A stage for the rows of the target with this number. With `aside`, those that the server refuses may be set aside.
     pub(crate) fn new(plan: &TablePlan, number: usize, aside: bool) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
-        let mut row = "etl_row".to_owned();
-        while plan.details.stored.position(&row).is_some() {
-            row.push('_');
-        }
+        let free = |name: &str| {
+            let mut free = name.to_owned();
+            while plan.details.stored.position(&free).is_some() {
+                free.push('_');
+            }
+            quote_ident(&free)
+        };
         let name = format!("pg_temp.etl_stage_{number}");
         let numbered = (keyed || aside) && has_room(plan);
-        let row = (keyed || aside).then(|| quote_ident(&row));
-        Stage { number, name, keyed, aside: aside && numbered, row, numbered }
+        let row = (keyed || aside).then(|| free("etl_row"));
+        let room = numbered && plan.details.fields.len() + 2 <= MAX_COLUMNS;
+        let named = plan.details.keeps.as_ref().filter(|_| room && keyed).map(|_| free("etl_named"));
+        Stage { number, name, keyed, aside: aside && numbered, row, numbered, named }
     }
 
     /// Whether each row begins with its position, an integer of 8 bytes.
     pub(crate) fn numbered(&self) -> bool {
         self.numbered
+    }
+
+    /// Of how many columns each row says at its end whether the record has their fields.
+    pub(crate) fn named(&self, plan: &TablePlan) -> Option<usize> {
+        self.named.as_ref().map(|_| plan.schema.columns.len())
     }
 
     /// Its rows with their positions, for SQL. Those of a table without room for the column are in the order of their
@@ -86,6 +100,8 @@ impl Stage {
             format!("{} {}{collation}", quote_ident(&field.column.name), field.staged(self.aside))
         });
         let columns = self.row_column().into_iter().map(|row| format!("{row} bigint")).chain(columns);
+        let named = self.named.iter().map(|named| format!("{named} bit({})", plan.schema.columns.len()));
+        let columns = columns.chain(named);
         let columns = columns.collect::<Vec<_>>().join(", ");
         format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.relation())
     }
@@ -93,6 +109,7 @@ impl Stage {
     /// The COPY statement that fills it.
     pub(crate) fn copy(&self, plan: &TablePlan) -> String {
         let columns = self.row_column().into_iter().cloned().chain(plan.details.fields.iter().map(quoted));
+        let columns = columns.chain(self.named.iter().cloned());
         copy(&self.name, columns)
     }
 
@@ -107,20 +124,26 @@ impl Stage {
         session: &mut Session,
         plan: &TablePlan,
         fed: u64,
-        keys: Option<&Keys>,
+        (keys, lacked): (Option<&Keys>, &[bool]),
         new: Option<&mut dyn FnMut(u64)>,
         refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, MergeError> {
+        let lacks = match (&self.named, &plan.details.keeps) {
+            (Some(named), Some(keeps)) => Lacks::new(named, keeps, lacked),
+            _ => Lacks::default(),
+        };
         if let (Some(refuse), Some(row), true) = (refuse, &self.row, self.aside) {
             let (wants_news, done) = (new.is_some(), Done::default());
-            return Aside { session, plan, stage: self, refuse, row, wants_news, done }.merge(fed, keys, new);
+            let lacks = &lacks;
+            let aside = Aside { session, plan, stage: self, refuse, row, lacks, wants_news, done };
+            return aside.merge(fed, keys, new);
         }
         self.check_casts(session, plan, &self.name)?;
         let Some(row) = self.row.as_ref().filter(|_| self.keyed) else {
             if let Some(new) = new {
                 (0..fed).for_each(new);
             }
-            return self.put(session, plan, &self.name, fed, None);
+            return self.put(session, plan, &self.name, fed, &lacks, None);
         };
         let distinct = match keys.is_some_and(Keys::differ) {
             true => fed,
@@ -130,10 +153,14 @@ impl Stage {
         let (rows, key) = (self.rows(), key(plan));
         let source = match fed - distinct {
             0 => rows,
+            _ if lacks.keeps_any() => {
+                self.collapse(session, plan, &lacks)?;
+                rows
+            }
             // The last record of each key; in mode ignore, the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {rows} s ORDER BY {key}, {row}{order})"),
         };
-        let counts = self.put(session, plan, &source, distinct, new)?;
+        let counts = self.put(session, plan, &source, distinct, &lacks, new)?;
         Ok(Counts { superseded: fed - distinct, ..counts })
     }
 
@@ -144,6 +171,7 @@ impl Stage {
         plan: &TablePlan,
         source: &str,
         rows: u64,
+        lacks: &Lacks,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, MergeError> {
         let Some(row) = self.row.as_ref().filter(|_| self.keyed) else {
@@ -151,17 +179,21 @@ impl Stage {
             complete(plan, rows, inserted)?;
             return Ok(Counts { inserted, ..Counts::default() });
         };
+        let nulled = lacks.nulled(session, plan, source)?;
         if new.is_none()
             && unopposed::is_possible(plan, self.aside)
-            && let Some((inserted, updated)) = unopposed::merge(session, plan, source, rows)?
+            && let Some((inserted, updated)) = unopposed::merge(session, plan, source, rows, lacks)?
         {
-            return Ok(Counts { inserted, updated, unchanged: rows - inserted - updated, ..Counts::default() });
+            let unchanged = rows - inserted - updated;
+            return Ok(Counts { inserted, updated, unchanged, nulled, ..Counts::default() });
         }
-        let mut merge = Merge { session, plan, number: self.number, source, row };
-        match plan.mode {
-            Mode::Append | Mode::Replace => merge.insert(rows, new),
-            Mode::Upsert | Mode::Ignore => merge.on_conflict(rows, new),
-        }
+        let mut merge = Merge { session, plan, number: self.number, source, row, lacks };
+        let counts = match plan.mode {
+            Mode::Append | Mode::Replace => merge.insert(rows, new)?,
+            _ if lacks.keeps_any() => merge.keep(rows, new)?,
+            Mode::Upsert | Mode::Ignore => merge.on_conflict(rows, new)?,
+        };
+        Ok(Counts { nulled, ..counts })
     }
 
     /// Checks that casts keep the values. A type's modifier may round what a text says, as `interval(0)` does, or

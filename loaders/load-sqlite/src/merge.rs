@@ -2,6 +2,7 @@
 //! target by one statement.
 
 mod aside;
+pub(crate) mod keep;
 
 use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode, Refuse};
@@ -11,6 +12,7 @@ use rusqlite::types::Value;
 
 use crate::database::{Database, fault, is_data};
 use self::aside::{Aside, Done};
+use self::keep::Lacks;
 use crate::names::{STAGE_PREFIX, column_list, free_name, key_list};
 use crate::plan::Plan;
 
@@ -24,6 +26,8 @@ pub(crate) struct Stage {
     /// The columns for the position and for the line of a record, where there is room for them.
     row: Option<String>,
     line: Option<String>,
+    /// Those that say which fields a record lacks.
+    lacks: Vec<String>,
 }
 
 /// The most columns that a table can have (<https://www.sqlite.org/limits.html>).
@@ -46,15 +50,22 @@ impl Stage {
         let row = (aside || plan.details.news).then(|| free("etl_row"));
         let room = columns.len() + usize::from(row.is_some()) < MAX_COLUMNS;
         let line = (room && !aside).then(|| free("etl_line"));
-        columns.extend(row.iter().chain(&line).map(|column| format!("{column} INTEGER")));
-        let (mut columns, key) = (columns.join(", "), key_list(&plan.schema));
+        let lacks = plan.details.keeps.as_ref().map(|_| keep::columns(plan)).unwrap_or_default();
+        let lacks = if columns.len() + 2 + lacks.len() <= MAX_COLUMNS { lacks } else { Vec::new() };
+        if lacks.is_empty() && plan.details.keeps.as_ref().is_some_and(|keeps| keeps.contains(&true)) {
+            let what = "it has too many columns to keep the values of some of them";
+            return Err(Fault::config(format!("table {}: {what}", plan.name)));
+        }
+        let own = if aside { " PRIMARY KEY" } else { "" };
+        columns.extend(row.iter().map(|column| format!("{column} INTEGER{own}")));
+        columns.extend(line.iter().chain(&lacks).map(|column| format!("{column} INTEGER")));
+        let (columns, key) = (columns.join(", "), key_list(&plan.schema));
         if aside {
-            columns += " PRIMARY KEY";
             database.batch(&format!("CREATE TABLE {name} ({columns})"))?;
         } else {
             database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
         }
-        Ok(Stage { name, columns, aside, row, line })
+        Ok(Stage { name, columns, aside, row, line, lacks })
     }
 
     /// The name of another temporary table for rows of this one.
@@ -64,7 +75,7 @@ impl Stage {
 
     /// The columns that follow those of the target.
     pub(crate) fn own_columns(&self) -> impl Iterator<Item = &String> {
-        self.row.iter().chain(&self.line)
+        self.row.iter().chain(&self.line).chain(&self.lacks)
     }
 
     /// Whether each row ends with its record's line.
@@ -77,10 +88,24 @@ impl Stage {
         self.row.is_some()
     }
 
+    /// Whether each row ends with what its record lacks.
+    pub(crate) fn has_lacks(&self) -> bool {
+        !self.lacks.is_empty()
+    }
+
+    /// What a record does to the row of its key that is in the stage already, if it does not replace it.
+    pub(crate) fn on_conflict(&self, plan: &Plan) -> String {
+        if self.aside || !plan.details.keeps.as_ref().is_some_and(|keeps| keeps.contains(&true)) {
+            return String::new();
+        }
+        let own: Vec<String> = self.row.iter().chain(&self.line).cloned().collect();
+        keep::on_conflict(plan, self.name.trim_start_matches("temp."), &own)
+    }
+
     /// The start of the statement that adds a record: the last one of a key wins; in mode ignore, the first.
-    pub(crate) fn insert_into(&self, mode: Mode) -> String {
-        let conflict = match mode {
-            _ if self.aside => "ABORT",
+    pub(crate) fn insert_into(&self, plan: &Plan) -> String {
+        let conflict = match plan.mode {
+            _ if self.aside || !self.on_conflict(plan).is_empty() => "ABORT",
             Mode::Ignore => "IGNORE",
             _ => "REPLACE",
         };
@@ -92,15 +117,20 @@ impl Stage {
         &self,
         database: &Database,
         plan: &Plan,
-        fed: u64,
+        (fed, lacked): (u64, &[bool]),
         new: Option<&mut dyn FnMut(u64)>,
         refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault> {
+        let lacks = match &plan.details.keeps {
+            Some(keeps) if self.has_lacks() => Lacks::new(keeps, lacked),
+            _ => Lacks::default(),
+        };
         if let (true, Some(row), Some(refuse)) = (self.aside, &self.row, refuse) {
             let (wants_news, done) = (new.is_some(), Done::default());
-            return Aside { database, plan, stage: self, row, refuse, wants_news, done }.merge(new);
+            let lacks = &lacks;
+            return Aside { database, plan, stage: self, row, lacks, refuse, wants_news, done }.merge(new);
         }
-        let merge = self.of(database, plan);
+        let merge = self.of(database, plan, &lacks);
         let merged = || {
             let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
             if let (Some(new), Some(row)) = (new, &self.row) {
@@ -108,7 +138,7 @@ impl Stage {
             }
             Ok((staged, merge.checked(staged)?))
         };
-        let (staged, Merged { inserted, updated, known }) = merged().map_err(|unmerged| match unmerged {
+        let (staged, Merged { inserted, updated, known, nulled }) = merged().map_err(|unmerged| match unmerged {
             Unmerged::Sql(error) => merge.fault(error),
             Unmerged::Fault(fault) => fault,
         })?;
@@ -118,6 +148,7 @@ impl Stage {
             updated,
             unchanged: known - updated,
             superseded: fed - staged,
+            nulled,
             ..Counts::default()
         })
     }
@@ -125,16 +156,17 @@ impl Stage {
     /// The line of the first record whose row the target refuses, after [`Stage::merge`] has failed: SQLite does not say
     /// which it was, so they are tried one by one.
     pub(crate) fn refused(&self, database: &Database, plan: &Plan) -> Option<u64> {
-        let merge = self.of(database, plan);
+        let nothing = Lacks::default();
+        let merge = self.of(database, plan, &nothing);
         merge.refused(self.line.as_ref()?).ok().flatten()
     }
 
-    fn of<'a>(&'a self, database: &'a Database, plan: &'a Plan) -> Merge<'a> {
+    fn of<'a>(&'a self, database: &'a Database, plan: &'a Plan, lacks: &'a Lacks) -> Merge<'a> {
         // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
         // that of the index.
         let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
         let same = same.collect::<Vec<_>>().join(" AND ");
-        Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same }
+        Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same, lacks }
     }
 }
 
@@ -147,6 +179,7 @@ struct Merge<'a> {
     table: String,
     /// The condition that a row `new` has the key of a row `old`.
     same: String,
+    lacks: &'a Lacks,
 }
 
 /// Why rows are not in the target.
@@ -169,6 +202,8 @@ struct Merged {
     updated: u64,
     /// Rows of the stage whose key the target already had.
     known: u64,
+    /// Those of them that had values which are NULL now.
+    nulled: u64,
 }
 
 impl Merge<'_> {
@@ -193,7 +228,7 @@ impl Merge<'_> {
     /// Inserts and updates as the mode requires, and checks that all rows are there.
     fn checked(&self, staged: u64) -> Result<Merged, Unmerged> {
         let merged = self.run(staged)?;
-        let Merged { inserted, updated, known } = merged;
+        let Merged { inserted, updated, known, .. } = merged;
         if inserted + known == staged && updated <= known {
             return Ok(merged);
         }
@@ -212,20 +247,21 @@ impl Merge<'_> {
         let triggers = self.has_triggers()?;
         match plan.mode {
             Mode::Append | Mode::Replace => {
-                Ok(Merged { inserted: self.change(&insert)?, updated: 0, known: 0 })
+                Ok(Merged { inserted: self.change(&insert)?, updated: 0, known: 0, nulled: 0 })
             }
             Mode::Ignore => {
                 let known = if triggers { Some(self.count(&there)?) } else { None };
                 let inserted = self.change(&insert)?;
                 let known = known.unwrap_or(staged.saturating_sub(inserted));
-                Ok(Merged { inserted, updated: 0, known })
+                Ok(Merged { inserted, updated: 0, known, nulled: 0 })
             }
             Mode::Upsert => {
-                let known = self.count(&there)?;
-                let differs = differs(plan, "old", "new").filter(|_| triggers);
+                let (known, nulled) = (self.count(&there)?, self.nulled()?);
+                let differs = differs(plan, "old", "new", self.lacks).filter(|_| triggers);
                 let differing = differs.map(|differs| self.count(&format!("{there} WHERE {differs}")));
                 let differing = differing.transpose()?;
-                let changed = self.change(&insert)?;
+                let changed =
+                    if self.lacks.kept.is_empty() { self.change(&insert)? } else { self.keep()? };
                 let inserted = self.count(&there)?.saturating_sub(known);
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {
@@ -235,7 +271,7 @@ impl Merge<'_> {
                         plan.name
                     ))));
                 }
-                Ok(Merged { inserted, updated, known })
+                Ok(Merged { inserted, updated, known, nulled })
             }
         }
     }
@@ -300,7 +336,8 @@ impl Merge<'_> {
 
 /// Rows that would not change are not written; they are counted as unchanged.
 fn do_update(plan: &Plan, table: &str) -> String {
-    let Some(differs) = differs(plan, table, "excluded") else { return "DO NOTHING".to_owned() };
+    let differs = differs(plan, table, "excluded", &Lacks::default());
+    let Some(differs) = differs else { return "DO NOTHING".to_owned() };
     let columns = plan.details.stored.columns.iter().enumerate();
     let written = columns.filter(|(column, _)| is_written(plan, *column));
     let set = written.map(|(_, column)| quote_ident(&column.name)).map(|c| format!("{c} = excluded.{c}"));
@@ -320,17 +357,18 @@ fn is_written(plan: &Plan, column: usize) -> bool {
 /// change of case is a change, even if the column compares without case, and so is one of 1 to 1.0 where both can be
 /// stored. Rows are compared as row
 /// values, because a chain of a thousand ORs is deeper than SQLite allows.
-fn differs(plan: &Plan, old: &str, new: &str) -> Option<String> {
+fn differs(plan: &Plan, old: &str, new: &str, lacks: &Lacks) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
     let others = columns.filter(|(position, column)| is_written(plan, *position) && column.counts());
     let (mut olds, mut news) = (Vec::new(), Vec::new());
     for (position, column) in others {
-        let name = quote_ident(&column.name);
+        let (name, newer) = (quote_ident(&column.name), lacks.newer(plan, position, old, new));
         olds.push(format!("{old}.{name} COLLATE BINARY"));
-        news.push(format!("{new}.{name}"));
         if plan.details.storage[position].starts_with("BLOB") && column.ty == Type::Double {
             olds.push(format!("typeof({old}.{name})"));
-            news.push(format!("typeof({new}.{name})"));
+            news.extend([newer.clone(), format!("typeof({newer})")]);
+        } else {
+            news.push(newer);
         }
     }
     (!olds.is_empty()).then(|| format!("({}) IS NOT ({})", olds.join(", "), news.join(", ")))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::EmitKind;
-use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
-use etl_schema::{Dialect, Schema, Type, ddl, quote_ident};
+use etl_load::{Absent, Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
 use crate::database::Database;
@@ -32,6 +32,8 @@ pub(crate) struct Details {
     pub(crate) news: bool,
     /// Whether records that the target refuses may be set aside.
     pub(crate) aside: bool,
+    /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
+    pub(crate) keeps: Option<Vec<bool>>,
 }
 
 /// The most columns that a table can have (SQLITE_MAX_COLUMN as it is built in).
@@ -68,6 +70,12 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         }
     };
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
+    if settings.absent == Some(Absent::Keep) && mode != Mode::Upsert {
+        let why = "--absent keep is about rows that exist, so it needs a key and mode upsert";
+        return Err(PlanError::Unfit(Fault::config(format!("table {name} (mode {mode}): {why}"))));
+    }
+    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(Column::may_be_absent);
+    let keeps = lacks.then(|| target.keeps(settings.absent, &schema));
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
     if stored.columns.len() > MAX_COLUMNS {
         let (name, count) = (&schema.name, stored.columns.len());
@@ -88,7 +96,8 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         collate(&mut storage, database, table, &schema, mode)?;
     }
     let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
-    let details = Details { create: found.is_none(), stored, missing, storage, placeholders, news, aside };
+    let create = found.is_none();
+    let details = Details { create, stored, missing, storage, placeholders, news, aside, keeps };
     Ok(Plan { name, mode, schema: Arc::new(schema), details })
 }
 

@@ -164,8 +164,9 @@ impl Sink for Sqlite<'_> {
                 there.for_each(&mut **new);
             }
         }
+        let fed = if table.direct { table.waiting.len() as u64 } else { table.fed };
         if let Some(stage) = table.stage.as_ref().filter(|_| !table.direct || !table.waiting.is_empty()) {
-            let merged = stage.merge(self.database, &table.plan, table.fed, new, refuse);
+            let merged = stage.merge(self.database, &table.plan, (fed, &table.lacked), new, refuse);
             counts = counts.and(merged.inspect_err(|_| self.merging = Some(index))?);
         }
         Ok(Counts { replaced: table.replaced, ..counts })

@@ -10,7 +10,7 @@ use rusqlite::Statement;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 
 use crate::database::{self, Database};
-use crate::merge::Stage;
+use crate::merge::{Stage, keep};
 use crate::names::column_list;
 use crate::number::kept;
 use crate::plan::{Details, Plan, statements};
@@ -30,6 +30,9 @@ pub(crate) struct Table<'c> {
     pub(crate) replaced: Option<u64>,
     positions: bool,
     lines: bool,
+    lacks: bool,
+    /// The columns whose fields some record did not have.
+    pub(crate) lacked: Vec<bool>,
     /// The columns of decimals that are kept as integers or doubles; empty if there are none.
     numeric: Vec<bool>,
     /// The columns that have numbers only, not their texts, and so none of what `x-special` admits; empty if there are none.
@@ -64,25 +67,28 @@ impl<'c> Table<'c> {
         let direct = plan.mode == Mode::Append || plan.schema.key.is_empty();
         let waits = direct && *aside && Stage::has_room(plan);
         let stage = (!direct || waits).then(|| Stage::create(database, plan, index)).transpose()?;
-        let prepare = |into: &str, columns: &str, placeholders: &str| {
-            let insert = format!("{into} ({columns}) VALUES ({placeholders})");
+        let prepare = |into: &str, columns: &str, placeholders: &str, conflict: &str| {
+            let insert = format!("{into} ({columns}) VALUES ({placeholders}){conflict}");
             database.connection.prepare(&insert).map_err(|error| database.fault(error))
         };
         let (mut columns, mut placeholders) = (column_list(stored), placeholders.join(", "));
         // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
         let into = format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name));
-        let own = direct.then(|| prepare(&into, &columns, &placeholders)).transpose()?;
+        let own = direct.then(|| prepare(&into, &columns, &placeholders, "")).transpose()?;
         for column in stage.iter().flat_map(Stage::own_columns) {
             columns += &format!(", {column}");
             placeholders += ", ?";
         }
-        let staged = stage.as_ref().map(|stage| prepare(&stage.insert_into(plan.mode), &columns, &placeholders));
+        let staged = stage.as_ref().map(|stage| {
+            prepare(&stage.insert_into(plan), &columns, &placeholders, &stage.on_conflict(plan))
+        });
         let (insert, later) = match (own, staged.transpose()?) {
             (Some(own), staged) => (own, staged),
             (None, Some(staged)) => (staged, None),
             (None, None) => return Err(Fault::new(Class::Bug, "a table without a statement")),
         };
         let positions = stage.as_ref().is_some_and(Stage::has_positions);
+        let lacks = stage.as_ref().is_some_and(Stage::has_lacks);
         let lines = !direct && stage.as_ref().is_some_and(Stage::has_lines);
         let numeric = plan.schema.columns.iter().zip(&plan.details.storage).map(|(column, storage)| {
             matches!(column.ty, Type::Decimal { .. } | Type::Json) && storage.starts_with("NUMERIC")
@@ -107,6 +113,8 @@ impl<'c> Table<'c> {
             replaced,
             positions,
             lines,
+            lacks,
+            lacked: vec![false; plan.schema.columns.len()],
             numeric,
             finite,
             stamp,
@@ -176,6 +184,16 @@ impl<'c> Table<'c> {
         }
         if self.lines {
             self.insert.raw_bind_parameter(next, line as i64)?;
+            next += 1;
+        }
+        if self.lacks && !self.direct {
+            for (column, lacked) in self.lacked.iter_mut().enumerate() {
+                *lacked |= row.is_absent(column);
+            }
+            for bits in keep::bits(row.len(), |column| row.is_absent(column)) {
+                self.insert.raw_bind_parameter(next, bits)?;
+                next += 1;
+            }
         }
         self.insert.raw_execute()
     }

@@ -86,6 +86,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 counted(checker.assumed_utc(), "time without a zone was", "times without a zone were");
             log::warn!("{}: {times} taken for UTC", plan.name);
         }
+        for (Table { plan, .. }, Counts { nulled, .. }) in
+            self.tables.iter().zip(&counts).filter(|(_, counts)| counts.nulled > 0)
+        {
+            let rows = counted(*nulled, "row that existed has", "rows that existed have");
+            log::warn!(
+                "{}: {rows} NULL now where the record does not have the field (--absent keep, or x-keep in the schema, \
+                 leaves such values as they are)",
+                plan.name
+            );
+        }
         Ok(self.receipts(&digest, &counts))
     }
 
@@ -187,6 +197,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
                 deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
+                nulled: Some(counts.nulled).filter(|nulled| *nulled > 0),
                 rejected: table.rejected,
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),

@@ -58,7 +58,7 @@ fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
 
 #[test]
 fn a_row_is_its_fields_each_behind_its_length() {
-    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None))[..2], false);
+    let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None))[..2], false, None);
     let (out, refusals) = encode(&encoder, &[r#"{"n":258,"text":"a\u0062"}"#, r#"{"n":-1,"text":null}"#]);
     assert_eq!(refusals, [""; 0]);
     let mut expected = vec![9, 9];
@@ -69,7 +69,7 @@ fn a_row_is_its_fields_each_behind_its_length() {
 
 #[test]
 fn the_position_comes_first_and_the_stamp_last() {
-    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None)), true);
+    let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None)), true, None);
     let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#, r#"{"n":2}"#]);
     assert_eq!(refusals, [""; 0]);
     let row = |n: u8| {
@@ -85,7 +85,7 @@ fn the_position_comes_first_and_the_stamp_last() {
 
 #[test]
 fn a_refused_record_leaves_nothing_behind() {
-    let encoder = RowEncoder::new("public.t", &fields(Null::Refused, Kind::Text(None))[..2], false);
+    let mut encoder = RowEncoder::new("public.t", &fields(Null::Refused, Kind::Text(None))[..2], false, None);
     let (out, refusals) =
         encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
     assert_eq!(refusals.len(), 2, "{refusals:?}");
@@ -97,7 +97,7 @@ fn a_refused_record_leaves_nothing_behind() {
 #[test]
 fn a_stamp_that_does_not_fit_fails_the_load() {
     let short = Kind::Text(Some(2));
-    let encoder = RowEncoder::new("public.t", &fields(Null::Stays, short), false);
+    let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, short), false, None);
     let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#]);
     assert_eq!(refusals.len(), 1);
     assert!(refusals[0].starts_with("78: table public.t: column _etl_load_id: the stamp "), "{refusals:?}");
@@ -138,7 +138,7 @@ fn one_pass_over_a_line_makes_the_same_row() {
     let mut fields: Vec<Field> =
         kinds.into_iter().map(|(name, kind)| field(name, ty(name), kind, Null::Stays)).collect();
     fields.extend(self::fields(Null::Stays, Kind::Text(None)).split_off(2));
-    let mut encoder = RowEncoder::new("public.t", &fields, true);
+    let mut encoder = RowEncoder::new("public.t", &fields, true, None);
     let stamp = Stamp { load_id: "id-7".to_owned(), loaded_at: 1 };
     let (mut scanner, mut checker) =
         (Scanner::new(), Checker::new(Arc::clone(&schema), UnknownFields::Error));

@@ -64,7 +64,8 @@ impl Postgres<'_> {
             }
         }
         let numbered = stage.as_ref().is_some_and(Stage::numbered);
-        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
+        let named = stage.as_ref().and_then(|stage| stage.named(plan));
+        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered, named);
         let keys = stage.as_ref().and_then(|stage| stage.keys(plan));
         let plan = Arc::clone(plan);
         Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced })

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use etl_load::{Counts, Mode, Refusal, Refuse};
 use etl_postgres::Session;
 
-use super::{Keys, Stage, key};
+use super::{Keys, Lacks, Stage, key};
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, value, what};
 
@@ -28,6 +28,7 @@ pub(super) struct Aside<'a, 'r> {
     pub(super) refuse: &'a mut Refuse<'r>,
     /// The column of the position.
     pub(super) row: &'a str,
+    pub(super) lacks: &'a Lacks,
     /// Whether somebody asks which rows are new.
     pub(super) wants_news: bool,
     pub(super) done: Done,
@@ -45,6 +46,8 @@ pub(super) struct Done {
     refused: Vec<u64>,
     /// More are refused than allowed.
     too_many: bool,
+    /// How many tables were made of rows of the stage.
+    tables: u64,
 }
 
 /// What is done with the rows of a part.
@@ -85,11 +88,36 @@ impl Aside<'_, '_> {
             self.delete_refused(&source)?;
         }
         let mut superseded = 0;
-        if self.stage.keyed && !keys.is_some_and(Keys::differ) {
-            superseded = self.supersede()?;
-            source.gaps |= superseded > 0;
+        let may_come_again = self.stage.keyed && !keys.is_some_and(Keys::differ);
+        if may_come_again && self.lacks.keeps_any() {
+            for (place, round) in self.stage.rounds(self.session, self.plan)?.into_iter().enumerate() {
+                let before = self.done.counts;
+                let (round, _) = self.table(&round, last)?;
+                self.passes(Source { whole: false, ..round }, 0)?;
+                if place > 0 {
+                    // The row of a key that comes again has been counted.
+                    let counts = &mut self.done.counts;
+                    superseded += counts.updated + counts.unchanged - before.updated - before.unchanged;
+                    (counts.updated, counts.unchanged) = (before.updated, before.unchanged);
+                }
+            }
+        } else {
+            if may_come_again {
+                superseded = self.supersede()?;
+                source.gaps |= superseded > 0;
+            }
+            superseded = self.passes(source, superseded)?;
         }
-        let mut pass = 0;
+        let counts = Counts { superseded, ..self.done.counts };
+        if let Some(new) = new {
+            self.tell(fed, new);
+        }
+        Ok(counts)
+    }
+
+    /// Moves all rows that the server takes, and others of their keys in place of those that it refuses. Returns how many
+    /// are still superseded.
+    fn passes(&mut self, mut source: Source, mut superseded: u64) -> Result<u64, MergeError> {
         while !self.done.too_many {
             let (before, refused) = (self.done.placed, self.done.refused.len());
             let waiting = self.parts(Step::Put, &mut source)?;
@@ -97,26 +125,20 @@ impl Aside<'_, '_> {
             let hope = !source.whole || self.done.placed > before;
             let again: Vec<u64> = waiting.iter().map(|(position, _)| *position).collect();
             if !again.is_empty() && hope {
-                pass += 1;
                 self.keep_refused(&source, refused, superseded)?;
-                source = self.only(&source, &again, pass)?;
+                source = self.only(&source, &again)?;
                 continue;
             }
             for (position, refusal) in waiting {
                 self.refuse(position, refusal);
             }
             self.keep_refused(&source, refused, superseded)?;
-            pass += 1;
-            match self.next_of_refused(superseded, pass)? {
+            match self.next_of_refused(superseded)? {
                 Some((next, rows)) => (source, superseded) = (next, superseded - rows),
                 None => break,
             }
         }
-        let counts = Counts { superseded, ..self.done.counts };
-        if let Some(new) = new {
-            self.tell(fed, new);
-        }
-        Ok(counts)
+        Ok(superseded)
     }
 
     /// Does something with all rows, part by part. Returns the rows whose references are not there, with what the server
@@ -174,7 +196,7 @@ impl Aside<'_, '_> {
     }
 
     fn act(&mut self, step: Step, from: &str, rows: u64) -> Result<(), MergeError> {
-        let Aside { session, plan, stage, wants_news, done, .. } = self;
+        let Aside { session, plan, stage, lacks, wants_news, done, .. } = self;
         if step == Step::Cast {
             let casts = plan.details.fields.iter().filter(|field| field.is_cast());
             let casts: Vec<String> = casts.map(|field| format!("count({})", value(field))).collect();
@@ -184,7 +206,7 @@ impl Aside<'_, '_> {
         let known = done.news.len();
         let mut note = |position| done.news.push(position);
         let new = (*wants_news && stage.keyed).then_some(&mut note as &mut dyn FnMut(u64));
-        match stage.put(session, plan, from, rows, new) {
+        match stage.put(session, plan, from, rows, lacks, new) {
             Ok(counts) => done.counts = done.counts.and(counts),
             Err(error) => {
                 done.news.truncate(known);
@@ -254,14 +276,14 @@ impl Aside<'_, '_> {
     }
 
     /// A table of only these rows.
-    fn only(&self, source: &Source, rows: &[u64], pass: u64) -> Result<Source, MergeError> {
+    fn only(&mut self, source: &Source, rows: &[u64]) -> Result<Source, MergeError> {
         let select = format!("SELECT * FROM {} WHERE {}", source.name, self.among(rows));
         let last = rows.iter().copied().max().unwrap_or_default();
-        Ok(self.table(&select, pass, last)?.0)
+        Ok(self.table(&select, last)?.0)
     }
 
     /// For each key whose row was refused, the next one of the rows that it would have superseded, and how many those are.
-    fn next_of_refused(&self, superseded: u64, pass: u64) -> Result<Option<(Source, u64)>, MergeError> {
+    fn next_of_refused(&mut self, superseded: u64) -> Result<Option<(Source, u64)>, MergeError> {
         if superseded == 0 {
             return Ok(None);
         }
@@ -273,7 +295,7 @@ impl Aside<'_, '_> {
             self.order()
         );
         let last = self.session.number(&what, &format!("SELECT coalesce(max({row}), 0) FROM {others}"))?;
-        let (source, rows) = self.table(&select, pass, last)?;
+        let (source, rows) = self.table(&select, last)?;
         let sql = format!(
             "DELETE FROM {others} WHERE {row} IN (SELECT {row} FROM {}); TRUNCATE {refused}",
             source.name
@@ -283,8 +305,9 @@ impl Aside<'_, '_> {
     }
 
     /// A temporary table of what a statement selects, and how many rows that are.
-    fn table(&self, select: &str, pass: u64, last: u64) -> Result<(Source, u64), MergeError> {
-        let name = self.stage.beside(&format!("again_{pass}"));
+    fn table(&mut self, select: &str, last: u64) -> Result<(Source, u64), MergeError> {
+        self.done.tables += 1;
+        let name = self.stage.beside(&format!("part_{}", self.done.tables));
         let create = name.trim_start_matches("pg_temp.");
         let sql = format!("CREATE TEMPORARY TABLE {create} ON COMMIT DROP AS {select}");
         let rows = self.session.count(&what(self.plan), &sql)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use etl_component::Fault;
 use etl_load::{Counts, Mode, Refusal, Refuse};
 
-use super::{Merge, Merged, Stage, Unmerged};
+use super::{Lacks, Merge, Merged, Stage, Unmerged};
 use crate::database::{Database, refusal};
 use crate::names::key_list;
 use crate::plan::Plan;
@@ -22,6 +22,7 @@ pub(super) struct Aside<'a, 'r> {
     pub(super) stage: &'a Stage,
     /// The column of the position.
     pub(super) row: &'a str,
+    pub(super) lacks: &'a Lacks,
     pub(super) refuse: &'a mut Refuse<'r>,
     /// Whether somebody asks which rows are new.
     pub(super) wants_news: bool,
@@ -36,26 +37,60 @@ pub(super) struct Done {
     refused: Vec<u64>,
     /// More are refused than allowed.
     too_many: bool,
+    /// How many tables were made of rows of the stage.
+    tables: u64,
 }
 
 impl Aside<'_, '_> {
     pub(super) fn merge(mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
-        let mut source = self.stage.name.clone();
-        let mut superseded = if self.plan.schema.key.is_empty() || self.plan.mode == Mode::Append {
-            0
+        let whole = self.stage.name.clone();
+        let superseded = if self.plan.schema.key.is_empty() || self.plan.mode == Mode::Append {
+            self.passes(whole, 0)?
+        } else if self.lacks.kept.is_empty() {
+            let superseded = self.supersede()?;
+            self.passes(whole, superseded)?
         } else {
-            self.supersede()?
+            self.rounds()?
         };
-        let (mut pass, mut again) = (0, false);
+        if let Some(new) = new {
+            self.done.news.iter().copied().for_each(new);
+        }
+        Ok(Counts { superseded, ..self.done.counts })
+    }
+
+    /// Moves the rows of each key one after the other: first the first ones of all keys, then the second ones, and so on.
+    fn rounds(&mut self) -> Result<u64, Fault> {
+        let (stage, row, key) = (&self.stage.name, self.row, key_list(&self.plan.schema));
+        let places = format!("SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {row}) AS place FROM {stage}");
+        let last = self.number(&format!("SELECT coalesce(max(place), 0) FROM ({places})"))?;
+        let mut superseded = 0;
+        for place in 1..=last {
+            let (before, round) = (self.done.counts, self.beside(&format!("round_{place}"))?);
+            let rows = format!("SELECT {row} FROM ({places}) WHERE place = {place}");
+            self.database.batch(&format!("INSERT INTO {round} SELECT * FROM {stage} WHERE {row} IN ({rows})"))?;
+            self.passes(round, 0)?;
+            if place > 1 {
+                // The row of a key that comes again has been counted.
+                let counts = &mut self.done.counts;
+                superseded += counts.updated + counts.unchanged - before.updated - before.unchanged;
+                (counts.updated, counts.unchanged) = (before.updated, before.unchanged);
+            }
+        }
+        Ok(superseded)
+    }
+
+    /// Moves all rows that the target takes, and others of their keys in place of those that it refuses. Returns how many
+    /// are still superseded.
+    fn passes(&mut self, mut source: String, mut superseded: u64) -> Result<u64, Fault> {
+        let mut again = false;
         while !self.done.too_many {
             let (placed, refused) = (self.done.counts, self.done.refused.len());
             let waiting = self.parts(&source)?;
             let is_further = total(self.done.counts) > total(placed);
-            pass += 1;
             // Those that refer to each other only succeed together.
             if !waiting.is_empty() && (is_further || !again) {
                 self.keep_refused(&source, refused, superseded)?;
-                source = self.only(&source, &waiting, pass)?;
+                source = self.only(&source, &waiting)?;
                 again = true;
                 continue;
             }
@@ -63,15 +98,12 @@ impl Aside<'_, '_> {
                 self.refuse(position, refusal);
             }
             self.keep_refused(&source, refused, superseded)?;
-            match self.next_of_refused(superseded, pass)? {
+            match self.next_of_refused(superseded)? {
                 Some((next, rows)) => (source, superseded, again) = (next, superseded - rows, false),
                 None => break,
             }
         }
-        if let Some(new) = new {
-            self.done.news.iter().copied().for_each(new);
-        }
-        Ok(Counts { superseded, ..self.done.counts })
+        Ok(superseded)
     }
 
     /// Moves all rows, part by part. Returns those whose references are not there, with what SQLite says; others that it
@@ -92,7 +124,7 @@ impl Aside<'_, '_> {
                 Err(Unmerged::Sql(error)) => error,
             };
             let Some((refusal, is_reference)) = refusal(&error) else {
-                return Err(self.stage.of(self.database, self.plan).fault(error));
+                return Err(self.stage.of(self.database, self.plan, self.lacks).fault(error));
             };
             if first < last {
                 let middle = first + (last - first) / 2;
@@ -107,14 +139,14 @@ impl Aside<'_, '_> {
     }
 
     fn put(&mut self, rows: &str, staged: u64) -> Result<(), Unmerged> {
-        let merge = Merge { stage: rows, ..self.stage.of(self.database, self.plan) };
+        let merge = Merge { stage: rows, ..self.stage.of(self.database, self.plan, self.lacks) };
         let mut news = Vec::new();
         if self.wants_news {
             merge.tell_new(self.row, &mut |position| news.push(position))?;
         }
-        let Merged { inserted, updated, known } = merge.checked(staged)?;
+        let Merged { inserted, updated, known, nulled } = merge.checked(staged)?;
         self.done.news.extend(news);
-        let counts = Counts { inserted, updated, unchanged: known - updated, ..Counts::default() };
+        let counts = Counts { inserted, updated, unchanged: known - updated, nulled, ..Counts::default() };
         self.done.counts = self.done.counts.and(counts);
         Ok(())
     }
@@ -151,8 +183,8 @@ impl Aside<'_, '_> {
     }
 
     /// A table of only these rows.
-    fn only(&self, source: &str, rows: &[(u64, Refusal)], pass: u64) -> Result<String, Fault> {
-        let table = self.beside(&format!("again_{pass}"))?;
+    fn only(&mut self, source: &str, rows: &[(u64, Refusal)]) -> Result<String, Fault> {
+        let table = self.another("again")?;
         let rows: Vec<u64> = rows.iter().map(|(position, _)| *position).collect();
         self.copy(source, &table, &rows)?;
         Ok(table)
@@ -165,13 +197,13 @@ impl Aside<'_, '_> {
     }
 
     /// For each key whose row was refused, the next one of the rows that it would have superseded, and how many those are.
-    fn next_of_refused(&self, superseded: u64, pass: u64) -> Result<Option<(String, u64)>, Fault> {
+    fn next_of_refused(&mut self, superseded: u64) -> Result<Option<(String, u64)>, Fault> {
         if superseded == 0 {
             return Ok(None);
         }
         let (row, key) = (self.row, key_list(&self.plan.schema));
         let [others, refused] = ["superseded", "refused"].map(|kind| self.stage.beside(kind));
-        let next = self.beside(&format!("next_{pass}"))?;
+        let next = self.another("next")?;
         self.database.batch(&format!(
             "INSERT INTO {next} SELECT * FROM {others} WHERE {row} IN (
                SELECT {first}({row}) FROM {others} WHERE ({key}) IN (SELECT {key} FROM {refused}) GROUP BY {key});
@@ -183,6 +215,12 @@ impl Aside<'_, '_> {
         Ok((rows > 0).then_some((next, rows)))
     }
 
+    /// Creates a temporary table of a new name for rows of the stage.
+    fn another(&mut self, kind: &str) -> Result<String, Fault> {
+        self.done.tables += 1;
+        self.beside(&format!("{kind}_{}", self.done.tables))
+    }
+
     /// Creates another temporary table for rows of the stage.
     fn beside(&self, kind: &str) -> Result<String, Fault> {
         let name = self.stage.beside(kind);
@@ -191,7 +229,7 @@ impl Aside<'_, '_> {
     }
 
     fn number(&self, sql: &str) -> Result<u64, Fault> {
-        let merge = self.stage.of(self.database, self.plan);
+        let merge = self.stage.of(self.database, self.plan, self.lacks);
         merge.count(sql).map_err(|error| merge.fault(error))
     }
 }
