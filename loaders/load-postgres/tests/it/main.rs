@@ -15,6 +15,7 @@ mod meanwhile;
 mod memory;
 mod modes;
 mod once;
+mod partial;
 mod privileges;
 mod proxies;
 mod replace;

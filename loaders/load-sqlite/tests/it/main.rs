@@ -20,6 +20,7 @@ mod new;
 mod odd;
 mod once;
 mod output;
+mod partial;
 mod pipes;
 mod plan;
 mod print_state;
