@@ -202,11 +202,16 @@ impl From<Violation> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal { field, reason, .. } = self;
+        let Refusal { field, reason, said } = self;
         match &**field {
-            "" => f.write_str(reason),
-            field => write!(f, "field {field:?}: {reason}"),
+            "" => f.write_str(reason)?,
+            field => write!(f, "field {field:?}: {reason}")?,
         }
+        let Some(Said { sqlstate, detail, .. }) = said else { return Ok(()) };
+        if let Some(detail) = detail {
+            write!(f, "; {}", detail.trim_end_matches('.'))?;
+        }
+        sqlstate.as_ref().map_or(Ok(()), |sqlstate| write!(f, " (SQLSTATE {sqlstate})"))
     }
 }
 
