@@ -24,7 +24,7 @@ pub(super) fn of(session: &Session, plan: &TablePlan) -> Result<Vec<Reference>, 
     let what = what(plan);
     let sql = format!(
         "SELECT c.oid, confrelid::regclass, confrelid = conrelid, own.attname, other.attname
-         FROM pg_constraint c, unnest(conkey, confkey) WITH ORDINALITY k(own, other, n)
+         FROM pg_constraint c CROSS JOIN LATERAL unnest(conkey, confkey) WITH ORDINALITY k(own, other, n)
          JOIN pg_attribute own ON own.attrelid = c.conrelid AND own.attnum = k.own
          JOIN pg_attribute other ON other.attrelid = c.confrelid AND other.attnum = k.other
          WHERE contype = 'f' AND conrelid = {}::regclass ORDER BY c.oid, n",

@@ -171,7 +171,13 @@ fn keeping_needs_rows_that_exist() {
         r#"{"type":"RECORD","record":{"stream":"t","data":{"id":1},"emitted_at":1}}"#,
         "\n"
     );
-    let ran = place.load("--format airbyte --seal off --table t --absent keep", airbyte);
+    place.write(
+        "catalog.json",
+        r#"{"streams":[{"stream":{"name":"t","json_schema":{"properties":{"id":{"type":"integer"}}}},
+            "sync_mode":"full_refresh","destination_sync_mode":"append_dedup","primary_key":[["id"]]}]}"#,
+    );
+    let args = "--format airbyte --seal off --catalog catalog.json --table t --absent keep";
+    let ran = place.load(args, airbyte);
     ran.fails(2);
     assert!(ran.last_error_line().contains("an Airbyte source, which leaves out fields that are null"), "{}", ran.stderr);
 }

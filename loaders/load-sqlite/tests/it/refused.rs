@@ -181,6 +181,6 @@ fn a_line_that_is_no_record_is_set_aside_but_not_one_that_is_cut() {
     let ran = place.load(&format!("{args} --seal off"), b"{\"n\":6}\n\xff\n");
     refused(&ran, 3, "invalid UTF-8: byte 0xFF");
     let ran = place.load(&format!("{args} --seal off"), plain(&["{\"n\":7}", "]", "]", "]", "]"]));
-    refused(&ran, 3, "line 5 (byte 15): expected an object, found `]` (byte 1 of the line) (rejected record 4, --max-rejects 3)");
+    refused(&ran, 3, "line 5 (byte 14): expected an object, found `]` (byte 1 of the line) (rejected record 4, --max-rejects 3)");
     assert_eq!(rows(&place, "SELECT n FROM events ORDER BY n"), ["1", "4"]);
 }
