@@ -43,6 +43,8 @@ pub struct Counts {
     pub replaced: Option<u64>,
     /// Rows of earlier versions that were deleted.
     pub deleted: u64,
+    /// Records that are left out because they are older than the database keeps such.
+    pub too_old: u64,
 }
 
 impl Counts {
@@ -55,6 +57,7 @@ impl Counts {
             superseded: self.superseded + later.superseded,
             replaced: self.replaced.or(later.replaced),
             deleted: self.deleted + later.deleted,
+            too_old: self.too_old + later.too_old,
         }
     }
 }

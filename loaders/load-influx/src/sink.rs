@@ -10,7 +10,7 @@ use etl_load::{
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::flight::Flight;
 use crate::line::{Encoder, Parts, Point};
 use crate::plan::{self, Plan};
@@ -18,7 +18,7 @@ use crate::reply::Server;
 use crate::send::Sender;
 use crate::settings::Database;
 use crate::spool::Spool;
-use crate::tally::Tally;
+use crate::tally::{Missing, Tally};
 
 /// How many points that overwrite others are reported one by one.
 const TOLD: u64 = 3;
@@ -54,7 +54,8 @@ impl Influx {
     /// # Errors
     /// 77 if it refuses the credentials, 78 if the database is missing, 75 if it cannot be reached.
     pub(crate) fn connect(database: Database, settings: &Settings) -> Result<Influx, Fault> {
-        let (database, tally) = (Arc::new(database), Arc::default());
+        let tally = Arc::new(Mutex::new(Tally::new(database.terms)));
+        let database = Arc::new(database);
         // A plan asks no server; InfluxDB is what it is for.
         let (mut server, mut spool) = (Server { whole_strings: true, victoria: false }, None);
         if settings.task == Task::Load {
@@ -89,16 +90,17 @@ impl Influx {
     }
 
     /// Adds the point of a record, whose line is at hand.
-    fn point(&mut self, table: usize, point: &Point, line: Line<'_>) -> Result<(), Fault> {
+    fn point(&mut self, number: usize, point: &Point, line: Line<'_>) -> Result<(), Fault> {
         let Database { batch_lines, batch_bytes, .. } = *self.database;
         let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
         if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
             self.give()?;
         }
-        let table = &mut self.tables[table];
+        let table = &mut self.tables[number];
+        let origin = Origin { table: number, position: table.points, line: line.number };
         table.points += 1;
         table.nulls += point.nulls;
-        if let Some(before) = self.batch.push(&self.line, line.number, point.key) {
+        if let Some(before) = self.batch.push(&self.line, origin, point.key) {
             table.superseded += 1;
             if table.superseded <= TOLD {
                 log::warn!(
@@ -112,19 +114,25 @@ impl Influx {
     }
 
     /// Sends everything and waits for the replies.
-    fn flush(&mut self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// 3 if points are refused that cannot be set aside.
+    fn flush(&mut self, can_set_aside: bool) -> Result<(), Fault> {
         self.give()?;
         if let Some(spool) = &mut self.spool {
             spool.drain(|batch| self.flight.send(batch))?;
         }
         self.flight.land()?;
-        let refused = self.tally().refused > 0;
-        self.told = refused;
-        if refused {
-            Err(Fault::data(format!("{}: {}", self.database.address(), self.tally().refusals())))
-        } else {
-            Ok(())
+        let address = self.database.address();
+        let (fails, left_out) = {
+            let mut tally = self.tally();
+            (tally.fails(can_set_aside).then(|| tally.refusals()), tally.take_left_out())
+        };
+        if let Some(left_out) = left_out {
+            log::warn!("{address}: {left_out}");
         }
+        self.told = fails.is_some();
+        fails.map_or(Ok(()), |refusals| Err(Fault::data(format!("{address}: {refusals}"))))
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -207,13 +215,16 @@ impl Sink for Influx {
     }
 
     fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
-        self.flush()?;
+        self.flush(false)?;
+        let Missing { aside, too_old, doubled } = self.tally().missing(table);
         let Table { points, superseded, nulls, .. } = self.tables[table];
         if nulls > 0 {
             let values = counted(nulls, "null value was", "null values were");
             log::info!("{values} left out: a point keeps what an earlier load wrote in such a field");
         }
-        Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
+        let superseded = superseded.saturating_sub(doubled);
+        let missing = aside.len() as u64 + too_old + superseded;
+        Ok(Counts { inserted: points.saturating_sub(missing), superseded, too_old, ..Counts::default() })
     }
 
     /// A measurement has no column of versions.
@@ -254,7 +265,7 @@ impl Sink for Influx {
         }
         let tally = self.tally();
         let mut more = Vec::new();
-        if tally.refused > 0 {
+        if tally.refused() > 0 {
             more.push(tally.refusals());
         } else if tally.stored > 0 {
             let hint = " (--spool DIR keeps points until the stream has ended)";
