@@ -26,6 +26,7 @@ mod sling;
 mod sqlite;
 mod start;
 mod transform;
+mod trust;
 mod upsert;
 
 use std::process::ExitCode;
@@ -58,11 +59,12 @@ enum Needs {
 const INSTRUCTIONS: &str = "instructions";
 /// What is only measured by its name.
 const HUGE: &str = "huge";
-const TOPICS: [Topic; 16] = [
+const TOPICS: [Topic; 17] = [
     Topic { name: "parts", run: parts::run, needs: Needs::Servers },
     Topic { name: "sqlite", run: sqlite::run, needs: Needs::Records },
     Topic { name: "postgres", run: postgres::run, needs: Needs::Servers },
     Topic { name: "upsert", run: upsert::run, needs: Needs::Servers },
+    Topic { name: "trust", run: trust::run, needs: Needs::Servers },
     Topic { name: "shapes", run: shapes::run, needs: Needs::Servers },
     Topic { name: "copy", run: copy::run, needs: Needs::Servers },
     Topic { name: "connectors", run: connectors::run, needs: Needs::Servers },

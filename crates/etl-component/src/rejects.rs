@@ -4,9 +4,10 @@ mod limit;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use etl_stream::control::{self, Control};
+use etl_stream::json::Scanner;
 use etl_stream::{Begin, Class, Fault, Line, SchemaRef, Values, Writer};
 use serde::Serialize;
 
@@ -32,6 +33,22 @@ pub struct Refusal<'a> {
     pub reason: &'a str,
     /// How the values of the record are written.
     pub values: Values,
+    /// What a database says of it, where one has refused it.
+    pub said: Option<&'a Said>,
+}
+
+/// What a database says of a row that it refuses, as far as it does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Said {
+    /// The name of the constraint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<String>,
+    /// The code of SQL (PostgreSQL 15, appendix A).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+    /// The database's own details, such as the key that exists already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// A record of the schema `etl.reject`.
@@ -44,6 +61,8 @@ struct Reject<'a> {
     /// As `begin` says it of the record's segment.
     #[serde(skip_serializing_if = "Option::is_none")]
     values: Option<&'static str>,
+    #[serde(flatten)]
+    said: Option<&'a Said>,
 }
 
 /// The file of rejected records and how many there may be in a load.
@@ -53,10 +72,12 @@ struct Reject<'a> {
 /// must stay there when the next run skips that load.
 pub struct Rejects {
     file: Option<Writer<Output>>,
+    /// Where it is, unless it is added to.
+    path: Option<PathBuf>,
     producer: String,
     in_place: bool,
-    /// The file that is added to, if it can be synced.
-    log: Option<File>,
+    /// The file that is added to, if it can be synced, and how long it was when the load began.
+    log: Option<(File, u64)>,
     limit: Limit,
     count: u64,
 }
@@ -72,18 +93,18 @@ impl Rejects {
         in_place: bool,
         producer: String,
     ) -> Result<Rejects, Fault> {
-        let mut rejects = Rejects { file: None, producer, in_place, log: None, limit, count: 0 };
+        let mut rejects = Rejects { file: None, path: None, producer, in_place, log: None, limit, count: 0 };
         let Some(path) = path else { return Ok(rejects) };
         let whole = existing(path)?;
         if !in_place {
-            rejects.file = Some(Writer::named(NAME, Output::create(path)?));
-            rejects.begin()?;
+            rejects.path = Some(path.to_owned());
+            rejects.create_file()?;
             return Ok(rejects);
         }
         let failed = |error| cannot_write(path, error);
         let (file, whole) = open_log(path, whole).map_err(failed)?;
-        if whole.is_some() {
-            rejects.log = Some(file.try_clone().map_err(failed)?);
+        if let Some(whole) = whole {
+            rejects.log = Some((file.try_clone().map_err(failed)?, whole));
         }
         rejects.file = Some(Writer::named(NAME, Output::InPlace(file)));
         // A file without a segment would not be a stream; one that has some gets the next only when it is needed.
@@ -91,6 +112,12 @@ impl Rejects {
             rejects.begin()?;
         }
         Ok(rejects)
+    }
+
+    fn create_file(&mut self) -> Result<(), Fault> {
+        let Some(path) = &self.path else { return Ok(()) };
+        self.file = Some(Writer::named(NAME, Output::create(path)?));
+        self.begin()
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
@@ -101,9 +128,56 @@ impl Rejects {
         file.begin(&begin)
     }
 
-    /// The next load of the run starts.
-    pub fn next_load(&mut self) {
+    /// The next load of the run starts. It keeps what those before it set aside.
+    ///
+    /// # Errors
+    /// 74 if the file cannot be read.
+    pub fn next_load(&mut self) -> Result<(), Fault> {
         self.count = 0;
+        if let Some((log, length)) = &mut self.log {
+            *length = log.metadata().map_err(cannot_keep)?.len();
+        }
+        Ok(())
+    }
+
+    /// Another attempt at the load starts: what the last one set aside is forgotten, because this one may find something
+    /// else.
+    ///
+    /// # Errors
+    /// 74 if the file cannot be written.
+    pub fn restart(&mut self) -> Result<(), Fault> {
+        if self.count == 0 && self.file.is_some() {
+            return Ok(());
+        }
+        self.count = 0;
+        if !self.in_place {
+            return self.create_file();
+        }
+        // What was not flushed is lost.
+        self.file = self.file.take().map(|file| Writer::named(NAME, file.into_inner()));
+        match &self.log {
+            Some((log, length)) => log.set_len(*length).map_err(cannot_keep),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether records may be set aside.
+    pub fn takes_any(&self) -> bool {
+        self.limit != Limit::Count(0)
+    }
+
+    /// What is wrong with a line that is not a record, if it may be set aside: if it is a text, which is all that a reject can
+    /// hold.
+    #[cold]
+    pub fn takes_line(&self, line: Line<'_>) -> Option<String> {
+        let is_text = self.takes_any() && std::str::from_utf8(line.bytes).is_ok();
+        let wrong = is_text.then(|| Scanner::new().scan(line.bytes).err())?;
+        wrong.map(|error| error.to_string())
+    }
+
+    /// How many more of so many records may be set aside.
+    pub fn room(&self, records: u64) -> u64 {
+        self.limit.most(records).saturating_sub(self.count)
     }
 
     /// Sets a record aside, and says whether there are no more than allowed.
@@ -111,14 +185,14 @@ impl Rejects {
     /// # Errors
     /// 74 if it cannot be written.
     pub fn add(&mut self, refusal: &Refusal<'_>) -> Result<bool, Fault> {
-        let Refusal { line, field, reason, values } = *refusal;
+        let Refusal { line, field, reason, values, said } = *refusal;
         self.count += 1;
         self.begin()?;
         if let Some(file) = &mut self.file {
             let field = Some(field).filter(|field| !field.is_empty());
             let original = String::from_utf8_lossy(line.bytes);
             let values = (values == Values::Text).then_some("text");
-            file.record(&Reject { line: line.number, field, reason, original: &original, values })?;
+            file.record(&Reject { line: line.number, field, reason, original: &original, values, said })?;
         }
         Ok(self.count <= self.limit.at_once())
     }
@@ -168,8 +242,8 @@ impl Rejects {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         if file.is_open() {
             file.end()?;
-            let synced = self.log.as_ref().map_or(Ok(()), File::sync_data);
-            synced.map_err(|error| Fault::new(Class::Io, format!("cannot write {NAME}")).because(error))?;
+            let synced = self.log.as_ref().map_or(Ok(()), |(log, _)| log.sync_data());
+            synced.map_err(cannot_keep)?;
         }
         if !self.in_place {
             return publish(file);
@@ -236,6 +310,10 @@ fn existing(path: &Path) -> Result<Option<Whole>, Fault> {
 
 fn is_reject(schema: &SchemaRef) -> bool {
     matches!(schema, SchemaRef::Name(name) if name == SCHEMA)
+}
+
+fn cannot_keep(error: io::Error) -> Fault {
+    Fault::new(Class::Io, format!("cannot write {NAME}")).because(error)
 }
 
 fn cannot_write(path: &Path, error: io::Error) -> Fault {

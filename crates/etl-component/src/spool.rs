@@ -1,7 +1,7 @@
 //! Bytes that wait: in memory at first, then in a temporary file that has no name.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use etl_stream::{Class, Fault};
@@ -69,23 +69,37 @@ impl Spool {
         Ok(())
     }
 
-    /// Hands all bytes to `read`, from the first on. The spool is empty afterwards.
+    /// Hands all bytes to `read`, from the first on.
     ///
     /// # Errors
     /// 74 if the temporary file cannot be read; those of `read`.
-    pub fn drain<T>(&mut self, read: impl FnOnce(&mut dyn BufRead) -> Result<T, Unread>) -> Result<T, Fault> {
+    pub fn read<T>(&mut self, read: impl FnOnce(&mut dyn BufRead) -> Result<T, Unread>) -> Result<T, Fault> {
         if let Some(file) = &mut self.file {
             let rewound = file.rewind();
             rewound.map_err(|error| self.failed(error))?;
         }
-        let drained = match &self.file {
+        let all = match &self.file {
             Some(file) => read(&mut BufReader::with_capacity(GATHERED, file.chain(&*self.memory))),
             None => read(&mut &*self.memory),
         };
-        let drained = drained.map_err(|unread| match unread {
+        let all = all.map_err(|unread| match unread {
             Unread::Spool(error) => self.failed(error),
             Unread::Other(fault) => fault,
         })?;
+        if let Some(file) = &mut self.file {
+            // What comes next goes to the end.
+            let found = file.seek(SeekFrom::End(0));
+            found.map_err(|error| self.failed(error))?;
+        }
+        Ok(all)
+    }
+
+    /// Hands all bytes to `read`, from the first on. The spool is empty afterwards.
+    ///
+    /// # Errors
+    /// Those of [`Spool::read`].
+    pub fn drain<T>(&mut self, read: impl FnOnce(&mut dyn BufRead) -> Result<T, Unread>) -> Result<T, Fault> {
+        let drained = self.read(read)?;
         self.clear()?;
         Ok(drained)
     }
@@ -143,6 +157,12 @@ pub enum Unread {
     Spool(io::Error),
     /// Whoever read it failed.
     Other(Fault),
+}
+
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Unread {
+        Unread::Other(fault)
+    }
 }
 
 impl From<io::Error> for Unread {

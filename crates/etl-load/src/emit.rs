@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::{EmitKind, Mode, Settings};
-use crate::news::News;
+use crate::taken::Taken;
 
 /// What became of the records that went to one table: a record of the schema `etl.receipt`.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +39,9 @@ pub(crate) struct Receipt {
     /// Rows of earlier versions of the stream that were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<u64>,
+    /// Rows that had values which are NULL now because their records do not have the fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nulled: Option<u64>,
     /// In mode replace: how many rows the table had before, and has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_before: Option<u64>,
@@ -82,6 +85,9 @@ impl Receipt {
         if let Some(deleted) = self.deleted {
             text += &format!(", {deleted} of earlier versions deleted");
         }
+        if let Some(nulled) = self.nulled {
+            text += &format!(", {nulled} lost values");
+        }
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));
         }
@@ -93,8 +99,10 @@ impl Receipt {
 pub(crate) struct Emit {
     kind: EmitKind,
     relay: Option<Relay>,
-    /// Records that may be new rows wait for the commit.
-    news: News,
+    /// Records that may be new rows, or that the database may refuse, wait until it has said so.
+    pub(crate) taken: Taken,
+    /// Whether the database may refuse records without failing the load.
+    refuses: bool,
     /// Where the states of a connector go, in place of receipts.
     states: Option<Output>,
 }
@@ -104,7 +112,12 @@ impl Emit {
     ///
     /// # Errors
     /// 74 if it cannot be created.
-    pub(crate) fn open(kind: EmitKind, output: &OutputArgs, context: &Context) -> Result<Emit, Fault> {
+    pub(crate) fn open(
+        kind: EmitKind,
+        output: &OutputArgs,
+        refuses: bool,
+        context: &Context,
+    ) -> Result<Emit, Fault> {
         let on_terminal = output.output == Path::new("-") && context.env.terminal.stdout;
         let kind = if kind == EmitKind::Receipt && on_terminal { EmitKind::None } else { kind };
         let what = match kind {
@@ -120,7 +133,7 @@ impl Emit {
                 None
             }
         };
-        Ok(Emit { kind, relay, news: News::default(), states: None })
+        Ok(Emit { kind, relay, taken: Taken::default(), refuses, states: None })
     }
 
     /// The input is a connector's: what goes to stdout is what its runner expects, states that are durable, and after a
@@ -149,7 +162,7 @@ impl Emit {
     /// # Errors
     /// 74 if they cannot be forgotten.
     pub(crate) fn start(&mut self) -> Result<(), Fault> {
-        self.news.clear()
+        self.taken.clear()
     }
 
     /// A segment opens, or the plain stream begins. Everything that is passed on becomes one segment.
@@ -169,6 +182,11 @@ impl Emit {
         self.kind == EmitKind::Records
     }
 
+    /// Whether those that the sink takes are passed on only once it is known that the database does not refuse them.
+    pub(crate) fn waits(&self) -> bool {
+        self.refuses
+    }
+
     /// Passes on a record that is in the load's transaction or was loaded before.
     ///
     /// # Errors
@@ -181,18 +199,18 @@ impl Emit {
         }
     }
 
-    /// Keeps a record that the sink took, because it may turn out to be new.
+    /// Keeps a record that the sink took for the table of this number, because it may turn out to be new, or refused.
     ///
     /// # Errors
     /// 74 if it cannot be kept.
     #[inline]
-    pub(crate) fn taken(&mut self, line: Line<'_>) -> Result<(), Fault> {
-        if self.kind == EmitKind::New { self.news.push(line.bytes) } else { Ok(()) }
+    pub(crate) fn taken(&mut self, table: usize, line: Line<'_>, values: Values) -> Result<(), Fault> {
+        if self.kind == EmitKind::New || self.refuses { self.taken.push(table, line, values) } else { Ok(()) }
     }
 
-    /// What the sink calls for each record that is a new row; `None` if nobody asks.
-    pub(crate) fn news(&mut self) -> Option<impl FnMut(u64)> {
-        (self.kind == EmitKind::New).then_some(|position| self.news.want(position))
+    /// Whether somebody asks which records are new rows.
+    pub(crate) fn wants_news(&self) -> bool {
+        self.kind == EmitKind::New
     }
 
     /// Writes what was gathered, before a wait.
@@ -233,7 +251,7 @@ impl Emit {
             relay.begin(Some(&SchemaRef::Name("etl.receipt".to_owned())), Values::Json)?;
             receipts.iter().try_for_each(|receipt| relay.serialize(receipt))?;
         } else {
-            self.news.drain(|line| relay.record(line))?;
+            self.taken.drain(self.kind == EmitKind::New, |line| relay.record(line))?;
             state.into_iter().for_each(|state| relay.state(state.to_owned()));
         }
         relay.end().map(|_| ())

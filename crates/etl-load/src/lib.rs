@@ -19,16 +19,18 @@ mod format;
 pub mod front;
 pub mod load;
 pub mod metadata;
-mod news;
 mod progress;
 pub mod sink;
 pub mod stamp;
 mod state;
+mod taken;
 pub mod target;
 mod tasks;
 
-pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
+pub use args::{Absent, Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use format::Connectors;
 pub use load::run;
-pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink, Stay, Swept};
+pub use sink::{
+    Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Sink, Stay, Swept,
+};
 pub use target::{FirstRecord, Target, VersionColumn};

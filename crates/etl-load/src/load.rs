@@ -49,7 +49,8 @@ pub fn run<'s, S: Sink>(
         let output = Output::create(&settings.output.output)?;
         return tasks::run(&mut connect(settings)?, settings, output, context.env.terminal);
     }
-    let emit = Emit::open(settings.emit, &settings.output, context)?;
+    let refuses = S::REFUSES && settings.sets_aside();
+    let emit = Emit::open(settings.emit, &settings.output, refuses, context)?;
     let step = context.component.name;
     let sink =
         connect(settings).map_err(|fault| located(fault, step, settings, settings.table.as_deref()))?;
@@ -109,7 +110,7 @@ impl<S: Sink> Load<'_, S> {
         let (mut loads, mut records) = (0_u64, 0);
         loop {
             let started = Instant::now();
-            self.outputs.start_load();
+            self.outputs.start_load()?;
             self.hold_back(front)?;
             if loads > 0 && front.is_over() && front.is_empty() {
                 signals::no_more();

@@ -6,10 +6,12 @@
 //! it is made, and keeps a plan from [`Sink::claim`] or [`Sink::open`] on; tables are numbered from 0 in the order they
 //! are opened. Every step of the transaction must be implemented; a sink without such a step says so there.
 
+use std::fmt;
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_schema::{Checker, Names, Row, Schema, Violation};
+use etl_component::rejects::Said;
+use etl_schema::{Checker, Names, Row, Schema, Violation, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
@@ -41,15 +43,17 @@ pub struct Counts {
     pub superseded: u64,
     /// How many rows the table had before they were replaced; `None` in other modes.
     pub replaced: Option<u64>,
-    /// Rows of earlier versions that were deleted.
+    /// Rows that were deleted: of earlier versions, or that the load does not have.
     pub deleted: u64,
+    /// Rows that had values which are NULL now because their records do not have the fields.
+    pub nulled: u64,
     /// Records that are left out because they are older than the database keeps such.
     pub too_old: u64,
 }
 
 impl Counts {
     /// What became of these rows and of those that followed.
-    pub(crate) fn and(self, later: Counts) -> Counts {
+    pub fn and(self, later: Counts) -> Counts {
         Counts {
             inserted: self.inserted + later.inserted,
             updated: self.updated + later.updated,
@@ -57,30 +61,33 @@ impl Counts {
             superseded: self.superseded + later.superseded,
             replaced: self.replaced.or(later.replaced),
             deleted: self.deleted + later.deleted,
+            nulled: self.nulled + later.nulled,
             too_old: self.too_old + later.too_old,
         }
     }
 }
 
-/// Which rows of a table stay when others are deleted, by the column of their version or generation. Rows without one
-/// always stay.
+/// Which rows of a table stay when others are deleted. Rows without a version or generation always stay.
 #[derive(Clone, Debug)]
 pub enum Stay {
-    /// Those of these versions.
-    Versions(Vec<i64>),
-    /// Those of this generation and of later ones.
-    From(i64),
+    /// Those of these versions, by the column of the version.
+    Versions(&'static str, Vec<i64>),
+    /// Those of this generation and of later ones, by the column of the generation.
+    From(&'static str, i64),
+    /// Those whose keys the load has.
+    Loaded,
 }
 
 impl Stay {
-    /// The condition, in SQL, that a row does not stay. `column` is quoted.
-    pub fn others(&self, column: &str) -> String {
+    /// The condition, in SQL, that a row does not stay; `loaded` is the one that the load has the key of the row `old`.
+    pub fn others(&self, loaded: impl FnOnce() -> String) -> String {
         match self {
-            Stay::Versions(versions) => {
+            Stay::Versions(column, versions) => {
                 let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
-                format!("{column} NOT IN ({})", versions.join(", "))
+                format!("{} NOT IN ({})", quote_ident(column), versions.join(", "))
             }
-            Stay::From(least) => format!("{column} < {least}"),
+            Stay::From(column, least) => format!("{} < {least}", quote_ident(column)),
+            Stay::Loaded => format!("NOT {}", loaded()),
         }
     }
 }
@@ -167,6 +174,8 @@ impl From<PlanError> for Fault {
 pub enum Refused {
     /// It cannot be a row of the table; the load goes on if rejects are allowed.
     Record(Violation),
+    /// The database refuses it; the load goes on if rejects are allowed.
+    Row(Refusal),
     /// The load has failed.
     Load(Fault),
 }
@@ -176,6 +185,37 @@ impl From<Fault> for Refused {
         Refused::Load(fault)
     }
 }
+
+/// Why a record is set aside.
+#[derive(Clone, Debug, Default)]
+pub struct Refusal {
+    /// The field that is wrong; empty if it is not about one.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What else the database says, where it is what refuses the record.
+    pub said: Option<Said>,
+}
+
+impl From<Violation> for Refusal {
+    fn from(Violation { field, reason }: Violation) -> Refusal {
+        Refusal { field, reason, said: None }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { field, reason, .. } = self;
+        match &**field {
+            "" => f.write_str(reason),
+            field => write!(f, "field {field:?}: {reason}"),
+        }
+    }
+}
+
+/// Takes the position, from 0, among the records that [`Sink::record`] took for a table, of one that the database
+/// refuses. False if there are more than may be set aside: then the load fails, whatever becomes of the others.
+pub type Refuse<'a> = dyn FnMut(u64, Refusal) -> bool + 'a;
 
 /// A record that the database itself refused.
 #[derive(Debug)]
@@ -199,6 +239,9 @@ pub trait Sink {
 
     /// Whether it stores NaN and infinities, where numbers come as texts.
     const ODD_NUMBERS: bool = false;
+
+    /// Whether [`Sink::finish`] can go on without the records that the database refuses.
+    const REFUSES: bool = false;
 
     /// Where the load goes, for the summary.
     fn name(&self) -> String;
@@ -290,17 +333,22 @@ pub trait Sink {
 
     /// Puts all records of a table in place and says what became of them. `new` is called for each record that is a new
     /// row, with its position, from 0, among those that [`Sink::record`] took for this table; it is `None` if nobody
-    /// asks.
+    /// asks. `refuse` is called for each one that the database refuses; it is `None` if the load fails then.
     ///
     /// # Errors
     /// Those of the database.
-    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault>;
+    fn finish(
+        &mut self,
+        table: usize,
+        new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault>;
 
-    /// Deletes the rows of a table that do not stay, by this column; after [`Sink::finish`].
+    /// Deletes the rows of a table that do not stay; after [`Sink::finish`].
     ///
     /// # Errors
     /// Those of the database; 3 if rows cannot be deleted.
-    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault>;
+    fn sweep(&mut self, table: usize, stay: &Stay) -> Result<Swept, Fault>;
 
     /// Completes rows of the ledger; called any number of times, since a load may have many. All rows of a load get
     /// the same place in the order of loads, the next one. They are those that were claimed, and in a replacement also

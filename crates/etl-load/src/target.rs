@@ -5,7 +5,7 @@ use etl_schema::{Column, Names, Schema};
 use etl_stream::json::{Kind, Scanner};
 use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
-use crate::args::{Mode, Settings};
+use crate::args::{Absent, Mode, Settings};
 use crate::metadata;
 
 /// Where records go.
@@ -21,6 +21,8 @@ pub struct Target {
     pub mode: Option<Mode>,
     /// The column that says of which version or generation of its stream a row is.
     pub version: Option<VersionColumn>,
+    /// Whether a field that a record does not have says nothing about it. An Airbyte source leaves out fields that are null.
+    pub partial: bool,
     /// What the first record has, if one was seen and the schema is the table's own: it may decide what the key is.
     pub first: Option<FirstRecord>,
 }
@@ -92,6 +94,12 @@ impl Target {
         if let (Some(format), Some(schema)) = (settings.metadata, &mut schema) {
             metadata::add_all(schema, format);
         }
+        let partial = stream.is_none_or(|stream| stream.format != Format::Airbyte);
+        if settings.absent == Some(Absent::Keep) && !partial {
+            return Err(Fault::usage(
+                "--absent keep cannot be used with an Airbyte source, which leaves out fields that are null",
+            ));
+        }
         let version = stream.and_then(|stream| VersionColumn::of(stream, versions));
         let of_stream = stream.filter(|_| settings.schema.is_none());
         let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.layout.names));
@@ -104,7 +112,10 @@ impl Target {
         });
         let mode = settings.mode.or(asked);
         match settings.table.clone().or(of_stream).or(named) {
-            Some(table) => Ok(Target { table, schema, values: carried.values, mode, version, first: None }),
+            Some(table) => {
+                let values = carried.values;
+                Ok(Target { table, schema, values, mode, version, partial, first: None })
+            }
             None => Err(Fault::config(
                 "the records have no schema: the stream names none. Give --schema NAME (`standpipe schema list` \
                  shows them) or --schema PATH (`standpipe schema infer` writes one from sample records), or --table TABLE to \
@@ -128,6 +139,17 @@ impl Target {
             }
         }
         Some(schema)
+    }
+
+    /// For each column of the schema whether an upsert keeps what a row has where a record does not have the field. With
+    /// `absent` the flag says it of all of them.
+    pub fn keeps(&self, absent: Option<Absent>, schema: &Schema) -> Vec<bool> {
+        let keeps = schema.columns.iter().map(|column| match absent {
+            _ if !self.partial || !column.may_be_absent() => false,
+            Some(absent) => absent == Absent::Keep,
+            None => column.keep,
+        });
+        keeps.collect()
     }
 
     /// The mode for these records, whose default depends on whether they have a key.

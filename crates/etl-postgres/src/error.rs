@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use etl_component::rejects::Said;
 use etl_component::{Class, Fault};
 
 use crate::broken::{self, Broken};
@@ -15,6 +16,17 @@ pub struct Error {
     /// What the statement was about, for messages: `table weather`.
     what: String,
     cause: Cause,
+}
+
+/// What the server says of a row that it refuses.
+#[derive(Debug)]
+pub struct RefusedRow {
+    /// The column, if it names one; otherwise empty.
+    pub column: String,
+    /// What is wrong.
+    pub message: String,
+    /// What else it says.
+    pub said: Said,
 }
 
 #[derive(Debug)]
@@ -112,6 +124,19 @@ impl Error {
     /// Whether the server refused values: for their form, or because of a constraint or a trigger.
     pub fn is_data(&self) -> bool {
         self.sqlstate().is_some_and(sqlstate::is_data)
+    }
+
+    /// What the server says of a row that it refuses for a constraint or for the form of a value (classes 23 and 22).
+    pub fn refused_row(&self) -> Option<RefusedRow> {
+        let Cause::Statement(error) = &self.cause else { return None };
+        let error = error.as_db_error()?;
+        let sqlstate = error.code().code().to_owned();
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let said =
+            Said { constraint: own(error.constraint()), detail: own(error.detail()), sqlstate: Some(sqlstate) };
+        let is_refusal = said.sqlstate.as_deref().is_some_and(sqlstate::is_refusal);
+        let (column, message) = (own(error.column()).unwrap_or_default(), error.message().to_owned());
+        is_refusal.then_some(RefusedRow { column, message, said })
     }
 
     /// The row, counted from 1, of a COPY into this table that the error is about.

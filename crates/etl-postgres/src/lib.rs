@@ -42,7 +42,7 @@ mod worker;
 pub use cancel::Canceller;
 pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
-pub use error::Error;
+pub use error::{Error, RefusedRow};
 pub use names::Name;
 /// A row of a simple query, in which every value is a text or NULL.
 pub use postgres::SimpleQueryRow as TextRow;

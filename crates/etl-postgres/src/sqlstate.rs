@@ -23,6 +23,11 @@ pub(crate) fn is_data(code: &str) -> bool {
     matches!(category(code), "23" | "22" | "21" | "44" | "P0")
 }
 
+/// Whether a row is to blame: a constraint, or the form of a value. What a trigger raises is meant for the whole load.
+pub(crate) fn is_refusal(code: &str) -> bool {
+    matches!(category(code), "23" | "22")
+}
+
 /// Whether it may succeed at another time. A statement that somebody or a timeout cancelled counts, too, and a lock
 /// that could not be obtained.
 pub(crate) fn is_transient(code: &str) -> bool {

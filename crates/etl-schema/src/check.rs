@@ -387,6 +387,12 @@ impl<'a> Row<'a> {
         self.record.value(*self.field_of.get(column)? as usize)
     }
 
+    /// Whether the record does not have the column's field.
+    #[inline]
+    pub fn is_absent(&self, column: usize) -> bool {
+        self.field_of.get(column) == Some(&NONE) && self.schema.columns[column].may_be_absent()
+    }
+
     /// The values in the order of the columns.
     pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
         let (line, scratch) = (self.record.text(), self.scratch);

@@ -57,6 +57,8 @@ pub struct Column {
     pub unit: Option<String>,
     /// `x-influx`
     pub influx: Influx,
+    /// `x-keep`: where a record does not have the field, an upsert leaves the value of a row that exists as it is.
+    pub keep: bool,
     pub(crate) rules: Rules,
 }
 
@@ -74,6 +76,7 @@ impl Column {
             description: None,
             unit: None,
             influx: Influx::default(),
+            keep: false,
             rules: Rules::NONE,
         }
     }
@@ -101,6 +104,11 @@ impl Column {
     /// Whether a row in which only this column differs has changed.
     pub fn counts(&self) -> bool {
         self.source != Source::Note
+    }
+
+    /// Whether a record may not have the field.
+    pub fn may_be_absent(&self) -> bool {
+        self.source == Source::Field && !self.required
     }
 
     /// Whether a row always has a value here, so that the table's column can be NOT NULL.

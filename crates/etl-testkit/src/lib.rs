@@ -13,6 +13,7 @@ pub mod http;
 pub mod influx;
 pub mod load;
 pub mod need;
+pub mod partial;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
@@ -214,7 +214,12 @@ impl Sink for Influx {
         Ok(self.point(table, &point, line)?)
     }
 
-    fn finish(&mut self, table: usize, _: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        table: usize,
+        _: Option<&mut dyn FnMut(u64)>,
+        _: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
         self.flush(false)?;
         let Missing { aside, too_old, doubled } = self.tally().missing(table);
         let Table { points, superseded, nulls, .. } = self.tables[table];
@@ -228,8 +233,8 @@ impl Sink for Influx {
     }
 
     /// A measurement has no column of versions.
-    fn sweep(&mut self, _: usize, column: &str, _: &Stay) -> Result<Swept, Fault> {
-        Err(Fault::config(format!("points of earlier versions cannot be deleted by {column}")))
+    fn sweep(&mut self, _: usize, _: &Stay) -> Result<Swept, Fault> {
+        Err(Fault::config("points of earlier versions cannot be deleted"))
     }
 
     /// There is no ledger.

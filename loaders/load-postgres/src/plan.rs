@@ -41,6 +41,8 @@ pub(crate) struct Details {
     pub(crate) merges: bool,
     /// How each stored column is sent, once all of them exist.
     pub(crate) fields: Vec<Field>,
+    /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
+    pub(crate) keeps: Option<Vec<bool>>,
 }
 
 /// How a column of the records gets into the table.
@@ -68,13 +70,14 @@ impl Field {
         self.column.kind.is_cast()
     }
 
-    /// The type of its column in a stage: what the server casts is a text there, or several.
-    pub(crate) fn staged(&self) -> &str {
+    /// The type of its column in a stage: what the server casts is a text there, or several. That of a stage without
+    /// constraints is no domain.
+    pub(crate) fn staged(&self, free: bool) -> &str {
         match (&self.encoder, &self.column.base) {
             (Encoder::Array(..), _) if self.is_cast() => "text[]",
             _ if self.is_cast() => "text",
             // Here NULL stands for the default, and the domain may not allow it.
-            (_, Some(base)) if self.null == Null::Default => base,
+            (_, Some(base)) if free || self.null == Null::Default => base,
             _ => &self.column.spelled,
         }
     }
@@ -180,8 +183,15 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         (None, Some(table)) if table.overlaps(&key) => Mode::Append,
         _ => target.mode_for(&name.text(), &schema)?,
     };
+    let keeps = target.keeps(settings.absent, &schema);
+    settings.suit(&name.text(), mode)?;
+    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let stored = stamp::stored(&schema, settings.stamp)?;
     few(&stored)?;
+    if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
+        let (name, most) = (name.text(), MAX_COLUMNS - 2);
+        return Err(Fault::config(format!("table {name}: values can be kept in a table of at most {most} columns")));
+    }
     let (fields, missing) = match &found.table {
         None => (Vec::new(), Vec::new()),
         Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
@@ -197,7 +207,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let makes_schema = is_namespace && found.may_create.is_none();
     let table = found.table.clone();
     let merges = found.merges;
-    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields };
+    let keeps = lacks.then_some(keeps);
+    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields, keeps };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 

@@ -3,6 +3,7 @@
 //! A row is the number of its fields in 2 bytes, and then for each field its length in 4 bytes and its value (chapter
 //! on COPY, "Binary Format").
 
+mod named;
 mod straight;
 
 use etl_component::Fault;
@@ -10,6 +11,7 @@ use etl_load::Refused;
 use etl_schema::{Checker, Row, Value, Violation};
 use etl_stream::json::shorten;
 
+use self::named::Named;
 use self::straight::Fields;
 use crate::encode::Encoder;
 use crate::plan::{Field, Null};
@@ -29,6 +31,8 @@ pub(crate) struct RowEncoder {
     columns: Vec<Column>,
     /// Whether the record's position comes first, in 8 bytes.
     numbered: bool,
+    /// Which fields a record has comes last, if somebody asks.
+    named: Option<Named>,
     /// How many fields a row has.
     width: [u8; 2],
     /// Where the row of a line is put together that is read in one pass, and each of its longer values.
@@ -47,23 +51,29 @@ struct Column {
 
 impl RowEncoder {
     /// An encoder for the table of this name. The fields are those of the records, followed by those of the stamp if
-    /// there is one.
-    pub(crate) fn new(table: &str, fields: &[Field], numbered: bool) -> RowEncoder {
+    /// there is one. With `named`, the rows say which of the fields of so many columns their records have.
+    pub(crate) fn new(table: &str, fields: &[Field], numbered: bool, named: Option<usize>) -> RowEncoder {
         let columns = fields.iter().map(|field| Column {
             name: field.column.name.clone(),
             encoder: field.encoder.clone(),
             refuses_null: field.null == Null::Refused,
         });
         // PostgreSQL has at most 1600 columns in a table.
-        let width = (fields.len() + usize::from(numbered)) as i16;
+        let width = (fields.len() + usize::from(numbered) + usize::from(named.is_some())) as i16;
         RowEncoder {
             table: table.to_owned(),
             columns: columns.collect(),
             numbered,
+            named: named.map(Named::new),
             width: width.to_be_bytes(),
             window: Vec::new(),
             spare: Vec::new(),
         }
+    }
+
+    /// The columns whose fields some record did not have, as far as somebody asks.
+    pub(crate) fn lacked(&self) -> &[bool] {
+        self.named.as_ref().map_or(&[], Named::lacked)
     }
 
     /// Appends a row. `position` is its record's position in the load. If the record is refused, `out` is left
@@ -74,7 +84,7 @@ impl RowEncoder {
     /// (78).
     #[inline]
     pub(crate) fn encode(
-        &self,
+        &mut self,
         row: &Row<'_>,
         position: u64,
         stamp: &Stamp,
@@ -111,8 +121,15 @@ impl RowEncoder {
             self.window.resize(room, 0);
         }
         let all = self.window.len();
-        let mut fields =
-            Fields { columns: &self.columns[..own], room: &mut self.window, spare: &mut self.spare };
+        if let Some(named) = &mut self.named {
+            named.start();
+        }
+        let mut fields = Fields {
+            columns: &self.columns[..own],
+            room: &mut self.window,
+            spare: &mut self.spare,
+            named: self.named.as_mut(),
+        };
         fields.put(self.width);
         if self.numbered {
             fields.put(8_i32.to_be_bytes());
@@ -128,7 +145,7 @@ impl RowEncoder {
     }
 
     #[inline]
-    fn append(&self, row: &Row<'_>, position: u64, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Refused> {
+    fn append(&mut self, row: &Row<'_>, position: u64, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Refused> {
         out.extend_from_slice(&self.width);
         if self.numbered {
             out.extend_from_slice(&8_i32.to_be_bytes());
@@ -146,10 +163,14 @@ impl RowEncoder {
                 violation(format!("{} {refusal}", shorten(shown, 80)))
             })?;
         }
+        if let Some(named) = &mut self.named {
+            named.start();
+            (0..row.len()).filter(|index| row.is_absent(*index)).for_each(|index| named.absent(index));
+        }
         Ok(self.append_stamp(row.len(), stamp, out)?)
     }
 
-    /// Appends the fields of the stamp, which come after the record's own.
+    /// Appends the fields of the stamp, which come after the record's own, and which of these there are.
     #[inline]
     fn append_stamp(&self, own: usize, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Fault> {
         let columns = self.columns.iter().skip(own);
@@ -160,6 +181,7 @@ impl RowEncoder {
                 Fault::config(format!("table {table}: column {name}: the stamp {refusal}"))
             })?;
         }
+        self.named.iter().for_each(|named| named.append(out));
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_postgres::{Name, Session};
-use etl_schema::{Checker, Names, Row, Schema, quote_ident};
+use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream};
 
 use self::claims::Pending;
@@ -161,6 +161,8 @@ impl Sink for Postgres<'_> {
 
     const ODD_NUMBERS: bool = true;
 
+    const REFUSES: bool = true;
+
     fn name(&self) -> String {
         self.link.name()
     }
@@ -281,12 +283,20 @@ impl Sink for Postgres<'_> {
         Ok(self.taken(feed, line)?)
     }
 
-    fn finish(&mut self, number: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        number: usize,
+        new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
         self.end_copy()?;
         let table = &self.tables[number];
         let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
         let merged = match &table.stage {
-            Some(stage) => stage.merge(&mut self.link.session, &plan, table.fed, table.keys.as_ref(), new),
+            Some(stage) => {
+                let seen = (table.keys.as_ref(), table.encoder.lacked());
+                stage.merge(&mut self.link.session, &plan, table.fed, seen, new, refuse)
+            }
             None => target::complete(&plan, table.fed, table.there).map(|()| {
                 if let Some(new) = new {
                     (0..table.fed).for_each(new);
@@ -296,17 +306,22 @@ impl Sink for Postgres<'_> {
         };
         merged.map(|counts| Counts { replaced, ..counts }).map_err(|failure| match failure {
             MergeError::Changed(fault) => fault,
+            MergeError::Cast { column, spelled, changed } => Fault::data(format!(
+                "{}: column {column} is {spelled}, which does not keep {changed} of the values",
+                what(&plan)
+            )),
             MergeError::Server(error) => self.link.failed(&what(&plan), &error),
         })
     }
 
-    fn sweep(&mut self, number: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
+    fn sweep(&mut self, number: usize, stay: &Stay) -> Result<Swept, Fault> {
         self.end_copy()?;
-        let plan = &self.tables[number].plan;
-        let (what, rows, others) = (what(plan), plan.details.own_rows(), stay.others(&quote_ident(column)));
-        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} WHERE {others}"))?;
+        let Table { plan, stage, .. } = &self.tables[number];
+        let (what, rows) = (what(plan), plan.details.own_rows());
+        let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
+        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
         let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
-        let count = |condition: &str| format!("SELECT count(*) FROM {rows} WHERE {condition}");
+        let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
         if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {
             return Err(Fault::data(format!("{what}: a trigger on the table keeps rows from being deleted")));
         }

@@ -1,17 +1,20 @@
 //! A temporary table, from which one statement moves the rows into the target: for modes that go by a key, and for what
 //! COPY does not do (casts, defaults for single rows, policies).
 
+mod aside;
+mod keep;
 mod keys;
 mod merge;
 mod unopposed;
 
-use etl_component::Fault;
-use etl_load::{Counts, Mode};
+use etl_load::{Counts, Mode, Refuse};
 use etl_postgres::Session;
 use etl_schema::quote_ident;
 
+use self::aside::{Aside, Done};
 pub(crate) use self::keys::Keys;
-use self::merge::Merge;
+use self::keep::Lacks;
+use self::merge::{Merge, same_key};
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
 
@@ -19,28 +22,45 @@ use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value
 pub(crate) struct Stage {
     number: usize,
     name: String,
-    /// The column for the record's position, if the rows have a key.
+    /// Whether the rows go by their keys.
+    keyed: bool,
+    /// Whether rows that the server refuses may be set aside.
+    aside: bool,
+    /// The column for the record's position, if it is needed.
     row: Option<String>,
     /// Whether the table has room for that column.
     numbered: bool,
+    /// The column that says which fields a record has, if it is needed.
+    named: Option<String>,
 }
 
 impl Stage {
-    /// A stage for the rows of the target with this number.
-    pub(crate) fn new(plan: &TablePlan, number: usize) -> Stage {
+    /// A stage for the rows of the target with this number. With `aside`, those that the server refuses may be set aside.
+    pub(crate) fn new(plan: &TablePlan, number: usize, aside: bool) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
-        let mut row = "etl_row".to_owned();
-        while plan.details.stored.position(&row).is_some() {
-            row.push('_');
-        }
+        let free = |name: &str| {
+            let mut free = name.to_owned();
+            while plan.details.stored.position(&free).is_some() {
+                free.push('_');
+            }
+            quote_ident(&free)
+        };
         let name = format!("pg_temp.etl_stage_{number}");
-        let numbered = keyed && plan.details.fields.len() < MAX_COLUMNS;
-        Stage { number, name, row: keyed.then(|| quote_ident(&row)), numbered }
+        let numbered = (keyed || aside) && has_room(plan);
+        let row = (keyed || aside).then(|| free("etl_row"));
+        let room = numbered && plan.details.fields.len() + 2 <= MAX_COLUMNS;
+        let named = plan.details.keeps.as_ref().filter(|_| room && keyed).map(|_| free("etl_named"));
+        Stage { number, name, keyed, aside: aside && numbered, row, numbered, named }
     }
 
     /// Whether each row begins with its position, an integer of 8 bytes.
     pub(crate) fn numbered(&self) -> bool {
         self.numbered
+    }
+
+    /// Of how many columns each row says at its end whether the record has their fields.
+    pub(crate) fn named(&self, plan: &TablePlan) -> Option<usize> {
+        self.named.as_ref().map(|_| plan.schema.columns.len())
     }
 
     /// Its rows with their positions, for SQL. Those of a table without room for the column are in the order of their
@@ -66,14 +86,22 @@ impl Stage {
         self.name.trim_start_matches("pg_temp.")
     }
 
-    /// The statement that creates it, with the target's types and collations, so that values compare as in the target.
+    /// The name of another temporary table for the rows of this one.
+    fn beside(&self, kind: &str) -> String {
+        format!("{}_{kind}", self.name)
+    }
+
+    /// The statement that creates it, with the target's types and collations, so that values compare as in the target. It
+    /// has no constraints if rows may be set aside, nor have its types: the target refuses rows.
     pub(crate) fn create(&self, plan: &TablePlan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
             let collation = field.column.collation.as_ref().filter(|_| !field.is_cast());
             let collation = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
-            format!("{} {}{collation}", quote_ident(&field.column.name), field.staged())
+            format!("{} {}{collation}", quote_ident(&field.column.name), field.staged(self.aside))
         });
         let columns = self.row_column().into_iter().map(|row| format!("{row} bigint")).chain(columns);
+        let named = self.named.iter().map(|named| format!("{named} bit({})", plan.schema.columns.len()));
+        let columns = columns.chain(named);
         let columns = columns.collect::<Vec<_>>().join(", ");
         format!("CREATE TEMPORARY TABLE {} ({columns}) ON COMMIT DROP", self.relation())
     }
@@ -81,12 +109,18 @@ impl Stage {
     /// The COPY statement that fills it.
     pub(crate) fn copy(&self, plan: &TablePlan) -> String {
         let columns = self.row_column().into_iter().cloned().chain(plan.details.fields.iter().map(quoted));
+        let columns = columns.chain(self.named.iter().cloned());
         copy(&self.name, columns)
+    }
+
+    /// The condition that it has the key of the row `old`.
+    pub(crate) fn has(&self, plan: &TablePlan) -> String {
+        format!("EXISTS (SELECT FROM {} s WHERE {})", self.name, same_key(plan))
     }
 
     /// The keys of the rows that are to be copied into it, if it has any.
     pub(crate) fn keys(&self, plan: &TablePlan) -> Option<Keys> {
-        self.row.as_ref().map(|_| Keys::new(plan, self.numbered))
+        self.keyed.then(|| Keys::new(plan, self.numbered))
     }
 
     /// Moves all rows into the target. `fed` is how many records were copied into the stage, and `keys` are theirs.
@@ -95,17 +129,26 @@ impl Stage {
         session: &mut Session,
         plan: &TablePlan,
         fed: u64,
-        keys: Option<&Keys>,
+        (keys, lacked): (Option<&Keys>, &[bool]),
         new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, MergeError> {
-        self.check_casts(session, plan)?;
-        let Some(row) = &self.row else {
-            let inserted = session.count(&what(plan), &insert(plan, &self.name))?;
+        let lacks = match (&self.named, &plan.details.keeps) {
+            (Some(named), Some(keeps)) => Lacks::new(named, keeps, lacked),
+            _ => Lacks::default(),
+        };
+        if let (Some(refuse), Some(row), true) = (refuse, &self.row, self.aside) {
+            let (wants_news, done) = (new.is_some(), Done::default());
+            let lacks = &lacks;
+            let aside = Aside { session, plan, stage: self, refuse, row, lacks, wants_news, done };
+            return aside.merge(fed, keys, new);
+        }
+        self.check_casts(session, plan, &self.name)?;
+        let Some(row) = self.row.as_ref().filter(|_| self.keyed) else {
             if let Some(new) = new {
                 (0..fed).for_each(new);
             }
-            complete(plan, fed, inserted)?;
-            return Ok(Counts { inserted, ..Counts::default() });
+            return self.put(session, plan, &self.name, fed, &lacks, None);
         };
         let distinct = match keys.is_some_and(Keys::differ) {
             true => fed,
@@ -115,41 +158,62 @@ impl Stage {
         let (rows, key) = (self.rows(), key(plan));
         let source = match fed - distinct {
             0 => rows,
+            _ if lacks.keeps_any() => {
+                self.collapse(session, plan, &lacks)?;
+                rows
+            }
             // The last record of each key; in mode ignore, the first.
             _ => format!("(SELECT DISTINCT ON ({key}) * FROM {rows} s ORDER BY {key}, {row}{order})"),
         };
-        let superseded = fed - distinct;
-        if new.is_none()
-            && unopposed::is_possible(plan)
-            && let Some((inserted, updated)) = unopposed::merge(session, plan, &source, distinct)?
-        {
-            let unchanged = distinct - inserted - updated;
-            return Ok(Counts { inserted, updated, unchanged, superseded, ..Counts::default() });
-        }
-        let mut merge = Merge { session, plan, number: self.number, source: &source, row };
-        let counts = match plan.mode {
-            Mode::Append | Mode::Replace => merge.insert(distinct, new)?,
-            Mode::Upsert | Mode::Ignore => merge.on_conflict(distinct, new)?,
+        let counts = self.put(session, plan, &source, distinct, &lacks, new)?;
+        Ok(Counts { superseded: fed - distinct, ..counts })
+    }
+
+    /// Moves rows into the target: so many, of different keys if they have one.
+    fn put(
+        &self,
+        session: &mut Session,
+        plan: &TablePlan,
+        source: &str,
+        rows: u64,
+        lacks: &Lacks,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, MergeError> {
+        let Some(row) = self.row.as_ref().filter(|_| self.keyed) else {
+            let inserted = session.count(&what(plan), &insert(plan, source))?;
+            complete(plan, rows, inserted)?;
+            return Ok(Counts { inserted, ..Counts::default() });
         };
-        Ok(Counts { superseded, ..counts })
+        let nulled = lacks.nulled(session, plan, source)?;
+        if new.is_none()
+            && unopposed::is_possible(plan, self.aside)
+            && let Some((inserted, updated)) = unopposed::merge(session, plan, source, rows, lacks)?
+        {
+            let unchanged = rows - inserted - updated;
+            return Ok(Counts { inserted, updated, unchanged, nulled, ..Counts::default() });
+        }
+        let mut merge = Merge { session, plan, number: self.number, source, row, lacks };
+        let counts = match plan.mode {
+            Mode::Append | Mode::Replace => merge.insert(rows, new)?,
+            _ if lacks.keeps_any() => merge.keep(rows, new)?,
+            Mode::Upsert | Mode::Ignore => merge.on_conflict(rows, new)?,
+        };
+        Ok(Counts { nulled, ..counts })
     }
 
     /// Checks that casts keep the values. A type's modifier may round what a text says, as `interval(0)` does, or
     /// truncate it. So does a domain's modifier.
-    fn check_casts(&self, session: &Session, plan: &TablePlan) -> Result<(), MergeError> {
+    fn check_casts(&self, session: &Session, plan: &TablePlan, source: &str) -> Result<(), MergeError> {
         let modified = |field: &&Field| field.is_cast() && field.column.bare != field.column.spelled;
         for field in plan.details.fields.iter().filter(modified) {
             let (value, bare, spelled) = (value(field), &field.column.bare, &field.column.spelled);
             let sql = format!(
-                "SELECT count(*) FROM {} s WHERE NOT record_image_eq(ROW({value}), ROW({value}::{spelled}::{bare}))",
-                self.name
+                "SELECT count(*) FROM {source} s WHERE NOT record_image_eq(ROW({value}), ROW({value}::{spelled}::{bare}))"
             );
             let changed = session.number(&what(plan), &sql)?;
             if changed > 0 {
-                let column = &field.column.name;
-                let message =
-                    format!("column {column} is {spelled}, which does not keep {changed} of the values");
-                return Err(MergeError::Changed(Fault::data(format!("{}: {message}", what(plan)))));
+                let (column, spelled) = (field.column.name.clone(), spelled.clone());
+                return Err(MergeError::Cast { column, spelled, changed });
             }
         }
         Ok(())
@@ -160,6 +224,11 @@ impl Stage {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
         Ok(session.number(&what(plan), &sql)?)
     }
+}
+
+/// Whether a temporary table has room for the position of a record.
+pub(crate) fn has_room(plan: &TablePlan) -> bool {
+    plan.details.fields.len() < MAX_COLUMNS
 }
 
 fn key(plan: &TablePlan) -> String {

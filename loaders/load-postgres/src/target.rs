@@ -2,7 +2,8 @@
 //! was sent.
 
 use etl_component::{Fault, counted};
-use etl_postgres::{Error, Name};
+use etl_load::Refusal;
+use etl_postgres::{Error, Name, RefusedRow};
 use etl_schema::{Names, quote_ident};
 use etl_stream::Stream;
 
@@ -14,6 +15,28 @@ pub(crate) enum MergeError {
     Server(Error),
     /// The target does not hold what was sent.
     Changed(Fault),
+    /// The type of a column does not keep so many of its values.
+    Cast { column: String, spelled: String, changed: u64 },
+}
+
+impl MergeError {
+    /// What is said of a row that is alone in what was tried, if the row is to blame, and whether what it refers to is
+    /// missing.
+    pub(crate) fn refusal(&self) -> Option<(Refusal, bool)> {
+        match self {
+            MergeError::Server(error) => {
+                let refused = error.refused_row()?;
+                let is_reference = refused.said.sqlstate.as_deref() == Some("23503");
+                let RefusedRow { column, message, said } = refused;
+                Some((Refusal { field: column, reason: message, said: Some(said) }, is_reference))
+            }
+            MergeError::Changed(_) => None,
+            MergeError::Cast { column, spelled, .. } => {
+                let reason = format!("{spelled} does not keep the value");
+                Some((Refusal { field: column.clone(), reason, ..Refusal::default() }, false))
+            }
+        }
+    }
 }
 
 impl From<Error> for MergeError {

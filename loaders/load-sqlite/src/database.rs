@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use etl_component::rejects::Said;
 use etl_component::{Class, Fault};
+use etl_load::Refusal;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 /// An open database.
 pub(crate) struct Database {
@@ -234,6 +236,25 @@ fn is_unusable(error: &rusqlite::Error) -> bool {
 pub(crate) fn is_data(error: &rusqlite::Error) -> bool {
     use ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
     matches!(error.sqlite_error_code(), Some(ConstraintViolation | TypeMismatch | TooBig))
+}
+
+/// What is set aside with a row that SQLite refuses, and whether it is because what it refers to is missing; `None` if the
+/// row is not to blame. What a trigger raises is meant for the whole load.
+pub(crate) fn refusal(error: &rusqlite::Error) -> Option<(Refusal, bool)> {
+    let code = error.sqlite_error()?.extended_code;
+    if !is_data(error) || code == ffi::SQLITE_CONSTRAINT_TRIGGER {
+        return None;
+    }
+    let reason = error.to_string();
+    let (mut field, mut said) = (String::new(), Said::default());
+    // UNIQUE constraint failed: orders.id
+    if let Some((_, name)) = reason.split_once(" constraint failed: ") {
+        if code == ffi::SQLITE_CONSTRAINT_NOTNULL {
+            field = name.rsplit('.').next().unwrap_or_default().to_owned();
+        }
+        said.constraint = Some(name.to_owned());
+    }
+    Some((Refusal { field, reason, said: Some(said) }, code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY))
 }
 
 /// SQLite's result codes (<https://www.sqlite.org/rescode.html>) as classes.

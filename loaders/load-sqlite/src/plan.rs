@@ -6,7 +6,7 @@ use std::sync::Arc;
 use etl_component::Fault;
 use etl_load::args::EmitKind;
 use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
-use etl_schema::{Dialect, Schema, Type, ddl, quote_ident};
+use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
 use crate::database::Database;
@@ -30,6 +30,10 @@ pub(crate) struct Details {
     pub(crate) placeholders: Vec<String>,
     /// Whether the load will ask which records are new.
     pub(crate) news: bool,
+    /// Whether records that the target refuses may be set aside.
+    pub(crate) aside: bool,
+    /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
+    pub(crate) keeps: Option<Vec<bool>>,
 }
 
 /// The most columns that a table can have (SQLITE_MAX_COLUMN as it is built in).
@@ -66,6 +70,9 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         }
     };
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
+    settings.suit(&name, mode).map_err(PlanError::Unfit)?;
+    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(Column::may_be_absent);
+    let keeps = lacks.then(|| target.keeps(settings.absent, &schema));
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
     if stored.columns.len() > MAX_COLUMNS {
         let (name, count) = (&schema.name, stored.columns.len());
@@ -85,8 +92,9 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
         collate(&mut storage, database, table, &schema, mode)?;
     }
-    let news = settings.emit == EmitKind::New;
-    let details = Details { create: found.is_none(), stored, missing, storage, placeholders, news };
+    let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
+    let create = found.is_none();
+    let details = Details { create, stored, missing, storage, placeholders, news, aside, keeps };
     Ok(Plan { name, mode, schema: Arc::new(schema), details })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use etl_component::{Fault, random_id};
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
@@ -39,6 +39,8 @@ impl<'c> Sqlite<'c> {
 
 impl Sink for Sqlite<'_> {
     type Details = Details;
+
+    const REFUSES: bool = true;
 
     // Other processes may create or change the table until this one has its lock.
     const PLANS_LAST: bool = false;
@@ -119,15 +121,26 @@ impl Sink for Sqlite<'_> {
         if let Some(violation) = table.changed(row) {
             return Err(Refused::Record(violation));
         }
-        let stored = table.store(row, line.number, &self.load_id, &self.loaded_at);
-        table.fed += 1;
+        let (load_id, loaded_at) = (&self.load_id, &self.loaded_at);
+        let stored = match table.store(row, line.number, load_id, loaded_at) {
+            Err(error) if table.plan.details.aside => match database::refusal(&error) {
+                // What it refers to may come after it.
+                Some((_, true)) if table.waits() => table.store_later(row, load_id, loaded_at),
+                Some((refusal, _)) => return Err(Refused::Row(refusal)),
+                None => Err(error),
+            },
+            stored => stored,
+        };
         match stored {
-            Ok(0) if table.stage.is_none() => {
+            Ok(0) if table.direct => {
                 let name = &table.plan.name;
                 let fault = Fault::data(format!("a trigger on table {name} keeps the row out"));
                 Err(table.about(line, fault).into())
             }
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                table.fed += 1;
+                Ok(())
+            }
             Err(error) => {
                 let is_data = database::is_data(&error);
                 let fault = database::fault(&format!("table {}", table.plan.name), error);
@@ -136,26 +149,34 @@ impl Sink for Sqlite<'_> {
         }
     }
 
-    fn finish(&mut self, index: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        index: usize,
+        mut new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
         let table = &self.tables[index];
-        let counts = match &table.stage {
-            Some(stage) => {
-                let merged = stage.merge(self.database, &table.plan, table.fed, new);
-                merged.inspect_err(|_| self.merging = Some(index))?
+        let mut counts = Counts::default();
+        if table.direct {
+            counts.inserted = table.fed - table.waiting.len() as u64;
+            if let Some(new) = &mut new {
+                let there = (0..table.fed).filter(|position| table.waiting.binary_search(position).is_err());
+                there.for_each(&mut **new);
             }
-            None => {
-                if let Some(new) = new {
-                    (0..table.fed).for_each(new);
-                }
-                Counts { inserted: table.fed, ..Counts::default() }
-            }
-        };
+        }
+        let fed = if table.direct { table.waiting.len() as u64 } else { table.fed };
+        if let Some(stage) = table.stage.as_ref().filter(|_| !table.direct || !table.waiting.is_empty()) {
+            let merged = stage.merge(self.database, &table.plan, (fed, &table.lacked), new, refuse);
+            counts = counts.and(merged.inspect_err(|_| self.merging = Some(index))?);
+        }
         Ok(Counts { replaced: table.replaced, ..counts })
     }
 
-    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
-        let name = &self.tables[table].plan.name;
-        let (table, others) = (quote_ident(name), stay.others(&quote_ident(column)));
+    fn sweep(&mut self, table: usize, stay: &Stay) -> Result<Swept, Fault> {
+        let Table { plan, stage, .. } = &self.tables[table];
+        let name = &plan.name;
+        let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
+        let table = format!("{} AS old", quote_ident(name));
         let fault = |error| database::fault(&format!("table {name}"), error);
         let connection = &self.database.connection;
         let deleted =

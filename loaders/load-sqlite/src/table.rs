@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use etl_component::{Fault, excerpt};
+use etl_component::{Class, Fault, excerpt};
 use etl_load::Mode;
 use etl_schema::{Row, Type, Value, Violation, format_uuid, quote_ident, time};
 use etl_stream::Line;
@@ -10,7 +10,7 @@ use rusqlite::Statement;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 
 use crate::database::{self, Database};
-use crate::merge::Stage;
+use crate::merge::{Stage, keep};
 use crate::names::column_list;
 use crate::number::kept;
 use crate::plan::{Details, Plan, statements};
@@ -19,11 +19,20 @@ use crate::plan::{Details, Plan, statements};
 pub(crate) struct Table<'c> {
     pub(crate) plan: Arc<Plan>,
     insert: Statement<'c>,
+    /// Adds a row to the stage whose reference is not there yet.
+    later: Option<Statement<'c>>,
+    /// The positions of those rows.
+    pub(crate) waiting: Vec<u64>,
     pub(crate) stage: Option<Stage>,
+    /// Whether rows go into the table at once.
+    pub(crate) direct: bool,
     /// How many rows were deleted, in mode replace.
     pub(crate) replaced: Option<u64>,
-    news: bool,
+    positions: bool,
     lines: bool,
+    lacks: bool,
+    /// The columns whose fields some record did not have.
+    pub(crate) lacked: Vec<bool>,
     /// The columns of decimals that are kept as integers or doubles; empty if there are none.
     numeric: Vec<bool>,
     /// The columns that have numbers only, not their texts, and so none of what `x-special` admits; empty if there are none.
@@ -36,7 +45,7 @@ pub(crate) struct Table<'c> {
 impl<'c> Table<'c> {
     /// Makes the table ready: created if it is missing, emptied if it is to be replaced.
     pub(crate) fn open(database: &'c Database, plan: &Arc<Plan>, index: usize) -> Result<Table<'c>, Fault> {
-        let Details { create, stored, placeholders, news, .. } = &plan.details;
+        let Details { create, stored, placeholders, aside, .. } = &plan.details;
         database.batch(&statements(plan))?;
         if *create {
             log::info!("table {} is created in {} when this load is committed", plan.name, database.name);
@@ -55,26 +64,32 @@ impl<'c> Table<'c> {
                 )));
             }
         }
-        let stage = match plan.mode {
-            Mode::Append => None,
-            _ if plan.schema.key.is_empty() => None,
-            _ => Some(Stage::create(database, plan, index)?),
+        let direct = plan.mode == Mode::Append || plan.schema.key.is_empty();
+        let waits = direct && *aside && Stage::has_room(plan);
+        let stage = (!direct || waits).then(|| Stage::create(database, plan, index)).transpose()?;
+        let prepare = |into: &str, columns: &str, placeholders: &str, conflict: &str| {
+            let insert = format!("{into} ({columns}) VALUES ({placeholders}){conflict}");
+            database.connection.prepare(&insert).map_err(|error| database.fault(error))
         };
         let (mut columns, mut placeholders) = (column_list(stored), placeholders.join(", "));
-        let into = match &stage {
-            Some(stage) => stage.insert_into(plan.mode),
-            // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
-            None => format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name)),
-        };
-        let (news, lines) = (*news && stage.is_some(), stage.as_ref().is_some_and(Stage::has_lines));
+        // A constraint's own ON CONFLICT clause would silently drop or overwrite rows.
+        let into = format!("INSERT OR ABORT INTO {}", quote_ident(&plan.name));
+        let own = direct.then(|| prepare(&into, &columns, &placeholders, "")).transpose()?;
         for column in stage.iter().flat_map(Stage::own_columns) {
             columns += &format!(", {column}");
             placeholders += ", ?";
         }
-        let insert = database
-            .connection
-            .prepare(&format!("{into} ({columns}) VALUES ({placeholders})"))
-            .map_err(|error| database.fault(error))?;
+        let staged = stage.as_ref().map(|stage| {
+            prepare(&stage.insert_into(plan), &columns, &placeholders, &stage.on_conflict(plan))
+        });
+        let (insert, later) = match (own, staged.transpose()?) {
+            (Some(own), staged) => (own, staged),
+            (None, Some(staged)) => (staged, None),
+            (None, None) => return Err(Fault::new(Class::Bug, "a table without a statement")),
+        };
+        let positions = stage.as_ref().is_some_and(Stage::has_positions);
+        let lacks = stage.as_ref().is_some_and(Stage::has_lacks);
+        let lines = !direct && stage.as_ref().is_some_and(Stage::has_lines);
         let numeric = plan.schema.columns.iter().zip(&plan.details.storage).map(|(column, storage)| {
             matches!(column.ty, Type::Decimal { .. } | Type::Json) && storage.starts_with("NUMERIC")
         });
@@ -91,10 +106,15 @@ impl<'c> Table<'c> {
         Ok(Table {
             plan: Arc::clone(plan),
             insert,
+            later,
+            waiting: Vec::new(),
             stage,
+            direct,
             replaced,
-            news,
+            positions,
             lines,
+            lacks,
+            lacked: vec![false; plan.schema.columns.len()],
             numeric,
             finite,
             stamp,
@@ -143,7 +163,12 @@ impl<'c> Table<'c> {
         })
     }
 
-    /// Binds a row and runs the statement. A value that SQLite has no type for is stored as text in its standard form.
+    /// Whether rows whose references are not there yet can wait.
+    pub(crate) fn waits(&self) -> bool {
+        self.later.is_some()
+    }
+
+    /// Binds a row and runs the statement.
     pub(crate) fn store(
         &mut self,
         row: &Row<'_>,
@@ -151,7 +176,53 @@ impl<'c> Table<'c> {
         load_id: &str,
         loaded_at: &str,
     ) -> rusqlite::Result<usize> {
-        let Table { insert, text, numeric, .. } = self;
+        let stamp = self.stamp.then_some([load_id, loaded_at]);
+        let mut next = bind(&mut self.insert, &mut self.text, &self.numeric, row, stamp)?;
+        if self.positions && !self.direct {
+            self.insert.raw_bind_parameter(next, self.fed as i64)?;
+            next += 1;
+        }
+        if self.lines {
+            self.insert.raw_bind_parameter(next, line as i64)?;
+            next += 1;
+        }
+        if self.lacks && !self.direct {
+            for (column, lacked) in self.lacked.iter_mut().enumerate() {
+                *lacked |= row.is_absent(column);
+            }
+            for bits in keep::bits(row.len(), |column| row.is_absent(column)) {
+                self.insert.raw_bind_parameter(next, bits)?;
+                next += 1;
+            }
+        }
+        self.insert.raw_execute()
+    }
+
+    /// Keeps a row whose reference is not there yet for the end of the load.
+    pub(crate) fn store_later(
+        &mut self,
+        row: &Row<'_>,
+        load_id: &str,
+        loaded_at: &str,
+    ) -> rusqlite::Result<usize> {
+        let Some(later) = &mut self.later else { return Ok(0) };
+        let stamp = self.stamp.then_some([load_id, loaded_at]);
+        let next = bind(later, &mut self.text, &self.numeric, row, stamp)?;
+        later.raw_bind_parameter(next, self.fed as i64)?;
+        self.waiting.push(self.fed);
+        later.raw_execute()
+    }
+}
+
+/// Binds a row, and returns the number of the next parameter. A value that SQLite has no type for is stored as text in its
+/// standard form.
+fn bind(
+    insert: &mut Statement<'_>,
+    text: &mut Vec<u8>,
+    numeric: &[bool],
+    row: &Row<'_>,
+    stamp: Option<[&str; 2]>,
+) -> rusqlite::Result<usize> {
         let mut next = 1;
         for value in row.values() {
             match value {
@@ -189,20 +260,11 @@ impl<'c> Table<'c> {
             }
             next += 1;
         }
-        if self.stamp {
-            insert.raw_bind_parameter(next, load_id)?;
-            insert.raw_bind_parameter(next + 1, loaded_at)?;
-            next += 2;
-        }
-        if self.news {
-            insert.raw_bind_parameter(next, self.fed as i64)?;
+        for stamp in stamp.into_iter().flatten() {
+            insert.raw_bind_parameter(next, stamp)?;
             next += 1;
         }
-        if self.lines {
-            insert.raw_bind_parameter(next, line as i64)?;
-        }
-        insert.raw_execute()
-    }
+        Ok(next)
 }
 
 /// What `write` writes, as a text to bind. It is ASCII, so nothing looks at it again.

@@ -91,7 +91,14 @@ impl Transform for Gate {
     fn record(&mut self, line: Line<'_>, out: &mut Segments) -> Result<(), Fault> {
         self.records += 1;
         let checked = self.schemas.current();
-        let record = etl_component::scan(line, &mut self.scanner)?;
+        let record = match etl_component::scan(line, &mut self.scanner) {
+            Ok(record) => record,
+            Err(fault) => {
+                let Some(reason) = self.rejects.takes_line(line) else { return Err(fault) };
+                checked.records += 1;
+                return refuse(line, "", &reason, &reason, checked, &mut self.rejects);
+            }
+        };
         checked.records += 1;
         match checked.checker.check(&record) {
             Ok(row) => {
@@ -100,7 +107,10 @@ impl Transform for Gate {
                 }
                 out.record(line.bytes)
             }
-            Err(violation) => refuse(line, &violation, checked, &mut self.rejects),
+            Err(violation) => {
+                let Violation { field, reason } = &violation;
+                refuse(line, field, reason, &violation.to_string(), checked, &mut self.rejects)
+            }
         }
     }
 
@@ -112,14 +122,16 @@ impl Transform for Gate {
 #[cold]
 fn refuse(
     line: Line<'_>,
-    violation: &Violation,
+    field: &str,
+    reason: &str,
+    wrong: &str,
     checked: &mut Checked,
     rejects: &mut Rejects,
 ) -> Result<(), Fault> {
     checked.rejected += 1;
-    let (Violation { field, reason }, values) = (violation, checked.checker.values());
-    if rejects.add(&Refusal { line, field, reason, values })? {
+    let values = checked.checker.values();
+    if rejects.add(&Refusal { line, field, reason, values, said: None })? {
         return Ok(());
     }
-    Err(rejects.too_many(line, &violation.to_string(), checked.schema.key_names()))
+    Err(rejects.too_many(line, wrong, checked.schema.key_names()))
 }

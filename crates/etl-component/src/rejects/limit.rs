@@ -35,6 +35,19 @@ impl Limit {
         }
     }
 
+    /// How many of so many records may be rejected.
+    pub(super) fn most(self, records: u64) -> u64 {
+        match self {
+            Limit::Count(count) => count,
+            // A product of the share need not be exact.
+            Limit::Share(share) => {
+                let about = (share * records as f64 / 100.0) as u64;
+                let least = if self.is_over(about, records) { about - 1 } else { about };
+                least + u64::from(!self.is_over(least + 1, records))
+            }
+        }
+    }
+
     /// Whether so many of so many records are too many.
     pub(super) fn is_over(self, rejected: u64, records: u64) -> bool {
         match self {
@@ -56,6 +69,9 @@ mod tests {
             assert!(Limit::parse(wrong).is_err(), "{wrong}");
         }
         let one = Limit::Share(1.0);
+        for (share, records, most) in [(1.0, 100, 1), (1.0, 99, 0), (0.07, 10_000, 7), (0.1, 10_000, 10), (100.0, 3, 3)] {
+            assert_eq!(Limit::Share(share).most(records), most, "{share}% of {records}");
+        }
         assert!(!one.is_over(1, 100) && one.is_over(2, 100) && one.is_over(1, 99) && !one.is_over(0, 0));
         assert_eq!((one.at_once(), Limit::Share(0.0).at_once(), Limit::Count(2).at_once()), (u64::MAX, 0, 2));
     }

@@ -18,7 +18,7 @@ use crate::args::Settings;
 use crate::emit::Receipt;
 use crate::flatten::Unfit;
 use crate::front::Front;
-use crate::sink::{Loaded, Refused, Sink};
+use crate::sink::{Loaded, Refusal, Refused, Sink};
 
 /// What a load that is committed comes to.
 pub(super) struct Done {
@@ -43,7 +43,8 @@ pub(super) struct Attempt<'l, 's, S: Sink> {
     pub(super) routes: Vec<Option<Route>>,
     pub(super) open: Vec<usize>,
     pub(super) tables: Vec<Table<S::Details>>,
-    opened: usize,
+    /// The tables that are open at the sink, by their numbers there.
+    pub(super) numbers: Vec<usize>,
     /// The id of the segment at hand.
     segment: Option<String>,
     /// The rows of the ledger that are claimed and cannot be completed yet.
@@ -81,7 +82,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             routes: Vec::new(),
             open: Vec::new(),
             tables: Vec::new(),
-            opened: 0,
+            numbers: Vec::new(),
             segment: None,
             claims: Vec::new(),
             ended: Ended::default(),
@@ -101,7 +102,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         front: &mut Front<R>,
         read: impl FnOnce(&Front<R>),
     ) -> Result<Done, Fault> {
-        self.outputs.emit.start()?;
+        self.outputs.start_attempt()?;
         self.plans.prepare(self.sink)?;
         self.sink.begin()?;
         while let Some(event) = front.next()? {
@@ -212,9 +213,10 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
     #[cold]
     fn open_table(&mut self, table: usize) -> Result<usize, Fault> {
         self.sink.open(&self.tables[table].plan)?;
-        self.tables[table].number = Some(self.opened);
-        self.opened += 1;
-        Ok(self.opened - 1)
+        let number = self.numbers.len();
+        self.tables[table].number = Some(number);
+        self.numbers.push(table);
+        Ok(number)
     }
 
     pub(super) fn record(
@@ -244,7 +246,7 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             &mut self.tables[table];
         if flatten.is_empty() && metadata.is_empty() && self.sink.take(number, checker, line)? {
             *records += 1;
-            return self.outputs.taken(line);
+            return self.outputs.taken(number, line, checker.values());
         }
         let flat = match flatten.is_empty() {
             true => Ok(line.bytes),
@@ -254,14 +256,14 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Ok(bytes) => etl_component::scan(Line { bytes, ..line }, self.scanner),
             Err(Unfit::Refused(violation)) => {
                 (*records, *rejected) = (*records + 1, *rejected + 1);
-                return self.outputs.refused(line, &violation, &plan.schema, checker.values());
+                return self.outputs.refused(line, &violation.into(), &plan.schema, checker.values());
             }
             // What is wrong with it is said in one way.
             Err(Unfit::Broken) => etl_component::scan(line, self.scanner),
         };
         let record = match scanned {
             Ok(record) => record,
-            Err(fault) => return self.unscanned(line, envelope, fault),
+            Err(fault) => return self.unscanned(table, line, envelope, fault),
         };
         *records += 1;
         let filled = match metadata.is_empty() {
@@ -280,23 +282,39 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
             Err(violation) => Err(Refused::Record(violation)),
         };
         match stored {
-            Ok(()) => self.outputs.taken(line),
+            Ok(()) => self.outputs.taken(number, line, checker.values()),
             Err(Refused::Record(violation)) => {
                 *rejected += 1;
-                self.outputs.refused(line, &violation, &plan.schema, checker.values())
+                self.outputs.refused(line, &violation.into(), &plan.schema, checker.values())
+            }
+            Err(Refused::Row(refusal)) => {
+                *rejected += 1;
+                self.outputs.refused(line, &refusal, &plan.schema, checker.values())
             }
             // This attempt has done nothing with the record; the next one may.
             Err(Refused::Load(fault)) => Err(fault),
         }
     }
 
-    /// A record is not one, unless its message is not what it looked like.
+    /// A record is not one, unless its message is not what it looked like. Its line is set aside like a record that does
+    /// not fit, if it may be.
     #[cold]
-    fn unscanned(&mut self, line: Line<'_>, envelope: Envelope<'_>, fault: Fault) -> Result<(), Fault> {
-        match self.decoder.again(line, envelope)? {
-            Some(message) => self.message(message),
-            None => Err(fault),
+    fn unscanned(
+        &mut self,
+        table: usize,
+        line: Line<'_>,
+        envelope: Envelope<'_>,
+        fault: Fault,
+    ) -> Result<(), Fault> {
+        if let Some(message) = self.decoder.again(line, envelope)? {
+            return self.message(message);
         }
+        let wrong = self.outputs.rejects.takes_line(line).filter(|_| self.format == Format::Ndjson);
+        let Some(reason) = wrong else { return Err(fault) };
+        let Table { checker, records, rejected, plan, .. } = &mut self.tables[table];
+        (*records, *rejected) = (*records + 1, *rejected + 1);
+        let refusal = Refusal { reason, ..Refusal::default() };
+        self.outputs.refused(line, &refusal, &plan.schema, checker.values())
     }
 
     /// A record that was loaded before is passed on, unless it was set aside then.

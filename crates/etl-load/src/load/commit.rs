@@ -1,5 +1,8 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use etl_component::{Fault, signals};
 use etl_stream::reader::Totals;
 use etl_stream::{Digest, Format, counted};
@@ -10,7 +13,7 @@ use super::ended::{Claim, Row};
 use super::table::Table;
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
-use crate::sink::{Counts, Entry, Loaded, Sink};
+use crate::sink::{Counts, Entry, Loaded, Refuse, Sink};
 
 /// How many rows of the ledger a sink completes at a time.
 const ROWS: usize = 256;
@@ -52,6 +55,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.check_records(records)?;
         self.outputs.rejects.judge(records)?;
         let mut counts = self.merge()?;
+        if self.set_aside()? {
+            self.check_records(records)?;
+            self.outputs.rejects.judge(records)?;
+            let replaced = (0..self.tables.len()).filter(|&table| self.tables[table].replaces());
+            replaced.into_iter().try_for_each(|table| self.check_empty(table))?;
+        }
         self.check_shrinkage(&counts)?;
         self.sweep(read.sealed, &mut counts)?;
         let state = self.states.value();
@@ -77,21 +86,65 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 counted(checker.assumed_utc(), "time without a zone was", "times without a zone were");
             log::warn!("{}: {times} taken for UTC", plan.name);
         }
+        for (Table { plan, .. }, Counts { nulled, .. }) in
+            self.tables.iter().zip(&counts).filter(|(_, counts)| counts.nulled > 0)
+        {
+            let rows = counted(*nulled, "row that existed has", "rows that existed have");
+            log::warn!(
+                "{}: {rows} NULL now where the record does not have the field (--absent keep, or x-keep in the schema, \
+                 leaves such values as they are)",
+                plan.name
+            );
+        }
         Ok(self.receipts(&digest, &counts))
     }
 
     /// Lets the sink put the records of all tables in place.
     fn merge(&mut self) -> Result<Vec<Counts>, Fault> {
         let mut counts = Vec::new();
-        for table in &self.tables {
-            let mut news = self.outputs.emit.news();
-            let news = news.as_mut().map(|news| news as &mut dyn FnMut(u64));
-            counts.push(match table.number {
-                Some(number) => table.counts.and(self.sink.finish(number, news)?),
-                None => table.counts,
+        for index in 0..self.tables.len() {
+            let (number, before) = (self.tables[index].number, self.tables[index].counts);
+            counts.push(match number {
+                Some(number) => before.and(self.finish(number)?),
+                None => before,
             });
         }
         Ok(counts)
+    }
+
+    /// Lets the sink put the records of the table of this number in place, and takes note of those that are new and of
+    /// those that the database refuses.
+    pub(super) fn finish(&mut self, number: usize) -> Result<Counts, Fault> {
+        let records = self.tables.iter().map(|table| table.records).sum();
+        let room = self.outputs.rejects.room(records);
+        let (wants_news, refuses) = (self.outputs.emit.wants_news(), self.outputs.emit.waits());
+        let taken = RefCell::new(&mut self.outputs.emit.taken);
+        let mut new = |position| taken.borrow_mut().want(number, position);
+        let mut refuse = |position, refusal| {
+            let mut taken = taken.borrow_mut();
+            taken.refuse(number, position, refusal);
+            taken.refused() <= room
+        };
+        let new = wants_news.then_some(&mut new as &mut dyn FnMut(u64));
+        let refuse = refuses.then_some(&mut refuse as &mut Refuse<'_>);
+        let counts = self.sink.finish(number, new, refuse)?;
+        if self.outputs.emit.taken.refused() > room {
+            self.set_aside()?;
+            self.outputs.rejects.judge(records)?;
+        }
+        Ok(counts)
+    }
+
+    /// Sets the records aside that the database has refused, and says whether there are any.
+    fn set_aside(&mut self) -> Result<bool, Fault> {
+        let Attempt { outputs, tables, numbers, .. } = self;
+        let before = outputs.rejects.count();
+        let schemas: Vec<_> = numbers.iter().map(|&table| Arc::clone(&tables[table].plan.schema)).collect();
+        outputs.set_aside(|number| {
+            tables[numbers[number]].rejected += 1;
+            schemas[number].key_names()
+        })?;
+        Ok(outputs.rejects.count() > before)
     }
 
     /// Completes the rows of the ledger that this load has claimed, and forgets old ones.
@@ -144,6 +197,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
                 deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
+                nulled: Some(counts.nulled).filter(|nulled| *nulled > 0),
                 rejected: table.rejected,
                 too_old: Some(counts.too_old).filter(|too_old| *too_old > 0),
                 rows_before: counts.replaced,

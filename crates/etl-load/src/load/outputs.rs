@@ -2,7 +2,7 @@
 
 use etl_component::rejects::{Refusal, Rejects};
 use etl_component::{Context, Fault};
-use etl_schema::{Schema, Violation};
+use etl_schema::Schema;
 use etl_stream::{Line, Values};
 use serde_json::value::RawValue;
 
@@ -10,6 +10,7 @@ use crate::args::Settings;
 use crate::emit::{Emit, Receipt};
 use crate::front::Cuts;
 use crate::progress::Estimates;
+use crate::sink;
 use crate::state::StateOut;
 
 /// The files and streams of a run.
@@ -46,20 +47,32 @@ impl Outputs {
     }
 
     /// The next load of the run starts.
-    pub(super) fn start_load(&mut self) {
+    ///
+    /// # Errors
+    /// 74 if the rejects cannot be read.
+    pub(super) fn start_load(&mut self) -> Result<(), Fault> {
         self.furthest = (0, 0);
-        self.rejects.next_load();
+        self.rejects.next_load()
     }
 
-    /// The sink took a record.
+    /// An attempt at the load starts. Records that an earlier one passed on cannot be taken back.
+    ///
+    /// # Errors
+    /// 74 if what an earlier one has kept or set aside cannot be forgotten.
+    pub(super) fn start_attempt(&mut self) -> Result<(), Fault> {
+        self.emit.start()?;
+        self.rejects.restart()
+    }
+
+    /// The sink took a record for the table of this number.
     ///
     /// # Errors
     /// 141 or 74 if it cannot be passed on.
     #[inline]
-    pub(super) fn taken(&mut self, line: Line<'_>) -> Result<(), Fault> {
+    pub(super) fn taken(&mut self, table: usize, line: Line<'_>, values: Values) -> Result<(), Fault> {
         let first_time = self.is_first_time(line);
-        self.emit.taken(line)?;
-        if first_time { self.emit.record(line) } else { Ok(()) }
+        self.emit.taken(table, line, values)?;
+        if first_time && !self.emit.waits() { self.emit.record(line) } else { Ok(()) }
     }
 
     /// Whether a record that was loaded before is still to be passed on.
@@ -83,16 +96,35 @@ impl Outputs {
     pub(super) fn refused(
         &mut self,
         line: Line<'_>,
-        violation: &Violation,
+        refusal: &sink::Refusal,
         schema: &Schema,
         values: Values,
     ) -> Result<(), Fault> {
-        let Violation { field, reason } = violation;
-        if !self.is_first_time(line) || self.rejects.add(&Refusal { line, field, reason, values })? {
+        let sink::Refusal { field, reason, said } = refusal;
+        self.is_first_time(line);
+        if self.rejects.add(&Refusal { line, field, reason, values, said: said.as_ref() })? {
             return Ok(());
         }
         let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
-        Err(self.rejects.too_many(line, &format!("{of}{violation}"), schema.key_names()))
+        Err(self.rejects.too_many(line, &format!("{of}{refusal}"), schema.key_names()))
+    }
+
+    /// Sets the records aside that the database has refused, and tells `each` the numbers of their tables.
+    ///
+    /// # Errors
+    /// 3 if there are more than allowed, 74 if they cannot be written.
+    pub(super) fn set_aside<'k, K: Iterator<Item = &'k str>>(
+        &mut self,
+        mut key_of: impl FnMut(usize) -> K,
+    ) -> Result<(), Fault> {
+        let Outputs { emit, rejects, .. } = self;
+        emit.taken.each_refused(|table, line, values, refusal| {
+            let (key, sink::Refusal { field, reason, said }) = (key_of(table), refusal);
+            if rejects.add(&Refusal { line, field, reason, values, said: said.as_ref() })? {
+                return Ok(());
+            }
+            Err(rejects.too_many(line, &refusal.to_string(), key))
+        })
     }
 
     #[inline]

@@ -87,6 +87,29 @@ fn a_record_that_was_failed_on_and_is_then_refused_is_set_aside() {
 }
 
 #[test]
+fn what_the_database_refuses_in_an_attempt_that_fails_is_not_set_aside() {
+    let place = failing(&[Some(At::Commit), Some(At::Commit)]);
+    // Each attempt finds something else: two records, then another one, then one of the first two.
+    place.world.borrow_mut().declines = vec![(1, 0), (1, 2), (2, 1), (3, 2)];
+    let args = format!("{ARGS} --rejects %/bad --max-rejects 2");
+    let stream = sealed_as("", "a", &[LINES[0], LINES[2], LINES[3]]);
+    place.load::<true, false>(&args, &stream).expect("a load");
+    let bad = place.lines("bad");
+    assert_eq!(bad.len(), 1, "{bad:?}");
+    assert!(bad[0].starts_with(r#"{"line":4,"field":null,"reason":"declined","original":"#), "{bad:?}");
+    assert_eq!(place.receipts()[0]["rejected"], 1);
+    // The last attempt counts, too, where it is one too many.
+    let place = failing(&[Some(At::Commit)]);
+    place.world.borrow_mut().declines = vec![(1, 0), (2, 1), (2, 2)];
+    let args = format!("{ARGS} --rejects %/bad --max-rejects 1");
+    let (code, said) = failure(place.load::<true, false>(&args, &stream));
+    assert_eq!((code, said.contains("line 4")), (3, true), "{said}");
+    assert!(said.contains("declined (rejected record 2, --max-rejects 1)"), "{said}");
+    assert_eq!(place.world.borrow().rows.len(), 0);
+    assert_eq!(place.lines("bad").len(), 2);
+}
+
+#[test]
 fn what_is_new_is_what_the_last_attempt_brought() {
     let place = failing(&[Some(At::Commit)]);
     let (a, b) = (sealed_as("", "a", &[LINES[0], LINES[2]]), sealed_as("", "b", &[LINES[3]]));

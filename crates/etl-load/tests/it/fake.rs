@@ -10,7 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{
-    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
+    Target,
 };
 use etl_schema::{Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) failures: VecDeque<Option<At>>,
     /// Records that the database refuses, and from which attempt on.
     pub(crate) refuses: Option<(&'static str, usize)>,
+    /// The attempt, and the position of the record, that the database refuses when it puts the records in place.
+    pub(crate) declines: Vec<(usize, u64)>,
     /// Somebody else's load, which is committed after the first attempt.
     pub(crate) meanwhile: Option<(Key, String)>,
     /// A folder that is made by the commit.
@@ -78,6 +81,7 @@ impl<const LAST: bool, const FOLDS: bool> Fake<LAST, FOLDS> {
 impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
     type Details = ();
     const PLANS_LAST: bool = LAST;
+    const REFUSES: bool = true;
 
     fn name(&self) -> String {
         "fake".to_owned()
@@ -157,7 +161,19 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Ok(())
     }
 
-    fn finish(&mut self, table: usize, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+    fn finish(
+        &mut self,
+        table: usize,
+        new: Option<&mut dyn FnMut(u64)>,
+        refuse: Option<&mut Refuse<'_>>,
+    ) -> Result<Counts, Fault> {
+        let world = self.world.borrow();
+        let mut declined = world.declines.iter().filter(|(attempt, _)| *attempt == world.attempts);
+        if let Some(refuse) = refuse {
+            let reason = || Refusal { reason: "declined".to_owned(), ..Refusal::default() };
+            declined.try_for_each(|(_, position)| refuse(*position, reason()).then_some(()));
+        }
+        drop(world);
         let inserted = self.open[table].1.len() as u64;
         if let Some(new) = new {
             (0..inserted).for_each(new);
@@ -180,7 +196,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Err(Fault::new(Class::Bug, "no stream here has another schema"))
     }
 
-    fn sweep(&mut self, _: usize, _: &str, _: &Stay) -> Result<Swept, Fault> {
+    fn sweep(&mut self, _: usize, _: &Stay) -> Result<Swept, Fault> {
         Err(Fault::new(Class::Bug, "no stream here has versions"))
     }
 

@@ -22,9 +22,26 @@ pub(super) fn compile(name: String, required: bool, document: &RawValue) -> Resu
     let description = faults.note(keywords.text("description"));
     let unit = faults.note(keywords.text("x-unit"));
     let influx = faults.note(influx(&mut keywords));
+    let keep = faults.note(flag(&mut keywords, "x-keep"));
+    if keep && required {
+        faults.push("x-keep: a record always has a required field");
+    }
     let Element { ty, declared, nullable, rules } = element(keywords, None, faults, 0)?;
     let (property, source) = (None, Source::Field);
-    Ok(Column { name, property, ty, declared, source, nullable, required, description, unit, influx, rules })
+    Ok(Column {
+        name,
+        property,
+        ty,
+        declared,
+        source,
+        nullable,
+        required,
+        description,
+        unit,
+        influx,
+        keep,
+        rules,
+    })
 }
 
 /// A property, or the items of an array, whose storage type the array may prescribe.
@@ -48,7 +65,7 @@ fn element(
         pattern: faults.note(pattern(&mut keywords)),
         format: None,
         items: items(&mut keywords, kinds, stored.as_ref(), &mut faults, depth),
-        special: faults.note(special(&mut keywords)),
+        special: faults.note(flag(&mut keywords, "x-special")),
         nested: false,
         lenient: false,
     };
@@ -132,9 +149,9 @@ fn stored(
     Ok((Some(own), declared))
 }
 
-fn special(keywords: &mut Keywords<'_>) -> Result<bool, String> {
-    let Some(special) = keywords.take("x-special") else { return Ok(false) };
-    read(special).ok_or_else(|| "x-special: neither true nor false".into())
+fn flag(keywords: &mut Keywords<'_>, keyword: &'static str) -> Result<bool, String> {
+    let Some(flag) = keywords.take(keyword) else { return Ok(false) };
+    read(flag).ok_or_else(|| format!("{keyword}: neither true nor false"))
 }
 
 fn format(keywords: &mut Keywords<'_>) -> Result<Option<Type>, String> {

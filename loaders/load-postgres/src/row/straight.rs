@@ -5,7 +5,7 @@ use etl_postgres::types::Precision;
 use etl_schema::{Number, Short, Take, Value};
 use etl_stream::json;
 
-use super::Column;
+use super::{Column, Named};
 use crate::encode::{Encoder, numeric, since_2000};
 
 /// Texts of up to this many bytes are copied as so many bytes, which takes no loop.
@@ -18,6 +18,7 @@ pub(super) struct Fields<'a> {
     pub(super) room: &'a mut [u8],
     /// For values that are not of a few bytes.
     pub(super) spare: &'a mut Vec<u8>,
+    pub(super) named: Option<&'a mut Named>,
 }
 
 impl Fields<'_> {
@@ -69,6 +70,9 @@ impl Take for Fields<'_> {
 
     #[inline(always)]
     fn absent(&mut self, column: usize) -> bool {
+        if let Some(named) = &mut self.named {
+            named.absent(column);
+        }
         self.null(column)
     }
 

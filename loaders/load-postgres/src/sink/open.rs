@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::feed::Destination;
 use crate::plan::TablePlan;
 use crate::row::RowEncoder;
-use crate::stage::Stage;
+use crate::stage::{Stage, has_room};
 use crate::target::{self, what};
 
 impl Postgres<'_> {
@@ -19,8 +19,9 @@ impl Postgres<'_> {
     pub(super) fn open_table(&mut self, plan: &Arc<TablePlan>) -> Result<Table, Fault> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
-        // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
-        let lock = if replaces {
+        // Whoever writes into a partition does not lock the whole table, so a load that is all the table is to have locks the
+        // partitions, too.
+        let lock = if replaces || self.settings.absent_rows.is_some() {
             format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
         } else {
             format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
@@ -34,8 +35,9 @@ impl Postgres<'_> {
             self.link.must_roll_back();
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
-        let staged = plan.details.is_staged(plan.mode, &plan.schema);
-        let stage = staged.then(|| Stage::new(plan, self.tables.len()));
+        let aside = self.settings.sets_aside() && has_room(plan);
+        let staged = aside || plan.details.is_staged(plan.mode, &plan.schema);
+        let stage = staged.then(|| Stage::new(plan, self.tables.len(), aside));
         let columns = plan.details.fields.iter().map(target::quoted);
         let (relation, copy) = match &stage {
             Some(stage) => (stage.relation(), stage.copy(plan)),
@@ -51,7 +53,9 @@ impl Postgres<'_> {
             replaced = Some(self.link.run(Session::count, &what, &delete)?);
         }
         if let Some(stage) = &stage {
-            self.link.run(Session::batch, &what, &stage.create(plan))?;
+            // What is refused only at the commit could not be set aside.
+            let now = if aside { "SET CONSTRAINTS ALL IMMEDIATE;" } else { "" };
+            self.link.run(Session::batch, &what, &format!("{now}{}", stage.create(plan)))?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());
@@ -61,7 +65,8 @@ impl Postgres<'_> {
             }
         }
         let numbered = stage.as_ref().is_some_and(Stage::numbered);
-        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered);
+        let named = stage.as_ref().and_then(|stage| stage.named(plan));
+        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered, named);
         let keys = stage.as_ref().and_then(|stage| stage.keys(plan));
         let plan = Arc::clone(plan);
         Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced })

@@ -6,6 +6,7 @@ use etl_load::{Counts, Mode};
 use etl_postgres::{Error, Session};
 use etl_schema::{Column, quote_ident};
 
+use super::keep::Lacks;
 use crate::catalog::Table;
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, complete, insert, key_exprs, quoted, what};
@@ -17,6 +18,7 @@ pub(super) struct Merge<'a> {
     pub(super) number: usize,
     pub(super) source: &'a str,
     pub(super) row: &'a str,
+    pub(super) lacks: &'a Lacks,
 }
 
 impl Merge<'_> {
@@ -42,7 +44,7 @@ impl Merge<'_> {
     ) -> Result<Counts, MergeError> {
         let table = self.plan.details.table.as_ref();
         let is = |fact: fn(&Table) -> bool| table.is_some_and(fact);
-        let vetoed = self.plan.mode == Mode::Upsert && is(|table| table.update_veto);
+        let vetoed = self.plan.mode == Mode::Upsert && self.vetoes_updates();
         if vetoed {
             self.session.batch(&what(self.plan), &format!("CREATE TEMPORARY SEQUENCE {CHANGES}"))?;
         }
@@ -57,10 +59,19 @@ impl Merge<'_> {
             self.check_present(distinct)?;
         }
         if vetoed {
-            self.check_changed(updated)?;
+            let sql = format!(
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pg_temp.{CHANGES};
+                 DROP SEQUENCE pg_temp.{CHANGES}"
+            );
+            let differing = self.session.number(&what(self.plan), &sql)?;
+            self.check_changed(updated, differing)?;
         }
         let unchanged = distinct.saturating_sub(inserted + updated);
         Ok(Counts { inserted, updated, unchanged, ..Counts::default() })
+    }
+
+    pub(super) fn vetoes_updates(&self) -> bool {
+        self.plan.details.table.as_ref().is_some_and(|table| table.update_veto)
     }
 
     /// A partitioned table does not return xmax. So the rows whose keys are new are inserted first and their keys kept,
@@ -144,7 +155,7 @@ impl Merge<'_> {
     }
 
     /// Hands each position that the query selects, one per row, to `each`.
-    fn positions(&mut self, select: &str, each: impl FnMut(i64)) -> Result<(), MergeError> {
+    pub(super) fn positions(&mut self, select: &str, each: impl FnMut(i64)) -> Result<(), MergeError> {
         let mut copy = self.session.copy_out(&what(self.plan), format!("COPY ({select}) TO STDOUT"));
         let mut integers = Integers { each, number: 0, negative: false };
         while let Some(bytes) = copy.chunk()? {
@@ -165,12 +176,7 @@ impl Merge<'_> {
     }
 
     /// A row trigger may return NULL for an update, too.
-    fn check_changed(&self, updated: u64) -> Result<(), MergeError> {
-        let sql = format!(
-            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pg_temp.{CHANGES};
-             DROP SEQUENCE pg_temp.{CHANGES}"
-        );
-        let differing = self.session.number(&what(self.plan), &sql)?;
+    pub(super) fn check_changed(&self, updated: u64, differing: u64) -> Result<(), MergeError> {
         if updated >= differing {
             return Ok(());
         }
@@ -221,7 +227,7 @@ pub(super) fn same_key(plan: &TablePlan) -> String {
 }
 
 /// The key as ON CONFLICT names it, after a space; nothing for a key WITHOUT OVERLAPS, which it cannot name.
-fn conflict_target(plan: &TablePlan) -> String {
+pub(super) fn conflict_target(plan: &TablePlan) -> String {
     let names: Vec<&str> = plan.schema.key_names().collect();
     if plan.details.table.as_ref().is_some_and(|table| table.overlaps(&names)) {
         return String::new();
@@ -240,44 +246,44 @@ fn is_respelled(plan: &TablePlan, index: usize) -> bool {
 
 /// The columns besides the key, and whether each makes a row count as changed. The stamp's columns, which come last, do not,
 /// nor do others that describe the record.
-fn others(plan: &TablePlan) -> impl Iterator<Item = (&Field, bool)> {
+fn others(plan: &TablePlan) -> impl Iterator<Item = (usize, &Field, bool)> {
     let counts = |index: usize| plan.schema.columns.get(index).is_some_and(Column::counts);
     let others = plan.details.fields.iter().enumerate();
     let others = others.filter(|(index, _)| !plan.schema.key.contains(index) || is_respelled(plan, *index));
-    others.map(move |(index, field)| (field, counts(index)))
+    others.map(move |(index, field)| (index, field, counts(index)))
 }
 
 /// What an UPDATE sets, to the columns of this row.
-pub(super) fn set(plan: &TablePlan, new: &str) -> String {
-    let (compared, stamps): (Vec<_>, Vec<_>) = others(plan).partition(|(_, counts)| *counts);
-    let set = compared.iter().chain(&stamps).map(|(field, _)| quoted(field));
-    set.map(|column| format!("{column} = {new}.{column}")).collect::<Vec<_>>().join(", ")
+pub(super) fn set(plan: &TablePlan, new: &str, lacks: &Lacks) -> String {
+    let (compared, stamps): (Vec<_>, Vec<_>) = others(plan).partition(|(.., counts)| *counts);
+    let set = compared.iter().chain(&stamps);
+    let set = set.map(|(index, field, _)| format!("{} = {}", quoted(field), lacks.newer(*index, field, new)));
+    set.collect::<Vec<_>>().join(", ")
 }
 
 /// The condition that the row `old` would change to this one; `None` if no row can. Rows are compared by their bytes:
 /// values that are equal may still differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an
 /// equality operator (chapter 9.24.6). Building the two rows takes time, so values of a few bytes are compared first.
-pub(super) fn differs(plan: &TablePlan, new: &str) -> Option<String> {
-    let compared: Vec<&Field> = others(plan).filter(|(_, counts)| *counts).map(|(field, _)| field).collect();
+pub(super) fn differs(plan: &TablePlan, new: &str, lacks: &Lacks) -> Option<String> {
+    let compared = others(plan).filter(|(.., counts)| *counts);
+    let compared = compared.map(|(index, field, _)| (field, lacks.newer(index, field, new)));
+    let compared: Vec<(&Field, String)> = compared.collect();
     if compared.is_empty() {
         return None;
     }
-    let row = |of: &str| {
-        let columns = compared.iter().map(|field| format!("{of}.{}", quoted(field)));
-        columns.collect::<Vec<_>>().join(", ")
-    };
-    let short = compared.iter().filter(|field| field.column.kind.is_short()).map(|field| {
-        let column = quoted(field);
-        format!("old.{column} IS DISTINCT FROM {new}.{column} OR ")
-    });
+    let old: Vec<String> = compared.iter().map(|(field, _)| format!("old.{}", quoted(field))).collect();
+    let newer: Vec<&str> = compared.iter().map(|(_, newer)| newer.as_str()).collect();
+    let short = compared.iter().filter(|(field, _)| field.column.kind.is_short());
+    let short = short.map(|(field, newer)| format!("old.{} IS DISTINCT FROM {newer} OR ", quoted(field)));
     let short = short.collect::<String>();
-    Some(format!("{short}NOT record_image_eq(ROW({}), ROW({}))", row("old"), row(new)))
+    Some(format!("{short}NOT record_image_eq(ROW({}), ROW({}))", old.join(", "), newer.join(", ")))
 }
 
 /// A row that would not change is not written.
 fn on_conflict(plan: &TablePlan) -> String {
     let target = conflict_target(plan);
-    let differs = match differs(plan, "excluded") {
+    let nothing = Lacks::default();
+    let differs = match differs(plan, "excluded", &nothing) {
         Some(differs) if plan.mode != Mode::Ignore => differs,
         _ => return format!("ON CONFLICT{target} DO NOTHING"),
     };
@@ -287,7 +293,7 @@ fn on_conflict(plan: &TablePlan) -> String {
         }
         _ => differs,
     };
-    format!("ON CONFLICT{target} DO UPDATE SET {} WHERE {differs}", set(plan, "excluded"))
+    format!("ON CONFLICT{target} DO UPDATE SET {} WHERE {differs}", set(plan, "excluded", &nothing))
 }
 
 #[cfg(test)]

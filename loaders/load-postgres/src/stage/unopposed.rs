@@ -9,6 +9,7 @@ use etl_load::Mode;
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Session};
 
+use super::keep::Lacks;
 use super::merge::{differs, same_key, set};
 use crate::plan::{Field, Null, TablePlan};
 use crate::target::{MergeError, quoted, what};
@@ -16,17 +17,19 @@ use crate::target::{MergeError, quoted, what};
 const SAVEPOINT: &str = "unopposed";
 
 /// Whether the records can go this way: the server knows MERGE, it does for each row what INSERT … ON CONFLICT does, and
-/// the stage's columns have the types of the table's.
-pub(super) fn is_possible(plan: &TablePlan) -> bool {
+/// the stage's columns have the types of the table's, which is not so for domains if rows may be set aside.
+pub(super) fn is_possible(plan: &TablePlan, aside: bool) -> bool {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let plain = plan.details.table.as_ref().is_some_and(|table| {
         // A trigger before an INSERT is called for rows that exist, too, and may change what they are updated to.
         let free = !table.insert_veto && !table.update_veto && !table.policies && table.rules == [false; 2];
         free && !table.partitioned && table.key(&names).is_some()
     });
-    let as_is = |field: &Field| !field.is_cast() && field.null != Null::Default;
+    let as_is = |field: &Field| {
+        !field.is_cast() && field.null != Null::Default && !(aside && field.column.base.is_some())
+    };
     let is_possible = plain && plan.details.merges && plan.mode == Mode::Upsert;
-    is_possible && plan.details.fields.iter().all(as_is) && differs(plan, "s").is_some()
+    is_possible && plan.details.fields.iter().all(as_is) && differs(plan, "s", &Lacks::default()).is_some()
 }
 
 /// Moves them, and returns how many rows are new and how many were changed; `None` if that has to be done in another way,
@@ -36,8 +39,9 @@ pub(super) fn merge(
     plan: &TablePlan,
     source: &str,
     distinct: u64,
+    lacks: &Lacks,
 ) -> Result<Option<(u64, u64)>, MergeError> {
-    let done = under_savepoint(session, plan, source, distinct)?;
+    let done = under_savepoint(session, plan, source, distinct, lacks)?;
     let release = format!("RELEASE SAVEPOINT {SAVEPOINT}");
     if done.is_some() {
         session.batch(&what(plan), &release)?;
@@ -53,11 +57,12 @@ fn under_savepoint(
     plan: &TablePlan,
     source: &str,
     distinct: u64,
+    lacks: &Lacks,
 ) -> Result<Option<(u64, u64)>, MergeError> {
     let what = what(plan);
     let start = format!("SAVEPOINT {SAVEPOINT}; SELECT pg_snapshot_xmin(pg_current_snapshot())::xid");
     let [oldest, written @ ..] = numbers(session, plan, &format!("{start}, {}", counters(plan)))?;
-    let rows = match session.count(&what, &sql(plan, source)) {
+    let rows = match session.count(&what, &sql(plan, source, lacks)) {
         Err(error) if error.is_collision() => return Ok(None),
         rows => rows?,
     };
@@ -86,7 +91,7 @@ fn under_savepoint(
     if seen + rows == distinct {
         return Ok(Some((inserted, updated)));
     }
-    let differs = differs(plan, "s").unwrap_or_default();
+    let differs = differs(plan, "s", lacks).unwrap_or_default();
     let as_it_should_be = hold(&format!("NOT ({older}) AND NOT ({differs})"))?;
     Ok((seen + as_it_should_be == distinct).then_some((inserted, updated)))
 }
@@ -111,7 +116,7 @@ fn numbers(session: &Session, plan: &TablePlan, sql: &str) -> Result<[u64; 3], E
     }
 }
 
-fn sql(plan: &TablePlan, source: &str) -> String {
+fn sql(plan: &TablePlan, source: &str, lacks: &Lacks) -> String {
     let fields = &plan.details.fields;
     let columns: Vec<String> = fields.iter().map(quoted).collect();
     let overriding =
@@ -121,8 +126,8 @@ fn sql(plan: &TablePlan, source: &str) -> String {
          WHEN NOT MATCHED THEN INSERT ({}){overriding} VALUES (s.{})",
         plan.details.own_rows(),
         same_key(plan),
-        differs(plan, "s").unwrap_or_default(),
-        set(plan, "s"),
+        differs(plan, "s", lacks).unwrap_or_default(),
+        set(plan, "s", lacks),
         columns.join(", "),
         columns.join(", s.")
     )

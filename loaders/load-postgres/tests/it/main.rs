@@ -1,5 +1,6 @@
 //! `load-postgres`, run as its users run it, against a real server.
 
+mod absent_rows;
 mod arrays;
 mod columns;
 mod commit;
@@ -15,9 +16,11 @@ mod meanwhile;
 mod memory;
 mod modes;
 mod once;
+mod partial;
 mod privileges;
 mod proxies;
 mod replace;
+mod set_aside;
 mod shared;
 mod signals;
 mod special;

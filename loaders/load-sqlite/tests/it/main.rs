@@ -1,5 +1,6 @@
 //! Loads through the binary, and what the database then contains.
 
+mod absent_rows;
 mod affinity;
 mod again;
 mod connectors;
@@ -20,9 +21,11 @@ mod new;
 mod odd;
 mod once;
 mod output;
+mod partial;
 mod pipes;
 mod plan;
 mod print_state;
+mod refused;
 mod rejects;
 mod rowid;
 mod seal;

@@ -27,7 +27,7 @@ impl Column {
 
     /// Makes it a column of any JSON.
     pub(super) fn any(&mut self) {
-        let kept = ["title", "description", "x-unit", "x-influx"];
+        let kept = ["title", "description", "x-unit", "x-influx", "x-keep"];
         self.keywords.retain(|keyword, _| kept.contains(&keyword.as_str()));
         self.keywords.insert("x-postgres".to_owned(), json!({ "type": "jsonb" }));
         self.nullable = true;

@@ -30,7 +30,7 @@ const SILENT: [&str; 16] = [
 /// Keywords that are kept as they are, those first that are given up first where they are not understood.
 const KEPT: [&str; 5] = ["pattern", "enum", "maxLength", "minimum", "maximum"];
 /// What Standpipe itself makes of a column, if the document says it already.
-const OWN: [&str; 3] = ["x-unit", "x-influx", "x-postgres"];
+const OWN: [&str; 4] = ["x-unit", "x-influx", "x-keep", "x-postgres"];
 
 /// Says what column a property is.
 ///
