@@ -115,6 +115,10 @@ fn as_points(arg: Arg) -> Arg {
             "Names the logical run, in the receipt only: points are not kept in a ledger [env: ETL_LOAD_ID]",
         ),
         "pipeline" => arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state"),
+        "rejects" => arg.help(
+            "A file for records that fail the checks or that the server refuses, with --max-rejects; `standpipe unreject` reads it",
+        ),
+        "max_rejects" => arg.help("How many records of a load may be set aside, or what share of them"),
         "plan" => arg.help("Print what each field becomes, and touch nothing"),
         "retries" => arg.default_value("100"),
         "deadline" => arg.help("Time for one request and all its retries and waits"),

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
+    Target,
 };
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
@@ -14,7 +15,7 @@ use crate::batch::{Batch, Origin};
 use crate::flight::Flight;
 use crate::line::{Encoder, Parts, Point};
 use crate::plan::{self, Plan};
-use crate::reply::Server;
+use crate::reply::{self, Server};
 use crate::send::Sender;
 use crate::settings::Database;
 use crate::spool::Spool;
@@ -135,6 +136,20 @@ impl Influx {
         fails.map_or(Ok(()), |refusals| Err(Fault::data(format!("{address}: {refusals}"))))
     }
 
+    /// Why the point of a record of this table is set aside.
+    fn refusal(&self, table: usize, reason: &str) -> Refusal {
+        let Plan { details, schema, .. } = &*self.tables[table].plan;
+        let time = || schema.columns[details.mapping().time].name.as_str();
+        let field = if reply::is_too_old(reason) { Some(time()) } else { reply::field(reason) };
+        // Only a name that the record has.
+        let field = field.filter(|field| schema.columns.iter().any(|column| column.name == *field));
+        Refusal {
+            field: field.unwrap_or_default().to_owned(),
+            reason: reason.to_owned(),
+            ..Refusal::default()
+        }
+    }
+
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,6 +159,8 @@ impl Sink for Influx {
     type Details = Encoder;
 
     const PLANS_LAST: bool = true;
+
+    const REFUSES: bool = true;
 
     fn name(&self) -> String {
         self.database.address()
@@ -218,10 +235,17 @@ impl Sink for Influx {
         &mut self,
         table: usize,
         _: Option<&mut dyn FnMut(u64)>,
-        _: Option<&mut Refuse<'_>>,
+        mut refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault> {
-        self.flush(false)?;
-        let Missing { aside, too_old, doubled } = self.tally().missing(table);
+        self.flush(refuse.is_some())?;
+        let Missing { mut aside, too_old, doubled } = self.tally().missing(table);
+        aside.sort_unstable_by_key(|&(position, _)| position);
+        for (position, reason) in &aside {
+            let refusal = self.refusal(table, reason);
+            if !refuse.as_mut().is_some_and(|refuse| refuse(*position, refusal)) {
+                break;
+            }
+        }
         let Table { points, superseded, nulls, .. } = self.tables[table];
         if nulls > 0 {
             let values = counted(nulls, "null value was", "null values were");
