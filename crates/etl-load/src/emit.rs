@@ -33,6 +33,9 @@ pub(crate) struct Receipt {
     pub(crate) superseded: u64,
     /// Records set aside.
     pub(crate) rejected: u64,
+    /// Records that are left out because they are older than the database keeps such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) too_old: Option<u64>,
     /// Rows of earlier versions of the stream that were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<u64>,
@@ -74,6 +77,7 @@ impl Receipt {
             (unchanged, "unchanged"),
             (superseded, "superseded"),
             (rejected, "rejected"),
+            (&self.too_old.unwrap_or_default(), "too old"),
         ];
         for (count, name) in others.into_iter().filter(|(count, _)| **count > 0) {
             text += &format!(", {count} {name}");

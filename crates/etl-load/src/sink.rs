@@ -47,6 +47,8 @@ pub struct Counts {
     pub deleted: u64,
     /// Rows that had values which are NULL now because their records do not have the fields.
     pub nulled: u64,
+    /// Records that are left out because they are older than the database keeps such.
+    pub too_old: u64,
 }
 
 impl Counts {
@@ -60,6 +62,7 @@ impl Counts {
             replaced: self.replaced.or(later.replaced),
             deleted: self.deleted + later.deleted,
             nulled: self.nulled + later.nulled,
+            too_old: self.too_old + later.too_old,
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Receipt {
     pub superseded: Option<u64>,
     /// Records set aside.
     pub rejected: Option<u64>,
+    /// Records left out because they were too old.
+    pub too_old: Option<u64>,
     /// Rows in which a value became NULL, because the record did not name its column.
     pub nulled: Option<u64>,
     /// Rows before a replacement.
@@ -56,8 +58,8 @@ impl Receipt {
         serde_json::from_str(line).ok()
     }
 
-    /// What a person should look at, though the load succeeded, in plain words: records that were set aside, values that
-    /// became NULL, and a schema that is not what it was.
+    /// What a person should look at, though the load succeeded, in plain words: records that were set aside or left out,
+    /// values that became NULL, and a schema that is not what it was.
     pub fn trouble(&self) -> Vec<String> {
         if self.already_loaded == Some(true) {
             return Vec::new();
@@ -65,6 +67,7 @@ impl Receipt {
         let mut trouble = Vec::new();
         let counts = [
             (self.rejected, "record rejected", "records rejected"),
+            (self.too_old, "record too old and left out", "records too old and left out"),
             (self.nulled, "row with a value that became NULL", "rows with a value that became NULL"),
         ];
         for (count, one, many) in counts {
@@ -165,6 +168,7 @@ mod tests {
             (r#""inserted":3"#, &[][..]),
             (r#""rejected":0,"nulled":0,"dropped_fields":0,"columns_added":[],"unknown_fields":null"#, &[]),
             (r#""rejected":2"#, &["2 records rejected"]),
+            (r#""too_old":3"#, &["3 records too old and left out"]),
             (r#""nulled":1"#, &["1 row with a value that became NULL"]),
             (
                 r#""columns_added":["gust","uv"],"columns_widened":["id"]"#,

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use etl_component::{Class, Fault};
 
 use crate::batch::Batch;
+use crate::parts;
 use crate::send::Sender;
 use crate::settings::Database;
 use crate::tally::Tally;
@@ -121,7 +122,7 @@ impl Drop for Flight {
 fn work(sender: &Sender, queue: &Mutex<Receiver<(u64, Batch)>>, done: &Channel<Done>, stop: &AtomicBool) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((number, batch)) = next() {
-        let result = catch_unwind(AssertUnwindSafe(|| sender.send(&batch)));
+        let result = catch_unwind(AssertUnwindSafe(|| parts::send(sender, &batch)));
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Bug, "a panic while sending")));
         let failed = result.is_err();
         if done.send((number, batch, result)).is_err() {

@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Its files from the bottom up, each of which uses only files before it: `settings`; for what is sent, `mapping`, `line`
-//! and `plan`; for how, `batch`, `spool`, `reply`, `tally`, `send` and `flight`; and `sink`.
+//! and `plan`; for how, `batch`, `spool`, `reply`, `tally`, `send`, `parts` and `flight`; and `sink`.
 
 mod batch;
 mod flight;
 mod line;
 mod mapping;
+mod parts;
 mod plan;
 mod reply;
 mod send;

@@ -36,6 +36,8 @@ pub(crate) enum Answer {
     },
     /// These are refused, by their position in the request from 1, each with the server's reason; the others are stored.
     Named(Vec<(usize, String)>),
+    /// This one is refused, by its position from 1, and because of it nothing is stored.
+    One(usize, String),
     /// Some are refused, or all. The others may not be stored.
     Refused(String),
 }
@@ -57,13 +59,20 @@ const MOST_NAMED: usize = 100;
 /// Accepts what [`answer`] understands, and says what is wrong with other replies; retries are left to the common rules.
 pub(crate) fn classify(reply: &Reply) -> Option<Verdict> {
     let fail = |class, message| Some(Verdict::Fail { class, message });
-    let told = |reply: &Reply| format!("{}: {}", reply.status_line(), said(reply));
+    let told = |reply: &Reply| format!("{}: {}", reply.status_line(), shortened(&said(reply)));
     match reply.status {
         204 | 413 => Some(Verdict::Accept),
         200 if reply.body.trim_ascii().is_empty() => Some(Verdict::Accept),
         400 | 422 if !reply.is_html() => Some(Verdict::Accept),
         500 if blames_points(reply) => Some(Verdict::Accept),
+        // InfluxDB 3 in a cluster (`RetentionError` of its router).
+        403 if is_too_old(&said(reply)) => Some(Verdict::Accept),
         401 | 403 => fail(Class::Denied, told(reply)),
+        411 => {
+            let hint = " (load-influx sends every request with its length, so a proxy on the way drops it: let the \
+                        proxy buffer requests, or give --url the server itself)";
+            fail(Class::Config, told(reply) + hint)
+        }
         404 if reply.body.starts_with(b"{") => {
             let hint = if lacks_database(reply) { " (--create creates it)" } else { "" };
             fail(Class::Config, told(reply) + hint)
@@ -85,13 +94,14 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
     let reason = said(reply);
     match reply.status {
         413 => Answer::TooLarge(reason),
-        400 | 422 | 500 => match named(&body) {
-            Some(named) => Answer::Named(named),
-            None if reason.contains("partial write") => {
-                Answer::Partial { reason, dropped: words(&body).map_or(0, dropped) }
+        400 | 403 | 422 | 500 => match (named(&body), one(&body)) {
+            (Some(named), _) => Answer::Named(named),
+            (None, Some((place, reason))) => Answer::One(place, reason),
+            (None, None) if reason.contains("partial write") => {
+                let dropped = words(&body).filter(|_| !is_mixed(&reason)).map_or(0, dropped);
+                Answer::Partial { reason, dropped }
             }
-            // Also if `data` has one point, not a list: then nothing of the request is stored.
-            None => Answer::Refused(reason),
+            (None, None) => Answer::Refused(reason),
         },
         _ => Answer::Stored,
     }
@@ -114,9 +124,19 @@ fn dropped(message: &str) -> usize {
 /// All refused points, if InfluxDB 3 names them: `{"error": …, "data": [{"line_number": 2, "error_message": …}]}`.
 fn named(body: &Value) -> Option<Vec<(usize, String)>> {
     let data = body["data"].as_array().filter(|data| (1..MOST_NAMED).contains(&data.len()))?;
-    data.iter()
-        .map(|point| Some((usize::try_from(point["line_number"].as_u64()?).ok()?, told(point)?)))
-        .collect()
+    data.iter().map(point).collect()
+}
+
+/// The refused point, if InfluxDB 3 names only one, not in a list.
+fn one(body: &Value) -> Option<(usize, String)> {
+    point(&body["data"])
+}
+
+/// A point that InfluxDB 3 names, and its reason.
+fn point(point: &Value) -> Option<(usize, String)> {
+    let reason = point["error_message"].as_str()?;
+    let place = usize::try_from(point["line_number"].as_u64()?).ok()?;
+    Some((place, quote_up_to(reason, usize::MAX)))
 }
 
 /// Reads the reply to a write without points.
@@ -125,8 +145,10 @@ fn named(body: &Value) -> Option<Vec<(usize, String)>> {
 /// Why the server accepts no write, in its words.
 pub(crate) fn server(reply: &Reply, api: WriteApi) -> Result<Server, String> {
     match answer(reply) {
-        Answer::Refused(reason) if api == WriteApi::V1 => Err(reason),
-        Answer::Refused(reason) if api == WriteApi::V2 && names_organization(&reason) => Err(reason),
+        Answer::Refused(reason) if api == WriteApi::V1 => Err(shortened(&reason)),
+        Answer::Refused(reason) if api == WriteApi::V2 && names_organization(&reason) => {
+            Err(shortened(&reason))
+        }
         // Version 2 replies 400 to a write without points, but only once it has found the bucket and checked the token.
         _ => Ok(Server {
             // InfluxDB 1 and 2 name their build; other servers do not, even if they name a version.
@@ -173,11 +195,6 @@ fn words(body: &Value) -> Option<&str> {
     body["message"].as_str().or_else(|| body["error"].as_str())
 }
 
-/// The reason that InfluxDB 3 gives for one point.
-fn told(point: &Value) -> Option<String> {
-    point["error_message"].as_str().map(|reason| shortened(&quote_up_to(reason, usize::MAX)))
-}
-
 /// Why, in the server's words: the message, and what is said more closely beside it. That is `err` in version 2, and
 /// `data` in version 3, for the first of the points that it names.
 fn said(reply: &Reply) -> String {
@@ -186,8 +203,8 @@ fn said(reply: &Reply) -> String {
     let closer = body["err"].as_str().filter(|err| !message.contains(err));
     let point = if body["data"].is_array() { &body["data"][0] } else { &body["data"] };
     match closer.or_else(|| point["error_message"].as_str()) {
-        Some(closer) => shortened(&quote_up_to(&format!("{message}: {closer}"), usize::MAX)),
-        None => shortened(&quote_up_to(message, usize::MAX)),
+        Some(closer) => quote_up_to(&format!("{message}: {closer}"), usize::MAX),
+        None => quote_up_to(message, usize::MAX),
     }
 }
 
@@ -204,19 +221,67 @@ fn shortened(message: &str) -> String {
 }
 
 /// The reason without what all reasons have in common, and without what differs from request to request: how many points
-/// were dropped, and which of them was the oldest.
-pub(crate) fn core(reason: &str) -> &str {
-    let reason = ["partial write: ", "parsing failed for write_lp endpoint: "]
-        .iter()
-        .find_map(|head| reason.rsplit_once(head))
-        .map_or(reason, |(_, rest)| rest);
+/// were dropped, which of them was the oldest, and when the server looked at its clock.
+pub(crate) fn core(reason: &str) -> String {
+    let reason = tail(reason);
     let reason = reason.rsplit_once(" dropped=").map_or(reason, |(reason, _)| reason);
     let reason = reason.split_once(" - oldest point ").map_or(reason, |(reason, _)| reason);
-    let counted = reason.strip_prefix("dropped ").and_then(|rest| rest.split_once(' '));
-    match counted {
-        Some((count, rest)) if count.bytes().all(|byte| byte.is_ascii_digit()) => rest,
-        _ => reason,
+    let reason = match reason.strip_prefix("dropped ") {
+        Some(counts) => uncounted(counts),
+        None => reason.to_owned(),
+    };
+    if !is_too_old(&reason) {
+        return shortened(&reason);
     }
+    let words = reason.split(' ').map(|word| if is_instant(word) { "…" } else { word });
+    shortened(&words.collect::<Vec<_>>().join(" "))
+}
+
+/// What comes after the words that all reasons begin with.
+fn tail(reason: &str) -> &str {
+    let heads = ["partial write: ", "parsing failed for write_lp endpoint: "];
+    heads.iter().find_map(|head| reason.split_once(head)).map_or(reason, |(_, rest)| rest)
+}
+
+/// `4 points outside A and 0 points outside B` without the counts, and without what is counted as 0.
+fn uncounted(text: &str) -> String {
+    let parts = text.split(" and ").filter(|part| !part.starts_with("0 "));
+    let parts = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start());
+    parts.collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether a point is refused because it is older than the server keeps points: in the words of InfluxDB 1 and 2, which
+/// are others since 1.12 and 2.7.12, or of 3. What is outside a write window may as well be too new.
+pub(crate) fn is_too_old(reason: &str) -> bool {
+    let words = tail(reason);
+    let words = uncounted(words.strip_prefix("dropped ").unwrap_or(words));
+    let is_one = ["points beyond retention policy", "points outside retention policy"]
+        .iter()
+        .any(|head| words.starts_with(head));
+    is_one && !words.contains("write window")
+        || words.contains("outside of the retention period") && !words.contains("unable to parse")
+}
+
+/// Whether points are refused for two reasons at once, each of them for one.
+fn is_mixed(reason: &str) -> bool {
+    let reason = core(reason);
+    ["points outside retention policy", " and points outside", "write window"]
+        .iter()
+        .all(|words| reason.contains(words))
+}
+
+/// The field that a reason is about: `input field "n" on measurement …` or `column 'n'`.
+pub(crate) fn field(reason: &str) -> Option<&str> {
+    [("input field \"", '"'), ("for column '", '\'')].iter().find_map(|&(head, end)| {
+        let (_, rest) = reason.split_once(head)?;
+        rest.split_once(end).map(|(field, _)| field)
+    })
+}
+
+/// Whether a word starts with a date and a `T`.
+fn is_instant(word: &str) -> bool {
+    let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
+    word.bytes().map(shape).take(11).eq(*b"0000-00-00T")
 }
 
 #[cfg(test)]
@@ -248,9 +313,67 @@ mod tests {
         let line = "x".repeat(5000);
         let body = format!(r#"{{"error":"partial write: unable to parse '{line}':\n too  long dropped=2"}}"#);
         let Answer::Partial { reason, dropped } = answer(&reply(400, &body)) else { panic!("no part") };
+        let reason = core(&reason);
         let (start, end) = reason.split_once(" … ").unwrap();
         assert_eq!((start.chars().count(), end.chars().count(), dropped), (160, 160, 2));
-        assert!(start.starts_with("partial write: unable to parse 'xx"), "{reason}");
-        assert!(end.ends_with("xx': too long dropped=2"), "{reason}");
+        assert!(start.starts_with("unable to parse 'xx"), "{reason}");
+        assert!(end.ends_with("xx': too long"), "{reason}");
+    }
+
+    #[test]
+    fn what_is_too_old_is_known_by_every_servers_words() {
+        let bound = "dropped because it violates a Retention Policy Lower Bound at 2026-11-26T09:00:00.1Z";
+        let points = format!(
+            "oldest point m,t=a at 2020-01-01T00:00:00Z {bound}, newest point m at 2020-01-02T00:00:00Z {bound}"
+        );
+        let now = format!(
+            "partial write: dropped 12 points outside retention policy of duration 24h0m0s - {points} dropped=12"
+        );
+        let outside = "points outside retention policy of duration 24h0m0s";
+        for (reason, said) in [
+            (
+                "partial write: points beyond retention policy dropped=3".to_owned(),
+                "points beyond retention policy",
+            ),
+            (now.clone(), outside),
+            (
+                format!(
+                    "failure writing points to database: {now} for database: 9f for retention policy: autogen"
+                ),
+                outside,
+            ),
+            (now.replace(" - ", " and 0 points outside write window (…) - "), outside),
+            (
+                "data in table m is outside of the retention period: minimum acceptable timestamp is \
+                 2026-11-26T09:00:00+00:00, but observed timestamp 2020-01-01T00:00:00+00:00 is older."
+                    .to_owned(),
+                "data in table m is outside of the retention period: minimum acceptable timestamp is … but observed \
+                 timestamp … is older.",
+            ),
+        ] {
+            assert!(is_too_old(&reason) && is_too_old(&core(&reason)), "{reason}");
+            assert_eq!(core(&reason), said);
+        }
+        let both = now.replace(" - ", " and 3 points outside write window (…) - ");
+        for reason in [
+            both.as_str(),
+            "partial write: points beyond retention policy or outside permissible write window dropped=1",
+            "partial write: dropped 0 points outside retention policy of duration 1h0m0s and 2 points outside write window",
+            "unable to parse 'm s=\"points beyond retention policy\"': missing quote",
+            "unable to parse 'is outside of the retention period'",
+        ] {
+            assert!(!is_too_old(reason) && !is_too_old(&core(reason)), "{reason}");
+        }
+        // Each of the twelve is refused for one of the two reasons.
+        let body = serde_json::json!({ "error": both }).to_string();
+        assert_eq!(answer(&reply(400, &body)), Answer::Partial { reason: both, dropped: 0 });
+    }
+
+    #[test]
+    fn the_field_that_is_refused_is_named() {
+        let conflict = r#"field type conflict: input field "n" on measurement "m" is type integer, already exists as type string"#;
+        assert_eq!(field(conflict), Some("n"));
+        assert_eq!(field("invalid column type for column 'at 2', expected iox::…, got iox::…"), Some("at 2"));
+        assert_eq!(field("no fields"), None);
     }
 }

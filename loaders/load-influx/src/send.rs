@@ -1,17 +1,14 @@
-//! Batches over HTTP: what is refused is halved until each refused point stands alone.
+//! Points over HTTP: one request and its reply.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use etl_component::{Class, Fault, signals};
+use etl_component::{Class, Fault};
 use etl_http::{Client, Reply, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::batch::Batch;
 use crate::reply::{self, Answer, Server};
 use crate::settings::{Database, WriteApi};
 use crate::tally::Tally;
@@ -20,7 +17,7 @@ use crate::tally::Tally;
 /// closes the connection in the middle of it.
 const ASK_FIRST: usize = 1 << 20;
 
-/// Sends batches; each thread has its own.
+/// Sends requests; each thread has its own.
 pub(crate) struct Sender {
     client: Client,
     database: Arc<Database>,
@@ -68,97 +65,21 @@ impl Sender {
         })
     }
 
-    /// Sends a batch; the tally then says what became of it.
+    /// Sends so many points, whose text this is, and says what the server replies.
     ///
     /// # Errors
-    /// What is not the fault of a point.
-    pub(crate) fn send(&self, batch: &Batch) -> Result<(), Fault> {
-        self.part(batch, 0..batch.points.len())
-    }
-
-    /// Sends a part of a batch. If it is halved, both halves are sent, in order: otherwise a point of the first half
-    /// would replace the same one in the second.
-    fn part(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
+    /// What is not the fault of a point; also if another request has failed meanwhile.
+    pub(crate) fn send(&self, count: usize, text: &[u8]) -> Result<Answer, Fault> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Fault::new(Class::Transient, "another request has failed"));
         }
-        let (count, text) = (points.len(), batch.text(points.clone()));
-        if count > 1 && self.tally().too_large.is_some_and(|limit| text.len() >= limit) {
-            return self.halves(batch, points);
-        }
         let request = self.request(text)?;
-        let _under_way = signals::sending(count as u64, "point");
         let reply = self.post(&request).inspect_err(|error| {
             if error.is_transient() {
                 self.tally().unanswered += count as u64;
             }
         })?;
-        let mut tally = self.tally();
-        let refuse = |tally: &mut Tally, reason: &str| {
-            batch.points[points.clone()].iter().for_each(|point| tally.refuse(point.line, reason));
-        };
-        match reply::answer(&reply) {
-            Answer::Stored => tally.store(count),
-            Answer::Partial { reason, dropped } => {
-                tally.takes_points();
-                if dropped >= count || count == 1 {
-                    refuse(&mut tally, &reason);
-                } else {
-                    return self.search(tally, batch, points, dropped.max(1));
-                }
-            }
-            Answer::Named(named) => {
-                tally.takes_points();
-                let reasons: BTreeMap<usize, String> = named.into_iter().collect();
-                if reasons.range(1..=count).count() < reasons.len() {
-                    // It counts lines in another way than we do.
-                    return self.search(tally, batch, points, 1);
-                }
-                for (place, reason) in &reasons {
-                    tally.refuse(batch.points[points.start + place - 1].line, reason);
-                }
-                tally.store(count - reasons.len());
-            }
-            Answer::TooLarge(_) if count > 1 => {
-                tally.limit(text.len());
-                drop(tally);
-                return self.halves(batch, points);
-            }
-            Answer::Refused(_) if count > 1 => return self.search(tally, batch, points, 1),
-            Answer::Refused(reason) | Answer::TooLarge(reason) => {
-                refuse(&mut tally, &reason);
-                if tally.is_hopeless() {
-                    return Err(Fault::data(format!(
-                        "{}: no point is accepted, so no more are sent",
-                        self.database.address()
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the halves of what was refused, unless that has become too many requests: then at least `refused` of the
-    /// points are refused.
-    fn search(
-        &self,
-        mut tally: MutexGuard<'_, Tally>,
-        batch: &Batch,
-        points: Range<usize>,
-        refused: usize,
-    ) -> Result<(), Fault> {
-        if !tally.may_search() {
-            tally.count(points.len(), refused);
-            return Ok(());
-        }
-        drop(tally);
-        self.halves(batch, points)
-    }
-
-    fn halves(&self, batch: &Batch, points: Range<usize>) -> Result<(), Fault> {
-        let middle = points.start + points.len() / 2;
-        self.part(batch, points.start..middle)?;
-        self.part(batch, middle..points.end)
+        Ok(reply::answer(&reply))
     }
 
     /// The request that writes these points.
@@ -186,6 +107,11 @@ impl Sender {
         Ok(self.authorized(request))
     }
 
+    /// The address for messages.
+    pub(crate) fn address(&self) -> String {
+        self.database.address()
+    }
+
     fn post(&self, request: &Request) -> Result<Reply, etl_http::Error> {
         self.client.renew_deadline();
         self.client.send(request)
@@ -198,7 +124,8 @@ impl Sender {
         }
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
+    /// The counts that all senders share.
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

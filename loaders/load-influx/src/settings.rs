@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::{Arg, ValueEnum};
 use etl_component::args::bytes;
+use etl_component::rejects::Limit;
 use etl_component::{Env, Fault, Secret, Variable, duration};
 use etl_http::{BaseUrl, Client, HttpArgs, base_url};
 use etl_load::StreamArgs;
@@ -78,6 +79,9 @@ pub(crate) struct Args {
     /// Unit of the timestamps sent; a time that is finer is refused
     #[arg(long, value_enum, default_value = "ns", help_heading = "Load")]
     precision: Precision,
+    /// What to do with points that the server refuses because they are older than it keeps points
+    #[arg(long, value_enum, default_value = "reject", help_heading = "Load")]
+    too_old: TooOld,
     /// Send what an endless input has brought this long after its first record, at the end of a segment, and go on
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Load")]
     flush_interval: Option<Duration>,
@@ -111,6 +115,10 @@ fn as_points(arg: Arg) -> Arg {
             "Names the logical run, in the receipt only: points are not kept in a ledger [env: ETL_LOAD_ID]",
         ),
         "pipeline" => arg.help("Name of the pipeline, in the receipt only; --state-out keeps its state"),
+        "rejects" => arg.help(
+            "A file for records that fail the checks or that the server refuses, with --max-rejects; `standpipe unreject` reads it",
+        ),
+        "max_rejects" => arg.help("How many records of a load may be set aside, or what share of them"),
         "plan" => arg.help("Print what each field becomes, and touch nothing"),
         "retries" => arg.default_value("100"),
         "deadline" => arg.help("Time for one request and all its retries and waits"),
@@ -168,6 +176,25 @@ impl Precision {
     }
 }
 
+/// What to do with points that are older than the server keeps points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TooOld {
+    /// Leave them out, with a warning and a count in the receipt
+    Warn,
+    /// Treat them as all points that the server refuses: set them aside under --max-rejects, otherwise fail
+    Reject,
+    /// Fail, also under --max-rejects
+    Fail,
+}
+
+/// What becomes of points that the server refuses.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) too_old: TooOld,
+    /// How many may be set aside; if none, refused points fail the load.
+    pub(crate) aside: u64,
+}
+
 /// What a run does, every value checked.
 pub(crate) struct Settings {
     /// What is loaded, and how it is reported.
@@ -187,6 +214,7 @@ pub(crate) struct Database {
     /// The value of `Authorization`: its scheme, with a space, and the secret.
     pub(crate) authorization: Option<(&'static str, Secret)>,
     pub(crate) create: bool,
+    pub(crate) terms: Terms,
     pub(crate) precision: Precision,
     pub(crate) batch_lines: usize,
     pub(crate) batch_bytes: usize,
@@ -267,6 +295,11 @@ impl Settings {
         if authorization.is_some() && base_url(&url, false).is_err() {
             log::warn!("{}: credentials travel unencrypted over http://", base.host());
         }
+        let aside = match load.max_rejects {
+            Limit::Count(count) => count,
+            // The end of the load shows how many that are.
+            Limit::Share(_) => u64::MAX,
+        };
         let database = Database {
             base,
             api,
@@ -274,6 +307,7 @@ impl Settings {
             query,
             authorization,
             create: args.create,
+            terms: Terms { too_old: args.too_old, aside },
             precision: args.precision,
             batch_lines: args.batch_lines as usize,
             batch_bytes: args.batch_bytes,

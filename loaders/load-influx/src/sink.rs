@@ -5,20 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
+    Target,
 };
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::flight::Flight;
 use crate::line::{Encoder, Parts, Point};
 use crate::plan::{self, Plan};
-use crate::reply::Server;
+use crate::reply::{self, Server};
 use crate::send::Sender;
 use crate::settings::Database;
 use crate::spool::Spool;
-use crate::tally::Tally;
+use crate::tally::{Missing, Tally};
 
 /// How many points that overwrite others are reported one by one.
 const TOLD: u64 = 3;
@@ -54,7 +55,8 @@ impl Influx {
     /// # Errors
     /// 77 if it refuses the credentials, 78 if the database is missing, 75 if it cannot be reached.
     pub(crate) fn connect(database: Database, settings: &Settings) -> Result<Influx, Fault> {
-        let (database, tally) = (Arc::new(database), Arc::default());
+        let tally = Arc::new(Mutex::new(Tally::new(database.terms)));
+        let database = Arc::new(database);
         // A plan asks no server; InfluxDB is what it is for.
         let (mut server, mut spool) = (Server { whole_strings: true, victoria: false }, None);
         if settings.task == Task::Load {
@@ -89,16 +91,17 @@ impl Influx {
     }
 
     /// Adds the point of a record, whose line is at hand.
-    fn point(&mut self, table: usize, point: &Point, line: Line<'_>) -> Result<(), Fault> {
+    fn point(&mut self, number: usize, point: &Point, line: Line<'_>) -> Result<(), Fault> {
         let Database { batch_lines, batch_bytes, .. } = *self.database;
         let (points, bytes) = (self.batch.points.len(), self.batch.body.len());
         if points >= batch_lines || points > 0 && bytes + self.line.len() > batch_bytes {
             self.give()?;
         }
-        let table = &mut self.tables[table];
+        let table = &mut self.tables[number];
+        let origin = Origin { table: number, position: table.points, line: line.number };
         table.points += 1;
         table.nulls += point.nulls;
-        if let Some(before) = self.batch.push(&self.line, line.number, point.key) {
+        if let Some(before) = self.batch.push(&self.line, origin, point.key) {
             table.superseded += 1;
             if table.superseded <= TOLD {
                 log::warn!(
@@ -112,18 +115,38 @@ impl Influx {
     }
 
     /// Sends everything and waits for the replies.
-    fn flush(&mut self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// 3 if points are refused that cannot be set aside.
+    fn flush(&mut self, can_set_aside: bool) -> Result<(), Fault> {
         self.give()?;
         if let Some(spool) = &mut self.spool {
             spool.drain(|batch| self.flight.send(batch))?;
         }
         self.flight.land()?;
-        let refused = self.tally().refused > 0;
-        self.told = refused;
-        if refused {
-            Err(Fault::data(format!("{}: {}", self.database.address(), self.tally().refusals())))
-        } else {
-            Ok(())
+        let address = self.database.address();
+        let (fails, left_out) = {
+            let mut tally = self.tally();
+            (tally.fails(can_set_aside).then(|| tally.refusals()), tally.take_left_out())
+        };
+        if let Some(left_out) = left_out {
+            log::warn!("{address}: {left_out}");
+        }
+        self.told = fails.is_some();
+        fails.map_or(Ok(()), |refusals| Err(Fault::data(format!("{address}: {refusals}"))))
+    }
+
+    /// Why the point of a record of this table is set aside.
+    fn refusal(&self, table: usize, reason: &str) -> Refusal {
+        let Plan { details, schema, .. } = &*self.tables[table].plan;
+        let time = || schema.columns[details.mapping().time].name.as_str();
+        let field = if reply::is_too_old(reason) { Some(time()) } else { reply::field(reason) };
+        // Only a name that the record has.
+        let field = field.filter(|field| schema.columns.iter().any(|column| column.name == *field));
+        Refusal {
+            field: field.unwrap_or_default().to_owned(),
+            reason: reason.to_owned(),
+            ..Refusal::default()
         }
     }
 
@@ -136,6 +159,8 @@ impl Sink for Influx {
     type Details = Encoder;
 
     const PLANS_LAST: bool = true;
+
+    const REFUSES: bool = true;
 
     fn name(&self) -> String {
         self.database.address()
@@ -210,15 +235,25 @@ impl Sink for Influx {
         &mut self,
         table: usize,
         _: Option<&mut dyn FnMut(u64)>,
-        _: Option<&mut Refuse<'_>>,
+        mut refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault> {
-        self.flush()?;
+        self.flush(refuse.is_some())?;
+        let Missing { mut aside, too_old, doubled } = self.tally().missing(table);
+        aside.sort_unstable_by_key(|&(position, _)| position);
+        for (position, reason) in &aside {
+            let refusal = self.refusal(table, reason);
+            if !refuse.as_mut().is_some_and(|refuse| refuse(*position, refusal)) {
+                break;
+            }
+        }
         let Table { points, superseded, nulls, .. } = self.tables[table];
         if nulls > 0 {
             let values = counted(nulls, "null value was", "null values were");
             log::info!("{values} left out: a point keeps what an earlier load wrote in such a field");
         }
-        Ok(Counts { inserted: points - superseded, superseded, ..Counts::default() })
+        let superseded = superseded.saturating_sub(doubled);
+        let missing = aside.len() as u64 + too_old + superseded;
+        Ok(Counts { inserted: points.saturating_sub(missing), superseded, too_old, ..Counts::default() })
     }
 
     /// A measurement has no column of versions.
@@ -259,7 +294,7 @@ impl Sink for Influx {
         }
         let tally = self.tally();
         let mut more = Vec::new();
-        if tally.refused > 0 {
+        if tally.refused() > 0 {
             more.push(tally.refusals());
         } else if tally.stored > 0 {
             let hint = " (--spool DIR keeps points until the stream has ended)";

@@ -6,9 +6,9 @@ use std::path::Path;
 use etl_component::Fault;
 use etl_component::spool::Unread;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin, Point};
 
-/// For each batch: the number of points, the number of bytes, the end, line and key of each point, and then the bytes.
+/// For each batch: the number of points, the number of bytes, the end, key and origin of each point, and then the bytes.
 pub(crate) struct Spool(etl_component::Spool);
 
 impl Spool {
@@ -25,7 +25,9 @@ impl Spool {
     /// # Errors
     /// 74 if it cannot be written.
     pub(crate) fn push(&mut self, batch: &Batch) -> Result<(), Fault> {
-        let points = batch.points.iter().flat_map(|point| [point.end as u64, point.line, point.key]);
+        let points = batch.points.iter().flat_map(|&Point { end, key, origin }| {
+            [end as u64, key, origin.table as u64, origin.position, origin.line]
+        });
         let mut numbers = [batch.points.len() as u64, batch.body.len() as u64].into_iter().chain(points);
         numbers.try_for_each(|number| self.0.push(&number.to_le_bytes()))?;
         self.0.push(&batch.body)
@@ -69,13 +71,15 @@ fn read(reader: &mut dyn BufRead, batch: &mut Batch) -> std::io::Result<bool> {
     let bytes = next(reader)? as usize;
     let mut numbers = Vec::with_capacity(points as usize);
     for _ in 0..points {
-        numbers.push((next(reader)? as usize, next(reader)?, next(reader)?));
+        let (end, key) = (next(reader)? as usize, next(reader)?);
+        let (table, position, line) = (next(reader)? as usize, next(reader)?, next(reader)?);
+        numbers.push((end, key, Origin { table, position, line }));
     }
     let mut body = vec![0; bytes];
     reader.read_exact(&mut body)?;
     let mut start = 0;
-    for (end, line, key) in numbers {
-        batch.push(&body[start..end], line, key);
+    for (end, key, origin) in numbers {
+        batch.push(&body[start..end], origin, key);
         start = end;
     }
     Ok(true)

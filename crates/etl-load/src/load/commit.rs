@@ -199,6 +199,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
                 nulled: Some(counts.nulled).filter(|nulled| *nulled > 0),
                 rejected: table.rejected,
+                too_old: Some(counts.too_old).filter(|too_old| *too_old > 0),
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),
                 dropped_fields: table.checker.dropped.fields,

@@ -249,9 +249,13 @@ fn a_count_is_believed_whatever_follows_it() {
                      point sites,site=a at 2020-01-01T00:00:49Z dropped=50";
     let conflict = "field type conflict: input field \"n\" on measurement \"sites\" is type integer, already exists as \
                     type string dropped=50";
-    for (words, reason) in [
-        (retention, "points outside retention policy of duration 24h0m0s; and 80 more"),
-        (conflict, "already exists as type string; and 80 more"),
+    for (words, reason, hint) in [
+        (
+            retention,
+            "points outside retention policy of duration 24h0m0s; and 80 more",
+            "; --too-old warn leaves out what is too old",
+        ),
+        (conflict, "already exists as type string; and 80 more", ""),
     ] {
         for end in ["", ".", " (max 7)", "; see logs", " for database: 9f28 for retention policy: autogen"] {
             for (status, key, args) in [(422, "message", V2), (400, "error", "--db d"), (500, "message", V2)]
@@ -266,7 +270,7 @@ fn a_count_is_believed_whatever_follows_it() {
                 let (ran, posted) = scripted(script, &format!("{args} --batch-lines 50"), plain(&many(100)));
                 refused(&ran, 3, "refused 100 points, none was stored: lines ");
                 let message = ran.last_error_line();
-                assert!(message.contains(&format!("{reason}; record site=\"site-0\"")), "{message}");
+                assert!(message.contains(&format!("{reason}{hint}; record site=\"site-0\"")), "{message}");
                 assert_eq!(message.matches(reason).count(), 1, "{message}");
                 assert_eq!(posted.len(), 2, "{message}");
             }
@@ -286,7 +290,7 @@ fn a_count_within_a_name_is_not_believed() {
 
 #[test]
 fn lines_and_reasons_that_version_3_names_are_told() {
-    let records: Vec<String> = (0..3).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
+    let records: Vec<String> = (0..4).map(|n| site("a", n, &format!("\"n\":{n}"))).collect();
     let point = |line: u64, why: &str| serde_json::json!({"original_line": "…", "line_number": line, "error_message": why});
     let reply = |error: &str, data: serde_json::Value| {
         Reply::json(400, &serde_json::json!({"error": error, "data": data}).to_string())
@@ -296,7 +300,7 @@ fn lines_and_reasons_that_version_3_names_are_told() {
     for api in [V2, "--api v3 --db d"] {
         // All of a partial write are named: one request is enough.
         let script = good().then(reply(partial, serde_json::json!([point(2, why), point(3, "other")])));
-        let (ran, posted) = scripted(script, api, plain(&records));
+        let (ran, posted) = scripted(script, api, plain(&records[..3]));
         let message = format!("refused 2 points, the other 1 sent was stored: line 2: {why}; line 3: other");
         refused(&ran, 3, &message);
         assert_eq!(posted.len(), 1);
@@ -305,14 +309,21 @@ fn lines_and_reasons_that_version_3_names_are_told() {
             .then(reply(partial, serde_json::json!([point(9, why)])))
             .then(reply(partial, serde_json::json!([point(1, why)])))
             .then(Reply::status(204));
-        let (ran, posted) = scripted(script, api, plain(&records));
+        let (ran, posted) = scripted(script, api, plain(&records[..3]));
         refused(&ran, 3, &format!("refused 1 point, the other 2 sent were stored: line 1: {why}"));
         assert_eq!(posted.len(), 3);
-        // What is refused as a whole names its first line, in an object.
-        let parsing = || reply("parsing failed for write_lp endpoint", point(1, "no fields"));
-        let script = good().then(parsing()).then(parsing()).then(Reply::status(204));
-        let (ran, _) = scripted(script, api, plain(&records[..2]));
+        // What is refused as a whole names one line, in an object: what is before it and after it is sent again.
+        let parsing = |line| reply("parsing failed for write_lp endpoint", point(line, "no fields"));
+        let script =
+            good().then(parsing(2)).then(Reply::status(204)).then(parsing(2)).then(Reply::status(204));
+        let (ran, posted) = scripted(script, api, plain(&records));
+        refused(&ran, 3, "refused 2 points, the other 2 sent were stored: lines 2, 4: no fields");
+        assert_eq!(posted.iter().map(|body| body.lines().count()).collect::<Vec<_>>(), [4, 1, 2, 1]);
+        // A line that was not sent.
+        let script = good().then(parsing(9)).then(parsing(1)).then(Reply::status(204));
+        let (ran, posted) = scripted(script, api, plain(&records[..2]));
         refused(&ran, 3, "refused 1 point, the other 1 sent was stored: line 1: no fields");
+        assert_eq!(posted.len(), 3);
     }
     // `err` says more closely what `message` only names.
     let body = r#"{"code":"invalid","message":"failed to parse","err":"line 1: no fields"}"#;

@@ -67,6 +67,8 @@ fn database_bucket_and_credentials_come_from_flags_and_variables() {
         for request in &asked {
             assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", target));
             assert_eq!(request.header("authorization"), authorization, "{variables:?}");
+            // Without a length, some proxies reply 411.
+            assert_eq!(request.header("content-length"), Some(request.body.len().to_string().as_str()));
             assert!(request.header("user-agent").unwrap_or_default().starts_with("load-influx/"));
         }
         // The check has no points.
@@ -183,6 +185,11 @@ fn a_refusal_ends_it_before_the_stream_is_read() {
             "200 OK: an unexpected reply, but InfluxDB replies to a write with 204",
         ),
         (Reply::text(404, "<html>nothing here</html>"), 78, "404 Not Found"),
+        (
+            Reply::text(411, "Length Required"),
+            78,
+            "411 Length Required: Length Required (load-influx sends every request with its length, so a proxy on the way",
+        ),
         (
             Reply::text(400, "<html>bad</html>"),
             76,

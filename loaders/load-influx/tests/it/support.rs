@@ -1,11 +1,14 @@
 //! A database, a folder, and streams to load.
 
 use std::ops::Deref;
+use std::time::SystemTime;
 
+use etl_schema::time::format_timestamptz;
 use etl_testkit::http::{Script, Server};
 use etl_testkit::influx::{Database, Influx};
 use etl_testkit::load;
 use etl_testkit::run::{Cmd, Folder, Ran};
+use serde_json::Value;
 
 /// Sites with a number, a text and a time; the sites are tags.
 pub(crate) const SITES: &str = r#"{"x-key": ["site", "at"], "x-time": "at", "x-influx": {"measurement": "sites"},
@@ -84,6 +87,28 @@ pub(crate) fn site(site: &str, seconds: u64, fields: &str) -> String {
 fn etl_time(seconds: u64) -> String {
     let (hours, minutes) = (22 + seconds / 3600, seconds / 60 % 60);
     format!("2023-11-{:02}T{:02}:{minutes:02}:{:02}Z", 14 + hours / 24, hours % 24, seconds % 60)
+}
+
+/// The time in nanoseconds.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+    i64::try_from(now.as_nanos()).expect("a time that InfluxDB stores")
+}
+
+/// A record of a site, this many seconds ago.
+pub(crate) fn recent(site: &str, seconds: i64, fields: &str) -> String {
+    let mut at = Vec::new();
+    format_timestamptz((now() / 1_000_000_000 - seconds) * 1_000_000, &mut at);
+    format!(r#"{{"site":"{site}","at":"{}",{fields}}}"#, String::from_utf8(at).expect("a time"))
+}
+
+/// What is set aside in a file: line, field, reason and original of each record.
+pub(crate) fn rejects(file: &str) -> Vec<[Value; 4]> {
+    let lines: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (first, last) = (&lines[0]["_etl"], &lines[lines.len() - 1]["_etl"]);
+    assert_eq!((&first["schema"], &last["kind"]), (&"etl.reject".into(), &"end".into()));
+    let reject = |reject: &Value| ["line", "field", "reason", "original"].map(|name| reject[name].clone());
+    lines[1..lines.len() - 1].iter().map(reject).collect()
 }
 
 /// A plain stream of these records.
