@@ -30,5 +30,5 @@ mod tasks;
 pub use args::{Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use format::Connectors;
 pub use load::run;
-pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Sink, Stay, Swept};
+pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refused, Run, Sink, Stay, Swept};
 pub use target::{FirstRecord, Target, VersionColumn};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refused, Run, Settings, Sink, Stay, Swept, Target,
 };
 use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema, quote_ident};
@@ -191,6 +191,17 @@ impl Sink for Postgres<'_> {
         let what = format!("the ledger of {}", found.name.text());
         let rows = self.link.session.rows(&what, &ledger::states(&found.name))?;
         Ok(rows.iter().filter_map(|row| Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))).collect())
+    }
+
+    fn runs(&mut self, target: Target) -> Result<Vec<Run>, Fault> {
+        let found = catalog::inspect(&self.link.session, &Name::parse(&target.table)?)?;
+        if found.ledger.is_none() {
+            return Ok(Vec::new());
+        }
+        let (name, what) = (&found.name, format!("the ledger of {}", found.name.text()));
+        let columns = self.link.session.rows(&what, &ledger::columns(name))?;
+        let rows = self.link.session.rows(&what, &ledger::runs(name, &columns))?;
+        Ok(ledger::read_runs(name, &rows))
     }
 
     fn prepare(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! How many records may be rejected.
 
+use std::fmt;
+
 /// `--max-rejects`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
@@ -36,10 +38,19 @@ impl Limit {
     }
 
     /// Whether so many of so many records are too many.
-    pub(super) fn is_over(self, rejected: u64, records: u64) -> bool {
+    pub fn is_over(self, rejected: u64, records: u64) -> bool {
         match self {
             Limit::Count(count) => rejected > count,
             Limit::Share(share) => rejected as f64 * 100.0 > share * records as f64,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Count(count) => write!(f, "{count}"),
+            Limit::Share(share) => write!(f, "{share}%"),
         }
     }
 }

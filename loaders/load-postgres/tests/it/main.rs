@@ -15,6 +15,7 @@ mod meanwhile;
 mod memory;
 mod modes;
 mod once;
+mod print_runs;
 mod privileges;
 mod proxies;
 mod replace;

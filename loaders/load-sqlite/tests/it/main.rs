@@ -22,6 +22,7 @@ mod once;
 mod output;
 mod pipes;
 mod plan;
+mod print_runs;
 mod print_state;
 mod rejects;
 mod rowid;
