@@ -15,6 +15,7 @@ pub mod load;
 pub mod need;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod prometheus;
 pub mod proxy;
 pub mod run;
 pub mod screen;
