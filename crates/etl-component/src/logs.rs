@@ -61,10 +61,15 @@ pub(crate) fn init(format: Format, level: LevelFilter) {
         .init();
 }
 
+/// An instant as logs, receipts and ledgers write it: RFC 3339 in UTC, with three digits of a second.
+pub fn instant(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
 /// One line in the chosen format, redacted, without its newline.
 fn line(level: Level, class: Option<Class>, message: &str) -> String {
     let message = visible(&redact(message));
-    let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let now = || instant(jiff::Timestamp::now());
     let name = level.as_str().to_lowercase();
     match format() {
         Format::Text => match level {

@@ -2,7 +2,7 @@
 
 /// The text on one line, without anything that a terminal would obey, or that shows as nothing or turns the order of
 /// what follows: messages quote what others wrote.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -191,6 +191,9 @@ pub struct LoadArgs {
     /// Print the newest state of --pipeline, and load nothing; 78 if it has none, unless --allow-empty
     #[arg(long, requires = "pipeline", conflicts_with = "plan", help_heading = "Load")]
     print_state: bool,
+    /// Print the loads of the table that the ledger has, oldest first, as a segment of `etl.run` records, and load nothing
+    #[arg(long, conflicts_with_all = ["plan", "print_state"], help_heading = "Load")]
+    print_runs: bool,
 }
 
 /// What a loader was asked to do.
@@ -202,6 +205,8 @@ pub enum Task {
     Plan,
     /// To print the newest state of a pipeline (`--print-state`).
     PrintState,
+    /// To print the loads of a table (`--print-runs`).
+    PrintRuns,
 }
 
 /// The flags, as meant.
@@ -257,7 +262,7 @@ pub struct Settings {
     pub metadata: Option<Format>,
     /// `--commit-every`, `--commit-interval`.
     pub cuts: Cuts,
-    /// `--plan`, `--print-state`.
+    /// `--plan`, `--print-state`, `--print-runs`.
     pub task: Task,
     /// Whether a plain stream must not replace a table: everything but `--seal off` promises completeness.
     pub replace_needs_seal: bool,
@@ -325,7 +330,11 @@ impl Settings {
                 (_, true) => Some(Format::Airbyte),
                 _ => None,
             },
-            task: if args.print_state { Task::PrintState } else { settings.task },
+            task: match (args.print_state, args.print_runs) {
+                (true, _) => Task::PrintState,
+                (_, true) => Task::PrintRuns,
+                _ => settings.task,
+            },
             ..settings
         })
     }

@@ -7,6 +7,7 @@ pub const COMMANDS: &[CommandCard] = &[CommandCard {
     when: &[
         PLAN,
         When { flag: "--print-state", values: &[], reads: Reads::Nothing, stdout: Stdout::Text },
+        When::given("--print-runs", Reads::Nothing, Stdout::Schemas(&["etl.run"])),
         When { flag: "--emit", values: &["records", "new"], reads: Reads::Any, stdout: Stdout::PassesOn },
         SILENT,
         ASKED,

@@ -55,6 +55,8 @@ pub(crate) struct Receipt {
     pub(crate) seconds: f64,
     /// Whether an earlier run had loaded it, and this one did nothing.
     pub(crate) already_loaded: bool,
+    /// When it was committed, by this run or by the earlier one.
+    pub(crate) loaded_at: String,
     /// The pipeline the state is kept under.
     pub(crate) pipeline: Option<String>,
     /// The last state.

@@ -31,6 +31,6 @@ pub use args::{Absent, Evolve, LoadArgs, Mode, Settings, StreamArgs};
 pub use format::Connectors;
 pub use load::run;
 pub use sink::{
-    Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Sink, Stay, Swept,
+    Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Run, Sink, Stay, Swept,
 };
 pub use target::{FirstRecord, Target, VersionColumn};

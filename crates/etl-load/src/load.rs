@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use etl_component::format::warn_but_unsealed;
-use etl_component::{Context, Details, Fault, Output, excerpt, signals};
+use etl_component::{Context, Details, Fault, Output, Relay, excerpt, signals};
 use etl_stream::json::Scanner;
 use etl_stream::{Format, counted};
 
@@ -45,6 +45,10 @@ pub fn run<'s, S: Sink>(
     connect: impl FnOnce(&'s Settings) -> Result<S, Fault>,
 ) -> anyhow::Result<String> {
     settings.check_paths(database)?;
+    if settings.task == Task::PrintRuns {
+        let relay = Relay::new(settings.output.open()?, context.producer(), "--print-runs");
+        return tasks::print_runs(&mut connect(settings)?, settings, relay);
+    }
     if settings.task != Task::Load {
         let output = Output::create(&settings.output.output)?;
         return tasks::run(&mut connect(settings)?, settings, output, context.env.terminal);

@@ -13,6 +13,7 @@ use etl_component::Fault;
 use etl_component::rejects::Said;
 use etl_schema::{Checker, Names, Row, Schema, Violation, quote_ident};
 use etl_stream::{Line, Stream};
+use serde::Serialize;
 
 use crate::args::Mode;
 use crate::target::Target;
@@ -110,6 +111,8 @@ pub struct Loaded {
     pub state: Option<String>,
     /// Its place in the order of loads; 0 if the ledger does not know it.
     pub order: i64,
+    /// When it was committed, as RFC 3339 in UTC with three digits of a second.
+    pub loaded_at: String,
 }
 
 /// The newest load of a table.
@@ -140,10 +143,36 @@ pub struct Entry<'a> {
     pub digest: &'a str,
     /// How many records it has.
     pub records: u64,
+    /// How many rows the whole load has inserted into the table, and how many of its records were set aside.
+    pub inserted: u64,
+    pub rejected: u64,
+    /// How long the load has taken, in seconds.
+    pub seconds: f64,
     /// `--pipeline`
     pub pipeline: Option<&'a str>,
     /// The last state.
     pub state: Option<&'a str>,
+}
+
+/// A load as the ledger has it: a record of the schema `etl.run`. What an earlier version did not write down is unknown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// The table.
+    pub target: String,
+    /// The load id; `None` if several sealed segments each had their own.
+    pub load_id: Option<String>,
+    /// `--pipeline`
+    pub pipeline: Option<String>,
+    /// Records read.
+    pub records: u64,
+    /// Rows that are new.
+    pub inserted: Option<u64>,
+    /// Records set aside.
+    pub rejected: Option<u64>,
+    /// How long it took, in seconds.
+    pub seconds: Option<f64>,
+    /// When it was committed, as in [`Loaded`].
+    pub loaded_at: String,
 }
 
 /// Why there is no plan for a target.
@@ -272,6 +301,12 @@ pub trait Sink {
     /// # Errors
     /// Those of the database.
     fn states(&mut self, target: Target) -> Result<Vec<(String, String)>, Fault>;
+
+    /// The loads of a table that are in the ledger, oldest first; none without a ledger.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn runs(&mut self, target: Target) -> Result<Vec<Run>, Fault>;
 
     /// Makes a table exist and fit where that has to be committed on its own; also called in the transaction, for a
     /// target that appears late.

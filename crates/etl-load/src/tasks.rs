@@ -1,11 +1,11 @@
-//! What a loader does besides loading: `--plan` and `--print-state`.
+//! What a loader does besides loading: `--plan`, `--print-state` and `--print-runs`.
 
 use std::io::Write;
 use std::path::Path;
 
-use etl_component::{Fault, InputArgs, Output, Terminal};
+use etl_component::{Fault, InputArgs, Output, Relay, Terminal};
 use etl_stream::writer::io_fault;
-use etl_stream::{Declared, Decoder, Event, Format, Seen, StreamId};
+use etl_stream::{Declared, Decoder, Event, Format, SchemaRef, Seen, StreamId, Values, counted};
 
 use crate::args::{Settings, Task};
 use crate::sink::{Plan, Sink};
@@ -20,8 +20,7 @@ pub(crate) fn run<S: Sink>(
 ) -> anyhow::Result<String> {
     let (text, summary) = match (settings.task, &settings.pipeline) {
         (Task::PrintState, Some(pipeline)) => {
-            let declared = Declared::default();
-            let target = Target::resolve(settings, &declared, false, S::table_of, S::table_of_stream)?;
+            let target = named::<S>(settings)?;
             let table = target.table.clone();
             let mut states = sink.states(target)?;
             match states.iter().position(|(name, _)| name == pipeline) {
@@ -43,6 +42,27 @@ pub(crate) fn run<S: Sink>(
     output.write_all(text.as_bytes()).map_err(io_fault)?;
     output.publish()?;
     Ok(summary)
+}
+
+/// The table that the flags name.
+fn named<S: Sink>(settings: &Settings) -> Result<Target, Fault> {
+    Target::resolve(settings, &Declared::default(), false, S::table_of, S::table_of_stream)
+}
+
+/// Prints the loads of a table, and returns the summary.
+pub(crate) fn print_runs<S: Sink>(
+    sink: &mut S,
+    settings: &Settings,
+    mut relay: Relay,
+) -> anyhow::Result<String> {
+    let target = named::<S>(settings)?;
+    let table = target.table.clone();
+    let runs = sink.runs(target)?;
+    relay.begin(Some(&SchemaRef::Name("etl.run".to_owned())), Values::Json)?;
+    runs.iter().try_for_each(|run| relay.serialize(run))?;
+    relay.end()?;
+    relay.close()?;
+    Ok(format!("{}: {} of {table}", sink.name(), counted(runs.len() as u64, "load", "loads")))
 }
 
 /// How many pipelines a message names.

@@ -105,7 +105,7 @@ fn launch(watchdog: &mut Watchdog, port: u16) -> bool {
     answers(watchdog, &format!("{}/ping", url(port)))
 }
 
-fn answers(watchdog: &mut Watchdog, url: &str) -> bool {
+pub(crate) fn answers(watchdog: &mut Watchdog, url: &str) -> bool {
     let (mut answers, mut runs) = (false, true);
     poll("a server that answers", || {
         answers = try_curl(&[url]).is_some();
@@ -115,7 +115,7 @@ fn answers(watchdog: &mut Watchdog, url: &str) -> bool {
     answers && runs
 }
 
-fn url(port: u16) -> String {
+pub(crate) fn url(port: u16) -> String {
     format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
 }
 
@@ -274,7 +274,7 @@ impl Victoria {
 }
 
 #[track_caller]
-fn curl(args: &[&str]) -> String {
+pub(crate) fn curl(args: &[&str]) -> String {
     try_curl(args).unwrap_or_else(|| panic!("curl {args:?} failed"))
 }
 

@@ -16,6 +16,7 @@ pub mod need;
 pub mod partial;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod prometheus;
 pub mod proxy;
 pub mod run;
 pub mod screen;

@@ -26,6 +26,8 @@ pub const TIME: Program = ("/usr/bin/time", "time");
 pub const VALGRIND: Program = ("valgrind", "valgrind");
 /// Makes a root folder of Debian's packages.
 pub const MMDEBSTRAP: Program = ("mmdebstrap", "mmdebstrap");
+/// Opens pages.
+pub const CHROMIUM: Program = ("chromium", "chromium");
 /// Compose as a program of its own.
 pub const COMPOSE: Program = ("docker-compose", "docker-compose");
 
@@ -38,6 +40,10 @@ const SERVERS: [Program; 6] = [
     ("victoria-metrics", "victoria-metrics"),
     ("curl", "curl"),
 ];
+
+/// Prometheus, and what it reads text files through.
+pub const PROMETHEUS: [Program; 2] =
+    [("prometheus", "prometheus"), ("prometheus-node-exporter", "prometheus-node-exporter")];
 
 /// Installs the servers that tests and benches start for themselves.
 ///

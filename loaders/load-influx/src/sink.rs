@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etl_component::Fault;
 use etl_load::args::Task;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
-    Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refusal, Refuse, Refused, Run, Settings, Sink, Stay,
+    Swept, Target,
 };
 use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream, counted};
@@ -184,6 +184,11 @@ impl Sink for Influx {
 
     /// A point carries no state, and there is no ledger.
     fn states(&mut self, _: Target) -> Result<Vec<(String, String)>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// There is no ledger.
+    fn runs(&mut self, _: Target) -> Result<Vec<Run>, Fault> {
         Ok(Vec::new())
     }
 

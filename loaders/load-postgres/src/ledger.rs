@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use etl_component::Fault;
-use etl_load::{Entry, Loaded, Mode, Newest};
+use etl_load::{Entry, Loaded, Mode, Newest, Run};
 use etl_postgres::TextRow;
 use etl_postgres::names::{Name, quote_literal, quote_nullable};
 
@@ -12,7 +12,14 @@ use etl_postgres::names::{Name, quote_literal, quote_nullable};
 pub(crate) const TABLE: &str = "etl_load";
 
 /// The columns that ledgers of earlier versions lack.
-pub(crate) const ADDED: [&str; 3] = ["seq bigint", "attempt text", "mode text"];
+pub(crate) const ADDED: [&str; 6] = [
+    "seq bigint",
+    "attempt text",
+    "mode text",
+    "inserted bigint",
+    "rejected bigint",
+    "seconds double precision",
+];
 
 /// How they are added.
 pub(crate) fn added() -> String {
@@ -47,6 +54,9 @@ COMMENT ON COLUMN {ledger}.state IS 'The last state, from which the next extract
 COMMENT ON COLUMN {ledger}.seq IS 'The place of the load in the order of loads.';
 COMMENT ON COLUMN {ledger}.attempt IS 'Names the attempt that committed it.';
 COMMENT ON COLUMN {ledger}.mode IS 'How its records were combined with existing rows.';
+COMMENT ON COLUMN {ledger}.inserted IS 'How many rows the whole load inserted into the table; its rows here have the same seq.';
+COMMENT ON COLUMN {ledger}.rejected IS 'How many records of the whole load were set aside.';
+COMMENT ON COLUMN {ledger}.seconds IS 'How long the whole load took.';
 "
     )
 }
@@ -55,6 +65,9 @@ COMMENT ON COLUMN {ledger}.mode IS 'How its records were combined with existing 
 pub(crate) fn forget(table: &Name) -> String {
     format!("DELETE FROM {} WHERE target = {}", table.sibling(TABLE).sql(), quote_literal(&table.table))
 }
+
+/// When a load was committed, as receipts have it.
+const LOADED_AT: &str = r#"to_char(loaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#;
 
 /// Claims load ids for a table, and asks which of them are loaded already. It waits until other loads with the same ids
 /// have ended.
@@ -72,7 +85,7 @@ pub(crate) fn claim(table: &Name, load_ids: &[String]) -> Result<String, Fault> 
     let rows: Vec<String> = ids.iter().map(|id| format!("({target}, {id})")).collect();
     Ok(format!(
         "INSERT INTO {ledger} (target, load_id) VALUES {} ON CONFLICT DO NOTHING;
-         SELECT load_id, digest, state, seq FROM {ledger}
+         SELECT load_id, digest, state, seq, {LOADED_AT} AS loaded_at FROM {ledger}
          WHERE target = {target} AND load_id IN ({}) AND digest IS NOT NULL",
         rows.join(", "),
         ids.join(", ")
@@ -84,7 +97,8 @@ pub(crate) fn loaded(rows: &[TextRow]) -> impl Iterator<Item = (String, Loaded)>
     rows.iter().filter_map(|row| {
         let order = row.get("seq").and_then(|seq| seq.parse().ok()).unwrap_or_default();
         let (digest, state) = (row.get("digest")?.to_owned(), row.get("state").map(str::to_owned));
-        Some((row.get("load_id")?.to_owned(), Loaded { digest, state, order }))
+        let loaded_at = row.get("loaded_at")?.to_owned();
+        Some((row.get("load_id")?.to_owned(), Loaded { digest, state, order, loaded_at }))
     })
 }
 
@@ -136,13 +150,16 @@ pub(crate) fn settle(table: &Name, load_id: &str) -> Result<String, Fault> {
 
 /// Completes rows of a table that differ only in what was loaded, once [`take_order`] has been run.
 pub(crate) fn complete(table: &Name, entries: &[Entry<'_>], attempt: &str) -> String {
-    let Some(Entry { mode, pipeline, state, .. }) = entries.first() else { return String::new() };
+    let Some(Entry { mode, inserted, rejected, seconds, pipeline, state, .. }) = entries.first() else {
+        return String::new();
+    };
     let row = |Entry { load_id, digest, records, .. }: &Entry<'_>| {
         format!("({}, {}, {records}::bigint)", quote_literal(load_id), quote_literal(digest))
     };
     format!(
         "UPDATE {} l SET digest = new.digest, records = new.records, pipeline = {}, state = {},
-           loaded_at = clock_timestamp(), seq = {ORDER}, attempt = '{attempt}', mode = '{mode}'
+           loaded_at = clock_timestamp(), seq = {ORDER}, attempt = '{attempt}', mode = '{mode}',
+           inserted = {inserted}, rejected = {rejected}, seconds = {seconds}
          FROM (VALUES {}) new (load_id, digest, records) WHERE l.target = {} AND l.load_id = new.load_id",
         table.sibling(TABLE).sql(),
         quote_nullable(*pipeline),
@@ -182,4 +199,47 @@ pub(crate) fn states(table: &Name) -> String {
         table.sibling(TABLE).sql(),
         quote_literal(&table.table)
     )
+}
+
+/// Asks which columns the ledger has.
+pub(crate) fn columns(table: &Name) -> String {
+    let ledger = quote_literal(&table.sibling(TABLE).sql());
+    format!(
+        "SELECT attname FROM pg_attribute WHERE attrelid = {ledger}::regclass AND attnum > 0 AND NOT attisdropped"
+    )
+}
+
+/// Asks for the loads of a table, oldest first; the rows of one load are one. `columns` is the answer to [`columns`]: nothing is
+/// changed here, so a ledger of an earlier version still lacks some.
+pub(crate) fn runs(table: &Name, columns: &[TextRow]) -> String {
+    let known = |name: &str| columns.iter().any(|row| row.get(0) == Some(name));
+    let or_null = |name: &str, ty: &str| if known(name) { name.to_owned() } else { format!("NULL::{ty}") };
+    let seq = or_null("seq", "bigint");
+    format!(
+        "SELECT CASE count(*) WHEN 1 THEN min(load_id) END, max(pipeline), sum(records), max({}), max({}), max({}),
+           max({LOADED_AT})
+         FROM {} WHERE target = {} AND digest IS NOT NULL
+         GROUP BY {seq}, CASE WHEN {seq} IS NULL THEN load_id END ORDER BY max(loaded_at), max({seq})",
+        or_null("inserted", "bigint"),
+        or_null("rejected", "bigint"),
+        or_null("seconds", "double precision"),
+        table.sibling(TABLE).sql(),
+        quote_literal(&table.table),
+    )
+}
+
+/// The answer to [`runs`].
+pub(crate) fn read_runs(table: &Name, rows: &[TextRow]) -> Vec<Run> {
+    let text = |row: &TextRow, column| row.get(column).map(str::to_owned);
+    let run = |row: &TextRow| Run {
+        target: table.text(),
+        load_id: text(row, 0),
+        pipeline: text(row, 1),
+        records: row.get(2).and_then(|count| count.parse().ok()).unwrap_or_default(),
+        inserted: row.get(3).and_then(|count| count.parse().ok()),
+        rejected: row.get(4).and_then(|count| count.parse().ok()),
+        seconds: row.get(5).and_then(|seconds| seconds.parse().ok()),
+        loaded_at: text(row, 6).unwrap_or_default(),
+    };
+    rows.iter().map(run).collect()
 }

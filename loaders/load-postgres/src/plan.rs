@@ -185,12 +185,15 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     };
     let keeps = target.keeps(settings.absent, &schema);
     settings.suit(&name.text(), mode)?;
-    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
+    let lacks =
+        mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let stored = stamp::stored(&schema, settings.stamp)?;
     few(&stored)?;
     if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
         let (name, most) = (name.text(), MAX_COLUMNS - 2);
-        return Err(Fault::config(format!("table {name}: values can be kept in a table of at most {most} columns")));
+        return Err(Fault::config(format!(
+            "table {name}: values can be kept in a table of at most {most} columns"
+        )));
     }
     let (fields, missing) = match &found.table {
         None => (Vec::new(), Vec::new()),
@@ -208,7 +211,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let table = found.table.clone();
     let merges = found.merges;
     let keeps = lacks.then_some(keeps);
-    let details = Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields, keeps };
+    let details =
+        Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields, keeps };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
 }
 

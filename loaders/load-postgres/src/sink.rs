@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay, Swept,
+    Target,
 };
 use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema};
@@ -195,6 +196,17 @@ impl Sink for Postgres<'_> {
         Ok(rows.iter().filter_map(|row| Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))).collect())
     }
 
+    fn runs(&mut self, target: Target) -> Result<Vec<Run>, Fault> {
+        let found = catalog::inspect(&self.link.session, &Name::parse(&target.table)?)?;
+        if found.ledger.is_none() {
+            return Ok(Vec::new());
+        }
+        let (name, what) = (&found.name, format!("the ledger of {}", found.name.text()));
+        let columns = self.link.session.rows(&what, &ledger::columns(name))?;
+        let rows = self.link.session.rows(&what, &ledger::runs(name, &columns))?;
+        Ok(ledger::read_runs(name, &rows))
+    }
+
     fn prepare(&mut self, plan: &mut TablePlan) -> Result<(), Fault> {
         if plan.details.is_ready() {
             return Ok(());
@@ -319,7 +331,8 @@ impl Sink for Postgres<'_> {
         let Table { plan, stage, .. } = &self.tables[number];
         let (what, rows) = (what(plan), plan.details.own_rows());
         let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
-        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
+        let deleted =
+            self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
         let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
         let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
         if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {

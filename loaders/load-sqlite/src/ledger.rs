@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etl_component::Fault;
-use etl_load::{Entry, Loaded, Mode, Newest};
+use etl_load::{Entry, Loaded, Mode, Newest, Run};
 use etl_stream::counted;
 use rusqlite::{OptionalExtension, params};
 
@@ -23,20 +23,22 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS etl_load (
   seq INTEGER, -- the place of the load in the order of loads
   attempt TEXT, -- names the attempt that committed it
   mode TEXT, -- --mode
+  inserted INTEGER, -- how many rows the whole load inserted into the table; its rows in the ledger have the same seq
+  rejected INTEGER, -- how many records of the whole load were set aside
+  seconds REAL, -- how long the whole load took
   PRIMARY KEY (target, load_id)
 )";
 
 /// The columns that ledgers of earlier versions lack.
-const ADDED: [&str; 3] = ["seq INTEGER", "attempt TEXT", "mode TEXT"];
+const ADDED: [&str; 6] =
+    ["seq INTEGER", "attempt TEXT", "mode TEXT", "inserted INTEGER", "rejected INTEGER", "seconds REAL"];
 
 /// Creates the ledger if this is the first load, or adds the columns that an earlier version did not know.
 pub(crate) fn create(database: &Database) -> Result<(), Fault> {
     database.batch(CREATE)?;
-    let known = "SELECT count(*) FROM pragma_table_info('etl_load') WHERE name = ?1";
+    let known = columns(database)?;
     for column in ADDED {
-        let name = column.split(' ').next();
-        let known = database.connection.query_row(known, [name], |row| row.get::<_, bool>(0));
-        if !known.map_err(|error| database.fault(error))? {
+        if !known.iter().any(|known| column.split(' ').next() == Some(known)) {
             database.batch(&format!("ALTER TABLE etl_load ADD COLUMN {column}"))?;
         }
     }
@@ -66,10 +68,11 @@ pub(crate) fn claim(database: &Database, target: &str, load_id: &str) -> Result<
     if new == 1 {
         return Ok(None);
     }
-    let select = "SELECT digest, state, ifnull(seq, 0) FROM etl_load WHERE target = ?1 AND load_id = ?2";
+    let select =
+        "SELECT digest, state, ifnull(seq, 0), loaded_at FROM etl_load WHERE target = ?1 AND load_id = ?2";
     let found = database.connection.query_row(select, params![target, load_id], |row| {
         let digest = row.get::<_, Option<String>>(0)?.unwrap_or_default();
-        Ok(Loaded { digest, state: row.get(1)?, order: row.get(2)? })
+        Ok(Loaded { digest, state: row.get(1)?, order: row.get(2)?, loaded_at: row.get(3)? })
     });
     found.optional().map_err(fault)
 }
@@ -103,11 +106,17 @@ pub(crate) fn complete(
 ) -> Result<(), Fault> {
     let update =
         "UPDATE etl_load SET digest = ?3, records = ?4, pipeline = ?5, state = ?6, loaded_at = ?7, seq = ?8,
-                  attempt = ?9, mode = ?10 WHERE target = ?1 AND load_id = ?2";
-    let Entry { target, mode, load_id, digest, records, pipeline, state } = entry;
-    let records = i64::try_from(*records).unwrap_or(i64::MAX);
-    let values =
-        params![target, load_id, digest, records, pipeline, state, now(), order, attempt, mode.to_string()];
+                  attempt = ?9, mode = ?10, inserted = ?11, rejected = ?12, seconds = ?13
+         WHERE target = ?1 AND load_id = ?2";
+    let Entry { target, mode, load_id, digest, records, inserted, rejected, seconds, pipeline, state } =
+        entry;
+    let [records, inserted, rejected] =
+        [records, inserted, rejected].map(|count| i64::try_from(*count).unwrap_or(i64::MAX));
+    let (loaded_at, mode) = (now(), mode.to_string());
+    let values = params![
+        target, load_id, digest, records, pipeline, state, loaded_at, order, attempt, mode, inserted,
+        rejected, seconds
+    ];
     let mut update = database.connection.prepare(update).map_err(|error| database.fault(error))?;
     match update.execute(values).map_err(|error| database.fault(error))? {
         1 => Ok(()),
@@ -129,15 +138,55 @@ pub(crate) fn prune(database: &Database, target: &str, keep: Duration, order: i6
     let delete = "DELETE FROM etl_load WHERE target = ?1 AND loaded_at < ?2 AND seq IS NOT ?3 AND NOT (state IS NOT NULL AND loaded_at = (
                     SELECT max(newer.loaded_at) FROM etl_load newer WHERE newer.target = etl_load.target
                     AND newer.pipeline IS etl_load.pipeline AND newer.state IS NOT NULL))";
-    let deleted = database.connection.execute(delete, params![target, instant(oldest), order]);
+    let deleted = database.connection.execute(delete, params![target, etl_component::instant(oldest), order]);
     deleted.map(|_| ()).map_err(|error| database.fault(error))
+}
+
+/// The columns that the ledger has; none if it does not exist.
+fn columns(database: &Database) -> Result<Vec<String>, Fault> {
+    let fault = |error| database.fault(error);
+    let known = "SELECT name FROM pragma_table_info('etl_load')";
+    let mut statement = database.connection.prepare(known).map_err(fault)?;
+    let names = statement.query_map([], |row| row.get(0)).map_err(fault)?;
+    names.collect::<Result<_, _>>().map_err(fault)
+}
+
+/// The loads of a table, oldest first. The rows of one load are one.
+pub(crate) fn runs(database: &Database, target: &str) -> Result<Vec<Run>, Fault> {
+    let (columns, fault) = (columns(database)?, |error| database.fault(error));
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Nothing is changed here, so a ledger of an earlier version still lacks columns.
+    let [seq, inserted, rejected, seconds] = ["seq", "inserted", "rejected", "seconds"]
+        .map(|name| if columns.iter().any(|column| column == name) { name } else { "NULL" });
+    let select = format!(
+        "SELECT iif(count(*) = 1, min(load_id), NULL), max(pipeline), sum(records), max({inserted}), max({rejected}),
+           max({seconds}), max(loaded_at)
+         FROM etl_load WHERE target = ?1 AND digest IS NOT NULL
+         GROUP BY iif({seq} IS NULL, load_id, {seq}) ORDER BY max(loaded_at), max({seq})"
+    );
+    let mut statement = database.connection.prepare(&select).map_err(fault)?;
+    let runs = statement.query_map([target], |row| {
+        let count = |column| row.get::<_, Option<i64>>(column).map(|count| count.map(i64::unsigned_abs));
+        Ok(Run {
+            target: target.to_owned(),
+            load_id: row.get(0)?,
+            pipeline: row.get(1)?,
+            records: count(2)?.unwrap_or_default(),
+            inserted: count(3)?,
+            rejected: count(4)?,
+            seconds: row.get(5)?,
+            loaded_at: row.get(6)?,
+        })
+    });
+    runs.map_err(fault)?.collect::<Result<_, _>>().map_err(fault)
 }
 
 /// The newest state of each pipeline in a table.
 pub(crate) fn states(database: &Database, target: &str) -> Result<Vec<(String, String)>, Fault> {
     let fault = |error| database.fault(error);
-    let exists = "SELECT count(*) FROM sqlite_master WHERE name = 'etl_load'";
-    if database.connection.query_row(exists, [], |row| row.get::<_, i64>(0)).map_err(fault)? == 0 {
+    if columns(database)?.is_empty() {
         return Ok(Vec::new());
     }
     let newest = "SELECT pipeline, state FROM (
@@ -149,12 +198,7 @@ pub(crate) fn states(database: &Database, target: &str) -> Result<Vec<(String, S
     rows.collect::<Result<_, _>>().map_err(fault)
 }
 
-/// All instants in the ledger have the same length, so that their texts sort as the instants do.
-fn instant(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-/// This moment, as the ledger writes it.
+/// This moment, as the ledger writes it: all instants in it have the same length, so that their texts sort as they do.
 pub(crate) fn now() -> String {
-    instant(jiff::Timestamp::now())
+    etl_component::instant(jiff::Timestamp::now())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use etl_component::{Fault, random_id};
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
+    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay, Swept,
+    Target,
 };
 use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
@@ -34,6 +35,12 @@ impl<'c> Sqlite<'c> {
     pub(crate) fn new(database: &'c Database, settings: &'c Settings) -> Sqlite<'c> {
         let (claimed, tables, place, merging, load_id, loaded_at) = Default::default();
         Sqlite { database, settings, claimed, tables, place, merging, load_id, loaded_at }
+    }
+
+    /// A table's name as the database has it, which need not be written in the same case.
+    fn stored_name(&self, target: Target) -> Result<String, Fault> {
+        let found = crate::catalog::inspect(self.database, &target.table)?;
+        Ok(found.map_or(target.table, |table| table.name))
     }
 }
 
@@ -71,9 +78,11 @@ impl Sink for Sqlite<'_> {
     }
 
     fn states(&mut self, target: Target) -> Result<Vec<(String, String)>, Fault> {
-        let found = crate::catalog::inspect(self.database, &target.table)?;
-        let name = found.map_or(target.table, |table| table.name);
-        ledger::states(self.database, &name)
+        ledger::states(self.database, &self.stored_name(target)?)
+    }
+
+    fn runs(&mut self, target: Target) -> Result<Vec<Run>, Fault> {
+        ledger::runs(self.database, &self.stored_name(target)?)
     }
 
     /// Tables are created in the load's own transaction.

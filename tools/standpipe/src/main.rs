@@ -1,26 +1,34 @@
-//! `standpipe`: seals and verifies streams, runs pipelines and renders them for schedulers, shows schemas.
+//! `standpipe`: seals and verifies streams, runs pipelines and renders them for schedulers, shows runs and schemas.
 
 use std::process::ExitCode;
 
 use etl_component::{CommandCard, Component, Context, Reads, Stdout, When};
 
+mod check;
 mod integers;
+mod metrics;
 mod pipeline;
 mod process;
 mod programs;
+mod receipts;
 mod records;
 mod render;
 mod run;
+mod runs;
 mod schema;
 mod seal;
 mod through;
 mod unreject;
 mod verify;
 
-static COMPONENT: Component =
-    Component { name: "standpipe", version: env!("CARGO_PKG_VERSION"), variables: &[], commands: COMMANDS };
+static COMPONENT: Component = Component {
+    name: "standpipe",
+    version: env!("CARGO_PKG_VERSION"),
+    variables: &metrics::VARIABLES,
+    commands: COMMANDS,
+};
 
-/// What `verify` and `schema` print is for people; the others print records.
+/// What `verify`, `schema`, `runs` and `check` print is for people; the others print records.
 const COMMANDS: &[CommandCard] = &[
     // What is read is up to the program, which has the stdin of `seal`.
     CommandCard::new("seal", Reads::Any, Stdout::Any),
@@ -32,6 +40,9 @@ const COMMANDS: &[CommandCard] = &[
     CommandCard::new("run", Reads::Any, Stdout::Any),
     CommandCard::new("verify", Reads::Any, Stdout::Text),
     CommandCard::new("unreject", Reads::Schemas(&[unreject::SCHEMA]), Stdout::Any),
+    metrics::CARD,
+    runs::CARD,
+    check::CARD,
     CommandCard::new("schema list", Reads::Nothing, Stdout::Text),
     CommandCard::new("schema show", Reads::Nothing, Stdout::Text),
     CommandCard::new("schema ddl", Reads::Nothing, Stdout::Text),
@@ -65,6 +76,12 @@ enum Command {
     Verify(verify::Args),
     /// Print the original lines of a stream of rejects, to be corrected and loaded again
     Unreject(unreject::Args),
+    /// Write what receipts say as metrics for Prometheus or OpenTelemetry, and pass the receipts on
+    Metrics(metrics::Args),
+    /// Show the runs that receipts or a ledger tell of: a table, lines of JSON or a page
+    Runs(runs::Args),
+    /// Fail with 3 if the newest loads are too old, too small or have too many rejects
+    Check(check::Args),
     /// List, show, infer and check schemas, and write their DDL
     Schema(schema::Args),
     /// Check pipeline files, and print their schema
@@ -84,6 +101,9 @@ fn run(args: Args, context: &Context) -> anyhow::Result<String> {
         Command::Run(args) => run::run(&args, context),
         Command::Verify(args) => verify::run(args),
         Command::Unreject(args) => unreject::run(args, context),
+        Command::Metrics(args) => metrics::run(args, context),
+        Command::Runs(args) => runs::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
         Command::Schema(args) => schema::run(args),
         Command::Pipeline(args) => pipeline::run(args, context),
         Command::Render(args) => render::run(&args, context),

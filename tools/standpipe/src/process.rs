@@ -29,6 +29,13 @@ pub(crate) struct Program {
     pub(crate) command: Vec<OsString>,
 }
 
+impl Program {
+    /// A component and its arguments. None ends with 1.
+    pub(crate) fn component(command: Vec<OsString>) -> Program {
+        Program { exit_1_is: Class::Transient, command }
+    }
+}
+
 fn exit_1(code: &str) -> Result<Class, String> {
     match code {
         "3" => Ok(Class::Data),

@@ -1,5 +1,7 @@
 //! How many records may be rejected.
 
+use std::fmt;
+
 /// `--max-rejects`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
@@ -49,10 +51,19 @@ impl Limit {
     }
 
     /// Whether so many of so many records are too many.
-    pub(super) fn is_over(self, rejected: u64, records: u64) -> bool {
+    pub fn is_over(self, rejected: u64, records: u64) -> bool {
         match self {
             Limit::Count(count) => rejected > count,
             Limit::Share(share) => rejected as f64 * 100.0 > share * records as f64,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Count(count) => write!(f, "{count}"),
+            Limit::Share(share) => write!(f, "{share}%"),
         }
     }
 }
@@ -69,7 +80,9 @@ mod tests {
             assert!(Limit::parse(wrong).is_err(), "{wrong}");
         }
         let one = Limit::Share(1.0);
-        for (share, records, most) in [(1.0, 100, 1), (1.0, 99, 0), (0.07, 10_000, 7), (0.1, 10_000, 10), (100.0, 3, 3)] {
+        for (share, records, most) in
+            [(1.0, 100, 1), (1.0, 99, 0), (0.07, 10_000, 7), (0.1, 10_000, 10), (100.0, 3, 3)]
+        {
             assert_eq!(Limit::Share(share).most(records), most, "{share}% of {records}");
         }
         assert!(!one.is_over(1, 100) && one.is_over(2, 100) && one.is_over(1, 99) && !one.is_over(0, 0));

@@ -176,7 +176,12 @@ impl<'l, 's, S: Sink> Attempt<'l, 's, S> {
         let Table { plan, load_id: known, several, records: read, .. } = &mut self.tables[table];
         *several |= known.replace(load_id.clone()).is_some();
         let before = *read;
-        match self.sink.claim(plan, &load_id)? {
+        let claimed = self.sink.claim(plan, &load_id)?;
+        if let Some(Loaded { loaded_at, .. }) = &claimed {
+            let table = &mut self.tables[table];
+            table.loaded_at = table.loaded_at.take().max(Some(loaded_at.clone()));
+        }
+        match claimed {
             None => {
                 self.tables[table].fresh = true;
                 self.tables[table].claimed(None);

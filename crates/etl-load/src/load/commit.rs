@@ -64,7 +64,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         self.check_shrinkage(&counts)?;
         self.sweep(read.sealed, &mut counts)?;
         let state = self.states.value();
-        self.complete(&digest, state.as_deref())?;
+        self.complete(&digest, state.as_deref(), &counts)?;
         self.outputs.prepare(state.as_deref())?;
         signals::critical(|| self.sink.commit())?;
         for Table { plan, checker, .. } in
@@ -148,13 +148,25 @@ impl<S: Sink> Attempt<'_, '_, S> {
     }
 
     /// Completes the rows of the ledger that this load has claimed, and forgets old ones.
-    fn complete(&mut self, digest: &str, state: Option<&RawValue>) -> Result<(), Fault> {
-        let Attempt { sink, tables, claims, ended, settings, .. } = self;
+    fn complete(&mut self, digest: &str, state: Option<&RawValue>, counts: &[Counts]) -> Result<(), Fault> {
+        let Attempt { sink, tables, claims, ended, settings, started, .. } = self;
         let (pipeline, state) = (settings.pipeline.as_deref(), state.map(RawValue::get));
+        let seconds = started.elapsed().as_secs_f64();
         let mut complete = |rows: &[Row]| {
             let entries = rows.iter().map(|Row { table, load_id, digest, records }| {
-                let Table { mode, plan, .. } = &tables[*table];
-                Entry { target: &plan.name, mode: *mode, load_id, digest, records: *records, pipeline, state }
+                let Table { mode, plan, rejected, .. } = &tables[*table];
+                Entry {
+                    target: &plan.name,
+                    mode: *mode,
+                    load_id,
+                    digest,
+                    records: *records,
+                    inserted: counts[*table].inserted,
+                    rejected: *rejected,
+                    seconds,
+                    pipeline,
+                    state,
+                }
             });
             sink.complete(&entries.collect::<Vec<_>>())
         };
@@ -184,7 +196,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
 
     /// A receipt for each table; those without counts did nothing.
     fn receipts(&self, digest: &str, counts: &[Counts]) -> Vec<Receipt> {
-        let state = self.states.value();
+        let (state, now) = (self.states.value(), etl_component::instant(jiff::Timestamp::now()));
         let receipt = |(index, table): (usize, &Table<S::Details>)| {
             let counts = counts.get(index).copied().unwrap_or_default();
             Receipt {
@@ -206,6 +218,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 sha256: digest.to_owned(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 already_loaded: !table.fresh,
+                loaded_at: table.loaded_at.clone().filter(|_| !table.fresh).unwrap_or_else(|| now.clone()),
                 pipeline: self.settings.pipeline.clone(),
                 state: state.clone(),
             }

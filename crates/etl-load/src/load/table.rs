@@ -57,6 +57,8 @@ pub(super) struct Table<D> {
     /// they had.
     pub(super) claims: u64,
     pub(super) before: Option<i64>,
+    /// When the newest of those that were loaded before was committed.
+    pub(super) loaded_at: Option<String>,
 }
 
 impl<D> Table<D> {
@@ -72,7 +74,7 @@ impl<D> Table<D> {
         let (mode, plan, number) = (plan.mode, Arc::new(plan), None);
         let (counts, records, rejected, fresh) = (Counts::default(), 0, 0, false);
         let (load_id, several, claims, before) = (None, false, 0, None);
-        let (skipped, activated) = (false, None);
+        let (skipped, activated, loaded_at) = (false, None, None);
         Ok(Table {
             target,
             stream,
@@ -93,6 +95,7 @@ impl<D> Table<D> {
             several,
             claims,
             before,
+            loaded_at,
         })
     }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{
-    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
-    Target,
+    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Run, Settings, Sink,
+    Stay, Swept, Target,
 };
 use etl_schema::{Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
@@ -119,6 +119,10 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Ok(Vec::new())
     }
 
+    fn runs(&mut self, _: Target) -> Result<Vec<Run>, Fault> {
+        Ok(Vec::new())
+    }
+
     fn prepare(&mut self, plan: &mut Plan<()>) -> Result<(), Fault> {
         self.world.borrow_mut().prepared.push(format!("{} by {}", plan.name, plan.schema.name));
         Ok(())
@@ -137,7 +141,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         let key = (plan.name.clone(), load_id.to_owned());
         let found = self.world.borrow().ledger.get(&key).cloned();
         self.claimed.push(key);
-        Ok(found.map(|(digest, _, state)| Loaded { digest, state, order: 0 }))
+        Ok(found.map(|(digest, _, state)| Loaded { digest, state, order: 0, loaded_at: String::new() }))
     }
 
     fn newest(&mut self, _: &Plan<()>) -> Result<Option<Newest>, Fault> {

@@ -20,7 +20,8 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let program = args.next().context("a command is missing")?;
-    need::programs(&[need::PYTHON, need::NODE, need::JQ, need::TMUX, need::SYSTEMD])?;
+    need::programs(&[need::PYTHON, need::NODE, need::JQ, need::TMUX, need::SYSTEMD, need::CHROMIUM])?;
+    need::programs(&need::PROMETHEUS)?;
     need::servers()?;
     let postgres = Server::start(Options::default());
     eprintln!("PostgreSQL for the tests listens on {}", postgres.addr());

@@ -32,7 +32,9 @@ pub(super) fn of(session: &Session, plan: &TablePlan) -> Result<Vec<Reference>, 
     );
     let (rows, mut references) = (session.rows(&what, &sql)?, BTreeMap::new());
     for row in &rows {
-        let [Some(number), Some(table), Some(is_own), Some(own), Some(other)] = [0, 1, 2, 3, 4].map(|i| row.get(i)) else {
+        let [Some(number), Some(table), Some(is_own), Some(own), Some(other)] =
+            [0, 1, 2, 3, 4].map(|i| row.get(i))
+        else {
             return Err(Error::unexpected(&what).into());
         };
         let reference = references.entry(number.to_owned()).or_insert_with(|| Reference {
@@ -56,10 +58,16 @@ impl Reference {
             self.columns.iter().map(|(own, _)| Some(value_of("s", field(own)?))).collect();
         let own = own?;
         let given: Vec<String> = own.iter().map(|own| format!("{own} IS NOT NULL")).collect();
-        let there = own.iter().zip(&self.columns).map(|(own, (_, other))| format!("there.{} = {own}", quote_ident(other)));
+        let there = own
+            .iter()
+            .zip(&self.columns)
+            .map(|(own, (_, other))| format!("there.{} = {own}", quote_ident(other)));
         let there = there.collect::<Vec<_>>().join(" AND ");
-        let mut missing =
-            format!("{} AND NOT EXISTS (SELECT FROM {} there WHERE {there})", given.join(" AND "), self.table);
+        let mut missing = format!(
+            "{} AND NOT EXISTS (SELECT FROM {} there WHERE {there})",
+            given.join(" AND "),
+            self.table
+        );
         if self.is_own {
             let others: Option<Vec<String>> = own
                 .iter()

@@ -12,13 +12,14 @@ fn a_receipt_has_every_field() {
     let ran = place.load("--schema items.json --pipeline p --rejects r --max-rejects 1", &stream);
     let mut receipt = receipts(&ran).remove(0);
     assert!(receipt["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
-    receipt["seconds"] = 0.into();
+    assert!(receipt["loaded_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{receipt}");
+    (receipt["seconds"], receipt["loaded_at"]) = (0.into(), 0.into());
     let sha256 =
         printed(str::from_utf8(&stream).expect("UTF-8")).pop().expect("an end")["_etl"]["sha256"].clone();
     let expected = serde_json::json!({
         "target": format!("{}.items", place.space.schema()), "load_id": "a", "mode": "upsert", "records": 3, "inserted": 1,
         "updated": 0, "unchanged": 0, "superseded": 1, "rejected": 1, "dropped_fields": 0, "sha256": sha256, "seconds": 0,
-        "already_loaded": false, "pipeline": "p", "state": {"cursor": 7},
+        "already_loaded": false, "loaded_at": 0, "pipeline": "p", "state": {"cursor": 7},
     });
     assert_eq!(receipt, expected);
 }

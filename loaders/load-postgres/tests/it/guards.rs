@@ -308,7 +308,8 @@ fn who_may_not_add_columns_to_the_ledger_is_told_who_may() {
     };
     let alter = format!(
         "ALTER TABLE \"{schema}\".\"etl_load\" ADD COLUMN IF NOT EXISTS seq bigint, ADD COLUMN IF NOT EXISTS attempt text, \
-         ADD COLUMN IF NOT EXISTS mode text"
+         ADD COLUMN IF NOT EXISTS mode text, ADD COLUMN IF NOT EXISTS inserted bigint, \
+         ADD COLUMN IF NOT EXISTS rejected bigint, ADD COLUMN IF NOT EXISTS seconds double precision"
     );
     let said = format!("may not add columns to the ledger {schema}.etl_load; run as its owner: {alter}");
     refused(&load(events("b", [2])), 77, &said);

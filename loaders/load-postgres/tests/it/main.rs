@@ -17,6 +17,7 @@ mod memory;
 mod modes;
 mod once;
 mod partial;
+mod print_runs;
 mod privileges;
 mod proxies;
 mod replace;

@@ -41,7 +41,8 @@ fn two_sources_fill_one_table() {
     let said = ".t: 1 row that existed has NULL now where the record does not have the field (--absent keep";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert!(ran.stderr.contains("3 records, 1 inserted, 2 updated, 1 lost values in "), "{}", ran.stderr);
-    let rows = ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
+    let rows =
+        ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
     assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), rows);
 }
 
@@ -109,7 +110,11 @@ fn records_merge_in_their_order_however_they_are_cut_into_loads() {
             let stream = if more.contains("--seal off") { [stream, b"\n".to_vec()].concat() } else { stream };
             let ran = place.load(&args, stream);
             ran.ok();
-            assert_eq!(place.rows(&format!("SELECT * FROM {table} ORDER BY id")), rows, "{seed} {table} {more}");
+            assert_eq!(
+                place.rows(&format!("SELECT * FROM {table} ORDER BY id")),
+                rows,
+                "{seed} {table} {more}"
+            );
             if more.is_empty() || more.contains("--rejects") {
                 let [records, inserted, updated, unchanged, superseded, rejected] = counts(&ran);
                 let expected = (60, keys, 60 - keys, 0);
@@ -152,7 +157,11 @@ fn a_trigger_that_keeps_a_row_as_it_is_fails_the_load() {
     );
     let args = "--schema t.json --absent keep";
     let ran = place.load(args, sealed("1", &[r#"{"id":1,"a":5}"#, r#"{"id":2,"b":"x"}"#]));
-    refused(&ran, 3, "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are");
+    refused(
+        &ran,
+        3,
+        "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are",
+    );
     assert_eq!(place.rows("SELECT id, a, b FROM t ORDER BY id"), ["1|1|NULL", "2|2|NULL"]);
 }
 
@@ -167,10 +176,8 @@ fn keeping_needs_rows_that_exist() {
     place.write("keep.json", SCHEMA.replace(r#""id":{"#, r#""id":{"x-keep":true,"#));
     let ran = place.load("--schema keep.json", sealed("1", &[r#"{"id":1}"#]));
     refused(&ran, 78, "property \"id\": x-keep: a record always has a required field");
-    let airbyte = concat!(
-        r#"{"type":"RECORD","record":{"stream":"t","data":{"id":1},"emitted_at":1}}"#,
-        "\n"
-    );
+    let airbyte =
+        concat!(r#"{"type":"RECORD","record":{"stream":"t","data":{"id":1},"emitted_at":1}}"#, "\n");
     place.write(
         "catalog.json",
         r#"{"streams":[{"stream":{"name":"t","json_schema":{"properties":{"id":{"type":"integer"}}}},
@@ -179,5 +186,9 @@ fn keeping_needs_rows_that_exist() {
     let args = "--format airbyte --seal off --catalog catalog.json --table t --absent keep";
     let ran = place.load(args, airbyte);
     ran.fails(2);
-    assert!(ran.last_error_line().contains("an Airbyte source, which leaves out fields that are null"), "{}", ran.stderr);
+    assert!(
+        ran.last_error_line().contains("an Airbyte source, which leaves out fields that are null"),
+        "{}",
+        ran.stderr
+    );
 }

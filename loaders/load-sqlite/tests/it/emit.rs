@@ -33,6 +33,7 @@ fn a_receipt_says_everything() {
             "sha256",
             "seconds",
             "already_loaded",
+            "loaded_at",
             "pipeline",
             "state"
         ]

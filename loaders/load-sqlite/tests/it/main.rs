@@ -24,6 +24,7 @@ mod output;
 mod partial;
 mod pipes;
 mod plan;
+mod print_runs;
 mod print_state;
 mod refused;
 mod rejects;

@@ -11,7 +11,7 @@ fn every_command_says_what_it_reads_and_prints() {
         assert_eq!(standpipe([]).args(args).run().ok().stdout, text, "{args:?}");
     }
     let card: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(card["schemas"], json!({ "in": ["etl.reject"], "out": [] }));
+    assert_eq!(card["schemas"], json!({ "in": ["etl.reject", "etl.receipt", "etl.run"], "out": [] }));
     let any = json!({ "kind": "stream", "schemas": null });
     let (nothing, text) = (json!({ "kind": "nothing" }), json!({ "kind": "text" }));
     let stream = |passes_on: bool| json!({ "kind": "stream", "schemas": null, "passes_on": passes_on });
@@ -20,6 +20,7 @@ fn every_command_says_what_it_reads_and_prints() {
         commands.find(|command| command["name"] == name).cloned().expect("the command")
     };
     let schema = named(&card, "schema");
+    let of_runs = json!({ "kind": "stream", "schemas": ["etl.receipt", "etl.run"] });
     assert_eq!((&card["reads"], &schema["reads"]), (&Value::Null, &Value::Null));
     for (command, reads, stdout) in [
         (named(&card, "seal"), &any, stream(false)),
@@ -27,6 +28,9 @@ fn every_command_says_what_it_reads_and_prints() {
         (named(&card, "run"), &any, stream(false)),
         (named(&card, "verify"), &any, text.clone()),
         (named(&card, "unreject"), &json!({ "kind": "stream", "schemas": ["etl.reject"] }), stream(false)),
+        (named(&card, "metrics"), &json!({ "kind": "stream", "schemas": ["etl.receipt"] }), stream(true)),
+        (named(&card, "runs"), &of_runs, text.clone()),
+        (named(&card, "check"), &of_runs, text.clone()),
         (named(&schema, "list"), &nothing, text.clone()),
         (named(&schema, "show"), &nothing, text.clone()),
         (named(&schema, "ddl"), &nothing, text.clone()),

@@ -43,7 +43,7 @@ fn run_examples(document: &str) -> usize {
 
 #[test]
 fn the_examples_of_the_readme_run_as_written() {
-    assert_eq!(run_examples("README.md"), 13);
+    assert_eq!(run_examples("README.md"), 14);
 }
 
 #[test]
@@ -54,6 +54,11 @@ fn the_examples_of_the_contract_run_as_written() {
 #[test]
 fn the_examples_of_standpipe_run_as_written() {
     assert_eq!(run_examples("docs/standpipe.md"), 9);
+}
+
+#[test]
+fn the_examples_of_runs_run_as_written() {
+    assert_eq!(run_examples("docs/runs.md"), 4);
 }
 
 #[test]
