@@ -15,6 +15,7 @@ use etl_schema::{Checker, Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
+use crate::evolve::Changes;
 use crate::target::Target;
 
 /// What is to be done with a table, known before any row.
@@ -26,6 +27,8 @@ pub struct Plan<D> {
     pub mode: Mode,
     /// The records' schema.
     pub schema: Arc<Schema>,
+    /// What this load changes, or has changed, about a table that exists.
+    pub changes: Changes,
     /// What else the sink has to know.
     pub details: D,
 }

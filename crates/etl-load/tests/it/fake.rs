@@ -108,7 +108,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         let schema = target.schema.clone().map_or_else(own, Ok)?;
         self.world.borrow_mut().plans.push(name.clone());
         let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
-        Ok(Plan { mode, name, schema: Arc::new(schema), details: () })
+        Ok(Plan { mode, name, schema: Arc::new(schema), changes: Changes::default(), details: () })
     }
 
     fn explain(&self, _: &Plan<()>) -> String {
