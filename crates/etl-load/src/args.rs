@@ -77,6 +77,13 @@ pub enum Absent {
     Keep,
 }
 
+/// What becomes of rows that the load does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AbsentRows {
+    /// They are deleted.
+    Delete,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Unknown {
     Error,
@@ -152,6 +159,9 @@ pub struct LoadArgs {
     /// What an upsert makes of a column of a row that exists whose field the record does not have; default: null, or what `x-keep` of the schema says
     #[arg(long, value_enum, help_heading = "Load")]
     absent: Option<Absent>,
+    /// What an upsert of a sealed stream that has all records makes of rows that it does not have; default: they stay
+    #[arg(long, value_enum, help_heading = "Load")]
+    absent_rows: Option<AbsentRows>,
     /// Refuse a load of fewer records than this; rejected ones do not count
     #[arg(long, value_name = "N", help_heading = "Load")]
     min_records: Option<u64>,
@@ -231,6 +241,8 @@ pub struct Settings {
     pub evolve: Evolve,
     /// `--absent`.
     pub absent: Option<Absent>,
+    /// `--absent-rows`.
+    pub absent_rows: Option<AbsentRows>,
     /// `--stamp`.
     pub stamp: bool,
     /// `--singer-metadata`, `--airbyte-metadata`.
@@ -265,14 +277,28 @@ impl Settings {
                 return Err(Fault::usage(what));
             }
         }
-        if args.absent == Some(Absent::Keep) && args.mode.is_some_and(|mode| mode != Mode::Upsert) {
+        let other = args.mode.is_some_and(|mode| mode != Mode::Upsert);
+        if args.absent == Some(Absent::Keep) && other {
             return Err(Fault::usage("--absent keep is about rows that exist: it needs --mode upsert"));
+        }
+        if args.absent_rows.is_some() {
+            if other || cuts != Cuts::default() {
+                let what = "--absent-rows compares a table with a whole input: it needs --mode upsert, without --commit-every and \
+                            --commit-interval";
+                return Err(Fault::usage(what));
+            }
+            if settings.sets_aside() {
+                let what = "--absent-rows needs all records: a row whose record is set aside would be taken for absent, so \
+                            --max-rejects cannot be used with it";
+                return Err(Fault::usage(what));
+            }
         }
         let Connectors { format, catalog, .. } = &settings.connectors;
         let from_connector = catalog.is_some() || format.is_some_and(|format| format != Format::Ndjson);
-        if args.max_shrink.is_some() && args.mode != Some(Mode::Replace) && !from_connector {
+        let replaces = args.mode == Some(Mode::Replace) || args.absent_rows.is_some();
+        if args.max_shrink.is_some() && !replaces && !from_connector {
             return Err(Fault::usage(
-                "--max-shrink guards a replacement: it needs --mode replace, --catalog, or --format singer",
+                "--max-shrink guards a replacement: it needs --mode replace, --absent-rows, --catalog, or --format singer",
             ));
         }
         Ok(Settings {
@@ -284,6 +310,7 @@ impl Settings {
             create: args.create,
             evolve: Evolve::new(&args.evolve)?,
             absent: args.absent,
+            absent_rows: args.absent_rows,
             stamp: args.stamp,
             metadata: match (args.singer_metadata, args.airbyte_metadata) {
                 (true, _) => Some(Format::Singer),
@@ -342,11 +369,29 @@ impl Settings {
             create: false,
             evolve: Evolve::default(),
             absent: None,
+            absent_rows: None,
             stamp: false,
             metadata: None,
             cuts,
             task: if args.plan { Task::Plan } else { Task::Load },
         })
+    }
+
+    /// Checks that the mode of a table does what the flags ask.
+    ///
+    /// # Errors
+    /// 78 if it does not.
+    pub fn suit(&self, table: &str, mode: Mode) -> Result<(), Fault> {
+        let asked = match (self.absent, self.absent_rows) {
+            (Some(Absent::Keep), _) => "--absent keep",
+            (_, Some(AbsentRows::Delete)) => "--absent-rows",
+            _ => return Ok(()),
+        };
+        if mode == Mode::Upsert {
+            return Ok(());
+        }
+        let why = "is about rows that exist, so it needs a key and mode upsert";
+        Err(Fault::config(format!("table {table} (mode {mode}): {asked} {why}")))
     }
 
     /// Whether records may be set aside.

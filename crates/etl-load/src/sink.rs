@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_component::rejects::Said;
-use etl_schema::{Checker, Names, Row, Schema, Violation};
+use etl_schema::{Checker, Names, Row, Schema, Violation, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
@@ -46,7 +46,7 @@ pub struct Counts {
     pub superseded: u64,
     /// How many rows the table had before they were replaced; `None` in other modes.
     pub replaced: Option<u64>,
-    /// Rows of earlier versions that were deleted.
+    /// Rows that were deleted: of earlier versions, or that the load does not have.
     pub deleted: u64,
     /// Rows that had values which are NULL now because their records do not have the fields.
     pub nulled: u64,
@@ -67,25 +67,27 @@ impl Counts {
     }
 }
 
-/// Which rows of a table stay when others are deleted, by the column of their version or generation. Rows without one
-/// always stay.
+/// Which rows of a table stay when others are deleted. Rows without a version or generation always stay.
 #[derive(Clone, Debug)]
 pub enum Stay {
-    /// Those of these versions.
-    Versions(Vec<i64>),
-    /// Those of this generation and of later ones.
-    From(i64),
+    /// Those of these versions, by the column of the version.
+    Versions(&'static str, Vec<i64>),
+    /// Those of this generation and of later ones, by the column of the generation.
+    From(&'static str, i64),
+    /// Those whose keys the load has.
+    Loaded,
 }
 
 impl Stay {
-    /// The condition, in SQL, that a row does not stay. `column` is quoted.
-    pub fn others(&self, column: &str) -> String {
+    /// The condition, in SQL, that a row does not stay; `loaded` is the one that the load has the key of the row `old`.
+    pub fn others(&self, loaded: impl FnOnce() -> String) -> String {
         match self {
-            Stay::Versions(versions) => {
+            Stay::Versions(column, versions) => {
                 let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
-                format!("{column} NOT IN ({})", versions.join(", "))
+                format!("{} NOT IN ({})", quote_ident(column), versions.join(", "))
             }
-            Stay::From(least) => format!("{column} < {least}"),
+            Stay::From(column, least) => format!("{} < {least}", quote_ident(column)),
+            Stay::Loaded => format!("NOT {}", loaded()),
         }
     }
 }
@@ -342,11 +344,11 @@ pub trait Sink {
         refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault>;
 
-    /// Deletes the rows of a table that do not stay, by this column; after [`Sink::finish`].
+    /// Deletes the rows of a table that do not stay; after [`Sink::finish`].
     ///
     /// # Errors
     /// Those of the database; 3 if rows cannot be deleted.
-    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault>;
+    fn sweep(&mut self, table: usize, stay: &Stay) -> Result<Swept, Fault>;
 
     /// Completes rows of the ledger; called any number of times, since a load may have many. All rows of a load get
     /// the same place in the order of loads, the next one. They are those that were claimed, and in a replacement also

@@ -222,8 +222,8 @@ impl Sink for Influx {
     }
 
     /// A measurement has no column of versions.
-    fn sweep(&mut self, _: usize, column: &str, _: &Stay) -> Result<Swept, Fault> {
-        Err(Fault::config(format!("points of earlier versions cannot be deleted by {column}")))
+    fn sweep(&mut self, _: usize, _: &Stay) -> Result<Swept, Fault> {
+        Err(Fault::config("points of earlier versions cannot be deleted"))
     }
 
     /// There is no ledger.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Absent, Changes, Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Schema, Type};
 
@@ -194,10 +194,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         _ => target.mode_for(&name.text(), &schema)?,
     };
     let keeps = target.keeps(settings.absent, &schema);
-    if settings.absent == Some(Absent::Keep) && mode != Mode::Upsert {
-        let why = "--absent keep is about rows that exist, so it needs a key and mode upsert";
-        return Err(Fault::config(format!("table {} (mode {mode}): {why}", name.text())));
-    }
+    settings.suit(&name.text(), mode)?;
     let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let stored = stamp::stored(&schema, settings.stamp)?;
     few(&stored)?;

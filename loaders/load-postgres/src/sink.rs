@@ -11,7 +11,7 @@ use etl_load::{
     Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Settings, Sink, Stay, Swept, Target,
 };
 use etl_postgres::{Name, Session};
-use etl_schema::{Checker, Names, Row, Schema, quote_ident};
+use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream};
 
 use self::claims::Pending;
@@ -320,13 +320,14 @@ impl Sink for Postgres<'_> {
         })
     }
 
-    fn sweep(&mut self, number: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
+    fn sweep(&mut self, number: usize, stay: &Stay) -> Result<Swept, Fault> {
         self.end_copy()?;
-        let plan = &self.tables[number].plan;
-        let (what, rows, others) = (what(plan), plan.details.own_rows(), stay.others(&quote_ident(column)));
-        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} WHERE {others}"))?;
+        let Table { plan, stage, .. } = &self.tables[number];
+        let (what, rows) = (what(plan), plan.details.own_rows());
+        let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
+        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
         let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
-        let count = |condition: &str| format!("SELECT count(*) FROM {rows} WHERE {condition}");
+        let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
         if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {
             return Err(Fault::data(format!("{what}: a trigger on the table keeps rows from being deleted")));
         }

@@ -14,7 +14,7 @@ use etl_schema::quote_ident;
 use self::aside::{Aside, Done};
 pub(crate) use self::keys::Keys;
 use self::keep::Lacks;
-use self::merge::Merge;
+use self::merge::{Merge, same_key};
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
 
@@ -111,6 +111,11 @@ impl Stage {
         let columns = self.row_column().into_iter().cloned().chain(plan.details.fields.iter().map(quoted));
         let columns = columns.chain(self.named.iter().cloned());
         copy(&self.name, columns)
+    }
+
+    /// The condition that it has the key of the row `old`.
+    pub(crate) fn has(&self, plan: &TablePlan) -> String {
+        format!("EXISTS (SELECT FROM {} s WHERE {})", self.name, same_key(plan))
     }
 
     /// The keys of the rows that are to be copied into it, if it has any.

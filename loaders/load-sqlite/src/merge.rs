@@ -60,11 +60,10 @@ impl Stage {
         columns.extend(row.iter().map(|column| format!("{column} INTEGER{own}")));
         columns.extend(line.iter().chain(&lacks).map(|column| format!("{column} INTEGER")));
         let (columns, key) = (columns.join(", "), key_list(&plan.schema));
-        if aside {
-            database.batch(&format!("CREATE TABLE {name} ({columns})"))?;
-        } else {
-            database.batch(&format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"))?;
-        }
+        let key = if aside { "".to_owned() } else { format!(", PRIMARY KEY ({key})") };
+        let rowid = if aside { "" } else { " WITHOUT ROWID" };
+        // That of the load before may still be there.
+        database.batch(&format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} ({columns}{key}){rowid}"))?;
         Ok(Stage { name, columns, aside, row, line, lacks })
     }
 
@@ -142,7 +141,6 @@ impl Stage {
             Unmerged::Sql(error) => merge.fault(error),
             Unmerged::Fault(fault) => fault,
         })?;
-        database.batch(&format!("DROP TABLE {}", self.name))?;
         Ok(Counts {
             inserted,
             updated,
@@ -151,6 +149,11 @@ impl Stage {
             nulled,
             ..Counts::default()
         })
+    }
+
+    /// The condition that it has the key of the row `old`.
+    pub(crate) fn has(&self, plan: &Plan) -> String {
+        format!("EXISTS (SELECT 1 FROM {} new WHERE {})", self.name, same_key(plan))
     }
 
     /// The line of the first record whose row the target refuses, after [`Stage::merge`] has failed: SQLite does not say
@@ -162,10 +165,7 @@ impl Stage {
     }
 
     fn of<'a>(&'a self, database: &'a Database, plan: &'a Plan, lacks: &'a Lacks) -> Merge<'a> {
-        // The left side's collation counts (https://www.sqlite.org/datatype3.html, section 7.1), and the stage has
-        // that of the index.
-        let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
-        let same = same.collect::<Vec<_>>().join(" AND ");
+        let same = same_key(plan);
         Merge { database, plan, stage: &self.name, table: quote_ident(&plan.name), same, lacks }
     }
 }
@@ -332,6 +332,13 @@ impl Merge<'_> {
     fn fault(&self, error: rusqlite::Error) -> Fault {
         fault(&format!("table {}", self.plan.name), error)
     }
+}
+
+/// The condition that a row `new` of a stage has the key of the row `old`. The left side's collation counts
+/// (<https://www.sqlite.org/datatype3.html>, section 7.1), and the stage has that of the index.
+fn same_key(plan: &Plan) -> String {
+    let same = plan.schema.key_names().map(quote_ident).map(|k| format!("new.{k} = old.{k}"));
+    same.collect::<Vec<_>>().join(" AND ")
 }
 
 /// Rows that would not change are not written; they are counted as unchanged.

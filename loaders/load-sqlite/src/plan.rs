@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::EmitKind;
-use etl_load::{Absent, Changes, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, Mode, PlanError, Settings, Target, stamp};
 use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
@@ -70,10 +70,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         }
     };
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
-    if settings.absent == Some(Absent::Keep) && mode != Mode::Upsert {
-        let why = "--absent keep is about rows that exist, so it needs a key and mode upsert";
-        return Err(PlanError::Unfit(Fault::config(format!("table {name} (mode {mode}): {why}"))));
-    }
+    settings.suit(&name, mode).map_err(PlanError::Unfit)?;
     let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(Column::may_be_absent);
     let keeps = lacks.then(|| target.keeps(settings.absent, &schema));
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;

@@ -172,9 +172,11 @@ impl Sink for Sqlite<'_> {
         Ok(Counts { replaced: table.replaced, ..counts })
     }
 
-    fn sweep(&mut self, table: usize, column: &str, stay: &Stay) -> Result<Swept, Fault> {
-        let name = &self.tables[table].plan.name;
-        let (table, others) = (quote_ident(name), stay.others(&quote_ident(column)));
+    fn sweep(&mut self, table: usize, stay: &Stay) -> Result<Swept, Fault> {
+        let Table { plan, stage, .. } = &self.tables[table];
+        let name = &plan.name;
+        let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
+        let table = format!("{} AS old", quote_ident(name));
         let fault = |error| database::fault(&format!("table {name}"), error);
         let connection = &self.database.connection;
         let deleted =

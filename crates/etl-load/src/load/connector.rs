@@ -116,12 +116,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let complete = sealed || !self.settings.replace_needs_seal;
         for (index, counts) in counts.iter_mut().enumerate() {
             let table = &self.tables[index];
-            let (Some(stay), Some(column)) = (table.stay(), table.version_column()) else { continue };
+            let Some(stay) = table.stay() else { continue };
             // A segment that was loaded before has done it.
             if !table.fresh {
                 continue;
             }
-            if let (Stay::Versions(_), false, Some(stream)) = (&stay, complete, &table.stream) {
+            if let (Stay::Versions(..), false, Some(stream)) = (&stay, complete, &table.stream) {
                 log::warn!(
                     "{}: ACTIVATE_VERSION is not followed: the input is not sealed, so it may not be all of the stream, and rows \
                      of other versions stay (`standpipe seal -- TAP …`)",
@@ -130,7 +130,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 continue;
             }
             let number = self.ready(index)?;
-            let Swept { deleted, left } = self.sink.sweep(number, column, &stay)?;
+            let Swept { deleted, left } = self.sink.sweep(number, &stay)?;
             counts.deleted = deleted;
             self.check_swept(index, deleted, left, counts.inserted)?;
         }

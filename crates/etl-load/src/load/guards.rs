@@ -39,7 +39,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
     }
 
     /// A table must not lose all its rows to a stream that has none, unless that is allowed.
-    fn check_empty(&self, table: usize) -> Result<(), Fault> {
+    pub(super) fn check_empty(&self, table: usize) -> Result<(), Fault> {
         let Table { plan, records, rejected, .. } = &self.tables[table];
         if records > rejected {
             return Ok(());

@@ -124,7 +124,8 @@ impl<'a, S: Sink> Plans<'a, S> {
         declared: &Declared,
         sealed: bool,
     ) -> Result<(), Fault> {
-        if !sealed && self.settings.mode == Some(Mode::Replace) && self.settings.replace_needs_seal {
+        let whole = self.settings.mode == Some(Mode::Replace) || self.settings.absent_rows.is_some();
+        if !sealed && whole && self.settings.replace_needs_seal {
             return Err(Fault::usage(
                 "mode replace needs a sealed stream: one that was cut would replace the whole with a part \
                  (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",

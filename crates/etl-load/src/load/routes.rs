@@ -64,7 +64,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 }
                 self.plans.note_changes(&plan);
                 let checker = self.checker(&plan, declared.values);
-                self.tables.push(Table::new(name, declared.stream, plan, checker)?);
+                let snapshot = self.settings.absent_rows.is_some();
+                self.tables.push(Table::new(name, declared.stream, plan, checker, snapshot)?);
                 self.tables.len() - 1
             }
         };
@@ -109,6 +110,11 @@ impl<S: Sink> Attempt<'_, '_, S> {
     /// From here on the records of a table have other columns: those before are put in place, and the table gets the new
     /// ones, in the load's own transaction.
     fn evolve(&mut self, table: usize, target: Target) -> Result<(), Fault> {
+        if self.tables[table].snapshot {
+            let name = &self.tables[table].plan.name;
+            let what = "--absent-rows delete needs all records in one form; load what comes from there on apart";
+            return Err(Fault::data(format!("table {name}: the SCHEMA changes in the middle: {what}")));
+        }
         let counts = match self.tables[table].number {
             Some(number) => self.finish(number)?,
             None => Counts::default(),

@@ -30,6 +30,8 @@ pub(super) struct Table<D> {
     pub(super) plan: Arc<Plan<D>>,
     /// How its records meet the rows that exist, which does not change when the plan does.
     pub(super) mode: Mode,
+    /// Whether rows that the load does not have are deleted (`--absent-rows delete`).
+    pub(super) snapshot: bool,
     /// What became of the records before the plan changed.
     pub(super) counts: Counts,
     pub(super) checker: Checker,
@@ -63,6 +65,7 @@ impl<D> Table<D> {
         stream: Option<Arc<Stream>>,
         plan: Plan<D>,
         checker: Checker,
+        snapshot: bool,
     ) -> Result<Table<D>, Fault> {
         let metadata = Metadata::of(&plan.schema, stream.as_deref())?;
         let flatten = Flatten::of(&plan.schema);
@@ -75,6 +78,7 @@ impl<D> Table<D> {
             stream,
             plan,
             mode,
+            snapshot,
             counts,
             checker,
             number,
@@ -100,10 +104,14 @@ impl<D> Table<D> {
 
     /// Which rows stay at the end of the load, if others go.
     pub(super) fn stay(&self) -> Option<Stay> {
+        if self.snapshot {
+            return Some(Stay::Loaded);
+        }
+        let column = self.version_column()?;
         let generation = self.stream.as_ref().and_then(|stream| stream.generation);
         match (&self.activated, generation.filter(|generation| generation.is_partial())) {
-            (Some(versions), _) => Some(Stay::Versions(versions.iter().copied().collect())),
-            (None, Some(Generation { least, .. })) => Some(Stay::From(least)),
+            (Some(versions), _) => Some(Stay::Versions(column, versions.iter().copied().collect())),
+            (None, Some(Generation { least, .. })) => Some(Stay::From(column, least)),
             (None, None) => None,
         }
     }
@@ -114,9 +122,10 @@ impl<D> Table<D> {
         self.claims += 1;
     }
 
-    /// Whether all its rows are replaced: then what was loaded before goes in again, together with what is new.
+    /// Whether the load is all that the table is to have: then what was loaded before goes in again, together with what is
+    /// new.
     pub(super) fn replaces(&self) -> bool {
-        self.mode == Mode::Replace
+        self.mode == Mode::Replace || self.snapshot
     }
 
     /// Its records have got other columns from here on. What was read so far is in the table.

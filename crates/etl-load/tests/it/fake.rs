@@ -196,7 +196,7 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         Err(Fault::new(Class::Bug, "no stream here has another schema"))
     }
 
-    fn sweep(&mut self, _: usize, _: &str, _: &Stay) -> Result<Swept, Fault> {
+    fn sweep(&mut self, _: usize, _: &Stay) -> Result<Swept, Fault> {
         Err(Fault::new(Class::Bug, "no stream here has versions"))
     }
 

@@ -16,6 +16,7 @@ fn of(properties: Value, more: Value) -> Result<String, String> {
         values: Values::Json,
         mode: None,
         version: None,
+        partial: true,
         first: None,
     };
     plan(target, Precision::Ns, Server { whole_strings: true, victoria: false })
@@ -99,6 +100,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
             values: Values::Json,
             mode: None,
             version: None,
+            partial: true,
             first: None,
         }
     };
@@ -118,6 +120,7 @@ fn what_has_no_place_in_a_point_is_configuration() {
             values: Values::Json,
             mode: None,
             version: None,
+            partial: true,
             first: None,
         },
         Precision::Ns,

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_a_record_lacks_is_a_bit_that_is_not_set() {
         let mut named = Named::new(11);
-        let mut appended = || {
+        let appended = || {
             let mut out = Vec::new();
             named.append(&mut out);
             out

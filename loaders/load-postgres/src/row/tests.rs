@@ -38,7 +38,7 @@ fn fields(text: Null, stamp: Kind) -> Vec<Field> {
 }
 
 /// Encodes records, and appends them to two bytes that are there already.
-fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
+fn encode(encoder: &mut RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
     let schema = Schema::from_json("s", SCHEMA).expect("a schema");
     let mut checker = Checker::new(Arc::new(schema), UnknownFields::Error);
     let mut scanner = Scanner::new();
@@ -50,6 +50,7 @@ fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
         match encoder.encode(&row, position as u64, &stamp, &mut out) {
             Ok(()) => (),
             Err(Refused::Record(violation)) => refusals.push(violation.to_string()),
+            Err(Refused::Row(refusal)) => panic!("{refusal}: no server was asked"),
             Err(Refused::Load(fault)) => refusals.push(format!("{}: {fault}", fault.class().code())),
         }
     }
@@ -59,7 +60,7 @@ fn encode(encoder: &RowEncoder, records: &[&str]) -> (Vec<u8>, Vec<String>) {
 #[test]
 fn a_row_is_its_fields_each_behind_its_length() {
     let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None))[..2], false, None);
-    let (out, refusals) = encode(&encoder, &[r#"{"n":258,"text":"a\u0062"}"#, r#"{"n":-1,"text":null}"#]);
+    let (out, refusals) = encode(&mut encoder, &[r#"{"n":258,"text":"a\u0062"}"#, r#"{"n":-1,"text":null}"#]);
     assert_eq!(refusals, [""; 0]);
     let mut expected = vec![9, 9];
     expected.extend([0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, b'a', b'b']);
@@ -70,7 +71,7 @@ fn a_row_is_its_fields_each_behind_its_length() {
 #[test]
 fn the_position_comes_first_and_the_stamp_last() {
     let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, Kind::Text(None)), true, None);
-    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#, r#"{"n":2}"#]);
+    let (out, refusals) = encode(&mut encoder, &[r#"{"n":1}"#, r#"{"n":2}"#]);
     assert_eq!(refusals, [""; 0]);
     let row = |n: u8| {
         let mut row = vec![0, 5, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, n - 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, n];
@@ -87,7 +88,7 @@ fn the_position_comes_first_and_the_stamp_last() {
 fn a_refused_record_leaves_nothing_behind() {
     let mut encoder = RowEncoder::new("public.t", &fields(Null::Refused, Kind::Text(None))[..2], false, None);
     let (out, refusals) =
-        encode(&encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
+        encode(&mut encoder, &[r#"{"n":1}"#, r#"{"n":1,"text":"a\u0000"}"#, r#"{"n":1,"text":""}"#]);
     assert_eq!(refusals.len(), 2, "{refusals:?}");
     assert_eq!(refusals[0], "field \"text\": null, but its column in public.t is NOT NULL");
     assert!(refusals[1].starts_with(r#"field "text": "a\u0000" "#), "{refusals:?}");
@@ -98,7 +99,7 @@ fn a_refused_record_leaves_nothing_behind() {
 fn a_stamp_that_does_not_fit_fails_the_load() {
     let short = Kind::Text(Some(2));
     let mut encoder = RowEncoder::new("public.t", &fields(Null::Stays, short), false, None);
-    let (out, refusals) = encode(&encoder, &[r#"{"n":1}"#]);
+    let (out, refusals) = encode(&mut encoder, &[r#"{"n":1}"#]);
     assert_eq!(refusals.len(), 1);
     assert!(refusals[0].starts_with("78: table public.t: column _etl_load_id: the stamp "), "{refusals:?}");
     assert_eq!(out, [9, 9]);

@@ -19,8 +19,9 @@ impl Postgres<'_> {
     pub(super) fn open_table(&mut self, plan: &Arc<TablePlan>) -> Result<Table, Fault> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
-        // Whoever writes into a partition does not lock the whole table, so a replacement locks the partitions, too.
-        let lock = if replaces {
+        // Whoever writes into a partition does not lock the whole table, so a load that is all the table is to have locks the
+        // partitions, too.
+        let lock = if replaces || self.settings.absent_rows.is_some() {
             format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
         } else {
             format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())

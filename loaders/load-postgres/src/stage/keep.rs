@@ -152,7 +152,7 @@ impl Merge<'_> {
         let count = |condition: &str| format!("SELECT count(*) FROM {source} s WHERE {condition}");
         let (mut inserted, mut updated, mut there) = (0, 0, 0);
         for _ in 0..ATTEMPTS {
-            inserted += self.insert_missing(new.as_deref_mut())?;
+            inserted += self.insert_missing(new.as_mut().map(|new| &mut **new as &mut dyn FnMut(u64)))?;
             if let Some(differs) = &differs {
                 let set = set(self.plan, "s", self.lacks);
                 let sql = format!("UPDATE {own_rows} old SET {set} FROM {source} s WHERE {same} AND ({differs})");

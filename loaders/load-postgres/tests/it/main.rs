@@ -1,5 +1,6 @@
 //! `load-postgres`, run as its users run it, against a real server.
 
+mod absent_rows;
 mod arrays;
 mod columns;
 mod commit;

@@ -224,7 +224,8 @@ impl Aside<'_, '_> {
     /// Creates another temporary table for rows of the stage.
     fn beside(&self, kind: &str) -> Result<String, Fault> {
         let name = self.stage.beside(kind);
-        self.database.batch(&format!("CREATE TABLE {name} ({})", self.stage.columns))?;
+        let create = format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} ({})", self.stage.columns);
+        self.database.batch(&create)?;
         Ok(name)
     }
 

@@ -1,5 +1,6 @@
 //! Loads through the binary, and what the database then contains.
 
+mod absent_rows;
 mod affinity;
 mod again;
 mod connectors;
