@@ -28,3 +28,4 @@ mod support;
 mod tables;
 mod texts;
 mod types;
+mod widen;
