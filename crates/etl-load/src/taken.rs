@@ -36,7 +36,8 @@ impl Taken {
     /// 74 if it cannot be kept.
     pub(crate) fn push(&mut self, table: usize, line: Line<'_>, values: Values) -> Result<(), Fault> {
         self.head.clear();
-        for number in [table as u64, u64::from(values == Values::Text), line.number, line.offset, line.record] {
+        for number in [table as u64, u64::from(values == Values::Text), line.number, line.offset, line.record]
+        {
             self.head.extend_from_slice(&number.to_le_bytes());
         }
         self.head.extend_from_slice(&(line.bytes.len() as u64).to_le_bytes());
@@ -110,11 +111,8 @@ impl Taken {
             word.is_some_and(|word| word >> (position % 64) & 1 == 1)
         };
         read(lines, |table, position, line, _| {
-            let is_wanted = if only_new {
-                is_new(table, position)
-            } else {
-                !refused.contains_key(&(table, position))
-            };
+            let is_wanted =
+                if only_new { is_new(table, position) } else { !refused.contains_key(&(table, position)) };
             if is_wanted { each(line.bytes) } else { Ok(()) }
         })?;
         self.clear()
@@ -131,9 +129,9 @@ fn read(
         let mut head = [0; 48];
         while !spool.fill_buf()?.is_empty() {
             spool.read_exact(&mut head)?;
-            let mut numbers = head.chunks_exact(8).map(|number| {
-                number.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
-            });
+            let mut numbers = head
+                .chunks_exact(8)
+                .map(|number| number.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)));
             let mut next = || numbers.next().unwrap_or_default();
             let (table, is_text, number, offset, record, length) =
                 (next() as usize, next() == 1, next(), next(), next(), next() as usize);

@@ -1,7 +1,7 @@
 //! What a record looks like without a template: a receipt as a sentence, anything else as its fields.
 
-use etl_stream::{counted, listed};
 use etl_stream::json::{Field, Kind, Record, unescape};
+use etl_stream::{counted, listed};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -132,8 +132,11 @@ impl Error {
         let error = error.as_db_error()?;
         let sqlstate = error.code().code().to_owned();
         let own = |text: Option<&str>| text.map(str::to_owned);
-        let said =
-            Said { constraint: own(error.constraint()), detail: own(error.detail()), sqlstate: Some(sqlstate) };
+        let said = Said {
+            constraint: own(error.constraint()),
+            detail: own(error.detail()),
+            sqlstate: Some(sqlstate),
+        };
         let is_refusal = said.sqlstate.as_deref().is_some_and(sqlstate::is_refusal);
         let (column, message) = (own(error.column()).unwrap_or_default(), error.message().to_owned());
         is_refusal.then_some(RefusedRow { column, message, said })

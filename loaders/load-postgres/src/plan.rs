@@ -12,7 +12,6 @@ use etl_load::{Changes, Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Schema, Type};
 
-
 use crate::catalog::{self, Column, Inspected, Table};
 use crate::encode::Encoder;
 use crate::ledger;
@@ -195,12 +194,15 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     };
     let keeps = target.keeps(settings.absent, &schema);
     settings.suit(&name.text(), mode)?;
-    let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
+    let lacks =
+        mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let stored = stamp::stored(&schema, settings.stamp)?;
     few(&stored)?;
     if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
         let (name, most) = (name.text(), MAX_COLUMNS - 2);
-        return Err(Fault::config(format!("table {name}: values can be kept in a table of at most {most} columns")));
+        return Err(Fault::config(format!(
+            "table {name}: values can be kept in a table of at most {most} columns"
+        )));
     }
     let Fit { fields, missing, widened } = match &found.table {
         None => Fit::default(),
@@ -222,8 +224,19 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         added: missing.iter().map(|&column| stored.columns[column].name.clone()).collect(),
         widened: widened.iter().map(|column| column.name.clone()).collect(),
     };
-    let details =
-        Details { name, target, stored, makes_schema, table, missing, widened, ledger, merges, fields, keeps };
+    let details = Details {
+        name,
+        target,
+        stored,
+        makes_schema,
+        table,
+        missing,
+        widened,
+        ledger,
+        merges,
+        fields,
+        keeps,
+    };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), changes, details })
 }
 
@@ -236,13 +249,7 @@ struct Fit {
 }
 
 /// Finds the table's column for each stored one, and those that are missing or too narrow, if that may be changed.
-fn fit(
-    name: &Name,
-    table: &Table,
-    stored: &Schema,
-    own: bool,
-    evolve: Evolve,
-) -> Result<Fit, Fault> {
+fn fit(name: &Name, table: &Table, stored: &Schema, own: bool, evolve: Evolve) -> Result<Fit, Fault> {
     let refuse = |what: String| Err(Fault::config(format!("table {}: {what}", name.text())));
     if !stored.columns.iter().any(|column| table.column(&column.name).is_some()) {
         return refuse(format!("it has none of the columns of schema {}", stored.name));

@@ -145,7 +145,13 @@ impl RowEncoder {
     }
 
     #[inline]
-    fn append(&mut self, row: &Row<'_>, position: u64, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), Refused> {
+    fn append(
+        &mut self,
+        row: &Row<'_>,
+        position: u64,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
         out.extend_from_slice(&self.width);
         if self.numbered {
             out.extend_from_slice(&8_i32.to_be_bytes());

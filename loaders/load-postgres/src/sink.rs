@@ -325,7 +325,8 @@ impl Sink for Postgres<'_> {
         let Table { plan, stage, .. } = &self.tables[number];
         let (what, rows) = (what(plan), plan.details.own_rows());
         let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
-        let deleted = self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
+        let deleted =
+            self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
         let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
         let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
         if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {

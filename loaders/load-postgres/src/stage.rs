@@ -12,8 +12,8 @@ use etl_postgres::Session;
 use etl_schema::quote_ident;
 
 use self::aside::{Aside, Done};
-pub(crate) use self::keys::Keys;
 use self::keep::Lacks;
+pub(crate) use self::keys::Keys;
 use self::merge::{Merge, same_key};
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};

@@ -10,9 +10,9 @@ use etl_schema::{Type, quote_ident};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use crate::database::{Database, fault, is_data};
 use self::aside::{Aside, Done};
 use self::keep::Lacks;
+use crate::database::{Database, fault, is_data};
 use crate::names::{STAGE_PREFIX, column_list, free_name, key_list};
 use crate::plan::Plan;
 
@@ -63,7 +63,8 @@ impl Stage {
         let key = if aside { "".to_owned() } else { format!(", PRIMARY KEY ({key})") };
         let rowid = if aside { "" } else { " WITHOUT ROWID" };
         // That of the load before may still be there.
-        database.batch(&format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} ({columns}{key}){rowid}"))?;
+        database
+            .batch(&format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} ({columns}{key}){rowid}"))?;
         Ok(Stage { name, columns, aside, row, line, lacks })
     }
 
@@ -137,10 +138,11 @@ impl Stage {
             }
             Ok((staged, merge.checked(staged)?))
         };
-        let (staged, Merged { inserted, updated, known, nulled }) = merged().map_err(|unmerged| match unmerged {
-            Unmerged::Sql(error) => merge.fault(error),
-            Unmerged::Fault(fault) => fault,
-        })?;
+        let (staged, Merged { inserted, updated, known, nulled }) =
+            merged().map_err(|unmerged| match unmerged {
+                Unmerged::Sql(error) => merge.fault(error),
+                Unmerged::Fault(fault) => fault,
+            })?;
         Ok(Counts {
             inserted,
             updated,
@@ -260,8 +262,7 @@ impl Merge<'_> {
                 let differs = differs(plan, "old", "new", self.lacks).filter(|_| triggers);
                 let differing = differs.map(|differs| self.count(&format!("{there} WHERE {differs}")));
                 let differing = differing.transpose()?;
-                let changed =
-                    if self.lacks.kept.is_empty() { self.change(&insert)? } else { self.keep()? };
+                let changed = if self.lacks.kept.is_empty() { self.change(&insert)? } else { self.keep()? };
                 let inserted = self.count(&there)?.saturating_sub(known);
                 let updated = changed.saturating_sub(inserted);
                 if let Some(differing) = differing.filter(|differing| updated < *differing) {

@@ -95,7 +95,8 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
     let create = found.is_none();
     let details = Details { create, stored, missing, storage, placeholders, news, aside, keeps };
-    let added = details.missing.iter().map(|(column, _)| details.stored.columns[*column].name.clone()).collect();
+    let added =
+        details.missing.iter().map(|(column, _)| details.stored.columns[*column].name.clone()).collect();
     let changes = Changes { added, ..Changes::default() };
     Ok(Plan { name, mode, schema: Arc::new(schema), changes, details })
 }

@@ -223,48 +223,48 @@ fn bind(
     row: &Row<'_>,
     stamp: Option<[&str; 2]>,
 ) -> rusqlite::Result<usize> {
-        let mut next = 1;
-        for value in row.values() {
-            match value {
-                Value::Decimal(value) | Value::Json(value)
-                    if numeric.get(next - 1) == Some(&true) && is_number(value) =>
-                {
-                    insert.raw_bind_parameter(next, kept(value))?;
-                }
-                Value::Null => insert.raw_bind_parameter(next, Null)?,
-                Value::Text(value)
-                | Value::Decimal(value)
-                | Value::Json(value)
-                | Value::Special(value)
-                | Value::Array(value, _) => {
-                    insert.raw_bind_parameter(next, value)?;
-                }
-                Value::Integer(value) => insert.raw_bind_parameter(next, value)?,
-                Value::Double(value) => insert.raw_bind_parameter(next, value)?,
-                Value::Boolean(value) => insert.raw_bind_parameter(next, value)?,
-                Value::Bytes(value) => insert.raw_bind_parameter(next, value)?,
-                Value::Date(days) => {
-                    insert.raw_bind_parameter(next, written(text, |text| time::format_date(days, text)))?;
-                }
-                Value::Timestamp(micros) => {
-                    let write = |text: &mut Vec<u8>| time::format_timestamp(micros, text);
-                    insert.raw_bind_parameter(next, written(text, write))?;
-                }
-                Value::TimestampTz(micros) => {
-                    let write = |text: &mut Vec<u8>| time::format_timestamptz(micros, text);
-                    insert.raw_bind_parameter(next, written(text, write))?;
-                }
-                Value::Uuid(uuid) => {
-                    insert.raw_bind_parameter(next, written(text, |text| format_uuid(&uuid, text)))?;
-                }
+    let mut next = 1;
+    for value in row.values() {
+        match value {
+            Value::Decimal(value) | Value::Json(value)
+                if numeric.get(next - 1) == Some(&true) && is_number(value) =>
+            {
+                insert.raw_bind_parameter(next, kept(value))?;
             }
-            next += 1;
+            Value::Null => insert.raw_bind_parameter(next, Null)?,
+            Value::Text(value)
+            | Value::Decimal(value)
+            | Value::Json(value)
+            | Value::Special(value)
+            | Value::Array(value, _) => {
+                insert.raw_bind_parameter(next, value)?;
+            }
+            Value::Integer(value) => insert.raw_bind_parameter(next, value)?,
+            Value::Double(value) => insert.raw_bind_parameter(next, value)?,
+            Value::Boolean(value) => insert.raw_bind_parameter(next, value)?,
+            Value::Bytes(value) => insert.raw_bind_parameter(next, value)?,
+            Value::Date(days) => {
+                insert.raw_bind_parameter(next, written(text, |text| time::format_date(days, text)))?;
+            }
+            Value::Timestamp(micros) => {
+                let write = |text: &mut Vec<u8>| time::format_timestamp(micros, text);
+                insert.raw_bind_parameter(next, written(text, write))?;
+            }
+            Value::TimestampTz(micros) => {
+                let write = |text: &mut Vec<u8>| time::format_timestamptz(micros, text);
+                insert.raw_bind_parameter(next, written(text, write))?;
+            }
+            Value::Uuid(uuid) => {
+                insert.raw_bind_parameter(next, written(text, |text| format_uuid(&uuid, text)))?;
+            }
         }
-        for stamp in stamp.into_iter().flatten() {
-            insert.raw_bind_parameter(next, stamp)?;
-            next += 1;
-        }
-        Ok(next)
+        next += 1;
+    }
+    for stamp in stamp.into_iter().flatten() {
+        insert.raw_bind_parameter(next, stamp)?;
+        next += 1;
+    }
+    Ok(next)
 }
 
 /// What `write` writes, as a text to bind. It is ASCII, so nothing looks at it again.

@@ -130,10 +130,7 @@ fn a_schema_that_is_not_what_it_was_is_trouble() {
     let texts = slack.texts();
     assert_eq!(texts.len(), 1);
     assert!(texts[0].starts_with("Loaded *ids*: 1 record, 1 inserted in "), "{texts:?}");
-    assert!(
-        texts[0].ends_with(" s\ncolumns added: a&amp;b, c\nunknown fields dropped: x"),
-        "{texts:?}"
-    );
+    assert!(texts[0].ends_with(" s\ncolumns added: a&amp;b, c\nunknown fields dropped: x"), "{texts:?}");
     load(wide, "{\"id\":3}\n");
     assert_eq!(slack.requests().len(), 1);
 }

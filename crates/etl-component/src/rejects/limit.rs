@@ -69,7 +69,9 @@ mod tests {
             assert!(Limit::parse(wrong).is_err(), "{wrong}");
         }
         let one = Limit::Share(1.0);
-        for (share, records, most) in [(1.0, 100, 1), (1.0, 99, 0), (0.07, 10_000, 7), (0.1, 10_000, 10), (100.0, 3, 3)] {
+        for (share, records, most) in
+            [(1.0, 100, 1), (1.0, 99, 0), (0.07, 10_000, 7), (0.1, 10_000, 10), (100.0, 3, 3)]
+        {
             assert_eq!(Limit::Share(share).most(records), most, "{share}% of {records}");
         }
         assert!(!one.is_over(1, 100) && one.is_over(2, 100) && one.is_over(1, 99) && !one.is_over(0, 0));

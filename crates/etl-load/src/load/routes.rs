@@ -98,7 +98,9 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let target = self.plans.target(declared)?;
         let before = &self.tables[table].plan.schema;
         let differences = target.schema.as_ref().map_or(Vec::new(), |later| before.differences(later));
-        if let Some(what) = differences.iter().find_map(|difference| refusal(self.settings.evolve, difference)) {
+        if let Some(what) =
+            differences.iter().find_map(|difference| refusal(self.settings.evolve, difference))
+        {
             return Err(Fault::data(format!("the SCHEMA of {} changes: {what}", stream.label())));
         }
         if !differences.is_empty() {
@@ -112,7 +114,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
     fn evolve(&mut self, table: usize, target: Target) -> Result<(), Fault> {
         if self.tables[table].snapshot {
             let name = &self.tables[table].plan.name;
-            let what = "--absent-rows delete needs all records in one form; load what comes from there on apart";
+            let what =
+                "--absent-rows delete needs all records in one form; load what comes from there on apart";
             return Err(Fault::data(format!("table {name}: the SCHEMA changes in the middle: {what}")));
         }
         let counts = match self.tables[table].number {
@@ -152,6 +155,8 @@ fn refusal(evolve: Evolve, difference: &Difference) -> Option<String> {
         Difference::Wider(_) if evolve.widen => None,
         Difference::Column(what) => flag(what, "add-columns"),
         Difference::Wider(what) => flag(what, "widen"),
-        Difference::Other(what) => Some(format!("{what}; a load has one (load what comes from there on apart)")),
+        Difference::Other(what) => {
+            Some(format!("{what}; a load has one (load what comes from there on apart)"))
+        }
     }
 }

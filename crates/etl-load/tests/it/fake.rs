@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{
-    Changes, Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Settings, Sink, Stay, Swept,
-    Target,
+    Changes, Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Settings,
+    Sink, Stay, Swept, Target,
 };
 use etl_schema::{Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
@@ -111,7 +111,13 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         self.world.borrow_mut().plans.push(name.clone());
         let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
         let added = self.world.borrow().lacks.clone();
-        Ok(Plan { mode, name, schema: Arc::new(schema), changes: Changes { added, ..Changes::default() }, details: () })
+        Ok(Plan {
+            mode,
+            name,
+            schema: Arc::new(schema),
+            changes: Changes { added, ..Changes::default() },
+            details: (),
+        })
     }
 
     fn explain(&self, _: &Plan<()>) -> String {

@@ -22,8 +22,11 @@ impl Schema {
             differences.push(Difference::Other("the key is another".to_owned()));
         }
         for column in later.fields() {
-            let Some(before) = self.column(&column.name).filter(|before| !same(before, column)) else { continue };
-            let what = format!("column {} was {} and is {}", column.name, before.postgres(), column.postgres());
+            let Some(before) = self.column(&column.name).filter(|before| !same(before, column)) else {
+                continue;
+            };
+            let what =
+                format!("column {} was {} and is {}", column.name, before.postgres(), column.postgres());
             let wider = before.nullable == column.nullable && before.ty.widened(&column.ty).is_some();
             differences.push(if wider { Difference::Wider(what) } else { Difference::Other(what) });
         }
@@ -47,7 +50,8 @@ impl Schema {
 
 fn same(before: &Column, later: &Column) -> bool {
     // An integer that the table has more room for is still an integer to the tap.
-    let has_room = matches!((&before.ty, &later.ty), (Type::Decimal { precision: None }, Type::Integer { .. }));
+    let has_room =
+        matches!((&before.ty, &later.ty), (Type::Decimal { precision: None }, Type::Integer { .. }));
     (before.ty == later.ty || has_room) && before.nullable == later.nullable
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use etl_schema::{Dialect, column_comment, create_table, quote_ident};
 
 use super::{Details, TablePlan};
-use crate::ledger;
 use crate::catalog::Column;
+use crate::ledger;
 use crate::target::what;
 
 /// The statements that create the table, or add its missing columns and widen those that are too narrow; each with what

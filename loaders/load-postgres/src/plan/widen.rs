@@ -16,7 +16,9 @@ pub(super) fn widened(found: &Column, wanted: &SchemaColumn) -> Option<Column> {
     let declared = wanted.postgres();
     let wider_time = |has: u32, name: &str| digits(&declared, name).filter(|wants| *wants > has);
     let (kind, spelled) = match (&found.kind, &wanted.ty) {
-        (Kind::Timestamp(has), Type::Timestamp) => (Kind::Timestamp(wider_time(*has, "timestamp")?), declared),
+        (Kind::Timestamp(has), Type::Timestamp) => {
+            (Kind::Timestamp(wider_time(*has, "timestamp")?), declared)
+        }
         (Kind::TimestampTz(has), Type::TimestampTz) => {
             (Kind::TimestampTz(wider_time(*has, "timestamptz")?), declared)
         }

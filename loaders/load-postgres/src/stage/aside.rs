@@ -146,8 +146,10 @@ impl Aside<'_, '_> {
     fn parts(&mut self, step: Step, source: &mut Source) -> Result<Vec<(u64, Refusal)>, MergeError> {
         let (what, all) = (what(self.plan), source.last + 1);
         let size = if source.whole { all } else { all.div_ceil(PARTS).max(PART) };
-        let mut parts: Vec<(u64, u64)> =
-            (0..all.div_ceil(size)).rev().map(|n| (n * size, (n * size + size - 1).min(source.last))).collect();
+        let mut parts: Vec<(u64, u64)> = (0..all.div_ceil(size))
+            .rev()
+            .map(|n| (n * size, (n * size + size - 1).min(source.last)))
+            .collect();
         if parts.len() > 1 {
             self.index(source)?;
         }
@@ -157,7 +159,9 @@ impl Aside<'_, '_> {
             let is_all = (first, last) == (0, source.last);
             let from = match is_all {
                 true => source.name.clone(),
-                false => format!("(SELECT * FROM {} WHERE {} BETWEEN {first} AND {last})", source.name, self.row),
+                false => {
+                    format!("(SELECT * FROM {} WHERE {} BETWEEN {first} AND {last})", source.name, self.row)
+                }
             };
             self.session.batch(&what, &format!("SAVEPOINT {SAVEPOINT}"))?;
             let Err(error) = self.act(step, &from, rows) else {
@@ -181,7 +185,11 @@ impl Aside<'_, '_> {
     }
 
     /// The first and the last position of the rows in a part, and how many there are; `None` if there are none.
-    fn bounds(&self, source: &Source, (first, last): (u64, u64)) -> Result<Option<(u64, u64, u64)>, MergeError> {
+    fn bounds(
+        &self,
+        source: &Source,
+        (first, last): (u64, u64),
+    ) -> Result<Option<(u64, u64, u64)>, MergeError> {
         if !source.gaps {
             return Ok(Some((first, last, last - first + 1)));
         }
@@ -225,7 +233,10 @@ impl Aside<'_, '_> {
     /// Lets rows be found by their positions, which are in their order in the table.
     fn index(&self, source: &mut Source) -> Result<(), MergeError> {
         if !source.indexed {
-            let sql = format!("CREATE INDEX ON {} USING brin ({}) WITH (pages_per_range = 8)", source.name, self.row);
+            let sql = format!(
+                "CREATE INDEX ON {} USING brin ({}) WITH (pages_per_range = 8)",
+                source.name, self.row
+            );
             self.session.batch(&what(self.plan), &sql)?;
             source.indexed = true;
         }

@@ -52,7 +52,12 @@ impl Lacks {
     }
 
     /// How many rows have values that become NULL because their records do not have the fields.
-    pub(super) fn nulled(&self, session: &Session, plan: &TablePlan, source: &str) -> Result<u64, MergeError> {
+    pub(super) fn nulled(
+        &self,
+        session: &Session,
+        plan: &TablePlan,
+        source: &str,
+    ) -> Result<u64, MergeError> {
         if self.lost.is_empty() {
             return Ok(0);
         }
@@ -72,7 +77,12 @@ impl Lacks {
 
 impl Stage {
     /// Leaves one row for each key: the last one, with what it lacks from those before it.
-    pub(super) fn collapse(&self, session: &Session, plan: &TablePlan, lacks: &Lacks) -> Result<(), MergeError> {
+    pub(super) fn collapse(
+        &self,
+        session: &Session,
+        plan: &TablePlan,
+        lacks: &Lacks,
+    ) -> Result<(), MergeError> {
         let Some(row) = &self.row else { return Ok(()) };
         let (what, name, Lacks { named, kept, .. }) = (what(plan), &self.name, lacks);
         let bits = |of: &dyn Fn(usize) -> bool| {
@@ -124,7 +134,8 @@ impl Stage {
     /// A table of the places, from 1, of the rows among those of their key in this order, and of the last positions of these
     /// keys; and the last place.
     fn places(&self, session: &Session, plan: &TablePlan, order: &str) -> Result<(String, u64), MergeError> {
-        let (row, name, places) = (self.row.as_deref().unwrap_or_default(), &self.name, self.beside("places"));
+        let (row, name, places) =
+            (self.row.as_deref().unwrap_or_default(), &self.name, self.beside("places"));
         let sql = format!(
             "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS
              SELECT {row}, row_number() OVER (PARTITION BY {key} ORDER BY {row}{order}) AS place,
@@ -155,10 +166,13 @@ impl Merge<'_> {
             inserted += self.insert_missing(new.as_mut().map(|new| &mut **new as &mut dyn FnMut(u64)))?;
             if let Some(differs) = &differs {
                 let set = set(self.plan, "s", self.lacks);
-                let sql = format!("UPDATE {own_rows} old SET {set} FROM {source} s WHERE {same} AND ({differs})");
+                let sql =
+                    format!("UPDATE {own_rows} old SET {set} FROM {source} s WHERE {same} AND ({differs})");
                 updated += self.session.count(&what, &sql)?;
             }
-            there = self.session.number(&what, &count(&format!("EXISTS (SELECT FROM {own_rows} old WHERE {same})")))?;
+            there = self
+                .session
+                .number(&what, &count(&format!("EXISTS (SELECT FROM {own_rows} old WHERE {same})")))?;
             // A row that a trigger keeps out does not come the next time either.
             if there == distinct || self.plan.details.table.as_ref().is_some_and(|table| table.insert_veto) {
                 break;

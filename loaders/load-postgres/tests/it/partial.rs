@@ -38,10 +38,12 @@ fn two_sources_fill_one_table() {
     );
     assert_eq!(counts(&ran), [3, 1, 2, 0, 0, 0]);
     assert_eq!(receipts(&ran)[0]["nulled"], 1);
-    let said = "table t: 1 row that existed has NULL now where the record does not have the field (--absent keep";
+    let said =
+        "table t: 1 row that existed has NULL now where the record does not have the field (--absent keep";
     assert!(ran.stderr.contains(&said.replace("table t", "")), "{}", ran.stderr);
     assert!(ran.last_error_line().contains(", 1 lost values"), "{}", ran.stderr);
-    let rows = ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
+    let rows =
+        ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
     assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), rows);
 }
 
@@ -109,7 +111,11 @@ fn records_merge_in_their_order_however_they_are_cut_into_loads() {
             let stream = if more.contains("--seal off") { [stream, b"\n".to_vec()].concat() } else { stream };
             let ran = place.load(&args, stream);
             ran.ok();
-            assert_eq!(place.rows(&format!("SELECT * FROM {table} ORDER BY id")), rows, "{seed} {table} {more}");
+            assert_eq!(
+                place.rows(&format!("SELECT * FROM {table} ORDER BY id")),
+                rows,
+                "{seed} {table} {more}"
+            );
             if more.is_empty() || more.contains("--rejects") {
                 let [records, inserted, updated, unchanged, superseded, rejected] = counts(&ran);
                 let expected = (60, keys, 60 - keys, 0);
@@ -152,7 +158,11 @@ fn a_trigger_that_keeps_a_row_as_it_is_fails_the_load() {
     );
     let args = "--schema t.json --absent keep";
     let ran = place.load(args, sealed("1", &[r#"{"id":1,"a":5}"#, r#"{"id":2,"b":"x"}"#]));
-    refused(&ran, 3, "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are");
+    refused(
+        &ran,
+        3,
+        "only 1 of 2 rows that differ were updated: a trigger on the table keeps rows as they are",
+    );
     assert_eq!(place.rows("SELECT id, a, b FROM t ORDER BY id"), ["1|1|NULL", "2|2|NULL"]);
 }
 
@@ -163,15 +173,21 @@ fn keeping_needs_rows_that_exist() {
     refused(&usage, 2, "--absent keep is about rows that exist: it needs --mode upsert");
     place.sql("CREATE TABLE events (n bigint, text text)");
     let ran = place.load("--schema events.json --absent keep", sealed("1", &[r#"{"n":1}"#]));
-    refused(&ran, 78, "table events (mode append): --absent keep is about rows that exist, so it needs a key");
+    refused(
+        &ran,
+        78,
+        "table events (mode append): --absent keep is about rows that exist, so it needs a key",
+    );
     place.write("keep.json", SCHEMA.replace(r#""id":{"#, r#""id":{"x-keep":true,"#));
     let ran = place.load("--schema keep.json", sealed("1", &[r#"{"id":1}"#]));
     refused(&ran, 78, "property \"id\": x-keep: a record always has a required field");
-    let airbyte = concat!(
-        r#"{"type":"RECORD","record":{"stream":"t","data":{"id":1},"emitted_at":1}}"#,
-        "\n"
-    );
+    let airbyte =
+        concat!(r#"{"type":"RECORD","record":{"stream":"t","data":{"id":1},"emitted_at":1}}"#, "\n");
     let ran = place.load("--format airbyte --seal off --table t --absent keep", airbyte);
     ran.fails(2);
-    assert!(ran.last_error_line().contains("an Airbyte source, which leaves out fields that are null"), "{}", ran.stderr);
+    assert!(
+        ran.last_error_line().contains("an Airbyte source, which leaves out fields that are null"),
+        "{}",
+        ran.stderr
+    );
 }

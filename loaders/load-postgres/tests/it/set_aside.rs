@@ -39,7 +39,13 @@ fn three_bad_records_of_ten_thousand_are_found() {
                                 temp float8 CONSTRAINT above_zero CHECK (temp > -273.15))",
     );
     let line = |n: i64, id: i64| {
-        let city = if n == 9_000 { "Atlantis" } else if n % 2 == 0 { "Seattle" } else { "Lisbon" };
+        let city = if n == 9_000 {
+            "Atlantis"
+        } else if n % 2 == 0 {
+            "Seattle"
+        } else {
+            "Lisbon"
+        };
         let temp = if n == 700 { -300.5 } else { 8.5 };
         format!("{{\"id\":{id},\"city\":\"{city}\",\"temp\":{temp}}}")
     };
@@ -108,10 +114,10 @@ fn each_kind_of_constraint_sets_its_record_aside() {
     ];
     let ran = load(&place, "--table t", &lines);
     assert_eq!(counts(&ran), [8, 2, 0, 0, 0, 6]);
-    assert_eq!(place.rows("SELECT id, n, m, span, during, late FROM t ORDER BY id"), [
-        "1|99|sad|[1,5)|00:00:01|1",
-        "8|5|happy|[5,9)|00:00:02|2"
-    ]);
+    assert_eq!(
+        place.rows("SELECT id, n, m, span, during, late FROM t ORDER BY id"),
+        ["1|99|sad|[1,5)|00:00:01|1", "8|5|happy|[5,9)|00:00:02|2"]
+    );
     assert_eq!(
         rejects(&place),
         [
@@ -195,7 +201,8 @@ fn of_a_key_the_last_record_that_the_server_takes_counts() {
     let ran = place.load(&format!("{args} --mode replace"), items("c", &[(1, "bad"), (2, "bad")]));
     refused(&ran, 3, "table items: 2 records were rejected, so there are none to replace its rows with");
     assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["1|first", "2|one"]);
-    let ran = place.load(&format!("{args} --mode replace"), items("d", &[(1, "bad"), (2, "new"), (1, "good")]));
+    let ran =
+        place.load(&format!("{args} --mode replace"), items("d", &[(1, "bad"), (2, "new"), (1, "good")]));
     assert_eq!(counts(&ran), [3, 2, 0, 0, 0, 1]);
     assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["1|good", "2|new"]);
     let ran = place.load(&format!("{args} --min-records 2"), items("e", &[(1, "bad"), (2, "newer")]));
@@ -275,7 +282,9 @@ fn a_load_that_is_killed_while_it_halves_leaves_nothing() {
 #[test]
 fn rejects_are_records_and_come_back_as_they_were() {
     let place = PostgresFolder::new();
-    place.sql("CREATE TABLE items (id bigint PRIMARY KEY, name text CONSTRAINT short CHECK (length(name) < 4))");
+    place.sql(
+        "CREATE TABLE items (id bigint PRIMARY KEY, name text CONSTRAINT short CHECK (length(name) < 4))",
+    );
     let args = format!("--schema items.json {ASIDE} 3");
     let lines = [
         r#"{"id":1,"name":"one"}"#,
@@ -286,8 +295,10 @@ fn rejects_are_records_and_come_back_as_they_were() {
     assert_eq!(counts(&place.load(&args, sealed("a", &lines))), [4, 1, 0, 0, 0, 3]);
     let found = place.read("bad.ndjson");
     let found: Vec<Value> = printed(&found).into_iter().filter(|it| it.get("line").is_some()).collect();
-    let told: Vec<(u64, &str)> =
-        found.iter().map(|it| (it["line"].as_u64().unwrap_or_default(), it["reason"].as_str().unwrap_or_default())).collect();
+    let told: Vec<(u64, &str)> = found
+        .iter()
+        .map(|it| (it["line"].as_u64().unwrap_or_default(), it["reason"].as_str().unwrap_or_default()))
+        .collect();
     assert_eq!(
         told,
         [

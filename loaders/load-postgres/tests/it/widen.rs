@@ -103,7 +103,11 @@ fn a_wider_type_keeps_every_value_and_takes_those_of_the_schema() {
         assert_eq!(receipts(&ran)[0]["columns_widened"], json!(["c"]));
         assert!(ran.stderr.contains(".t: columns widened: c\n"), "{}", ran.stderr);
         assert!(ran.stderr.ends_with(" s (columns widened: c)\n"), "{}", ran.stderr);
-        assert_eq!((type_of(&place, "c"), place.rows(collation)), (wider.to_owned(), before), "{ty} {property}");
+        assert_eq!(
+            (type_of(&place, "c"), place.rows(collation)),
+            (wider.to_owned(), before),
+            "{ty} {property}"
+        );
         let kept = "SELECT count(*) FROM t JOIN before USING (id) WHERE t.c = before.c";
         assert_eq!(place.count(kept), values.len() as i64, "{ty} {property}");
         assert_eq!(place.rows("SELECT c FROM t WHERE id = 100"), [stored], "{ty} {property}");
@@ -138,7 +142,13 @@ fn what_would_change_a_value_is_not_done() {
         ("double precision", r#""type":"integer""#, "9007199254740993", 3, "has more digits than"),
         ("bigint", r#""type":"boolean""#, "true", 78, "column c is bigint, which does not store boolean"),
         ("bigint", text, r#""x""#, 3, "is not an integer"),
-        ("date", r#""type":"string","x-postgres":{"type":"timestamp"}"#, "\"\"", 78, "column c is date, which does not"),
+        (
+            "date",
+            r#""type":"string","x-postgres":{"type":"timestamp"}"#,
+            "\"\"",
+            78,
+            "column c is date, which does not",
+        ),
         ("char(3)", text, r#""1234""#, 3, "is longer than the 3 characters of its column"),
         ("short", text, r#""1234""#, 3, "is longer than the 3 characters of its column"),
     ] {
@@ -158,7 +168,7 @@ fn what_depends_on_the_type_of_a_column_is_named() {
     for (depends, said) in [
         (
             "CREATE VIEW v AS SELECT c FROM t",
-            "cannot alter type of a column used by a view or rule: rule _RETURN on view v depends on column \"c\"",
+            "cannot alter type of a column used by a view or rule; rule _RETURN on view v depends on column \"c\"",
         ),
         (
             "ALTER TABLE t ADD g bigint GENERATED ALWAYS AS (c * 2) STORED",
@@ -208,7 +218,12 @@ fn the_key_and_columns_that_are_new_go_together() {
     let table = format!("\"{}\".\"items\"", place.space.schema());
     let args = "--schema items.json --evolve add-columns,widen";
     let plan = place.load(&format!("{args} --plan"), "");
-    let lines: Vec<&str> = plan.ok().stdout.lines().filter(|line| line.contains("TABLE items") || line.contains(&table)).collect();
+    let lines: Vec<&str> = plan
+        .ok()
+        .stdout
+        .lines()
+        .filter(|line| line.contains("TABLE items") || line.contains(&table))
+        .collect();
     assert_eq!(
         lines,
         [
@@ -216,7 +231,11 @@ fn the_key_and_columns_that_are_new_go_together() {
             format!("ALTER TABLE {table} ALTER COLUMN \"id\" TYPE bigint;"),
         ]
     );
-    assert!(plan.stdout.contains(".items would get columns, and wider ones; mode upsert, key (id)\n"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains(".items would get columns, and wider ones; mode upsert, key (id)\n"),
+        "{}",
+        plan.stdout
+    );
     assert!(plan.stdout.contains("-- id: bigint as bigint\n-- name: text as text\n"), "{}", plan.stdout);
     assert_eq!(place.rows("SELECT * FROM items"), ["1"]);
     let ran = place.load(args, items("a", &[(1, "one"), (5_000_000_000, "many")]));

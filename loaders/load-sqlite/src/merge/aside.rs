@@ -61,13 +61,15 @@ impl Aside<'_, '_> {
     /// Moves the rows of each key one after the other: first the first ones of all keys, then the second ones, and so on.
     fn rounds(&mut self) -> Result<u64, Fault> {
         let (stage, row, key) = (&self.stage.name, self.row, key_list(&self.plan.schema));
-        let places = format!("SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {row}) AS place FROM {stage}");
+        let places =
+            format!("SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {row}) AS place FROM {stage}");
         let last = self.number(&format!("SELECT coalesce(max(place), 0) FROM ({places})"))?;
         let mut superseded = 0;
         for place in 1..=last {
             let (before, round) = (self.done.counts, self.beside(&format!("round_{place}"))?);
             let rows = format!("SELECT {row} FROM ({places}) WHERE place = {place}");
-            self.database.batch(&format!("INSERT INTO {round} SELECT * FROM {stage} WHERE {row} IN ({rows})"))?;
+            self.database
+                .batch(&format!("INSERT INTO {round} SELECT * FROM {stage} WHERE {row} IN ({rows})"))?;
             self.passes(round, 0)?;
             if place > 1 {
                 // The row of a key that comes again has been counted.

@@ -71,8 +71,8 @@ pub(super) fn on_conflict(plan: &Plan, stage: &str, own: &[String]) -> String {
     let own = own.iter().map(|column| format!("{column} = excluded.{column}"));
     let lacks = columns(plan).into_iter().zip(bits(keeps.len(), |column| keeps[column]));
     // Of what is kept the row lacks only what both lack; of the rest, what the last one lacks.
-    let lacks =
-        lacks.map(|(name, kept)| format!("{name} = excluded.{name} & ({name} | {})", !kept & ((1 << BITS) - 1)));
+    let lacks = lacks
+        .map(|(name, kept)| format!("{name} = excluded.{name} & ({name} | {})", !kept & ((1 << BITS) - 1)));
     let set: Vec<String> = set.chain(own).chain(lacks).collect();
     format!(" ON CONFLICT ({}) DO UPDATE SET {}", key_list(&plan.schema), set.join(", "))
 }
@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn what_a_record_lacks_is_a_bit_of_an_integer() {
-        let lacks = |columns: usize, absent: &[usize]| bits(columns, |column| absent.contains(&column)).collect::<Vec<_>>();
+        let lacks = |columns: usize, absent: &[usize]| {
+            bits(columns, |column| absent.contains(&column)).collect::<Vec<_>>()
+        };
         assert_eq!(lacks(3, &[]), [0]);
         assert_eq!(lacks(3, &[0, 2]), [0b101]);
         assert_eq!(lacks(62, &[61]), [1 << 61]);

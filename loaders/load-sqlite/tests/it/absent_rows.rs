@@ -16,8 +16,10 @@ const ARGS: &str = "--schema items.json --absent-rows delete";
 /// Four items.
 fn place() -> SqliteFolder {
     let place = SqliteFolder::new();
-    place.sql("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT);
-               INSERT INTO items VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four')");
+    place.sql(
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT);
+               INSERT INTO items VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four')",
+    );
     place
 }
 

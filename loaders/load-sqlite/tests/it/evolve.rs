@@ -141,7 +141,8 @@ fn a_column_is_as_wide_as_its_values() {
         "wide.json",
         r#"{"properties":{"n":{"type":"integer"},"x":{"type":"number"},"t":{"type":"string"}}}"#,
     );
-    place.sql("CREATE TABLE items (n INT2, x FLOAT4, t VARCHAR(3)); INSERT INTO items VALUES (1, 0.5, 'abc')");
+    place
+        .sql("CREATE TABLE items (n INT2, x FLOAT4, t VARCHAR(3)); INSERT INTO items VALUES (1, 0.5, 'abc')");
     let line = r#"{"n":9223372036854775807,"x":1.7976931348623157e308,"t":"abcdef"}"#;
     let ran = place.load("--schema wide.json --table items --evolve add-columns,widen", sealed("a", &[line]));
     assert_eq!((counts(&ran)[1], receipts(&ran)[0].get("columns_widened")), (1, None));

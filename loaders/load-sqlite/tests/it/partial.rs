@@ -17,8 +17,11 @@ fn two_sources_fill_one_table() {
     let args = "--schema t.json --absent keep";
     let first = sealed("1", &[r#"{"id":1,"a":1,"b":"one"}"#, r#"{"id":2,"a":2,"b":"two"}"#]);
     assert_eq!(counts(&place.load(args, first)), [2, 2, 0, 0, 0, 0]);
-    let second =
-        [r#"{"id":1,"c":1.50,"d":"2026-01-01"}"#, r#"{"id":2,"b":null,"c":2}"#, r#"{"id":3,"d":"2026-01-03"}"#];
+    let second = [
+        r#"{"id":1,"c":1.50,"d":"2026-01-01"}"#,
+        r#"{"id":2,"b":null,"c":2}"#,
+        r#"{"id":3,"d":"2026-01-03"}"#,
+    ];
     let ran = place.load(args, sealed("2", &second));
     assert_eq!((counts(&ran), receipts(&ran)[0].get("nulled")), ([3, 1, 2, 0, 0, 0], None));
     let rows = ["1|1|one|1.50|2026-01-01", "2|2|NULL|2|NULL", "3|NULL|NULL|NULL|2026-01-03"];
@@ -28,7 +31,8 @@ fn two_sources_fill_one_table() {
     let ran = place.load("--schema t.json", sealed("4", &lines));
     assert_eq!((counts(&ran), &receipts(&ran)[0]["nulled"]), ([3, 1, 2, 0, 0, 0], &1.into()));
     assert!(ran.stderr.contains("1 row that existed has NULL now"), "{}", ran.stderr);
-    let rows = ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
+    let rows =
+        ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
     assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), rows);
 }
 
@@ -50,7 +54,8 @@ fn records_merge_in_their_order_however_they_are_cut_into_loads() {
         let lines = mixed(seed, 60);
         let rows = merged(&lines);
         let keys = rows.len() as u64;
-        for more in ["", "--commit-every 7 --seal off", "--rejects bad.ndjson --max-rejects 1", "--emit new"] {
+        for more in ["", "--commit-every 7 --seal off", "--rejects bad.ndjson --max-rejects 1", "--emit new"]
+        {
             let place = place();
             let stream = match more.contains("--seal off") {
                 true => (strs(&lines).join("\n") + "\n").into_bytes(),
@@ -71,7 +76,8 @@ fn records_merge_in_their_order_however_they_are_cut_into_loads() {
 #[test]
 fn a_wide_record_says_of_each_field_whether_it_is_there() {
     let place = SqliteFolder::new();
-    let fields: Vec<String> = (0..130).map(|n| format!("\"f{n}\":{{\"type\":[\"integer\",\"null\"]}}")).collect();
+    let fields: Vec<String> =
+        (0..130).map(|n| format!("\"f{n}\":{{\"type\":[\"integer\",\"null\"]}}")).collect();
     place.write(
         "wide.json",
         format!(
@@ -97,5 +103,9 @@ fn keeping_needs_rows_that_exist() {
     let ran = place.load("--schema t.json --absent keep --mode replace", sealed("1", &[r#"{"id":1}"#]));
     refused(&ran, 2, "--absent keep is about rows that exist: it needs --mode upsert");
     let ran = place.load("--schema events.json --absent keep", sealed("1", &[r#"{"n":1}"#]));
-    refused(&ran, 78, "(mode append): --absent keep is about rows that exist, so it needs a key and mode upsert");
+    refused(
+        &ran,
+        78,
+        "(mode append): --absent keep is about rows that exist, so it needs a key and mode upsert",
+    );
 }

@@ -12,7 +12,8 @@ const ASIDE: &str = "--rejects bad.ndjson --max-rejects";
 fn rejects(place: &SqliteFolder) -> Vec<(u64, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let lines = printed(&place.read("bad.ndjson"));
-    let reject = |it: &Value| (it["line"].as_u64().unwrap_or_default(), text(&it["constraint"]), text(&it["field"]));
+    let reject =
+        |it: &Value| (it["line"].as_u64().unwrap_or_default(), text(&it["constraint"]), text(&it["field"]));
     lines[1..lines.len() - 1].iter().map(reject).collect()
 }
 
@@ -148,7 +149,8 @@ fn what_is_passed_on_was_not_refused() {
     ] {
         let args = format!("--schema items.json --emit {emit} {ASIDE} 1");
         let ran = place.load(&args, items(emit, &rows));
-        let lines: Vec<&str> = ran.ok().stdout.lines().filter(|line| !line.starts_with("{\"_etl\"")).collect();
+        let lines: Vec<&str> =
+            ran.ok().stdout.lines().filter(|line| !line.starts_with("{\"_etl\"")).collect();
         assert_eq!(lines, expected, "{emit}");
         assert_eq!(rejects(&place), [reject(4, "items.name", "")]);
         place.sql("DELETE FROM items WHERE id > 1; UPDATE items SET name = 'one'");
@@ -175,6 +177,10 @@ fn a_line_that_is_no_record_is_set_aside_but_not_one_that_is_cut() {
     let ran = place.load(&format!("{args} --seal off"), b"{\"n\":6}\n\xff\n");
     refused(&ran, 3, "invalid UTF-8: byte 0xFF");
     let ran = place.load(&format!("{args} --seal off"), plain(&["{\"n\":7}", "]", "]", "]", "]"]));
-    refused(&ran, 3, "line 5 (byte 15): expected an object, found `]` (byte 1 of the line) (rejected record 4, --max-rejects 3)");
+    refused(
+        &ran,
+        3,
+        "line 5 (byte 15): expected an object, found `]` (byte 1 of the line) (rejected record 4, --max-rejects 3)",
+    );
     assert_eq!(place.rows("SELECT n FROM events ORDER BY n"), ["1", "4"]);
 }
