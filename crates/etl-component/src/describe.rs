@@ -124,5 +124,8 @@ fn flag(arg: &Arg) -> Value {
     if takes_value && words != 1 && arg.get_long().is_some() {
         card["words"] = words.into();
     }
+    if let Some(separator) = arg.get_value_delimiter() {
+        card["separator"] = separator.to_string().into();
+    }
     card
 }

@@ -11,6 +11,7 @@ use etl_schema::UnknownFields;
 use etl_stream::Format;
 use serde::Serialize;
 
+use crate::evolve::{Change, Evolve};
 use crate::format::{ConnectorArgs, Connectors};
 use crate::front::Cuts;
 
@@ -65,15 +66,6 @@ pub enum EmitKind {
     New,
     /// Nothing.
     None,
-}
-
-/// What may be changed about an existing table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Evolve {
-    /// Nothing: a column that the schema has but the table lacks is refused.
-    None,
-    /// Columns of the schema that the table lacks are added; existing rows have NULL in them.
-    AddColumns,
 }
 
 /// What an upsert makes of a column whose field a record does not have.
@@ -150,8 +142,8 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Table")]
     create: bool,
     /// What may be changed about an existing table
-    #[arg(long, value_enum, default_value = "none", help_heading = "Table")]
-    evolve: Evolve,
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "none", help_heading = "Table")]
+    evolve: Vec<Change>,
     /// Add the columns _etl_load_id and _etl_loaded_at to every row
     #[arg(long, help_heading = "Table")]
     stamp: bool,
@@ -321,7 +313,7 @@ impl Settings {
             if_loaded: args.if_loaded,
             ledger_keep: args.ledger_keep,
             create: args.create,
-            evolve: args.evolve,
+            evolve: Evolve::new(&args.evolve)?,
             absent: args.absent,
             absent_rows: args.absent_rows,
             stamp: args.stamp,
@@ -384,7 +376,7 @@ impl Settings {
             emit: args.emit.unwrap_or(EmitKind::Receipt),
             emit_asked: args.emit.is_some(),
             create: false,
-            evolve: Evolve::None,
+            evolve: Evolve::default(),
             absent: None,
             absent_rows: None,
             stamp: false,

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use etl_component::{Class, Context, Fault, Output, OutputArgs, Relay, io};
 use etl_stream::writer::io_fault;
-use etl_stream::{Line, SchemaRef, Values, counted};
+use etl_stream::{Line, SchemaRef, Values, counted, listed};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::{EmitKind, Mode, Settings};
+use crate::evolve::Changes;
 use crate::taken::Taken;
 
 /// What became of the records that went to one table: a record of the schema `etl.receipt`.
@@ -49,6 +50,12 @@ pub(crate) struct Receipt {
     pub(crate) rows_after: Option<u64>,
     /// Fields that the schema does not know and that were dropped.
     pub(crate) dropped_fields: u64,
+    /// The names of the first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unknown_fields: Vec<String>,
+    /// What was changed about the table.
+    #[serde(flatten)]
+    pub(crate) changes: Changes,
     /// The digest of the load.
     pub(crate) sha256: String,
     /// How long it took, in seconds.
@@ -93,7 +100,15 @@ impl Receipt {
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));
         }
-        text + &format!(" in {seconds:.2} s")
+        text += &format!(" in {seconds:.2} s");
+        let mut notes = Vec::new();
+        if !self.changes.is_empty() {
+            notes.push(self.changes.to_string());
+        }
+        if !self.unknown_fields.is_empty() {
+            notes.push(format!("unknown fields dropped: {}", listed(&self.unknown_fields)));
+        }
+        if notes.is_empty() { text } else { text + &format!(" ({})", notes.join("; ")) }
     }
 }
 

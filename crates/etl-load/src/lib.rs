@@ -7,13 +7,14 @@
 //!   sink opens a transaction, and a slow extractor holds none open.
 //! * [`load`]: one load after the other. Its plans are made as soon as a target is known; an attempt decodes the events
 //!   into messages and does what each says; the outputs are told what became of them.
-//! * [`target`]: which schema, table and mode the records of a stream have.
+//! * [`target`]: which schema, table and mode the records of a stream have; [`Evolve`]: what of a table may change for them.
 //! * [`sink`]: what a database is to a load: the one trait a loader implements.
 //! * [`stamp`]: the columns of `--stamp`; [`metadata`]: those of `--singer-metadata` and `--airbyte-metadata`.
 
 pub mod args;
 pub mod card;
 mod emit;
+mod evolve;
 mod flatten;
 mod format;
 pub mod front;
@@ -27,7 +28,8 @@ mod taken;
 pub mod target;
 mod tasks;
 
-pub use args::{Absent, Evolve, LoadArgs, Mode, Settings, StreamArgs};
+pub use args::{Absent, LoadArgs, Mode, Settings, StreamArgs};
+pub use evolve::{Changes, Evolve};
 pub use format::Connectors;
 pub use load::run;
 pub use sink::{

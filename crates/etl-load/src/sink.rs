@@ -16,6 +16,7 @@ use etl_stream::{Line, Stream};
 use serde::Serialize;
 
 use crate::args::Mode;
+use crate::evolve::Changes;
 use crate::target::Target;
 
 /// What is to be done with a table, known before any row.
@@ -27,6 +28,8 @@ pub struct Plan<D> {
     pub mode: Mode,
     /// The records' schema.
     pub schema: Arc<Schema>,
+    /// What this load changes, or has changed, about a table that exists.
+    pub changes: Changes,
     /// What else the sink has to know.
     pub details: D,
 }
@@ -143,8 +146,9 @@ pub struct Entry<'a> {
     pub digest: &'a str,
     /// How many records it has.
     pub records: u64,
-    /// How many rows the whole load has inserted into the table, and how many of its records were set aside.
+    /// How many rows the whole load has inserted into the table.
     pub inserted: u64,
+    /// How many of the load's records were set aside.
     pub rejected: u64,
     /// How long the load has taken, in seconds.
     pub seconds: f64,

@@ -1,7 +1,7 @@
 //! What a record looks like without a template: a receipt as a sentence, anything else as its fields.
 
-use etl_stream::counted;
 use etl_stream::json::{Field, Kind, Record, unescape};
+use etl_stream::{counted, listed};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub struct Receipt {
     pub rows_before: Option<u64>,
     /// Fields dropped because the schema does not know them.
     pub dropped_fields: Option<u64>,
-    /// The names of these fields.
+    /// The names of the first of these fields.
     #[serde(default)]
     pub unknown_fields: Value,
     /// The columns that were added to the table.
@@ -126,14 +126,9 @@ fn dropped(count: u64) -> String {
 
 /// The names in a list, as far as they fit on a line; `None` for a list that is empty or absent.
 fn names(list: &Value) -> Option<String> {
-    const MOST: usize = 10;
     let names = list.as_array().filter(|names| !names.is_empty())?;
     let name = |name: &Value| name.as_str().map_or_else(|| name.to_string(), str::to_owned);
-    let mut text = names.iter().take(MOST).map(name).collect::<Vec<_>>().join(", ");
-    if names.len() > MOST {
-        text += &format!(" and {} more", names.len() - MOST);
-    }
-    Some(text)
+    Some(listed(&names.iter().map(name).collect::<Vec<_>>()))
 }
 
 /// The fields of a record, as `name` and `value` write them. Numbers keep their digits; objects and arrays are shown as
@@ -183,6 +178,6 @@ mod tests {
         }
         let many: Vec<String> = (0..12).map(|n| format!("\"c{n}\"")).collect();
         let lines = trouble(&format!("\"columns_added\":[{}]", many.join(",")));
-        assert_eq!(lines, ["columns added: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"]);
+        assert_eq!(lines, ["columns added: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and more"]);
     }
 }

@@ -68,6 +68,8 @@ pub struct Flag {
     /// How many of the words after it are its value: none where it may be left out, and then follows `=`.
     #[serde(default = "one")]
     pub words: usize,
+    /// What separates the values in a word, if there may be several.
+    pub separator: Option<char>,
 }
 
 fn one() -> usize {
@@ -160,6 +162,17 @@ impl Flag {
     /// Its name and its other names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         [&self.name].into_iter().chain(&self.aliases).map(String::as_str)
+    }
+
+    /// The values in a word.
+    pub fn several<'v>(&self, word: &'v str) -> impl Iterator<Item = &'v str> {
+        let separator = self.separator;
+        word.split(move |c| separator == Some(c))
+    }
+
+    /// Whether it takes this value.
+    pub fn takes(&self, value: &str) -> bool {
+        self.values.is_empty() || self.values.iter().any(|own| own == value)
     }
 
     /// Whether this is one of its names.

@@ -1,5 +1,6 @@
 //! Turns records into rows of typed values.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,11 @@ impl Dropped {
     /// How many names are kept.
     const NAMED: usize = 20;
 
+    /// The names of the first of them, as they may be shown.
+    pub fn shown(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.names.iter().take(Self::NAMED).map(|name| json::shorten(name, 80))
+    }
+
     fn name(&mut self, name: &str) {
         if self.names.len() <= Self::NAMED && !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
@@ -65,8 +71,7 @@ impl Dropped {
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.names.iter().take(Self::NAMED).map(|name| json::shorten(name, 80));
-        let shown: Vec<String> = shown.map(|name| format!("{name:?}")).collect();
+        let shown: Vec<String> = self.shown().map(|name| format!("{name:?}")).collect();
         let more = if self.names.len() > Self::NAMED { " and more" } else { "" };
         write!(f, "{}{more}", shown.join(", "))
     }

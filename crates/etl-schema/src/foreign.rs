@@ -5,13 +5,17 @@
 //! required, and a loader drops fields that the schema lacks unless it is told otherwise. What a schema leaves open, and a union, is `jsonb`, which keeps
 //! the type of each value.
 
+mod difference;
+
 use etl_stream::{Fault, digest::Digest};
 use serde_json::{Map, Value as Json};
 
 use crate::rules::{Kinds, Rules};
-use crate::schema::{Column, Schema, Source};
+use crate::schema::{Column, Schema};
 use crate::spelled;
 use crate::types::Type;
+
+pub use difference::Difference;
 
 /// How deep references and alternatives are followed. Those that refer to themselves end here.
 const DEEPEST: usize = 16;
@@ -25,15 +29,6 @@ pub struct Layout {
     pub flatten: u32,
     /// Whether arrays of scalars of one type are arrays of that type, not JSON.
     pub arrays: bool,
-}
-
-/// How two schemas of one stream differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// Only in which columns there are: the first one that is new or gone.
-    Columns(String),
-    /// In a column's type, or in the key.
-    Other(String),
 }
 
 /// How the names of columns follow from those of properties.
@@ -141,33 +136,6 @@ impl Schema {
     /// Whether it is that of a connector.
     pub fn is_foreign(&self) -> bool {
         self.columns.iter().any(|column| column.rules.lenient)
-    }
-
-    /// How a later schema of the same stream differs from this one.
-    pub fn difference(&self, later: &Schema) -> Option<Difference> {
-        // An integer that the table has more room for is still an integer to the tap.
-        let widened =
-            |a: &Type, b: &Type| matches!((a, b), (Type::Decimal { precision: None }, Type::Integer { .. }));
-        let same =
-            |a: &Column, b: &Column| (a.ty == b.ty || widened(&a.ty, &b.ty)) && a.nullable == b.nullable;
-        let of_fields = |column: &&Column| column.source == Source::Field;
-        let before = |name: &str| self.position(name).map(|position| &self.columns[position]);
-        if !self.key_names().eq(later.key_names()) {
-            return Some(Difference::Other("the key is another".to_owned()));
-        }
-        for column in later.columns.iter().filter(of_fields) {
-            let name = &column.name;
-            if let Some(before) = before(name).filter(|before| !same(before, column)) {
-                let (was, is) = (before.postgres(), column.postgres());
-                return Some(Difference::Other(format!("column {name} was {was} and is {is}")));
-            }
-        }
-        let new = later.columns.iter().filter(of_fields).find(|column| before(&column.name).is_none());
-        let gone =
-            || self.columns.iter().filter(of_fields).find(|column| later.position(&column.name).is_none());
-        let new = new.map(|column| format!("column {} is new", column.name));
-        new.or_else(|| gone().map(|column| format!("column {} is gone", column.name)))
-            .map(Difference::Columns)
     }
 
     /// Makes the integers of these columns numbers of any length, because the table has room for them.

@@ -137,6 +137,26 @@ impl Type {
         })
     }
 
+    /// The type of a column that keeps every value of this type, as it is or cast by a database, and takes every value of
+    /// the other. `None` if there is none: a double, for one, is no column for long integers, and a cast of doubles to decimals
+    /// rounds.
+    pub fn widened(&self, other: &Type) -> Option<Type> {
+        use Type::{Decimal, Double, Float, Integer, Text};
+        let room = |a: Option<_>, b: Option<_>| a.zip(b).and_then(|(a, b)| room(a, b));
+        Some(match (self, other) {
+            (same, other) if same == other => same.clone(),
+            (Integer { bits: a }, Integer { bits: b }) => Integer { bits: *a.max(b) },
+            (Integer { bits: 16 | 32 } | Float, Double | Float) | (Double, Float) => Double,
+            (Integer { .. } | Decimal { .. }, Double | Float) => Decimal { precision: None },
+            (Integer { bits }, Decimal { precision }) | (Decimal { precision }, Integer { bits }) => {
+                Decimal { precision: room(*precision, Some((digits(*bits), 0))) }
+            }
+            (Decimal { precision: a }, Decimal { precision: b }) => Decimal { precision: room(*a, *b) },
+            (Text { max: a }, Text { max: b }) => Text { max: a.zip(*b).map(|(a, b)| a.max(b)) },
+            _ => return None,
+        })
+    }
+
     /// What a value of the type is called in a message.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
@@ -153,6 +173,22 @@ impl Type {
             Type::Array(_) => "an array",
         }
     }
+}
+
+/// The digits of the longest integer of so many bits.
+fn digits(bits: u8) -> u32 {
+    match bits {
+        16 => 5,
+        32 => 10,
+        _ => 19,
+    }
+}
+
+/// The precision and scale that have room for both; `None` if PostgreSQL has no such precision.
+fn room((a, a_scale): (u32, u32), (b, b_scale): (u32, u32)) -> Option<(u32, u32)> {
+    let scale = a_scale.max(b_scale);
+    let digits = (a - a_scale).max(b - b_scale) + scale;
+    (digits <= 1000).then_some((digits, scale))
 }
 
 fn sqlite_type(declared: &str) -> Option<Type> {
@@ -208,4 +244,48 @@ fn decimal(arguments: &[u32]) -> Option<Type> {
     // PostgreSQL's own limits on precision and scale.
     let possible = precision.is_none_or(|(digits, scale)| (1..=1000).contains(&digits) && scale <= digits);
     possible.then_some(Type::Decimal { precision })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Type;
+
+    #[test]
+    fn a_wider_type_has_room_for_both() {
+        for (column, schema, wider) in [
+            ("smallint", "integer", Some("integer")),
+            ("bigint", "smallint", Some("bigint")),
+            ("integer", "double precision", Some("double precision")),
+            ("smallint", "real", Some("double precision")),
+            ("bigint", "real", Some("numeric")),
+            ("smallint", "numeric(4,2)", Some("numeric(7,2)")),
+            ("integer", "numeric(20,0)", Some("numeric(20,0)")),
+            ("bigint", "numeric", Some("numeric")),
+            ("bigint", "numeric(1000,990)", Some("numeric")),
+            ("numeric(8,2)", "bigint", Some("numeric(21,2)")),
+            ("numeric(8,2)", "numeric(6,4)", Some("numeric(10,4)")),
+            ("numeric(8,2)", "double precision", Some("numeric")),
+            ("numeric", "numeric(8,2)", Some("numeric")),
+            ("real", "double precision", Some("double precision")),
+            ("double precision", "real", Some("double precision")),
+            ("varchar(3)", "varchar(5)", Some("varchar(5)")),
+            ("varchar(5)", "varchar(3)", Some("varchar(5)")),
+            ("varchar(3)", "text", Some("text")),
+            ("text", "varchar(3)", Some("text")),
+            ("uuid", "uuid", Some("uuid")),
+            ("real", "integer", None),
+            ("double precision", "bigint", None),
+            ("double precision", "numeric", None),
+            ("real", "numeric(8,2)", None),
+            ("bigint", "text", None),
+            ("text", "bigint", None),
+            ("date", "timestamp", None),
+            ("timestamp", "timestamptz", None),
+            ("boolean", "integer", None),
+        ] {
+            let [column, schema] = [column, schema].map(|ty| Type::from_postgres(ty).expect(ty));
+            let found = column.widened(&schema).map(|ty| ty.postgres());
+            assert_eq!(found.as_deref(), wider, "{column:?} {schema:?}");
+        }
+    }
 }

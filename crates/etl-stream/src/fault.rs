@@ -245,6 +245,13 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Names in a message, as far as they fit on a line: `a, b and more`.
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
+    shown.join(", ") + if names.len() > MOST { " and more" } else { "" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +260,13 @@ mod tests {
     fn one_is_not_many() {
         let counted = |count| counted(count, "record", "records");
         assert_eq!([0, 1, 2].map(counted), ["0 records", "1 record", "2 records"]);
+    }
+
+    #[test]
+    fn a_list_is_a_line() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["x"; 10]), ["x"; 10].join(", "));
+        assert_eq!(listed(&["x"; 11]), ["x"; 10].join(", ") + " and more");
     }
 
     #[test]

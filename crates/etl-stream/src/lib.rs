@@ -23,7 +23,7 @@ pub use decode::{
     About, Declared, Decoder, Envelope, Format, Message, Seen, Status, Stream, StreamId, Write,
 };
 pub use digest::Digest;
-pub use fault::{Class, Fault, counted};
+pub use fault::{Class, Fault, counted, listed};
 pub use foreign::Foreign;
 pub use reader::{Event, Line, Origin, Reader, Seal, Segment};
 pub use writer::Writer;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_load::{Mode, PlanError, Target};
+use etl_load::{Changes, Mode, PlanError, Target};
 use etl_schema::Column;
 use etl_stream::Values;
 
@@ -43,6 +43,7 @@ pub(crate) fn plan(target: Target, precision: Precision, server: Server) -> Resu
         mode: Mode::Upsert,
         details: Encoder::new(&schema, mapping, precision, server),
         schema,
+        changes: Changes::default(),
     })
 }
 

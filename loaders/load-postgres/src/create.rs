@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etl_component::{Class, Fault};
-use etl_load::Settings;
+use etl_load::{Changes, Settings};
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Name, Session};
 use etl_schema::quote_ident;
@@ -26,14 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// 75 if the locks could not be obtained; otherwise those of the server and of [`plan::plan`].
 pub(crate) fn make(session: &Session, planned: &mut TablePlan, settings: &Settings) -> Result<(), Fault> {
     let (started, what) = (Instant::now(), what(planned));
-    loop {
+    let changes = loop {
         match attempt(session, planned, settings) {
             Ok(Made::Ledger) => {
                 // The rest is compared again when the table is opened.
                 planned.details.ledger = true;
                 return Ok(());
             }
-            Ok(Made::All) => break,
+            Ok(Made::All(changes)) => break changes,
             Err(Setback::Final(fault)) => return Err(fault),
             Err(Setback::Locked(fault)) => {
                 session.batch(&what, "ROLLBACK")?;
@@ -44,13 +44,13 @@ pub(crate) fn make(session: &Session, planned: &mut TablePlan, settings: &Settin
                 thread::sleep(Duration::from_millis(fastrand::u64(200..800)));
             }
         }
-    }
+    };
     let plan = plan::plan(session, planned.details.target.clone(), settings).map_err(Fault::from)?;
     if !plan.details.is_ready() {
         let message = format!("{what} was changed by somebody else at the same time");
         return Err(Fault::new(Class::Transient, message));
     }
-    *planned = plan;
+    *planned = TablePlan { changes, ..plan };
     Ok(())
 }
 
@@ -58,8 +58,8 @@ pub(crate) fn make(session: &Session, planned: &mut TablePlan, settings: &Settin
 enum Made {
     /// The ledger, and nothing else was missing.
     Ledger,
-    /// What was missing by then.
-    All,
+    /// What was missing by then, and what that changed about a table that existed.
+    All(Changes),
 }
 
 /// Why an attempt failed.
@@ -84,12 +84,13 @@ impl From<Error> for Setback {
 
 fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Result<Made, Setback> {
     let (name, what) = (&planned.details.name, what(planned));
-    let run = |sql: &str| {
-        session.batch(&what, sql).map_err(|error| {
+    let run_for = |what: &str, sql: &str| {
+        session.batch(what, sql).map_err(|error| {
             // No data are involved yet: a name or a description has characters that the database's encoding lacks.
             if error.is_data() { Fault::config(error.to_string()).into() } else { Setback::from(error) }
         })
     };
+    let run = |sql: &str| run_for(&what, sql);
     let mut locks = String::new();
     if !planned.details.ledger {
         locks += &lock(&name.sibling(ledger::TABLE));
@@ -121,8 +122,10 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
         forgotten = session.count(&what, &ledger::forget(name))?;
     }
     let statements = plan::statements(&plan);
+    for (what, statement) in &statements {
+        run_for(what, statement)?;
+    }
     if !statements.is_empty() {
-        run(&statements)?;
         comment(session, &what, &plan::comments(&plan))?;
     }
     run("COMMIT")?;
@@ -130,11 +133,12 @@ fn attempt(session: &Session, planned: &TablePlan, settings: &Settings) -> Resul
         let loads = counted(forgotten, "load", "loads");
         log::warn!("{what} is gone; the ledger forgets {loads} into it, to be loaded again");
     }
-    let created = plan.details.table.is_none();
-    if !statements.is_empty() {
-        log::info!("{what} {}", if created { "created" } else { "has new columns" });
+    if plan.details.table.is_none() {
+        log::info!("{what} created");
+    } else if !plan.changes.is_empty() {
+        log::info!("{what}: {}", plan.changes);
     }
-    Ok(Made::All)
+    Ok(Made::All(plan.changes))
 }
 
 /// Sets comments. One that the server refuses, because the database's encoding lacks a character of it, is left out.

@@ -1,19 +1,22 @@
 //! What to do with a table: whether the records fit it, and how each column is sent.
 
 mod privileges;
+mod statements;
+mod widen;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, Evolve, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
-use etl_schema::{Column as SchemaColumn, Dialect, Schema, Type, column_comment, create_table, quote_ident};
+use etl_schema::{Column as SchemaColumn, Schema, Type};
 
 use crate::catalog::{self, Column, Inspected, Table};
 use crate::encode::Encoder;
 use crate::ledger;
+
+pub(crate) use statements::{comments, explain, statements};
 
 /// What to do with a table of PostgreSQL.
 pub(crate) type TablePlan = etl_load::Plan<Details>;
@@ -35,11 +38,13 @@ pub(crate) struct Details {
     pub(crate) table: Option<Table>,
     /// The columns that must be added first.
     missing: Vec<usize>,
+    /// The columns of the table whose types must become wider first, as they will be.
+    widened: Vec<Column>,
     /// Whether the ledger exists, with all columns of this version.
     pub(crate) ledger: bool,
     /// Whether the server knows MERGE.
     pub(crate) merges: bool,
-    /// How each stored column is sent, once all of them exist.
+    /// How each stored column is sent, once all of them exist and are wide enough.
     pub(crate) fields: Vec<Field>,
     /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
     pub(crate) keeps: Option<Vec<bool>>,
@@ -86,12 +91,16 @@ impl Field {
 impl Details {
     /// Whether nothing needs to be created or changed first.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ledger && self.table.is_some() && self.missing.is_empty()
+        self.ledger && self.table.is_some() && !self.changes_table()
     }
 
     /// Whether the table is as it should be, but the ledger is not.
     pub(crate) fn lacks_only_ledger(&self) -> bool {
-        !self.ledger && self.table.is_some() && self.missing.is_empty()
+        !self.ledger && self.table.is_some() && !self.changes_table()
+    }
+
+    fn changes_table(&self) -> bool {
+        !self.missing.is_empty() || !self.widened.is_empty()
     }
 
     /// The table's own rows, for SQL: those of its partitions, but not those of tables that only inherit from it.
@@ -195,9 +204,9 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
             "table {name}: values can be kept in a table of at most {most} columns"
         )));
     }
-    let (fields, missing) = match &found.table {
-        None => (Vec::new(), Vec::new()),
-        Some(table) => fit(&name, table, &stored, own, settings.evolve == Evolve::AddColumns)?,
+    let Fit { fields, missing, widened } = match &found.table {
+        None => Fit::default(),
+        Some(table) => fit(&name, table, &stored, own, settings.evolve)?,
     };
     if let Some(table) = &found.table {
         suits(&name, table, mode, &schema, &fields)?;
@@ -211,28 +220,49 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let table = found.table.clone();
     let merges = found.merges;
     let keeps = lacks.then_some(keeps);
-    let details =
-        Details { name, target, stored, makes_schema, table, missing, ledger, merges, fields, keeps };
-    Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), details })
+    let changes = Changes {
+        added: missing.iter().map(|&column| stored.columns[column].name.clone()).collect(),
+        widened: widened.iter().map(|column| column.name.clone()).collect(),
+    };
+    let details = Details {
+        name,
+        target,
+        stored,
+        makes_schema,
+        table,
+        missing,
+        widened,
+        ledger,
+        merges,
+        fields,
+        keeps,
+    };
+    Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), changes, details })
 }
 
-/// Finds the table's column for each stored one, and returns also those that are missing, if they may be added.
-fn fit(
-    name: &Name,
-    table: &Table,
-    stored: &Schema,
-    own: bool,
-    add: bool,
-) -> Result<(Vec<Field>, Vec<usize>), Fault> {
+/// How the stored columns fit a table.
+#[derive(Default)]
+struct Fit {
+    fields: Vec<Field>,
+    missing: Vec<usize>,
+    widened: Vec<Column>,
+}
+
+/// Finds the table's column for each stored one, and those that are missing or too narrow, if that may be changed.
+fn fit(name: &Name, table: &Table, stored: &Schema, own: bool, evolve: Evolve) -> Result<Fit, Fault> {
     let refuse = |what: String| Err(Fault::config(format!("table {}: {what}", name.text())));
     if !stored.columns.iter().any(|column| table.column(&column.name).is_some()) {
         return refuse(format!("it has none of the columns of schema {}", stored.name));
     }
-    let (mut fields, mut missing) = (Vec::new(), Vec::new());
+    let mut fit = Fit::default();
     for (column, position) in stored.columns.iter().zip(0..) {
         match table.column(&column.name) {
-            Some(found) => fields.push(field(name, found, column, stored, own)?),
-            None if add => missing.push(position),
+            Some(found) => {
+                let wider = widen::widened(found, column).filter(|_| evolve.widen && !own);
+                fit.fields.push(field(name, wider.as_ref().unwrap_or(found), column, stored, own)?);
+                fit.widened.extend(wider);
+            }
+            None if evolve.add_columns => fit.missing.push(position),
             None => return Err(no_column(name, table, column, &stored.name)),
         }
     }
@@ -243,7 +273,7 @@ fn fit(
             "column {name} is NOT NULL without a default, but schema {} does not have it",
             stored.name
         )),
-        None => Ok((fields, missing)),
+        None => Ok(fit),
     }
 }
 
@@ -345,61 +375,4 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
         )));
     }
     Ok(())
-}
-
-/// The statements that create the table or add its missing columns.
-pub(crate) fn statements(plan: &TablePlan) -> String {
-    let Details { name, stored, table, missing, .. } = &plan.details;
-    if table.is_none() {
-        return create_table(stored, Dialect::Postgres, &name.text());
-    }
-    let table = name.sql();
-    missing.iter().fold(String::new(), |mut sql, &column| {
-        let column = &stored.columns[column];
-        let (name, ty) = (quote_ident(&column.name), column.postgres());
-        let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {ty};");
-        sql
-    })
-}
-
-/// The statements that set the comments of what those create.
-pub(crate) fn comments(plan: &TablePlan) -> Vec<String> {
-    let Details { name, stored, table, missing, .. } = &plan.details;
-    let sql = name.sql();
-    match table {
-        None => etl_schema::comments(stored, &sql),
-        Some(_) => {
-            missing.iter().filter_map(|&column| column_comment(&stored.columns[column], &sql)).collect()
-        }
-    }
-}
-
-/// The text of `--plan`.
-pub(crate) fn explain(plan: &TablePlan) -> String {
-    let Details { stored, table, missing, ledger, name, .. } = &plan.details;
-    let what = match (table, missing.is_empty()) {
-        (None, _) => "would be created (with --create)",
-        (Some(_), true) => "exists and fits",
-        (Some(_), false) => "would get columns",
-    };
-    let mut text = format!("-- table {} {what}; mode {}", plan.name, plan.mode);
-    if !plan.schema.key.is_empty() {
-        let _ = write!(text, ", key ({})", plan.schema.key_names().collect::<Vec<_>>().join(", "));
-    }
-    text += "\n";
-    text += &statements(plan);
-    text.extend(comments(plan));
-    if !ledger {
-        text += "-- the ledger would be created\n";
-        text += &ledger::ddl(name);
-    }
-    for column in &stored.columns {
-        let (own, ty) = (&column.name, column.postgres());
-        let found = table.as_ref().and_then(|table| table.column(own));
-        let spelled = found.map_or(&ty, |found| &found.spelled);
-        let cast =
-            found.filter(|found| found.kind.is_cast()).map_or("", |_| ", cast from its text by the server");
-        let _ = writeln!(text, "-- {own}: {ty} as {spelled}{cast}");
-    }
-    text
 }

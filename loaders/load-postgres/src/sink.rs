@@ -227,10 +227,16 @@ impl Sink for Postgres<'_> {
             return Ok(());
         }
         let what = what(plan);
-        let statements = plan::statements(plan) + &plan::comments(plan).concat();
-        self.link.run(Session::batch, &what, &statements)?;
-        log::info!("{what} has new columns when this load is committed; until then, nobody else reads it");
-        *plan = self.plan(plan.details.target.clone())?;
+        for (about, statement) in plan::statements(plan) {
+            self.link.run(Session::batch, &about, &statement)?;
+        }
+        let comments = plan::comments(plan).concat();
+        if !comments.is_empty() {
+            self.link.run(Session::batch, &what, &comments)?;
+        }
+        let changes = std::mem::take(&mut plan.changes);
+        log::info!("{what}: {changes} when this load is committed; until then, nobody else reads it");
+        *plan = TablePlan { changes, ..self.plan(plan.details.target.clone())? };
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::EmitKind;
-use etl_load::{Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, Mode, PlanError, Settings, Target, stamp};
 use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
@@ -82,7 +82,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     }
     placeholders.resize(stored.columns.len(), "?".to_owned());
     let Fit { mut storage, missing } = match &found {
-        Some(table) => table.fit(&stored, settings.evolve == Evolve::AddColumns).map_err(PlanError::Unfit)?,
+        Some(table) => table.fit(&stored, settings.evolve.add_columns).map_err(PlanError::Unfit)?,
         None => {
             let storage = stored.columns.iter().map(|column| new_storage(&column.ty).to_owned());
             Fit { storage: storage.collect(), missing: Vec::new() }
@@ -95,7 +95,10 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
     let create = found.is_none();
     let details = Details { create, stored, missing, storage, placeholders, news, aside, keeps };
-    Ok(Plan { name, mode, schema: Arc::new(schema), details })
+    let added =
+        details.missing.iter().map(|(column, _)| details.stored.columns[*column].name.clone()).collect();
+    let changes = Changes { added, ..Changes::default() };
+    Ok(Plan { name, mode, schema: Arc::new(schema), changes, details })
 }
 
 fn check_key(table: &str, schema: &Schema, storage: &[String]) -> Result<(), Fault> {

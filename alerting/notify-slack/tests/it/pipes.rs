@@ -111,3 +111,26 @@ fn records_that_were_set_aside_are_told_with_a_condition_and_only_then() {
     let (loaded, notified, texts) = load("not a record\n", &["--when", "rejected > 0"]);
     assert_eq!((loaded, notified, texts.len()), (3, 3, 1), "{texts:?}");
 }
+
+#[test]
+fn a_schema_that_is_not_what_it_was_is_trouble() {
+    let (slack, folder) = (Slack::takes(), temp_dir());
+    let load = |properties: &str, record: &str| {
+        let schema = format!(r#"{{"properties":{{{properties}}},"x-key":["id"],"required":["id"]}}"#);
+        std::fs::write(folder.path().join("ids.json"), schema).expect("written");
+        let flags = "--db ids.db --schema ids.json --seal off --evolve add-columns --unknown-fields drop";
+        let load = Cmd::bin("load-sqlite").words(flags).in_folder(folder.path()).stdin(record);
+        let (loaded, notified) = load.pipe(slack.notify(&["--on", "trouble"]));
+        (loaded.ok(), notified.ok());
+    };
+    load(r#""id":{"type":"integer"}"#, "{\"id\":1}\n");
+    assert_eq!(slack.requests(), []);
+    let wide = r#""id":{"type":"integer"},"a&b":{"type":"integer"},"c":{"type":"integer"}"#;
+    load(wide, "{\"id\":2,\"x\":1}\n");
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].starts_with("Loaded *ids*: 1 record, 1 inserted in "), "{texts:?}");
+    assert!(texts[0].ends_with(" s\ncolumns added: a&amp;b, c\nunknown fields dropped: x"), "{texts:?}");
+    load(wide, "{\"id\":3}\n");
+    assert_eq!(slack.requests().len(), 1);
+}

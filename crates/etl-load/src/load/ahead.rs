@@ -39,7 +39,7 @@ impl<'l, 's, S: Sink> Ahead<'l, 's, S> {
         outputs: &'l mut Outputs,
         format: &'l mut Option<Format>,
     ) -> Ahead<'l, 's, S> {
-        plans.forget_segments();
+        plans.start_load();
         let (decoder, waiting, sealed, seen, awaited, silent) = (None, None, false, 0, None, Vec::new());
         Ahead { settings, sink, plans, outputs, format, decoder, waiting, sealed, seen, awaited, silent }
     }

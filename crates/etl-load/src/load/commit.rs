@@ -1,5 +1,6 @@
 //! The end of a load: what it comes to, the commit, and the receipts.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::ended::{Claim, Row};
 use super::table::Table;
 use crate::args::IfLoaded;
 use crate::emit::Receipt;
+use crate::evolve::Changes;
 use crate::sink::{Counts, Entry, Loaded, Refuse, Sink};
 
 /// How many rows of the ledger a sink completes at a time.
@@ -215,6 +217,8 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),
                 dropped_fields: table.checker.dropped.fields,
+                unknown_fields: table.checker.dropped.shown().map(Cow::into_owned).collect(),
+                changes: if table.fresh { self.plans.changes(&table.plan.name) } else { Changes::default() },
                 sha256: digest.to_owned(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 already_loaded: !table.fresh,

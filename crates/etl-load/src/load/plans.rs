@@ -1,5 +1,6 @@
 //! What is to be done with the targets of a run, found out as early as they are known.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use etl_component::Fault;
@@ -7,6 +8,7 @@ use etl_stream::{Declared, Format, Line, Stream, StreamId};
 use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
+use crate::evolve::Changes;
 use crate::sink::{Plan, PlanError, Sink};
 use crate::target::{FirstRecord, Target};
 
@@ -28,6 +30,9 @@ pub(super) struct Plans<'a, S: Sink> {
     tables: Vec<String>,
     /// The first record of the run that the table's own columns describe.
     first: Option<FirstRecord>,
+    /// What was changed about the tables of the load, by name: also by earlier attempts, since it may have been committed on
+    /// its own.
+    changes: HashMap<String, Changes>,
     /// The ids of the segments that are held back, each with the stream of its records.
     segments: Vec<(StreamId, String)>,
 }
@@ -40,6 +45,7 @@ impl<'a, S: Sink> Plans<'a, S> {
             versioned: Vec::new(),
             tables: Vec::new(),
             first: None,
+            changes: HashMap::new(),
             segments: Vec::new(),
         }
     }
@@ -92,8 +98,9 @@ impl<'a, S: Sink> Plans<'a, S> {
     }
 
     /// Another load begins.
-    pub(super) fn forget_segments(&mut self) {
+    pub(super) fn start_load(&mut self) {
         self.segments.clear();
+        self.changes.clear();
     }
 
     /// The input has shown a segment of this id.
@@ -190,6 +197,16 @@ impl<'a, S: Sink> Plans<'a, S> {
     pub(super) fn take(&mut self, declared: &Declared) -> Option<(String, Plan<S::Details>)> {
         let made = self.made.swap_remove(&self.carried(declared));
         made.filter(|made| S::PLANS_LAST && made.whole).map(|made| (made.table, made.plan))
+    }
+
+    /// A plan is carried out in an attempt at the load.
+    pub(super) fn note_changes(&mut self, plan: &Plan<S::Details>) {
+        self.changes.entry(plan.name.clone()).or_default().add(&plan.changes);
+    }
+
+    /// What was changed about the table of this name.
+    pub(super) fn changes(&self, table: &str) -> Changes {
+        self.changes.get(table).cloned().unwrap_or_default()
     }
 
     /// The target of a stream of these records.

@@ -7,7 +7,8 @@ use etl_stream::{Declared, Stream, StreamId, Values};
 use super::attempt::Attempt;
 use super::plans;
 use super::table::{Route, Table};
-use crate::args::{Evolve, Mode};
+use crate::args::Mode;
+use crate::evolve::Evolve;
 use crate::sink::{Counts, Plan, PlanError, Sink};
 use crate::target::Target;
 
@@ -61,6 +62,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 if !is_ready {
                     self.sink.prepare(&mut plan)?;
                 }
+                self.plans.note_changes(&plan);
                 let checker = self.checker(&plan, declared.values);
                 let snapshot = self.settings.absent_rows.is_some();
                 self.tables.push(Table::new(name, declared.stream, plan, checker, snapshot)?);
@@ -95,18 +97,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let Some(table) = self.tables.iter().position(is) else { return Ok(None) };
         let target = self.plans.target(declared)?;
         let before = &self.tables[table].plan.schema;
-        let what = match target.schema.as_ref().and_then(|later| before.difference(later)) {
-            None => return Ok(Some(table)),
-            Some(Difference::Columns(_)) if self.settings.evolve == Evolve::AddColumns => {
-                self.evolve(table, target)?;
-                return Ok(Some(table));
-            }
-            Some(Difference::Columns(what)) => format!("{what} (--evolve add-columns follows such a change)"),
-            Some(Difference::Other(what)) => {
-                format!("{what}; a load has one (load what comes from there on apart)")
-            }
-        };
-        Err(Fault::data(format!("the SCHEMA of {} changes: {what}", stream.label())))
+        let differences = target.schema.as_ref().map_or(Vec::new(), |later| before.differences(later));
+        if let Some(what) =
+            differences.iter().find_map(|difference| refusal(self.settings.evolve, difference))
+        {
+            return Err(Fault::data(format!("the SCHEMA of {} changes: {what}", stream.label())));
+        }
+        if !differences.is_empty() {
+            self.evolve(table, target)?;
+        }
+        Ok(Some(table))
     }
 
     /// From here on the records of a table have other columns: those before are put in place, and the table gets the new
@@ -130,6 +130,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         };
         let mut plan = self.sink.plan(Target { mode: Some(mode), ..target })?;
         self.sink.evolve(&mut plan)?;
+        self.plans.note_changes(&plan);
         let checker = self.checker(&plan, self.tables[table].checker.values());
         self.tables[table].evolve(plan, checker, counts)?;
         if self.tables[table].fresh {
@@ -143,5 +144,19 @@ impl<S: Sink> Attempt<'_, '_, S> {
         let unknown = self.settings.unknown_fields.unwrap_or(usual);
         let checker = Checker::new(plan.schema.clone(), unknown).of(values).within(self.format.levels());
         checker.with_odd_numbers(S::ODD_NUMBERS)
+    }
+}
+
+/// Why a load does not follow this difference of a stream's later schema; `None` if it does.
+fn refusal(evolve: Evolve, difference: &Difference) -> Option<String> {
+    let flag = |what: &str, flag: &str| Some(format!("{what} (--evolve {flag} follows such a change)"));
+    match difference {
+        Difference::Column(_) if evolve.add_columns => None,
+        Difference::Wider(_) if evolve.widen => None,
+        Difference::Column(what) => flag(what, "add-columns"),
+        Difference::Wider(what) => flag(what, "widen"),
+        Difference::Other(what) => {
+            Some(format!("{what}; a load has one (load what comes from there on apart)"))
+        }
     }
 }

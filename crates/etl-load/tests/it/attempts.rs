@@ -57,9 +57,25 @@ fn counts_are_those_of_the_attempt_that_was_committed() {
     assert_eq!(
         receipt,
         json!({ "target": "public.events", "load_id": "a", "mode": "append", "records": 3, "inserted": 2, "updated": 0,
-            "unchanged": 0, "superseded": 0, "rejected": 1, "dropped_fields": 3, "already_loaded": false,
+            "unchanged": 0, "superseded": 0, "rejected": 1, "dropped_fields": 3, "unknown_fields": ["a", "b", "c"],
+            "already_loaded": false,
             "pipeline": null, "state": null })
     );
+}
+
+#[test]
+fn what_an_earlier_attempt_changed_about_the_table_is_in_the_receipt() {
+    for at in [At::Begin, At::Record(1), At::Commit] {
+        let place = failing(&[Some(at)]);
+        place.world.borrow_mut().lacks = vec!["m".to_owned()];
+        let said = place.load::<true, false>(ARGS, &sealed_as("", "a", &LINES[..1])).expect("a load");
+        assert!(said.ends_with(" s (columns added: m)"), "{said}");
+        assert_eq!(place.receipts()[0]["columns_added"], json!(["m"]), "{at:?}");
+        assert_eq!(place.world.borrow().attempts, 2);
+        // The next load finds it.
+        place.load::<true, false>(ARGS, &sealed_as("", "b", &LINES[..1])).expect("a load");
+        assert_eq!(place.receipts()[0].get("columns_added"), None);
+    }
 }
 
 #[test]

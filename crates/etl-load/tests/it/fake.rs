@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use etl_component::{Class, Component, Context, Env, Fault};
 use etl_load::{
-    Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Run, Settings, Sink,
-    Stay, Swept, Target,
+    Changes, Counts, Entry, LoadArgs, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Run,
+    Settings, Sink, Stay, Swept, Target,
 };
 use etl_schema::{Names, Row, Schema, Violation};
 use etl_stream::{Line, Stream};
@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) declines: Vec<(usize, u64)>,
     /// Somebody else's load, which is committed after the first attempt.
     pub(crate) meanwhile: Option<(Key, String)>,
+    /// The columns that the table gets when it is prepared, which is not undone.
+    pub(crate) lacks: Vec<String>,
     /// A folder that is made by the commit.
     pub(crate) folder: Option<PathBuf>,
     /// What the sink was asked for.
@@ -108,7 +110,14 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
         let schema = target.schema.clone().map_or_else(own, Ok)?;
         self.world.borrow_mut().plans.push(name.clone());
         let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
-        Ok(Plan { mode, name, schema: Arc::new(schema), details: () })
+        let added = self.world.borrow().lacks.clone();
+        Ok(Plan {
+            mode,
+            name,
+            schema: Arc::new(schema),
+            changes: Changes { added, ..Changes::default() },
+            details: (),
+        })
     }
 
     fn explain(&self, _: &Plan<()>) -> String {
@@ -124,7 +133,9 @@ impl<const LAST: bool, const FOLDS: bool> Sink for Fake<LAST, FOLDS> {
     }
 
     fn prepare(&mut self, plan: &mut Plan<()>) -> Result<(), Fault> {
-        self.world.borrow_mut().prepared.push(format!("{} by {}", plan.name, plan.schema.name));
+        let mut world = self.world.borrow_mut();
+        world.prepared.push(format!("{} by {}", plan.name, plan.schema.name));
+        world.lacks.clear();
         Ok(())
     }
 

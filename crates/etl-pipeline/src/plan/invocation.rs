@@ -128,10 +128,8 @@ impl<'c> Invocation<'c> {
         if !flag.repeated && self.given.iter().any(|(given, _)| given.name == *name) {
             problems.add(line, format!("`{name}` is given twice"));
         }
-        if let Some(value) = value.and_then(Text::literal)
-            && !flag.values.is_empty()
-            && !flag.values.iter().any(|own| own == value)
-        {
+        let mut given = value.and_then(Text::literal).into_iter().flat_map(|value| flag.several(value));
+        if let Some(value) = given.find(|value| !flag.takes(value)) {
             problems.add(
                 line,
                 format!("`{value}` is not a value of `{name}`: it takes {}", flag.values.join(", ")),

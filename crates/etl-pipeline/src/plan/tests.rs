@@ -56,6 +56,12 @@ fn a_foreign_program_is_any_filter_and_gets_everything() {
     planned(&text.replace("DB_HOST:", "ANYTHING: a/b, DB_HOST:"), None).unwrap();
 }
 
+#[test]
+fn a_word_may_have_several_values() {
+    planned(&GOOD.replace("--create --mode", "--create --evolve add-columns,widen --mode"), None).unwrap();
+    planned(&GOOD.replace("--state open", "--state open,fixed --state dismissed"), None).unwrap();
+}
+
 /// The good file with one text replaced, the line that is refused, and a part of what is said.
 const MUTATIONS: &[(&str, &str, usize, &str)] = &[
     (
@@ -89,6 +95,8 @@ const MUTATIONS: &[(&str, &str, usize, &str)] = &[
     ("--state open", "--state", 5, "`--state` has no value"),
     ("--create --mode", "--create=yes --mode", 6, "`--create` takes no value"),
     ("--mode ignore", "--mode ignor", 6, "`ignor` is not a value of `--mode`"),
+    ("--create --mode", "--evolve add-columns,wide --mode", 6, "`wide` is not a value of `--evolve`"),
+    ("--mode ignore", "--mode ignore,append", 6, "`ignore,append` is not a value of `--mode`"),
     ("--mode ignore", "--mode ignore --mode append", 6, "`--mode` is given twice"),
     ("--mode ignore", "-m ignore", 6, "`-m` is not a flag"),
     ("--create --mode", "--create alerts --mode", 6, "takes no argument `alerts`"),

@@ -29,3 +29,4 @@ mod support;
 mod tables;
 mod texts;
 mod types;
+mod widen;

@@ -1,6 +1,6 @@
 //! Columns that a table lacks (`--evolve`).
 
-use crate::support::{HELD, SqliteFolder, counts, many, plain, refused, sealed, sealed_as};
+use crate::support::{HELD, SqliteFolder, counts, many, plain, receipts, refused, sealed, sealed_as};
 
 const WIDE: &str = r#"{"x-key":["id"],"required":["id","since"],"properties":{"id":{"type":"integer"},
     "name":{"type":["string","null"]},"since":{"type":"string","format":"date"},"score":{"type":["number","null"]},
@@ -28,7 +28,10 @@ fn missing_columns_are_added_and_null_in_the_rows_that_were_there() {
             r#"{"id":3,"since":"2026-01-03","price":1.50}"#,
         ],
     );
-    assert_eq!(counts(&place.load(ARGS, stream)), [2, 1, 1, 0, 0, 0]);
+    let ran = place.load(ARGS, stream);
+    assert_eq!(counts(&ran), [2, 1, 1, 0, 0, 0]);
+    assert_eq!(receipts(&ran)[0]["columns_added"], serde_json::json!(["since", "score", "price"]));
+    assert!(ran.stderr.ends_with(" s (columns added: since, score, price)\n"), "{}", ran.stderr);
     // A column that the schema requires can still not be NOT NULL where there are rows without it.
     let added = [
         r#""since"|"TEXT_DATE"|0|NULL"#,
@@ -43,7 +46,8 @@ fn missing_columns_are_added_and_null_in_the_rows_that_were_there() {
     // The next load finds the columns, and no longer needs the flag.
     let next =
         sealed("b", &[r#"{"id":4,"since":"2026-01-04"}"#, r#"{"id":3,"since":"2026-01-03","price":1.50}"#]);
-    assert_eq!(counts(&place.load("--schema wide.json --table items", next)), [2, 1, 0, 1, 0, 0]);
+    let ran = place.load("--schema wide.json --table items", next);
+    assert_eq!((counts(&ran), receipts(&ran)[0].get("columns_added")), ([2, 1, 0, 1, 0, 0], None));
     // What the schema requires is still required of records.
     refused(&place.load(ARGS, sealed("c", &[r#"{"id":5}"#])), 3, r#"field "since": required, but missing"#);
     place.assert_sound();
@@ -118,6 +122,36 @@ fn only_columns_that_are_missing_are_a_matter_of_evolving() {
         refused(&place.load(ARGS, sealed("a", &[r#"{"id":1,"since":"2026-01-01"}"#])), 78, said);
         assert_eq!(place.rows(COLUMNS).len(), table.split(',').count(), "{table}");
     }
+}
+
+#[test]
+fn a_segment_that_was_loaded_before_changes_nothing() {
+    let place = place();
+    place.load("--schema items.json", sealed("a", &[r#"{"id":3}"#])).ok();
+    let ran = place.load(ARGS, sealed("a", &[r#"{"id":3}"#]));
+    let receipt = &receipts(&ran)[0];
+    assert_eq!((&receipt["already_loaded"], receipt.get("columns_added")), (&true.into(), None));
+    assert_eq!(place.rows(COLUMNS), BEFORE);
+}
+
+#[test]
+fn a_column_is_as_wide_as_its_values() {
+    let place = SqliteFolder::new();
+    place.write(
+        "wide.json",
+        r#"{"properties":{"n":{"type":"integer"},"x":{"type":"number"},"t":{"type":"string"}}}"#,
+    );
+    place
+        .sql("CREATE TABLE items (n INT2, x FLOAT4, t VARCHAR(3)); INSERT INTO items VALUES (1, 0.5, 'abc')");
+    let line = r#"{"n":9223372036854775807,"x":1.7976931348623157e308,"t":"abcdef"}"#;
+    let ran = place.load("--schema wide.json --table items --evolve add-columns,widen", sealed("a", &[line]));
+    assert_eq!((counts(&ran)[1], receipts(&ran)[0].get("columns_widened")), (1, None));
+    assert_eq!(
+        place.rows("SELECT * FROM items"),
+        [r#"1|0.5|"abc""#, r#"9223372036854775807|1.7976931348623157e308|"abcdef""#]
+    );
+    let ran = place.load("--schema wide.json --table items --evolve none,widen", sealed("b", &[line]));
+    refused(&ran, 2, "--evolve none cannot be used with other values of --evolve");
 }
 
 #[test]
