@@ -175,7 +175,11 @@ mod tests {
             taken.want(1, position);
         }
         let mut lines = Vec::new();
-        taken.drain(true, |line| Ok(lines.push(String::from_utf8(line.to_vec()).unwrap()))).unwrap();
+        let keep = |line: &[u8]| {
+            lines.push(String::from_utf8(line.to_vec()).unwrap());
+            Ok(())
+        };
+        taken.drain(true, keep).unwrap();
         let expected: Vec<String> = (0..1000).filter(|n| n % 7 == 3).map(|n| text(2 * n + 1)).collect();
         assert_eq!(lines, expected);
         taken.drain(false, |_| panic!("it is empty")).unwrap();

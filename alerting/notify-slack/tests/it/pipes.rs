@@ -121,7 +121,8 @@ fn a_schema_that_is_not_what_it_was_is_trouble() {
         let flags = "--db ids.db --schema ids.json --seal off --evolve add-columns --unknown-fields drop";
         let load = Cmd::bin("load-sqlite").words(flags).in_folder(folder.path()).stdin(record);
         let (loaded, notified) = load.pipe(slack.notify(&["--on", "trouble"]));
-        (loaded.ok(), notified.ok());
+        loaded.ok();
+        notified.ok();
     };
     load(r#""id":{"type":"integer"}"#, "{\"id\":1}\n");
     assert_eq!(slack.requests(), []);

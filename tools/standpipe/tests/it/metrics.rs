@@ -29,7 +29,7 @@ fn receipts_are_passed_on_and_become_gauges() {
     let state = r#"{"Oslo":{"cursor":"2026-11-28T09:00:00Z"}}"#;
     let line = receipt("orders", &format!("{},\"pipeline\":\"shop\"", counts(AT)))
         .replace("\"state\":null", &format!("\"state\":{state}"));
-    let ran = textfile(&folder).stdin(sealed(&[line.clone()])).run();
+    let ran = textfile(&folder).stdin(sealed(std::slice::from_ref(&line))).run();
     assert_eq!(ran.ok().stderr, "metrics of 1 target\n");
     assert_eq!(ran.lines()[1], line.trim_end());
     assert!(
@@ -102,7 +102,7 @@ fn labels_are_escaped_and_a_pipeline_may_be_named_here() {
     let folder = Folder::new();
     let line = receipt(r#"a\"b\\c\nd"#, &format!("{},\"pipeline\":null", counts(AT)));
     for args in [&[][..], &["--pipeline", "by flag"]] {
-        textfile(&folder).args(args).stdin(sealed(&[line.clone()])).run().ok();
+        textfile(&folder).args(args).stdin(sealed(std::slice::from_ref(&line))).run().ok();
     }
     let shown: Vec<String> =
         samples(&folder).into_iter().filter(|line| line.starts_with("standpipe_records")).collect();
