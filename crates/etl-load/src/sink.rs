@@ -15,23 +15,7 @@ use etl_schema::{Checker, Names, Row, Schema, Violation, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::args::Mode;
-use crate::evolve::Changes;
-use crate::target::Target;
-
-/// What is to be done with a table, known before any row.
-#[derive(Debug)]
-pub struct Plan<D> {
-    /// The table, as receipts and the ledger name it.
-    pub name: String,
-    /// How records are combined with existing rows.
-    pub mode: Mode,
-    /// The records' schema.
-    pub schema: Arc<Schema>,
-    /// What this load changes, or has changed, about a table that exists.
-    pub changes: Changes,
-    /// What else the sink has to know.
-    pub details: D,
-}
+use crate::target::{Plan, PlanError, Target};
 
 /// What became of the rows of a table.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,29 +130,6 @@ pub struct Entry<'a> {
     pub state: Option<&'a str>,
 }
 
-/// Why there is no plan for a target.
-#[derive(Debug)]
-pub enum PlanError {
-    /// The records do not fit the table as it is now. Those of another schema may, or these once the load has changed it.
-    Unfit(Fault),
-    /// Whether they fit could not be found out, or loading them is not allowed.
-    Failed(Fault),
-}
-
-impl From<Fault> for PlanError {
-    fn from(fault: Fault) -> PlanError {
-        PlanError::Failed(fault)
-    }
-}
-
-impl From<PlanError> for Fault {
-    fn from(error: PlanError) -> Fault {
-        match error {
-            PlanError::Unfit(fault) | PlanError::Failed(fault) => fault,
-        }
-    }
-}
-
 /// Why a record is not in the table.
 #[derive(Debug)]
 pub enum Refused {
@@ -205,11 +166,16 @@ impl From<Violation> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal { field, reason, .. } = self;
+        let Refusal { field, reason, said } = self;
         match &**field {
-            "" => f.write_str(reason),
-            field => write!(f, "field {field:?}: {reason}"),
+            "" => f.write_str(reason)?,
+            field => write!(f, "field {field:?}: {reason}")?,
         }
+        let Some(Said { sqlstate, detail, .. }) = said else { return Ok(()) };
+        if let Some(detail) = detail {
+            write!(f, "; {}", detail.trim_end_matches('.'))?;
+        }
+        sqlstate.as_ref().map_or(Ok(()), |sqlstate| write!(f, " (SQLSTATE {sqlstate})"))
     }
 }
 

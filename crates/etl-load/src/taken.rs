@@ -24,7 +24,7 @@ pub(crate) struct Taken {
 
 impl Default for Taken {
     fn default() -> Taken {
-        let lines = Spool::new("the records that were taken").keeping(IN_MEMORY);
+        let lines = Spool::new("records").keeping(IN_MEMORY);
         Taken { lines, new: Vec::new(), refused: BTreeMap::new(), head: Vec::new() }
     }
 }

@@ -8,7 +8,7 @@ use etl_stream::writer::io_fault;
 use etl_stream::{Declared, Decoder, Event, Format, Seen, StreamId};
 
 use crate::args::{Settings, Task};
-use crate::sink::{Plan, Sink};
+use crate::sink::Sink;
 use crate::target::{FirstRecord, Target};
 
 /// Prints what was asked for and returns the summary.

@@ -47,16 +47,20 @@ struct Column {
     name: String,
     encoder: Encoder,
     refuses_null: bool,
+    /// Whether a row that exists keeps what it has where a record does not have the field.
+    keeps: bool,
 }
 
 impl RowEncoder {
     /// An encoder for the table of this name. The fields are those of the records, followed by those of the stamp if
-    /// there is one. With `named`, the rows say which of the fields of so many columns their records have.
-    pub(crate) fn new(table: &str, fields: &[Field], numbered: bool, named: Option<usize>) -> RowEncoder {
-        let columns = fields.iter().map(|field| Column {
+    /// there is one. With `named`, the rows say which of the fields of so many columns their records have; it says of each
+    /// whether a row that exists keeps what it has in its place.
+    pub(crate) fn new(table: &str, fields: &[Field], numbered: bool, named: Option<&[bool]>) -> RowEncoder {
+        let columns = fields.iter().enumerate().map(|(index, field)| Column {
             name: field.column.name.clone(),
             encoder: field.encoder.clone(),
             refuses_null: field.null == Null::Refused,
+            keeps: named.is_some_and(|keeps| keeps.get(index) == Some(&true)),
         });
         // PostgreSQL has at most 1600 columns in a table.
         let width = (fields.len() + usize::from(numbered) + usize::from(named.is_some())) as i16;
@@ -64,7 +68,7 @@ impl RowEncoder {
             table: table.to_owned(),
             columns: columns.collect(),
             numbered,
-            named: named.map(Named::new),
+            named: named.map(|keeps| Named::new(keeps.len())),
             width: width.to_be_bytes(),
             window: Vec::new(),
             spare: Vec::new(),
@@ -161,7 +165,7 @@ impl RowEncoder {
         for (index, column) in self.columns.iter().take(row.len()).enumerate() {
             let value = row.get(index);
             let violation = |reason| Refused::Record(Violation { field: column.name.clone(), reason });
-            if column.refuses_null && value == Value::Null {
+            if column.refuses_null && value == Value::Null && !(column.keeps && row.is_absent(index)) {
                 return Err(violation(format!("null, but its column in {} is NOT NULL", self.table)));
             }
             column.encoder.encode(value, escapes, || row.source(index), out).map_err(|refusal| {

@@ -5,6 +5,7 @@ mod aside;
 mod keep;
 mod keys;
 mod merge;
+mod references;
 mod unopposed;
 
 use etl_load::{Counts, Mode, Refuse};
@@ -58,9 +59,15 @@ impl Stage {
         self.numbered
     }
 
-    /// Of how many columns each row says at its end whether the record has their fields.
-    pub(crate) fn named(&self, plan: &TablePlan) -> Option<usize> {
-        self.named.as_ref().map(|_| plan.schema.columns.len())
+    /// Whether a row that exists keeps what it has, for each column of which each row says at its end whether the record has
+    /// its field.
+    pub(crate) fn named<'a>(&self, plan: &'a TablePlan) -> Option<&'a [bool]> {
+        self.named.as_ref().and(plan.details.keeps.as_deref())
+    }
+
+    /// Whether its columns have no constraints.
+    fn is_free(&self, plan: &TablePlan) -> bool {
+        self.aside || plan.details.keeps.as_ref().is_some_and(|keeps| keeps.contains(&true))
     }
 
     /// Its rows with their positions, for SQL. Those of a table without room for the column are in the order of their
@@ -92,12 +99,12 @@ impl Stage {
     }
 
     /// The statement that creates it, with the target's types and collations, so that values compare as in the target. It
-    /// has no constraints if rows may be set aside, nor have its types: the target refuses rows.
+    /// has no constraints, nor have its types where rows may be set aside or lack values: the target refuses rows.
     pub(crate) fn create(&self, plan: &TablePlan) -> String {
         let columns = plan.details.fields.iter().map(|field| {
             let collation = field.column.collation.as_ref().filter(|_| !field.is_cast());
             let collation = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
-            format!("{} {}{collation}", quote_ident(&field.column.name), field.staged(self.aside))
+            format!("{} {}{collation}", quote_ident(&field.column.name), field.staged(self.is_free(plan)))
         });
         let columns = self.row_column().into_iter().map(|row| format!("{row} bigint")).chain(columns);
         let named = self.named.iter().map(|named| format!("{named} bit({})", plan.schema.columns.len()));
@@ -186,7 +193,7 @@ impl Stage {
         };
         let nulled = lacks.nulled(session, plan, source)?;
         if new.is_none()
-            && unopposed::is_possible(plan, self.aside)
+            && unopposed::is_possible(plan, self.is_free(plan))
             && let Some((inserted, updated)) = unopposed::merge(session, plan, source, rows, lacks)?
         {
             let unchanged = rows - inserted - updated;

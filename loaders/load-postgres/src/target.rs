@@ -100,8 +100,13 @@ pub(crate) fn insert(plan: &TablePlan, source: &str) -> String {
 
 /// A column of the stage `s`, as the target stores it.
 pub(crate) fn value(field: &Field) -> String {
+    value_of("s", field)
+}
+
+/// The same, of a row of another name.
+pub(crate) fn value_of(row: &str, field: &Field) -> String {
     let column = quoted(field);
-    if field.is_cast() { format!("s.{column}::{}", field.column.bare) } else { format!("s.{column}") }
+    if field.is_cast() { format!("{row}.{column}::{}", field.column.bare) } else { format!("{row}.{column}") }
 }
 
 /// The columns of the key, as the target stores them.

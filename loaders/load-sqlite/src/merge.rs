@@ -3,6 +3,7 @@
 
 mod aside;
 pub(crate) mod keep;
+mod references;
 
 use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode, Refuse};

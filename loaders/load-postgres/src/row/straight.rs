@@ -73,7 +73,10 @@ impl Take for Fields<'_> {
         if let Some(named) = &mut self.named {
             named.absent(column);
         }
-        self.null(column)
+        match self.columns.get(column) {
+            Some(column) if column.keeps => self.put([0xff; 4]),
+            _ => self.null(column),
+        }
     }
 
     #[inline(always)]

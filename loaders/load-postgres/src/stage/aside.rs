@@ -1,16 +1,17 @@
 //! Rows that the server refuses are set aside (`--rejects`): rows go into the target in parts, each under a savepoint, and
 //! a part that is refused is halved until the refused rows stand alone.
 //!
-//! Rows are tried in the order of the input, so of two that collide the later one is refused. A row that refers to one
-//! which is not there is tried again, together with others like it, once the rest of the load is in place. Where a key
-//! comes several times, the last record that the server takes counts (in mode ignore, the first).
+//! Rows are tried in the order of the input, so of two that collide the later one is refused. Rows that refer to nothing are
+//! looked for once the first reference is missing; one whose reference is among the refused rows is tried again, together
+//! with others like it. Where a key comes several times, the last record that the server takes counts (in mode ignore, the
+//! first).
 
 use std::collections::HashSet;
 
 use etl_load::{Counts, Mode, Refusal, Refuse};
 use etl_postgres::Session;
 
-use super::{Keys, Lacks, Stage, key};
+use super::{Keys, Lacks, Stage, key, references};
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, value, what};
 
@@ -48,6 +49,10 @@ pub(super) struct Done {
     too_many: bool,
     /// How many tables were made of rows of the stage.
     tables: u64,
+    /// Whether there are tables for rows that others supersede.
+    supersedes: bool,
+    /// Whether rows that refer to nothing were looked for.
+    referred: bool,
 }
 
 /// What is done with the rows of a part.
@@ -125,14 +130,14 @@ impl Aside<'_, '_> {
             let hope = !source.whole || self.done.placed > before;
             let again: Vec<u64> = waiting.iter().map(|(position, _)| *position).collect();
             if !again.is_empty() && hope {
-                self.keep_refused(&source, refused, superseded)?;
+                self.keep_refused(&source, refused)?;
                 source = self.only(&source, &again)?;
                 continue;
             }
             for (position, refusal) in waiting {
                 self.refuse(position, refusal);
             }
-            self.keep_refused(&source, refused, superseded)?;
+            self.keep_refused(&source, refused)?;
             match self.next_of_refused(superseded)? {
                 Some((next, rows)) => (source, superseded) = (next, superseded - rows),
                 None => break,
@@ -171,7 +176,12 @@ impl Aside<'_, '_> {
             let Some((refusal, is_reference)) = error.refusal() else { return Err(error) };
             let undo = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}");
             self.session.batch(&what, &undo)?;
-            if rows > 1 {
+            if rows > 1 && is_reference && !self.done.referred {
+                // What is left may refer to each other.
+                let rest = if self.refuse_unreferred(source)? { source.last } else { last };
+                parts.retain(|(next, _)| *next > rest);
+                parts.push((first, rest));
+            } else if rows > 1 {
                 self.index(source)?;
                 let middle = first + (last - first) / 2;
                 parts.extend([(middle + 1, last), (first, middle)]);
@@ -182,6 +192,34 @@ impl Aside<'_, '_> {
             }
         }
         Ok(waiting)
+    }
+
+    /// Refuses the rows that refer to nothing, and says whether rows may refer to others of the load.
+    fn refuse_unreferred(&mut self, source: &mut Source) -> Result<bool, MergeError> {
+        self.done.referred = true;
+        let (what, since) = (what(self.plan), self.done.refused.len());
+        let references = references::of(self.session, self.plan)?;
+        let missing = references.iter().filter_map(|reference| reference.is_missing(self.plan, &source.name));
+        let missing = missing.collect::<Vec<_>>().join(" OR ");
+        if !missing.is_empty() {
+            let (unreferred, _) =
+                self.table(&format!("SELECT * FROM {} WHERE false", source.name), source.last)?;
+            let sql = format!(
+                "WITH gone AS (DELETE FROM {} s WHERE {missing} RETURNING s.*) INSERT INTO {} SELECT * FROM gone",
+                source.name, unreferred.name
+            );
+            let mut unreferred = Source { whole: false, ..unreferred };
+            // Others may have referred to those that go.
+            while self.session.count(&what, &sql)? > 0 {
+                source.gaps = true;
+            }
+            // Each is tried for what the server says of it.
+            for (position, refusal) in self.parts(Step::Put, &mut unreferred)? {
+                self.refuse(position, refusal);
+            }
+            self.keep_refused(&unreferred, since)?;
+        }
+        Ok(references.iter().any(|reference| reference.is_own))
     }
 
     /// The first and the last position of the rows in a part, and how many there are; `None` if there are none.
@@ -245,6 +283,7 @@ impl Aside<'_, '_> {
 
     /// Moves the rows aside that another one of their key supersedes, and returns how many there are.
     fn supersede(&mut self) -> Result<u64, MergeError> {
+        self.done.supersedes = true;
         let (what, row, name, key) = (what(self.plan), self.row, &self.stage.name, key(self.plan));
         let [superseded, refused] = [SUPERSEDED, REFUSED].map(|kind| self.stage.beside(kind));
         let create = |table: &str| {
@@ -267,9 +306,9 @@ impl Aside<'_, '_> {
     }
 
     /// Keeps the rows that were refused since there were so many: others of their keys may take their place.
-    fn keep_refused(&self, source: &Source, since: usize, superseded: u64) -> Result<(), MergeError> {
+    fn keep_refused(&self, source: &Source, since: usize) -> Result<(), MergeError> {
         let new = &self.done.refused[since..];
-        if superseded == 0 || new.is_empty() {
+        if !self.done.supersedes || new.is_empty() {
             return Ok(());
         }
         let (table, rows) = (self.stage.beside(REFUSED), self.among(new));

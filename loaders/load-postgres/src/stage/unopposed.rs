@@ -17,8 +17,8 @@ use crate::target::{MergeError, quoted, what};
 const SAVEPOINT: &str = "unopposed";
 
 /// Whether the records can go this way: the server knows MERGE, it does for each row what INSERT … ON CONFLICT does, and
-/// the stage's columns have the types of the table's, which is not so for domains if rows may be set aside.
-pub(super) fn is_possible(plan: &TablePlan, aside: bool) -> bool {
+/// the stage's columns have the types of the table's, which is not so for domains where it has no constraints.
+pub(super) fn is_possible(plan: &TablePlan, free: bool) -> bool {
     let names: Vec<&str> = plan.schema.key_names().collect();
     let plain = plan.details.table.as_ref().is_some_and(|table| {
         // A trigger before an INSERT is called for rows that exist, too, and may change what they are updated to.
@@ -26,7 +26,7 @@ pub(super) fn is_possible(plan: &TablePlan, aside: bool) -> bool {
         free && !table.partitioned && table.key(&names).is_some()
     });
     let as_is = |field: &Field| {
-        !field.is_cast() && field.null != Null::Default && !(aside && field.column.base.is_some())
+        !field.is_cast() && field.null != Null::Default && !(free && field.column.base.is_some())
     };
     let is_possible = plain && plan.details.merges && plan.mode == Mode::Upsert;
     is_possible && plan.details.fields.iter().all(as_is) && differs(plan, "s", &Lacks::default()).is_some()

@@ -16,11 +16,11 @@ fn a_row_that_the_server_refuses_is_named_by_its_line() {
     let lines = ["{\"id\":1}", "", "{\"id\":\"x\"}", "{\"id\":2}", "{\"id\":100}"];
     place.write("in.ndjson", plain(&lines));
     let ran = place.loader("--schema t.json --input in.ndjson --rejects r --max-rejects 1").run();
-    refused(&ran, 3, "line 5 (byte 30): table");
+    refused(&ran, 3, "line 5 (byte 30): new row for relation \"t\" violates");
     for said in [
         "violates check constraint \"t_id_check\"",
         "Failing row contains (100, null)",
-        "(SQLSTATE 23514); record: {\"id\":100}",
+        "(SQLSTATE 23514) (rejected record 2, --max-rejects 1); record: {\"id\":100}",
     ] {
         assert!(ran.last_error_line().contains(said), "{said}: {}", ran.last_error_line());
     }

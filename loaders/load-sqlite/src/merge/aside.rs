@@ -1,9 +1,10 @@
 //! Rows that the target refuses are set aside (`--rejects`): rows go into it in parts, and a part that is refused is halved
 //! until the refused rows stand alone. SQLite undoes a statement that fails.
 //!
-//! Rows are tried in the order of the input, so of two that collide the later one is refused. A row that refers to one
-//! which is not there is tried again, together with others like it, once the rest of the load is in place. Where a key
-//! comes several times, the last record that the target takes counts (in mode ignore, the first).
+//! Rows are tried in the order of the input, so of two that collide the later one is refused. Rows that refer to nothing are
+//! looked for once the first reference is missing; one whose reference is among the refused rows is tried again, together
+//! with others like it. Where a key comes several times, the last record that the target takes counts (in mode ignore, the
+//! first).
 
 use std::collections::BTreeSet;
 
@@ -39,6 +40,10 @@ pub(super) struct Done {
     too_many: bool,
     /// How many tables were made of rows of the stage.
     tables: u64,
+    /// Whether there are tables for rows that others supersede.
+    supersedes: bool,
+    /// Whether rows that refer to nothing were looked for.
+    referred: bool,
 }
 
 impl Aside<'_, '_> {
@@ -91,7 +96,7 @@ impl Aside<'_, '_> {
             let is_further = total(self.done.counts) > total(placed);
             // Those that refer to each other only succeed together.
             if !waiting.is_empty() && (is_further || !again) {
-                self.keep_refused(&source, refused, superseded)?;
+                self.keep_refused(&source, refused)?;
                 source = self.only(&source, &waiting)?;
                 again = true;
                 continue;
@@ -99,7 +104,7 @@ impl Aside<'_, '_> {
             for (position, refusal) in waiting {
                 self.refuse(position, refusal);
             }
-            self.keep_refused(&source, refused, superseded)?;
+            self.keep_refused(&source, refused)?;
             match self.next_of_refused(superseded)? {
                 Some((next, rows)) => (source, superseded, again) = (next, superseded - rows, false),
                 None => break,
@@ -128,7 +133,10 @@ impl Aside<'_, '_> {
             let Some((refusal, is_reference)) = refusal(&error) else {
                 return Err(self.stage.of(self.database, self.plan, self.lacks).fault(error));
             };
-            if first < last {
+            if first < last && is_reference && !self.done.referred {
+                self.refuse_unreferred(source)?;
+                parts.push((first, last));
+            } else if first < last {
                 let middle = first + (last - first) / 2;
                 parts.extend([(middle + 1, last), (first, middle)]);
             } else if is_reference {
@@ -138,6 +146,36 @@ impl Aside<'_, '_> {
             }
         }
         Ok(waiting)
+    }
+
+    /// Refuses the rows that refer to nothing.
+    fn refuse_unreferred(&mut self, source: &str) -> Result<(), Fault> {
+        self.done.referred = true;
+        let merge = self.stage.of(self.database, self.plan, self.lacks);
+        let references = merge.references().map_err(|error| merge.fault(error))?;
+        let missing: Vec<String> =
+            references.iter().filter_map(|reference| merge.is_missing(reference, source)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (row, missing, since) = (self.row, missing.join(" OR "), self.done.refused.len());
+        let unreferred = self.another("unreferred")?;
+        loop {
+            let before = self.number(&format!("SELECT count(*) FROM {unreferred}"))?;
+            self.database.batch(&format!(
+                "INSERT INTO {unreferred} SELECT * FROM {source} WHERE {missing};
+                 DELETE FROM {source} WHERE {row} IN (SELECT {row} FROM {unreferred})"
+            ))?;
+            // Others may have referred to those that have gone.
+            if self.number(&format!("SELECT count(*) FROM {unreferred}"))? == before {
+                break;
+            }
+        }
+        // Each is tried for what SQLite says of it.
+        for (position, refusal) in self.parts(&unreferred)? {
+            self.refuse(position, refusal);
+        }
+        self.keep_refused(&unreferred, since)
     }
 
     fn put(&mut self, rows: &str, staged: u64) -> Result<(), Unmerged> {
@@ -160,6 +198,7 @@ impl Aside<'_, '_> {
 
     /// Moves the rows aside that another one of their key supersedes, and returns how many there are.
     fn supersede(&mut self) -> Result<u64, Fault> {
+        self.done.supersedes = true;
         let (stage, row, key) = (&self.stage.name, self.row, key_list(&self.plan.schema));
         let (others, _) = (self.beside("superseded")?, self.beside("refused")?);
         self.database.batch(&format!(
@@ -177,8 +216,8 @@ impl Aside<'_, '_> {
     }
 
     /// Keeps the rows that were refused since there were so many: others of their keys may take their place.
-    fn keep_refused(&self, source: &str, since: usize, superseded: u64) -> Result<(), Fault> {
-        if superseded == 0 {
+    fn keep_refused(&self, source: &str, since: usize) -> Result<(), Fault> {
+        if !self.done.supersedes {
             return Ok(());
         }
         self.copy(source, &self.stage.beside("refused"), &self.done.refused[since..])

@@ -223,9 +223,9 @@ fn a_constraint_of_the_table_fails_the_load_whole() {
         assert!(ran.last_error_line().ends_with(said), "{mode}: {}", ran.stderr);
     }
     assert_eq!(place.rows(ROWS), [r#"1|"a""#]);
-    // This is not among the client's checks, so the record is not a reject either.
+    // Neither is there room for it where no rejects are allowed.
     let ran = place
-        .load(&format!("{ITEMS} --mode append --rejects r --max-rejects 9"), "{\"id\":2,\"name\":\"no\"}\n");
+        .load(&format!("{ITEMS} --mode append --rejects r --max-rejects 0"), "{\"id\":2,\"name\":\"no\"}\n");
     refused(&ran, 3, "line 1 (byte 0): table items: CHECK constraint failed");
     // In a load that is no longer held, the stage still knows the line, and an append the record.
     let mut lines: Vec<String> =

@@ -151,7 +151,7 @@ fn more_than_fits_in_memory_comes_out_after_the_commit() {
     refused(
         &ran,
         74,
-        "cannot keep new records in a temporary file in /no/such/folder (TMPDIR): No such file or directory",
+        "cannot keep records in a temporary file in /no/such/folder (TMPDIR): No such file or directory",
     );
     assert_eq!(place.rows("SELECT name FROM sqlite_master WHERE name = 'events'"), [""; 0]);
 }

@@ -82,11 +82,25 @@ fn one_too_many_fails_the_load_and_keeps_the_file() {
 }
 
 #[test]
-fn a_line_that_is_no_record_is_no_reject() {
+fn a_line_that_is_no_record_fails_the_load_where_there_is_no_room() {
     let place = SqliteFolder::new();
-    let ran = place.load(&format!("{ARGS} --max-rejects 9"), "{\"n\":\"a\"}\n{\"n\":\n");
-    refused(&ran, 3, "line 2 (byte ");
+    let stream = "{\"n\":\"a\"}\n{\"n\":\n";
+    refused(
+        &place.load(&format!("{ARGS} --max-rejects 1"), stream),
+        3,
+        "line 2 (byte 10): the line ends where a value",
+    );
     assert_eq!(printed(&place.read("rejects.ndjson"))[1]["line"], 1);
+    refused(
+        &place.load("--schema events.json --seal off", stream),
+        3,
+        "line 1 (byte 0): field \"n\": expected",
+    );
+    refused(
+        &place.load("--schema events.json --seal off", "{\"n\":\n"),
+        3,
+        "line 1 (byte 5): the line ends where",
+    );
 }
 
 #[test]
