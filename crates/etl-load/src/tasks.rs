@@ -9,7 +9,7 @@ use etl_stream::{Declared, Decoder, Event, Format, Seen, StreamId};
 
 use crate::args::{Settings, Task};
 use crate::sink::Sink;
-use crate::target::{FirstRecord, Target};
+use crate::target::{FirstRecord, Plan, Target};
 
 /// Prints what was asked for and returns the summary.
 pub(crate) fn run<S: Sink>(
