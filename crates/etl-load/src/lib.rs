@@ -32,7 +32,5 @@ pub use args::{Absent, LoadArgs, Mode, Settings, StreamArgs};
 pub use evolve::{Changes, Evolve};
 pub use format::Connectors;
 pub use load::run;
-pub use sink::{
-    Counts, Culprit, Entry, Loaded, Newest, Plan, PlanError, Refusal, Refuse, Refused, Run, Sink, Stay, Swept,
-};
-pub use target::{FirstRecord, Target, VersionColumn};
+pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Refusal, Refuse, Refused, Run, Sink, Stay, Swept};
+pub use target::{FirstRecord, Plan, PlanError, Target, VersionColumn};

@@ -16,23 +16,7 @@ use etl_stream::{Line, Stream};
 use serde::Serialize;
 
 use crate::args::Mode;
-use crate::evolve::Changes;
-use crate::target::Target;
-
-/// What is to be done with a table, known before any row.
-#[derive(Debug)]
-pub struct Plan<D> {
-    /// The table, as receipts and the ledger name it.
-    pub name: String,
-    /// How records are combined with existing rows.
-    pub mode: Mode,
-    /// The records' schema.
-    pub schema: Arc<Schema>,
-    /// What this load changes, or has changed, about a table that exists.
-    pub changes: Changes,
-    /// What else the sink has to know.
-    pub details: D,
-}
+use crate::target::{Plan, PlanError, Target};
 
 /// What became of the rows of a table.
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,29 +161,6 @@ pub struct Run {
     pub seconds: Option<f64>,
     /// When it was committed, as in [`Loaded`].
     pub loaded_at: String,
-}
-
-/// Why there is no plan for a target.
-#[derive(Debug)]
-pub enum PlanError {
-    /// The records do not fit the table as it is now. Those of another schema may, or these once the load has changed it.
-    Unfit(Fault),
-    /// Whether they fit could not be found out, or loading them is not allowed.
-    Failed(Fault),
-}
-
-impl From<Fault> for PlanError {
-    fn from(fault: Fault) -> PlanError {
-        PlanError::Failed(fault)
-    }
-}
-
-impl From<PlanError> for Fault {
-    fn from(error: PlanError) -> Fault {
-        match error {
-            PlanError::Unfit(fault) | PlanError::Failed(fault) => fault,
-        }
-    }
 }
 
 /// Why a record is not in the table.

@@ -1,4 +1,6 @@
-//! Which table a segment's records go to, and which schema they have.
+//! Which table a segment's records go to, which schema they have, and what is to be done with the table.
+
+use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_schema::{Column, Names, Schema};
@@ -6,6 +8,7 @@ use etl_stream::json::{Kind, Scanner};
 use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
 use crate::args::{Absent, Mode, Settings};
+use crate::evolve::Changes;
 use crate::metadata;
 
 /// Where records go.
@@ -25,6 +28,44 @@ pub struct Target {
     pub partial: bool,
     /// What the first record has, if one was seen and the schema is the table's own: it may decide what the key is.
     pub first: Option<FirstRecord>,
+}
+
+/// What is to be done with a table, known before any row.
+#[derive(Debug)]
+pub struct Plan<D> {
+    /// The table, as receipts and the ledger name it.
+    pub name: String,
+    /// How records are combined with existing rows.
+    pub mode: Mode,
+    /// The records' schema.
+    pub schema: Arc<Schema>,
+    /// What this load changes, or has changed, about a table that exists.
+    pub changes: Changes,
+    /// What else the sink has to know.
+    pub details: D,
+}
+
+/// Why there is no plan for a target.
+#[derive(Debug)]
+pub enum PlanError {
+    /// The records do not fit the table as it is now. Those of another schema may, or these once the load has changed it.
+    Unfit(Fault),
+    /// Whether they fit could not be found out, or loading them is not allowed.
+    Failed(Fault),
+}
+
+impl From<Fault> for PlanError {
+    fn from(fault: Fault) -> PlanError {
+        PlanError::Failed(fault)
+    }
+}
+
+impl From<PlanError> for Fault {
+    fn from(error: PlanError) -> Fault {
+        match error {
+            PlanError::Unfit(fault) | PlanError::Failed(fault) => fault,
+        }
+    }
 }
 
 /// A column that says of which version or generation of its stream a row is.

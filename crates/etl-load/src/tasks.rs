@@ -8,8 +8,8 @@ use etl_stream::writer::io_fault;
 use etl_stream::{Declared, Decoder, Event, Format, SchemaRef, Seen, StreamId, Values, counted};
 
 use crate::args::{Settings, Task};
-use crate::sink::{Plan, Sink};
-use crate::target::{FirstRecord, Target};
+use crate::sink::Sink;
+use crate::target::{FirstRecord, Plan, Target};
 
 /// Prints what was asked for and returns the summary.
 pub(crate) fn run<S: Sink>(

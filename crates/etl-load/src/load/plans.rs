@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 
 use crate::args::{Mode, Settings};
 use crate::evolve::Changes;
-use crate::sink::{Plan, PlanError, Sink};
-use crate::target::{FirstRecord, Target};
+use crate::sink::Sink;
+use crate::target::{FirstRecord, Plan, PlanError, Target};
 
 /// A plan, and its table as the flag or the schema has it.
 struct Made<D> {

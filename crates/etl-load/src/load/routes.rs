@@ -9,8 +9,8 @@ use super::plans;
 use super::table::{Route, Table};
 use crate::args::Mode;
 use crate::evolve::Evolve;
-use crate::sink::{Counts, Plan, PlanError, Sink};
-use crate::target::Target;
+use crate::sink::{Counts, Sink};
+use crate::target::{Plan, PlanError, Target};
 
 impl<S: Sink> Attempt<'_, '_, S> {
     /// The table of a stream, which is planned when it is first seen. Only the sink knows which names are the same

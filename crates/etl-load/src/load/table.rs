@@ -11,7 +11,8 @@ use etl_stream::decode::Generation;
 use crate::args::Mode;
 use crate::flatten::Flatten;
 use crate::metadata::{self, Metadata};
-use crate::sink::{Counts, Plan, Stay};
+use crate::sink::{Counts, Stay};
+use crate::target::Plan;
 
 /// Where the records of a stream go.
 #[derive(Clone, Copy)]
