@@ -133,8 +133,9 @@ pub struct Entry<'a> {
     pub digest: &'a str,
     /// How many records it has.
     pub records: u64,
-    /// How many rows the whole load has inserted into the table, and how many of its records were set aside.
+    /// How many rows the whole load has inserted into the table.
     pub inserted: u64,
+    /// How many of its records were set aside.
     pub rejected: u64,
     /// How long the load has taken, in seconds.
     pub seconds: f64,

@@ -10,7 +10,7 @@ use etl_component::{CommandCard, Context, Output, Reads, Stdout, When, instant, 
 use etl_stream::counted;
 use etl_stream::writer::io_fault;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::source::Source;
 use crate::receipts::Load;
