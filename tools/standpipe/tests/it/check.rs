@@ -53,7 +53,7 @@ fn the_newest_load_of_each_target_is_judged() {
 #[test]
 fn a_load_that_is_too_old_says_how_old() {
     let stream = sealed(&[receipt("orders", &counts(OLD))]);
-    let ran = check("--max-age 2h30m", &stream);
+    let ran = check("--max-age 150m", &stream);
     let said = ran.fails(3).last_error_line();
     assert!(said.starts_with("orders: the newest load, of 2020-01-01T00:00:00.000Z, is "), "{said}");
     assert!(said.ends_with(" old; --max-age is 2 h 30 min"), "{said}");

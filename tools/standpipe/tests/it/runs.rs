@@ -199,7 +199,7 @@ fn chromium_shows_a_timeline_and_a_table_of_each_pipeline() {
             "class=\"again\" cx=\"12.0\""
         ]
     );
-    let rows: Vec<Vec<&str>> = between(&dom, "<tr", "</tr>").into_iter().map(|row| cells(row)).collect();
+    let rows: Vec<Vec<&str>> = between(&dom, "<tr", "</tr>").into_iter().map(cells).collect();
     let rows: Vec<_> = rows.iter().filter(|row| !row.is_empty()).collect();
     assert_eq!(rows.len(), 4, "{rows:?}");
     assert_eq!((rows[1][0], rows[1][1]), ("orders", "2026-11-28 12:00Z"));
