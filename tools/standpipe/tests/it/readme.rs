@@ -114,3 +114,29 @@ fn the_rust_of_writing_an_extractor_is_built_elsewhere() {
         assert!(built.iter().any(|text| text.contains(block)), "nothing builds this:\n{block}");
     }
 }
+
+/// Where links of a page lead, without those to other sites and to places in the page itself.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let ends = page.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    let targets = ends.filter_map(|(target, _)| target.split('#').next());
+    targets.filter(|target| !target.is_empty() && !target.contains("://") && !target.contains(' '))
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let pages = |folder: &str| {
+        let files = std::fs::read_dir(root().join(folder)).expect("the folder is there");
+        let files = files.map(|file| file.expect("a file").path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    };
+    let mut seen = 0;
+    for page in pages("").chain(pages("docs")).chain(pages("bench")) {
+        let text = std::fs::read_to_string(&page).expect("a text");
+        for link in links(&text) {
+            let target = page.parent().expect("a folder").join(link);
+            assert!(target.exists(), "{}: {link}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} links were found");
+}
