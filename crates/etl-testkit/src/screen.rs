@@ -7,19 +7,27 @@ use crate::run::{Cmd, Folder, Ran, wait_until};
 /// Runs the script that is its argument, says how it ended, and keeps the terminal open, also after a Ctrl-C.
 const KEEP: &str = "trap : INT; sh -c \"$0\"; echo \"ended $?\"; while :; do read -r line; done";
 
-/// A terminal of 80 columns and 24 rows. Its server has a socket of its own, and ends when this is dropped.
+/// A terminal of 24 rows. Its server has a socket of its own, and ends when this is dropped.
 pub struct Screen {
     folder: Folder,
 }
 
 impl Screen {
-    /// Runs a script with `sh` in this folder. The screen stays after the end, which is its last line: `ended 0`.
+    /// Runs a script with `sh` in this folder, on a screen of 80 columns. The screen stays after the end, which is its last line: `ended 0`.
     ///
     /// # Panics
     /// If tmux is missing.
     pub fn run(script: &str, folder: impl AsRef<Path>) -> Screen {
+        Screen::of(80, script, folder)
+    }
+
+    /// The same, on a screen of so many columns.
+    ///
+    /// # Panics
+    /// If tmux is missing.
+    pub fn of(columns: u32, script: &str, folder: impl AsRef<Path>) -> Screen {
         let screen = Screen { folder: Folder::new() };
-        let start = screen.tmux("-f /dev/null new-session -d -x 80 -y 24");
+        let start = screen.tmux(&format!("-f /dev/null new-session -d -x {columns} -y 24"));
         start.args(["sh", "-c", KEEP, script]).in_folder(folder).run().ok();
         screen
     }

@@ -25,7 +25,7 @@ pub(crate) const VARIABLES: [Variable; 4] = otlp::VARIABLES;
 /// Flags of `metrics`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  load-sqlite --db shop.db --input orders.ndjson | standpipe metrics --textfile /var/lib/prometheus/node-exporter/standpipe.prom
+  load-sqlite --db shop.db --input orders.ndjson | standpipe metrics --textfile standpipe.prom
   load-postgres --input day.ndjson | standpipe metrics --otlp http://collector:4318 | notify-slack --on failure")]
 pub(crate) struct Args {
     /// A file in Prometheus's text format, which the textfile collector of node_exporter reads. The series of other pipelines and targets in it stay

@@ -198,8 +198,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "PIPELINE  TARGET  LOADED AT                 AGE  RECORDS  INSERTED  REJECTED  SECONDS",
-                "day       t       2026-01-01 00:00Z         1 d        3         2         1     0.50",
+                "PIPELINE  TARGET  LOADED AT                  AGE  RECORDS  INSERTED  REJECTED  SECONDS",
+                "day       t       2026-01-01 00:00Z          1 d        3         2         1     0.50",
                 "-          [2Jx   2026-01-01 23:00Z  59 min 59 s        -         -         -        -",
             ]
         );

@@ -54,6 +54,8 @@ fn counts_are_those_of_the_attempt_that_was_committed() {
     let mut receipt = place.receipts().remove(0);
     let object = receipt.as_object_mut().expect("an object");
     assert!(object.remove("seconds").is_some() && object.remove("sha256").is_some());
+    let loaded_at = object.remove("loaded_at").expect("a time");
+    assert!(loaded_at.as_str().is_some_and(|time| time.ends_with('Z')), "{loaded_at}");
     assert_eq!(
         receipt,
         json!({ "target": "public.events", "load_id": "a", "mode": "append", "records": 3, "inserted": 2, "updated": 0,

@@ -116,7 +116,7 @@ fn the_card_names_what_there_is() {
         (&card["name"], &card["variables"][0]["name"]),
         (&"load-sqlite".into(), &"ETL_LOAD_ID".into())
     );
-    assert_eq!(card["schemas"]["out"], serde_json::json!(["etl.receipt", "etl.reject"]));
+    assert_eq!(card["schemas"]["out"], serde_json::json!(["etl.receipt", "etl.run", "etl.reject"]));
     assert_eq!(card["reads"], serde_json::json!({ "kind": "stream", "schemas": null }));
     assert_eq!(
         card["stdout"],

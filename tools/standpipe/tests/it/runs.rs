@@ -75,7 +75,7 @@ fn runs_of_all_files_are_lines_of_json_in_the_order_of_their_times() {
 fn a_terminal_shows_a_table() {
     let folder = folder();
     let script = format!("{} runs a.ndjson", workspace_binary("standpipe").display());
-    let rows = Screen::run(&script, folder.path("")).wait_for("ended");
+    let rows = Screen::of(120, &script, folder.path("")).wait_for("ended");
     let words = |row: &str| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
     assert_eq!(words(&rows[0]), "PIPELINE TARGET LOADED AT AGE RECORDS INSERTED REJECTED SECONDS");
     assert!(words(&rows[1]).starts_with("- items 2026-11-28 11:00Z "), "{rows:?}");
