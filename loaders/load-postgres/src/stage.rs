@@ -4,6 +4,7 @@
 mod aside;
 mod keep;
 mod keys;
+mod lacks;
 mod merge;
 mod references;
 mod unopposed;
@@ -13,8 +14,8 @@ use etl_postgres::Session;
 use etl_schema::quote_ident;
 
 use self::aside::{Aside, Done};
-use self::keep::Lacks;
 pub(crate) use self::keys::Keys;
+use self::lacks::Lacks;
 use self::merge::{Merge, same_key};
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
@@ -191,7 +192,7 @@ impl Stage {
             complete(plan, rows, inserted)?;
             return Ok(Counts { inserted, ..Counts::default() });
         };
-        let nulled = lacks.nulled(session, plan, source)?;
+        let nulled = keep::nulled(session, plan, source, lacks)?;
         if new.is_none()
             && unopposed::is_possible(plan, self.is_free(plan))
             && let Some((inserted, updated)) = unopposed::merge(session, plan, source, rows, lacks)?

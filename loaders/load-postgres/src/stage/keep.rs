@@ -5,74 +5,29 @@ use etl_load::Counts;
 use etl_postgres::Session;
 use etl_schema::quote_ident;
 
+use super::lacks::Lacks;
 use super::merge::{Merge, conflict_target, differs, same_key, set};
 use super::{Stage, key};
-use crate::plan::{Field, TablePlan};
-use crate::target::{MergeError, complete, insert, quoted, value, what};
+use crate::plan::TablePlan;
+use crate::target::{MergeError, complete, insert, quoted, what};
 
 /// How often rows that other sessions have deleted meanwhile are inserted again.
 const ATTEMPTS: usize = 10;
 
-/// The columns whose fields some record of a load does not have.
-#[derive(Default)]
-pub(super) struct Lacks {
-    /// The column that says which fields a record has.
-    named: String,
-    /// Those that keep what the row has.
-    kept: Vec<usize>,
-    /// Those that become NULL.
-    lost: Vec<usize>,
-}
-
-impl Lacks {
-    /// Those of the columns that some record `lacked`.
-    pub(super) fn new(named: &str, keeps: &[bool], lacked: &[bool]) -> Lacks {
-        let which = |keep: bool| {
-            let columns = lacked.iter().zip(keeps).enumerate();
-            let columns = columns.filter(|(_, (lacked, keeps))| **lacked && **keeps == keep);
-            columns.map(|(column, _)| column).collect()
-        };
-        Lacks { named: named.to_owned(), kept: which(true), lost: which(false) }
-    }
-
-    /// Whether any column keeps what a row has.
-    pub(super) fn keeps_any(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
-    /// What a column of the row `old` becomes: of the stage `s` if any column keeps what it has, otherwise of the row `new`.
-    pub(super) fn newer(&self, index: usize, field: &Field, new: &str) -> String {
-        let (column, named) = (quoted(field), &self.named);
-        let newer = if self.keeps_any() { value(field) } else { format!("{new}.{column}") };
-        if self.kept.contains(&index) {
-            format!("CASE WHEN get_bit(s.{named}, {index}) = 0 THEN old.{column} ELSE {newer} END")
-        } else {
-            newer
-        }
-    }
-
-    /// How many rows have values that become NULL because their records do not have the fields.
-    pub(super) fn nulled(
-        &self,
-        session: &Session,
-        plan: &TablePlan,
-        source: &str,
-    ) -> Result<u64, MergeError> {
-        if self.lost.is_empty() {
-            return Ok(0);
-        }
-        let loses = self.lost.iter().map(|&index| {
-            let column = quoted(&plan.details.fields[index]);
-            format!("get_bit(s.{}, {index}) = 0 AND old.{column} IS NOT NULL", self.named)
-        });
-        let sql = format!(
-            "SELECT count(*) FROM {source} s JOIN {} old ON {} WHERE {}",
-            plan.details.own_rows(),
-            same_key(plan),
-            loses.collect::<Vec<_>>().join(" OR ")
-        );
-        Ok(session.number(&what(plan), &sql)?)
-    }
+/// How many rows have values that become NULL because their records do not have the fields.
+pub(super) fn nulled(
+    session: &Session,
+    plan: &TablePlan,
+    source: &str,
+    lacks: &Lacks,
+) -> Result<u64, MergeError> {
+    let Some(loses) = lacks.loses(plan) else { return Ok(0) };
+    let sql = format!(
+        "SELECT count(*) FROM {source} s JOIN {} old ON {} WHERE {loses}",
+        plan.details.own_rows(),
+        same_key(plan)
+    );
+    Ok(session.number(&what(plan), &sql)?)
 }
 
 impl Stage {

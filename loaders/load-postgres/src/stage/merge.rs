@@ -6,7 +6,7 @@ use etl_load::{Counts, Mode};
 use etl_postgres::{Error, Session};
 use etl_schema::{Column, quote_ident};
 
-use super::keep::Lacks;
+use super::lacks::Lacks;
 use crate::catalog::Table;
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, complete, insert, key_exprs, quoted, what};

@@ -9,7 +9,7 @@ use etl_load::Mode;
 use etl_postgres::names::quote_literal;
 use etl_postgres::{Error, Session};
 
-use super::keep::Lacks;
+use super::lacks::Lacks;
 use super::merge::{differs, same_key, set};
 use crate::plan::{Field, Null, TablePlan};
 use crate::target::{MergeError, quoted, what};
