@@ -26,7 +26,7 @@ pub(crate) const VARIABLES: [Variable; 4] = otlp::VARIABLES;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   load-sqlite --db shop.db --input orders.ndjson | standpipe metrics --textfile standpipe.prom
-  load-postgres --input day.ndjson | standpipe metrics --otlp http://collector:4318 | notify-slack --on failure")]
+  load-postgres | standpipe metrics --otlp http://collector:4318 | notify-slack --on failure")]
 pub(crate) struct Args {
     /// A file in Prometheus's text format, which the textfile collector of node_exporter reads. The series of other pipelines and targets in it stay
     #[arg(long, value_name = "FILE", required_unless_present = "otlp", help_heading = "Metrics")]

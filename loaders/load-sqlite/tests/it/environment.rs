@@ -123,7 +123,7 @@ fn the_card_names_what_there_is() {
         serde_json::json!({ "kind": "stream", "schemas": ["etl.receipt"], "passes_on": false })
     );
     let when: Vec<_> = card["when"].as_array().expect("a list").iter().map(|when| &when["flag"]).collect();
-    assert_eq!(when, ["--plan", "--print-state", "--emit", "--emit", "--emit", "--format"]);
+    assert_eq!(when, ["--plan", "--print-state", "--print-runs", "--emit", "--emit", "--emit", "--format"]);
     let flags: Vec<&str> =
         card["flags"].as_array().expect("flags").iter().filter_map(|flag| flag["name"].as_str()).collect();
     for flag in [
