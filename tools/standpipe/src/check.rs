@@ -17,7 +17,7 @@ pub(crate) const CARD: CommandCard = CommandCard { name: "check", ..runs::OF_RUN
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   standpipe check --postgres --table openweather_current --max-age 2h --min-records 1
-  load-sqlite --db shop.db --table orders --input orders.ndjson | standpipe check --min-records 100 --max-rejects 1%")]
+  load-sqlite --db shop.db --table orders | standpipe check --max-rejects 1%")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
