@@ -268,12 +268,14 @@ impl Aside<'_, '_> {
         self.done.too_many |= !(self.refuse)(position, refusal);
     }
 
-    /// Lets rows be found by their positions, which are in their order in the table.
+    /// Lets rows be found by their positions, which are in their order in the table: the planner must know that, or it reads
+    /// the whole table for each part.
     fn index(&self, source: &mut Source) -> Result<(), MergeError> {
         if !source.indexed {
             let sql = format!(
-                "CREATE INDEX ON {} USING brin ({}) WITH (pages_per_range = 8)",
-                source.name, self.row
+                "CREATE INDEX ON {name} USING brin ({row}) WITH (pages_per_range = 8); ANALYZE {name} ({row})",
+                name = source.name,
+                row = self.row
             );
             self.session.batch(&what(self.plan), &sql)?;
             source.indexed = true;
