@@ -74,6 +74,8 @@ pub struct Rejects {
     file: Option<Writer<Output>>,
     /// Where it is, unless it is added to.
     path: Option<PathBuf>,
+    /// Whether what was written can be taken back: not from a pipe.
+    revocable: bool,
     producer: String,
     in_place: bool,
     /// The file that is added to, if it can be synced, and how long it was when the load began.
@@ -93,7 +95,16 @@ impl Rejects {
         in_place: bool,
         producer: String,
     ) -> Result<Rejects, Fault> {
-        let mut rejects = Rejects { file: None, path: None, producer, in_place, log: None, limit, count: 0 };
+        let mut rejects = Rejects {
+            file: None,
+            path: None,
+            revocable: true,
+            producer,
+            in_place,
+            log: None,
+            limit,
+            count: 0,
+        };
         let Some(path) = path else { return Ok(rejects) };
         let whole = existing(path)?;
         if !in_place {
@@ -116,7 +127,9 @@ impl Rejects {
 
     fn create_file(&mut self) -> Result<(), Fault> {
         let Some(path) = &self.path else { return Ok(()) };
-        self.file = Some(Writer::named(NAME, Output::create(path)?));
+        let output = Output::create(path)?;
+        self.revocable = matches!(output, Output::New(_));
+        self.file = Some(Writer::named(NAME, output));
         self.begin()
     }
 
@@ -141,7 +154,7 @@ impl Rejects {
     }
 
     /// Another attempt at the load starts: what the last one set aside is forgotten, because this one may find something
-    /// else.
+    /// else. A pipe may get a record twice.
     ///
     /// # Errors
     /// 74 if the file cannot be written.
@@ -151,7 +164,7 @@ impl Rejects {
         }
         self.count = 0;
         if !self.in_place {
-            return self.create_file();
+            return if self.revocable || self.file.is_none() { self.create_file() } else { Ok(()) };
         }
         // What was not flushed is lost.
         self.file = self.file.take().map(|file| Writer::named(NAME, file.into_inner()));

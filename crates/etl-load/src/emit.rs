@@ -37,7 +37,7 @@ pub(crate) struct Receipt {
     /// Records that are left out because they are older than the database keeps such.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) too_old: Option<u64>,
-    /// Rows of earlier versions of the stream that were deleted.
+    /// Rows that were deleted: of earlier versions of the stream, or that the load does not have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<u64>,
     /// Rows that had values which are NULL now because their records do not have the fields.
@@ -92,7 +92,7 @@ impl Receipt {
             text += &format!(", {count} {name}");
         }
         if let Some(deleted) = self.deleted {
-            text += &format!(", {deleted} of earlier versions deleted");
+            text += &format!(", {deleted} deleted");
         }
         if let Some(nulled) = self.nulled {
             text += &format!(", {nulled} lost values");

@@ -1,6 +1,5 @@
 //! Turns records into rows of typed values.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use etl_stream::Values;
 use etl_stream::json::{self, Numbering, Record, Shape};
 
 use crate::cell::{Cell, Scratch};
+use crate::dropped::Dropped;
 use crate::quick::Quick;
 use crate::reading::Reading;
 use crate::schema::{Column, Schema, Source};
@@ -41,41 +41,6 @@ impl fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
-
-/// The fields that the schema does not know and that were dropped.
-#[derive(Clone, Debug, Default)]
-pub struct Dropped {
-    /// How many.
-    pub fields: u64,
-    /// In how many records.
-    pub records: u64,
-    /// The names of the first of them.
-    pub names: Vec<String>,
-}
-
-impl Dropped {
-    /// How many names are kept.
-    const NAMED: usize = 20;
-
-    /// The names of the first of them, as they may be shown.
-    pub fn shown(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.names.iter().take(Self::NAMED).map(|name| json::shorten(name, 80))
-    }
-
-    fn name(&mut self, name: &str) {
-        if self.names.len() <= Self::NAMED && !self.names.iter().any(|known| known == name) {
-            self.names.push(name.to_owned());
-        }
-    }
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.shown().map(|name| format!("{name:?}")).collect();
-        let more = if self.names.len() > Self::NAMED { " and more" } else { "" };
-        write!(f, "{}{more}", shown.join(", "))
-    }
-}
 
 /// Stands for a column or a field that does not exist.
 const NONE: u32 = u32::MAX;

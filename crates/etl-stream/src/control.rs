@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::fault::Class;
+use crate::fault::{Class, Details};
 
 /// What every control line starts with and no record may start with.
 pub const PREFIX: &[u8] = br#"{"_etl":"#;
@@ -133,26 +133,6 @@ pub struct Abort {
     pub message: String,
     /// Where it failed.
     pub details: Details,
-}
-
-/// Where a failure happened, as an `abort` says it. All of it is optional, and is passed on by every stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Details {
-    /// The step that failed, which is the name of a program.
-    pub step: Option<String>,
-    /// The pipeline that it is a step of.
-    pub pipeline: Option<String>,
-    /// The table that it was loading.
-    pub table: Option<String>,
-    /// The last lines of its stderr.
-    pub log: Vec<String>,
-}
-
-impl Details {
-    /// Those of a step of this name.
-    pub fn of_step(name: impl Into<String>) -> Details {
-        Details { step: Some(name.into()), ..Details::default() }
-    }
 }
 
 impl Abort {

@@ -6,7 +6,25 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::control::Details;
+/// Where a failure happened, as an `abort` says it. All of it is optional, and is passed on by every stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The step that failed, which is the name of a program.
+    pub step: Option<String>,
+    /// The pipeline that it is a step of.
+    pub pipeline: Option<String>,
+    /// The table that it was loading.
+    pub table: Option<String>,
+    /// The last lines of its stderr.
+    pub log: Vec<String>,
+}
+
+impl Details {
+    /// Those of a step of this name.
+    pub fn of_step(name: impl Into<String>) -> Details {
+        Details { step: Some(name.into()), ..Details::default() }
+    }
+}
 
 /// Why a component failed, which decides its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

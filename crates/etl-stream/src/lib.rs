@@ -18,12 +18,12 @@ pub mod json;
 pub mod reader;
 pub mod writer;
 
-pub use control::{Begin, Details, MAX_SCHEMA, SchemaRef, Values};
+pub use control::{Begin, MAX_SCHEMA, SchemaRef, Values};
 pub use decode::{
     About, Declared, Decoder, Envelope, Format, Message, Seen, Status, Stream, StreamId, Write,
 };
 pub use digest::Digest;
-pub use fault::{Class, Fault, counted, listed};
+pub use fault::{Class, Details, Fault, counted, listed};
 pub use foreign::Foreign;
 pub use reader::{Event, Line, Origin, Reader, Seal, Segment};
 pub use writer::Writer;

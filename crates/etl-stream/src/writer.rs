@@ -10,9 +10,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::control::{self, Begin, Details, End};
+use crate::control::{self, Begin, End};
 use crate::digest::Hasher;
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Details, Fault};
 use crate::reader::Segment;
 
 pub use self::singer::Singer;

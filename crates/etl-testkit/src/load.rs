@@ -74,6 +74,13 @@ pub fn events(id: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
     sealed(id, &strs(&lines))
 }
 
+/// A sealed segment of [`ITEMS`], each with an id and a name.
+pub fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
+    let lines: Vec<String> =
+        rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();
+    sealed(id, &strs(&lines))
+}
+
 /// Lines that were made, as the functions here take them.
 pub fn strs(lines: &[String]) -> Vec<&str> {
     lines.iter().map(String::as_str).collect()

@@ -17,6 +17,7 @@ use self::aside::{Aside, Done};
 pub(crate) use self::keys::Keys;
 use self::lacks::Lacks;
 use self::merge::{Merge, same_key};
+pub(crate) use self::references::deferrable;
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
 use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
 

@@ -141,10 +141,10 @@ impl<S: Sink> Attempt<'_, '_, S> {
     fn set_aside(&mut self) -> Result<bool, Fault> {
         let Attempt { outputs, tables, numbers, .. } = self;
         let before = outputs.rejects.count();
-        let schemas: Vec<_> = numbers.iter().map(|&table| Arc::clone(&tables[table].plan.schema)).collect();
         outputs.set_aside(|number| {
-            tables[numbers[number]].rejected += 1;
-            schemas[number].key_names()
+            let table = &mut tables[numbers[number]];
+            table.rejected += 1;
+            Arc::clone(&table.plan.schema)
         })?;
         Ok(outputs.rejects.count() > before)
     }

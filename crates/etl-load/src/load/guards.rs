@@ -76,7 +76,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         )))
     }
 
-    /// The guards of a table that has lost rows of earlier versions, of which it had others before.
+    /// The guards of a table that has lost rows: of earlier versions, or that the load does not have.
     pub(super) fn check_swept(
         &self,
         table: usize,
@@ -85,7 +85,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
         inserted: u64,
     ) -> Result<(), Fault> {
         let (name, before) = (&self.tables[table].plan.name, (deleted + left).saturating_sub(inserted));
-        if deleted > 0 && left == 0 {
+        if deleted > 0 && left == 0 && !self.tables[table].snapshot {
             let gone = counted(deleted, "row of an earlier version", "rows of earlier versions");
             if !self.settings.input.allow_empty {
                 return Err(Fault::data(format!(

@@ -1,5 +1,7 @@
 //! What a load writes besides its tables: what it prints, the state file, the rejects.
 
+use std::sync::Arc;
+
 use etl_component::rejects::{Refusal, Rejects};
 use etl_component::{Context, Fault};
 use etl_schema::Schema;
@@ -100,30 +102,18 @@ impl Outputs {
         schema: &Schema,
         values: Values,
     ) -> Result<(), Fault> {
-        let sink::Refusal { field, reason, said } = refusal;
         self.is_first_time(line);
-        if self.rejects.add(&Refusal { line, field, reason, values, said: said.as_ref() })? {
-            return Ok(());
-        }
-        let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
-        Err(self.rejects.too_many(line, &format!("{of}{refusal}"), schema.key_names()))
+        add(&mut self.rejects, line, refusal, schema, values)
     }
 
-    /// Sets the records aside that the database has refused, and tells `each` the numbers of their tables.
+    /// Sets the records aside that the database has refused; `schema_of` is told the number of the table of each.
     ///
     /// # Errors
     /// 3 if there are more than allowed, 74 if they cannot be written.
-    pub(super) fn set_aside<'k, K: Iterator<Item = &'k str>>(
-        &mut self,
-        mut key_of: impl FnMut(usize) -> K,
-    ) -> Result<(), Fault> {
+    pub(super) fn set_aside(&mut self, mut schema_of: impl FnMut(usize) -> Arc<Schema>) -> Result<(), Fault> {
         let Outputs { emit, rejects, .. } = self;
         emit.taken.each_refused(|table, line, values, refusal| {
-            let (key, sink::Refusal { field, reason, said }) = (key_of(table), refusal);
-            if rejects.add(&Refusal { line, field, reason, values, said: said.as_ref() })? {
-                return Ok(());
-            }
-            Err(rejects.too_many(line, &refusal.to_string(), key))
+            add(rejects, line, refusal, &schema_of(table), values)
         })
     }
 
@@ -178,4 +168,20 @@ impl Outputs {
         }
         self.rejects.finish()
     }
+}
+
+/// Sets a record of a schema aside.
+fn add(
+    rejects: &mut Rejects,
+    line: Line<'_>,
+    refusal: &sink::Refusal,
+    schema: &Schema,
+    values: Values,
+) -> Result<(), Fault> {
+    let sink::Refusal { field, reason, said } = refusal;
+    if rejects.add(&Refusal { line, field, reason, values, said: said.as_ref() })? {
+        return Ok(());
+    }
+    let of = if schema.is_foreign() { format!("stream {}, ", schema.name) } else { String::new() };
+    Err(rejects.too_many(line, &format!("{of}{refusal}"), schema.key_names()))
 }

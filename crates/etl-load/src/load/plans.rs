@@ -124,12 +124,15 @@ impl<'a, S: Sink> Plans<'a, S> {
         declared: &Declared,
         sealed: bool,
     ) -> Result<(), Fault> {
-        let whole = self.settings.mode == Some(Mode::Replace) || self.settings.absent_rows.is_some();
-        if !sealed && whole && self.settings.replace_needs_seal {
-            return Err(Fault::usage(
-                "mode replace needs a sealed stream: one that was cut would replace the whole with a part \
-                 (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)",
-            ));
+        let whole = match self.settings.absent_rows {
+            Some(_) => Some("--absent-rows"),
+            None => (self.settings.mode == Some(Mode::Replace)).then_some("mode replace"),
+        };
+        if let Some(whole) = whole.filter(|_| !sealed && self.settings.replace_needs_seal) {
+            return Err(Fault::usage(format!(
+                "{whole} needs a sealed stream: one that was cut would replace the whole with a part \
+                 (`standpipe seal -- COMMAND` seals it, --seal off accepts the risk)"
+            )));
         }
         let carried = self.carried(declared);
         if self.made.contains_key(&carried) || self.made.keys().any(|made| is_same_stream(made, &carried)) {

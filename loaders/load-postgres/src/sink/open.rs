@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::feed::Destination;
 use crate::plan::TablePlan;
 use crate::row::RowEncoder;
-use crate::stage::{Stage, has_room};
+use crate::stage::{self, Stage, has_room};
 use crate::target::{self, what};
 
 impl Postgres<'_> {
@@ -53,9 +53,14 @@ impl Postgres<'_> {
             replaced = Some(self.link.run(Session::count, &what, &delete)?);
         }
         if let Some(stage) = &stage {
-            // What is refused only at the commit could not be set aside.
-            let now = if aside { "SET CONSTRAINTS ALL IMMEDIATE;" } else { "" };
-            self.link.run(Session::batch, &what, &format!("{now}{}", stage.create(plan)))?;
+            if aside {
+                // What is refused only at the commit could not be set aside.
+                let rows = self.link.run(Session::rows, &what, &stage::deferrable(plan))?;
+                if let Some(names) = rows.first().and_then(|row| row.get(0)) {
+                    self.link.run(Session::batch, &what, &format!("SET CONSTRAINTS {names} IMMEDIATE"))?;
+                }
+            }
+            self.link.run(Session::batch, &what, &stage.create(plan))?;
         }
         if replaces && now.is_some_and(|table| table.delete_veto) {
             let left = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) rows", plan.details.own_rows());

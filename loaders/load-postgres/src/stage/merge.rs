@@ -106,7 +106,9 @@ impl Merge<'_> {
             );
             self.positions(&rows, |row| new(row.unsigned_abs()))?;
         }
+        let done = format!("DROP TABLE {fresh}");
         if plan.mode == Mode::Ignore {
+            self.session.batch(&what, &done)?;
             return Ok((inserted, 0));
         }
         let others = format!(
@@ -115,7 +117,9 @@ impl Merge<'_> {
             same_key(plan)
         );
         let update = format!("{} {}", insert(plan, &others), on_conflict(plan));
-        Ok((inserted, self.session.count(&what, &update)?))
+        let updated = self.session.count(&what, &update)?;
+        self.session.batch(&what, &done)?;
+        Ok((inserted, updated))
     }
 
     /// Returns how many rows are new and how many were changed. A new row has no xmax: nobody has locked it.

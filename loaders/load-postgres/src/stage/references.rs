@@ -19,6 +19,17 @@ pub(super) struct Reference {
     columns: Vec<(String, String)>,
 }
 
+/// The query for the names of the target's own constraints that may be checked as late as at the commit. Those of tables
+/// that refer to it are not among them: of such a row they say nothing.
+pub(crate) fn deferrable(plan: &TablePlan) -> String {
+    format!(
+        "SELECT string_agg(format('%I.%I', nspname, conname), ', ')
+         FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace
+         WHERE condeferrable AND conrelid = {}::regclass",
+        quote_literal(&plan.details.name.sql())
+    )
+}
+
 /// The foreign keys of the target.
 pub(super) fn of(session: &Session, plan: &TablePlan) -> Result<Vec<Reference>, MergeError> {
     let what = what(plan);

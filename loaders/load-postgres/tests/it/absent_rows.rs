@@ -41,7 +41,7 @@ fn a_load_never_empties_a_table_by_accident() {
     refused(&ran, 3, "1 row would take the place of 4, 75.0% fewer; --max-shrink allows 50%");
     let ran = place.load(ARGS, "{\"id\":1,\"name\":\"uno\"}\n");
     ran.fails(2);
-    assert!(ran.last_error_line().contains("seal"), "{}", ran.stderr);
+    assert!(ran.last_error_line().contains("--absent-rows needs a sealed stream"), "{}", ran.stderr);
     for (more, said) in [
         ("--rejects bad.ndjson --max-rejects 1", "a row whose record is set aside would be taken for absent"),
         ("--commit-every 5", "--absent-rows compares a table with a whole input"),
@@ -54,6 +54,20 @@ fn a_load_never_empties_a_table_by_accident() {
     assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), four);
     let ran = place.load(&format!("{ARGS} --max-shrink 50%"), items("a", &[(1, "uno"), (2, "two")]));
     assert_eq!(receipts(&ran)[0]["deleted"], 2);
+    // On purpose, it does.
+    let ran = place.load(&format!("{ARGS} --allow-empty"), items("b", &[]));
+    assert_eq!(receipts(&ran)[0]["deleted"], 2);
+    assert!(
+        ran.stderr.contains("there are no records to replace its rows with; the load empties it"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        !ran.stderr.contains("version") && ran.stderr.contains("0 inserted, 2 deleted in "),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(place.rows("SELECT id FROM items"), [""; 0]);
 }
 
 #[test]

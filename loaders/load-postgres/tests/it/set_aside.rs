@@ -210,6 +210,47 @@ fn of_a_key_the_last_record_that_the_server_takes_counts() {
 }
 
 #[test]
+fn a_partitioned_table_takes_its_rows_in_parts() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE TABLE items (id bigint PRIMARY KEY, name text CHECK (name <> 'bad')) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF items FOR VALUES FROM (0) TO (3);
+         CREATE TABLE high PARTITION OF items FOR VALUES FROM (3) TO (9);
+         INSERT INTO items VALUES (1, 'old'), (4, 'old')",
+    );
+    let rows = [(1, "one"), (2, "two"), (3, "bad"), (4, "four"), (9, "nowhere"), (5, "five")];
+    for (mode, expected, names) in [
+        ("upsert", [6, 2, 2, 0, 0, 2], ["1|one", "2|two", "4|four", "5|five"]),
+        ("ignore", [6, 2, 0, 2, 0, 2], ["1|old", "2|two", "4|old", "5|five"]),
+    ] {
+        let ran = place.load(&format!("--schema items.json --mode {mode} {ASIDE} 2"), items(mode, &rows));
+        assert_eq!(counts(&ran), expected, "{mode}");
+        assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), names, "{mode}");
+        assert_eq!(rejects(&place), [reject(4, "items_name_check", "23514", ""), reject(6, "", "23514", "")]);
+        place.sql("TRUNCATE items; INSERT INTO items VALUES (1, 'old'), (4, 'old')");
+    }
+}
+
+#[test]
+fn rows_that_others_refer_to_are_replaced_before_that_is_checked() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE TABLE items (id bigint PRIMARY KEY, name text CHECK (name <> 'bad'));
+         INSERT INTO items VALUES (1, 'old'), (2, 'old');
+         CREATE TABLE orders (item bigint REFERENCES items DEFERRABLE INITIALLY DEFERRED);
+         INSERT INTO orders VALUES (1)",
+    );
+    let args = format!("--schema items.json --mode replace {ASIDE} 1");
+    let ran = place.load(&args, items("a", &[(1, "new"), (3, "bad"), (4, "new")]));
+    assert_eq!(counts(&ran), [3, 2, 0, 0, 0, 1]);
+    assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["1|new", "4|new"]);
+    // What refers to a row that is gone fails the load at its commit.
+    let ran = place.load(&args, items("b", &[(2, "new")]));
+    refused(&ran, 3, "violates foreign key constraint \"orders_item_fkey\"");
+    assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), ["1|new", "4|new"]);
+}
+
+#[test]
 fn what_is_passed_on_was_not_refused() {
     let place = PostgresFolder::new();
     place.sql("CREATE TABLE items (id bigint PRIMARY KEY, name text UNIQUE)");

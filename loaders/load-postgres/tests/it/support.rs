@@ -2,11 +2,11 @@
 
 use std::ops::Deref;
 
-use etl_testkit::load::{EVENTS, ITEMS, sealed, strs};
+use etl_testkit::load::{EVENTS, ITEMS};
 use etl_testkit::postgres::{Server, Space};
 use etl_testkit::run::{Cmd, Folder, Ran, Running};
 
-pub(crate) use etl_testkit::load::events;
+pub(crate) use etl_testkit::load::{events, items};
 
 /// The events in order.
 pub(crate) const ROWS: &str = "SELECT n FROM events ORDER BY n";
@@ -126,11 +126,4 @@ impl PostgresFolder {
         let query = format!("SELECT count(*) FROM pg_stat_activity WHERE {}", self.sessions());
         self.space.wait_until(&query, "0");
     }
-}
-
-/// A sealed segment of items, each with an id and a name.
-pub(crate) fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
-    let lines: Vec<String> =
-        rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();
-    sealed(id, &strs(&lines))
 }

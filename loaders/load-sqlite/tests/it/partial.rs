@@ -11,12 +11,6 @@ fn place() -> SqliteFolder {
     place
 }
 
-/// What a query returns, texts without quotes.
-#[track_caller]
-fn rows(place: &SqliteFolder, sql: &str) -> Vec<String> {
-    place.rows(sql).iter().map(|row| row.replace('"', "")).collect()
-}
-
 #[test]
 fn two_sources_fill_one_table() {
     let place = place();
@@ -31,7 +25,7 @@ fn two_sources_fill_one_table() {
     let ran = place.load(args, sealed("2", &second));
     assert_eq!((counts(&ran), receipts(&ran)[0].get("nulled")), ([3, 1, 2, 0, 0, 0], None));
     let expected = ["1|1|one|1.50|2026-01-01", "2|2|NULL|2|NULL", "3|NULL|NULL|NULL|2026-01-03"];
-    assert_eq!(rows(&place, "SELECT * FROM t ORDER BY id"), expected);
+    assert_eq!(place.plain_rows("SELECT * FROM t ORDER BY id"), expected);
     assert_eq!(counts(&place.load(args, sealed("3", &second))), [3, 0, 0, 3, 0, 0]);
     let lines = [r#"{"id":1,"a":1}"#, r#"{"id":2,"a":null,"b":"two","c":2}"#, r#"{"id":4}"#];
     let ran = place.load("--schema t.json", sealed("4", &lines));
@@ -39,7 +33,7 @@ fn two_sources_fill_one_table() {
     assert!(ran.stderr.contains("1 row that existed has NULL now"), "{}", ran.stderr);
     let expected =
         ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
-    assert_eq!(rows(&place, "SELECT * FROM t ORDER BY id"), expected);
+    assert_eq!(place.plain_rows("SELECT * FROM t ORDER BY id"), expected);
 }
 
 #[test]
@@ -49,9 +43,9 @@ fn a_schema_says_which_columns_keep_their_values() {
     place.load("--table t", sealed_as(&schema, "0", &[r#"{"id":1,"a":1,"b":"one","c":1}"#])).ok();
     let ran = place.load("--table t", sealed_as(&schema, "1", &[r#"{"id":1,"a":2}"#]));
     assert_eq!((counts(&ran), &receipts(&ran)[0]["nulled"]), ([1, 0, 1, 0, 0, 0], &1.into()));
-    assert_eq!(rows(&place, "SELECT * FROM t"), ["1|2|one|NULL|NULL"]);
+    assert_eq!(place.plain_rows("SELECT * FROM t"), ["1|2|one|NULL|NULL"]);
     place.load("--table t --absent null", sealed_as(&schema, "2", &[r#"{"id":1,"d":null}"#])).ok();
-    assert_eq!(rows(&place, "SELECT * FROM t"), ["1|NULL|NULL|NULL|NULL"]);
+    assert_eq!(place.plain_rows("SELECT * FROM t"), ["1|NULL|NULL|NULL|NULL"]);
 }
 
 #[test]
@@ -69,7 +63,7 @@ fn records_merge_in_their_order_however_they_are_cut_into_loads() {
             };
             let ran = place.load(&format!("--schema t.json --absent keep {more}"), stream);
             ran.ok();
-            assert_eq!(rows(&place, "SELECT * FROM t ORDER BY id"), expected, "{seed} {more}");
+            assert_eq!(place.plain_rows("SELECT * FROM t ORDER BY id"), expected, "{seed} {more}");
             if more.is_empty() || more.contains("--rejects") {
                 let [records, inserted, updated, unchanged, superseded, rejected] = counts(&ran);
                 let told = (records, inserted, updated + unchanged + superseded, rejected);
@@ -97,9 +91,9 @@ fn a_wide_record_says_of_each_field_whether_it_is_there() {
     for (run, n) in [0, 60, 61, 62, 123, 124, 129].into_iter().enumerate() {
         let line = format!("{{\"id\":1,\"f{n}\":-1}}");
         assert_eq!(counts(&place.load(args, sealed(&format!("s{run}"), &[&line])))[2], 1);
-        assert_eq!(rows(&place, &format!("SELECT f{n} FROM wide")), ["-1"]);
+        assert_eq!(place.plain_rows(&format!("SELECT f{n} FROM wide")), ["-1"]);
         let sum: String = (0..130).map(|n| format!("+(f{n} IS NULL)")).collect();
-        assert_eq!(rows(&place, &format!("SELECT 0{sum} FROM wide")), ["0"]);
+        assert_eq!(place.plain_rows(&format!("SELECT 0{sum} FROM wide")), ["0"]);
     }
 }
 

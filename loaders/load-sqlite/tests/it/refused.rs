@@ -3,7 +3,7 @@
 use etl_testkit::load::strs;
 use serde_json::Value;
 
-use crate::support::{SqliteFolder, counts, plain, printed, refused, sealed};
+use crate::support::{SqliteFolder, counts, items, plain, printed, refused, sealed};
 
 const ASIDE: &str = "--rejects bad.ndjson --max-rejects";
 
@@ -19,19 +19,6 @@ fn rejects(place: &SqliteFolder) -> Vec<(u64, String, String)> {
 
 fn reject(line: u64, constraint: &str, field: &str) -> (u64, String, String) {
     (line, constraint.to_owned(), field.to_owned())
-}
-
-/// A sealed segment of items, each with an id and a name.
-fn items(id: &str, rows: &[(i64, &str)]) -> Vec<u8> {
-    let lines: Vec<String> =
-        rows.iter().map(|(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\"}}")).collect();
-    sealed(id, &strs(&lines))
-}
-
-/// What a query returns, texts without quotes.
-#[track_caller]
-fn rows(place: &SqliteFolder, sql: &str) -> Vec<String> {
-    place.rows(sql).iter().map(|row| row.replace('"', "")).collect()
 }
 
 #[test]
@@ -54,7 +41,7 @@ fn three_bad_records_of_ten_thousand_are_found() {
     let ran = place.load(&format!("{args} 2"), &stream);
     refused(&ran, 3, "line 9001 (record 9000");
     refused(&ran, 3, "FOREIGN KEY constraint failed (rejected record 3, --max-rejects 2)");
-    assert_eq!(rows(&place, "SELECT count(*) FROM readings"), ["0"]);
+    assert_eq!(place.plain_rows("SELECT count(*) FROM readings"), ["0"]);
     let ran = place.load(&format!("{args} 0.1%"), &stream);
     assert_eq!(counts(&ran), [10_000, 9_997, 0, 0, 0, 3]);
     assert_eq!(
@@ -62,7 +49,7 @@ fn three_bad_records_of_ten_thousand_are_found() {
         [reject(701, "above_zero", ""), reject(5_001, "readings.id", ""), reject(9_001, "", "")]
     );
     let sql = "SELECT count(*), count(DISTINCT id), sum(id IN (700, 5000, 9000)) FROM readings";
-    assert_eq!(rows(&place, sql), ["9997|9997|0"]);
+    assert_eq!(place.plain_rows(sql), ["9997|9997|0"]);
 }
 
 #[test]
@@ -79,13 +66,13 @@ fn each_kind_of_constraint_sets_its_record_aside() {
         let ran = place.load(&args, items(mode, &[(1, "one"), (2, "bad"), (3, "three")]));
         assert_eq!(counts(&ran), [3, 2, 0, 0, 0, 1], "{mode}");
         assert_eq!(rejects(&place).len(), 1, "{mode}");
-        assert_eq!(rows(&place, "SELECT * FROM items ORDER BY id"), ["1|one", "3|three"], "{mode}");
+        assert_eq!(place.plain_rows("SELECT * FROM items ORDER BY id"), ["1|one", "3|three"], "{mode}");
         place.sql("DELETE FROM items");
     }
     let args = format!("--table needs {ASIDE} 1");
     let ran = place.load(&args, sealed("t", &[r#"{"n":1}"#, r#"{"n":9}"#]));
     refused(&ran, 3, "closed on Sundays");
-    assert_eq!(rows(&place, "SELECT count(*) FROM needs"), ["0"]);
+    assert_eq!(place.plain_rows("SELECT count(*) FROM needs"), ["0"]);
 }
 
 #[test]
@@ -105,7 +92,7 @@ fn records_may_refer_to_others_of_the_load_wherever_they_are() {
         assert_eq!(counts(&ran), [2_003, 2_001, 0, 0, 0, 2], "{mode}");
         assert_eq!(rejects(&place), [reject(5, "", ""), reject(2_003, "", "")], "{mode}");
         let sql = "SELECT count(*) FROM nodes WHERE id <= 2000 OR id = 50003";
-        assert_eq!(rows(&place, sql), ["2001"], "{mode}");
+        assert_eq!(place.plain_rows(sql), ["2001"], "{mode}");
     }
 }
 
@@ -129,17 +116,17 @@ fn of_a_key_the_last_record_that_is_taken_counts() {
     let args = format!("--schema items.json {ASIDE} 9");
     let ran = place.load(&args, items("a", &records));
     assert_eq!(counts(&ran), [10, 3, 0, 0, 2, 5]);
-    assert_eq!(rows(&place, "SELECT * FROM items ORDER BY id"), ["1|second", "2|only", "4|two", "5|old"]);
+    assert_eq!(place.plain_rows("SELECT * FROM items ORDER BY id"), ["1|second", "2|only", "4|two", "5|old"]);
     let lines: Vec<u64> = rejects(&place).into_iter().map(|(line, ..)| line).collect();
     assert_eq!(lines, [5, 6, 7, 8, 11]);
     place.sql("DELETE FROM items");
     let records = [(1, "bad"), (1, "first"), (1, "second"), (2, "one"), (2, "bad")];
     let ran = place.load(&format!("{args} --mode ignore"), items("b", &records));
     assert_eq!(counts(&ran), [5, 2, 0, 0, 2, 1]);
-    assert_eq!(rows(&place, "SELECT * FROM items ORDER BY id"), ["1|first", "2|one"]);
+    assert_eq!(place.plain_rows("SELECT * FROM items ORDER BY id"), ["1|first", "2|one"]);
     let ran = place.load(&format!("{args} --mode replace"), items("c", &[(1, "bad"), (2, "bad")]));
     refused(&ran, 3, "table items: 2 records were rejected, so there are none to replace its rows with");
-    assert_eq!(rows(&place, "SELECT * FROM items ORDER BY id"), ["1|first", "2|one"]);
+    assert_eq!(place.plain_rows("SELECT * FROM items ORDER BY id"), ["1|first", "2|one"]);
 }
 
 #[test]
@@ -170,7 +157,7 @@ fn a_line_that_is_no_record_is_set_aside_but_not_one_that_is_cut() {
     let args = format!("--schema events.json {ASIDE} 3");
     let ran = place.load(&args, sealed("a", &lines));
     assert_eq!(counts(&ran), [5, 2, 0, 0, 0, 3]);
-    assert_eq!(rows(&place, "SELECT n FROM events ORDER BY n"), ["1", "4"]);
+    assert_eq!(place.plain_rows("SELECT n FROM events ORDER BY n"), ["1", "4"]);
     assert_eq!(rejects(&place), [reject(3, "", ""), reject(4, "", ""), reject(5, "", "")]);
     let lines = printed(&place.read("bad.ndjson"));
     assert_eq!(lines[1]["reason"], "NaN is not a JSON number (byte 6 of the line)");
@@ -188,5 +175,5 @@ fn a_line_that_is_no_record_is_set_aside_but_not_one_that_is_cut() {
         3,
         "line 5 (byte 14): expected an object, found `]` (byte 1 of the line) (rejected record 4, --max-rejects 3)",
     );
-    assert_eq!(rows(&place, "SELECT n FROM events ORDER BY n"), ["1", "4"]);
+    assert_eq!(place.plain_rows("SELECT n FROM events ORDER BY n"), ["1", "4"]);
 }

@@ -56,6 +56,12 @@ impl SqliteFolder {
         Connection::open(self.path("t.db")).expect("the database opens")
     }
 
+    /// What a query returns, as [`SqliteFolder::rows`], texts without quotes.
+    #[track_caller]
+    pub(crate) fn plain_rows(&self, sql: &str) -> Vec<String> {
+        self.rows(sql).iter().map(|row| row.replace('"', "")).collect()
+    }
+
     /// Runs statements.
     pub(crate) fn sql(&self, sql: &str) {
         self.connect().execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
