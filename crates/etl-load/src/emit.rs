@@ -95,7 +95,7 @@ impl Receipt {
             text += &format!(", {deleted} deleted");
         }
         if let Some(nulled) = self.nulled {
-            text += &format!(", {nulled} lost values");
+            text += &format!(", {nulled} nulled");
         }
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));

@@ -40,7 +40,7 @@ fn two_sources_fill_one_table() {
     assert_eq!(receipts(&ran)[0]["nulled"], 1);
     let said = ".t: 1 row that existed has NULL now where the record does not have the field (--absent keep";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
-    assert!(ran.stderr.contains("3 records, 1 inserted, 2 updated, 1 lost values in "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 records, 1 inserted, 2 updated, 1 nulled in "), "{}", ran.stderr);
     let rows =
         ["1|1|NULL|NULL|NULL", "2|NULL|two|2|NULL", "3|NULL|NULL|NULL|2026-01-03", "4|NULL|NULL|NULL|NULL"];
     assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), rows);
