@@ -15,6 +15,7 @@ use self::values::{Unknown, percent};
 use crate::evolve::{Change, Evolve};
 use crate::format::{ConnectorArgs, Connectors};
 use crate::front::Cuts;
+use crate::history::History;
 
 /// The variables every loader reads.
 pub const VARIABLES: [Variable; 1] = [Variable {
@@ -95,13 +96,22 @@ pub struct LoadArgs {
     /// What an upsert makes of a column of a row that exists whose field the record does not have; default: null, or what `x-keep` of the schema says
     #[arg(long, value_enum, help_heading = "Load")]
     absent: Option<Absent>,
-    /// What an upsert of a sealed stream that has all records makes of rows that it does not have; default: they stay
+    /// What a sealed stream that has all records makes of rows that it does not have; default: they stay
     #[arg(long, value_enum, help_heading = "Load")]
     absent_rows: Option<AbsentRows>,
+    /// The column that says since when a version of a row holds, in mode history; default: valid_from
+    #[arg(long, value_name = "NAME", help_heading = "Table")]
+    valid_from: Option<String>,
+    /// The column that says until when it held; default: valid_to
+    #[arg(long, value_name = "NAME", help_heading = "Table")]
+    valid_to: Option<String>,
+    /// The column that says whether it holds; default: is_current
+    #[arg(long, value_name = "NAME", help_heading = "Table")]
+    is_current: Option<String>,
     /// Refuse a load of fewer records than this; rejected ones do not count
     #[arg(long, value_name = "N", help_heading = "Load")]
     min_records: Option<u64>,
-    /// Refuse a replacement, also of rows of earlier versions, after which the table has lost more than this share of its rows, such as 20%
+    /// Refuse a replacement, also of rows of earlier versions, after which the table has lost more than this share of its (current) rows, such as 20%
     #[arg(long, value_name = "P%", value_parser = percent, help_heading = "Load")]
     max_shrink: Option<f64>,
     /// What to do if the load id was used before, with different content
@@ -184,6 +194,8 @@ pub struct Settings {
     pub absent: Option<Absent>,
     /// `--absent-rows`.
     pub absent_rows: Option<AbsentRows>,
+    /// The columns of `--mode history`, if that is the mode.
+    pub history: Option<History>,
     /// `--stamp`.
     pub stamp: bool,
     /// `--singer-metadata`, `--airbyte-metadata`.
@@ -222,11 +234,17 @@ impl Settings {
         if args.absent == Some(Absent::Keep) && other {
             return Err(Fault::usage("--absent keep is about rows that exist: it needs --mode upsert"));
         }
-        if args.absent_rows.is_some() {
-            if other || cuts != Cuts::default() {
-                let what = "--absent-rows compares a table with a whole input: it needs --mode upsert, without --commit-every and \
-                            --commit-interval";
-                return Err(Fault::usage(what));
+        if let Some(absent) = args.absent_rows {
+            let fits = match absent {
+                AbsentRows::Delete => !other,
+                AbsentRows::Close => args.mode == Some(Mode::History),
+            };
+            if !fits || cuts != Cuts::default() {
+                return Err(Fault::usage(format!(
+                    "{absent} compares a table with a whole input: it needs --mode {}, without --commit-every and \
+                     --commit-interval",
+                    absent.mode()
+                )));
             }
             if settings.sets_aside() {
                 let what = "--absent-rows needs all records: a row whose record is set aside would be taken for absent, so \
@@ -234,6 +252,15 @@ impl Settings {
                 return Err(Fault::usage(what));
             }
         }
+        let names = [args.valid_from, args.valid_to, args.is_current];
+        let history = match args.mode {
+            Some(Mode::History) => Some(History::new(names)?),
+            _ if names.iter().any(Option::is_some) => {
+                let what = "--valid-from, --valid-to and --is-current name columns of --mode history";
+                return Err(Fault::usage(what));
+            }
+            _ => None,
+        };
         let Connectors { format, catalog, .. } = &settings.connectors;
         let from_connector = catalog.is_some() || format.is_some_and(|format| format != Format::Ndjson);
         let replaces = args.mode == Some(Mode::Replace) || args.absent_rows.is_some();
@@ -252,6 +279,7 @@ impl Settings {
             evolve: Evolve::new(&args.evolve)?,
             absent: args.absent,
             absent_rows: args.absent_rows,
+            history,
             stamp: args.stamp,
             metadata: match (args.singer_metadata, args.airbyte_metadata) {
                 (true, _) => Some(Format::Singer),
@@ -315,6 +343,7 @@ impl Settings {
             evolve: Evolve::default(),
             absent: None,
             absent_rows: None,
+            history: None,
             stamp: false,
             metadata: None,
             cuts,
@@ -329,7 +358,7 @@ impl Settings {
     pub fn suit(&self, table: &str, mode: Mode) -> Result<(), Fault> {
         let asked = match (self.absent, self.absent_rows) {
             (Some(Absent::Keep), _) => "--absent keep",
-            (_, Some(AbsentRows::Delete)) => "--absent-rows",
+            (_, Some(AbsentRows::Delete)) => "--absent-rows delete",
             _ => return Ok(()),
         };
         if mode == Mode::Upsert {

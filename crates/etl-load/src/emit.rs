@@ -37,9 +37,12 @@ pub(crate) struct Receipt {
     /// Records that are left out because they are older than the database keeps such.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) too_old: Option<u64>,
-    /// Rows that were deleted: of earlier versions of the stream, or that the load does not have.
+    /// Rows that were deleted: of earlier versions of the stream, that the load does not have, or that are gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<u64>,
+    /// In mode history: current versions that ended without another one in their place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<u64>,
     /// Rows that had values which are NULL now because their records do not have the fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nulled: Option<u64>,
@@ -87,15 +90,12 @@ impl Receipt {
             (superseded, "superseded"),
             (rejected, "rejected"),
             (&self.too_old.unwrap_or_default(), "too old"),
+            (&self.deleted.unwrap_or_default(), "deleted"),
+            (&self.closed.unwrap_or_default(), "closed"),
+            (&self.nulled.unwrap_or_default(), "nulled"),
         ];
         for (count, name) in others.into_iter().filter(|(count, _)| **count > 0) {
             text += &format!(", {count} {name}");
-        }
-        if let Some(deleted) = self.deleted {
-            text += &format!(", {deleted} deleted");
-        }
-        if let Some(nulled) = self.nulled {
-            text += &format!(", {nulled} nulled");
         }
         if let Some(before) = self.rows_before {
             text += &format!(", in place of {}", counted(before, "row", "rows"));

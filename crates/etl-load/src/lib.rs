@@ -9,7 +9,7 @@
 //!   into messages and does what each says; the outputs are told what became of them.
 //! * [`target`]: which schema, table and mode the records of a stream have; [`Evolve`]: what of a table may change for them.
 //! * [`sink`]: what a database is to a load: the one trait a loader implements.
-//! * [`stamp`]: the columns of `--stamp`; [`metadata`]: those of `--singer-metadata` and `--airbyte-metadata`.
+//! * [`stamp`]: the columns of `--stamp`; [`History`]: those of `--mode history`; [`metadata`]: those of `--singer-metadata` and `--airbyte-metadata`.
 
 pub mod args;
 pub mod card;
@@ -18,6 +18,7 @@ mod evolve;
 mod flatten;
 mod format;
 pub mod front;
+mod history;
 pub mod load;
 pub mod metadata;
 mod progress;
@@ -31,6 +32,7 @@ mod tasks;
 pub use args::{Absent, LoadArgs, Mode, Settings, StreamArgs};
 pub use evolve::{Changes, Evolve};
 pub use format::Connectors;
+pub use history::History;
 pub use load::run;
 pub use sink::{Counts, Culprit, Entry, Loaded, Newest, Refusal, Refuse, Refused, Run, Sink, Stay, Swept};
 pub use target::{FirstRecord, Plan, PlanError, Target, VersionColumn};

@@ -31,11 +31,14 @@ pub struct Counts {
     pub superseded: u64,
     /// How many rows the table had before they were replaced; `None` in other modes.
     pub replaced: Option<u64>,
-    /// Rows that were deleted: of earlier versions, or that the load does not have.
+    /// Rows that were deleted: of earlier versions, that the load does not have, or whose records say that they are gone.
     pub deleted: u64,
+    /// Current versions that ended without another one in their place, in mode history.
+    pub closed: u64,
     /// Rows that had values which are NULL now because their records do not have the fields.
     pub nulled: u64,
-    /// Records that are left out because they are older than the database keeps such.
+    /// Records that are left out because they are older than the database keeps such or, in mode history, than the version
+    /// of their key that they meet.
     pub too_old: u64,
 }
 
@@ -49,6 +52,7 @@ impl Counts {
             superseded: self.superseded + later.superseded,
             replaced: self.replaced.or(later.replaced),
             deleted: self.deleted + later.deleted,
+            closed: self.closed + later.closed,
             nulled: self.nulled + later.nulled,
             too_old: self.too_old + later.too_old,
         }
@@ -80,13 +84,16 @@ impl Stay {
     }
 }
 
-/// What became of the rows of a table of which some were deleted.
+/// What became of the rows of a table of which some were deleted or, in mode history, of its current versions of which some
+/// have ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Swept {
-    /// How many were deleted.
-    pub deleted: u64,
+    /// How many those are.
+    pub gone: u64,
     /// How many are left.
     pub left: u64,
+    /// How many there were before the load, where that does not follow from its counts.
+    pub before: Option<u64>,
 }
 
 /// A load that is in the ledger.
@@ -349,7 +356,7 @@ pub trait Sink {
         refuse: Option<&mut Refuse<'_>>,
     ) -> Result<Counts, Fault>;
 
-    /// Deletes the rows of a table that do not stay; after [`Sink::finish`].
+    /// Deletes the rows of a table that do not stay; in mode history their current versions end. After [`Sink::finish`].
     ///
     /// # Errors
     /// Those of the database; 3 if rows cannot be deleted.

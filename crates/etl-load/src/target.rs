@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_schema::{Column, Names, Schema};
+use etl_schema::{Column, Names, Schema, Source};
 use etl_stream::json::{Kind, Scanner};
 use etl_stream::{Declared, Format, Line, SchemaRef, Stream, Values, Write};
 
@@ -43,6 +43,19 @@ pub struct Plan<D> {
     pub changes: Changes,
     /// What else the sink has to know.
     pub details: D,
+}
+
+impl<D> Plan<D> {
+    /// Whether a row in which only this column differs has changed; the stamp's, which follow those of the schema, do not
+    /// count. Nor do, in mode history, those that say when the version begins, whether it ends, and where it comes from.
+    pub fn compares(&self, column: usize) -> bool {
+        let Schema { columns, time, deleted, .. } = &*self.schema;
+        let Some(own) = columns.get(column) else { return false };
+        match self.mode {
+            Mode::History => own.source == Source::Field && ![*time, *deleted].contains(&Some(column)),
+            _ => own.counts(),
+        }
+    }
 }
 
 /// Why there is no plan for a target.
@@ -141,7 +154,9 @@ impl Target {
                 "--absent keep cannot be used with an Airbyte source, which leaves out fields that are null",
             ));
         }
-        let version = stream.and_then(|stream| VersionColumn::of(stream, versions));
+        // A new version of a stream does not make its rows differ.
+        let version = stream.filter(|_| settings.history.is_none());
+        let version = version.and_then(|stream| VersionColumn::of(stream, versions));
         let of_stream = stream.filter(|_| settings.schema.is_none());
         let of_stream = of_stream.map(|stream| table_of_stream(stream, settings.connectors.layout.names));
         let named =
@@ -200,7 +215,7 @@ impl Target {
     pub fn mode_for(&self, table: &str, schema: &Schema) -> Result<Mode, Fault> {
         let keyed = !schema.key.is_empty();
         match self.mode {
-            Some(mode @ (Mode::Upsert | Mode::Ignore)) if !keyed => {
+            Some(mode @ (Mode::Upsert | Mode::Ignore | Mode::History)) if !keyed => {
                 // A schema without a document is a table's own.
                 let lacks = match &schema.document {
                     None => "the table has none that the records must have",

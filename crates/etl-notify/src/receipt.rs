@@ -27,6 +27,10 @@ pub struct Receipt {
     pub superseded: Option<u64>,
     /// Records set aside.
     pub rejected: Option<u64>,
+    /// Rows that were deleted.
+    pub deleted: Option<u64>,
+    /// Versions of rows that ended.
+    pub closed: Option<u64>,
     /// Records left out because they were too old.
     pub too_old: Option<u64>,
     /// Rows in which a value became NULL, because the record did not name its column.
@@ -97,6 +101,8 @@ impl Receipt {
             (self.updated, "updated"),
             (self.unchanged, "unchanged"),
             (self.superseded, "superseded"),
+            (self.deleted, "deleted"),
+            (self.closed, "closed"),
         ] {
             // That nothing was inserted is worth saying; that nothing else happened is not.
             if let Some(count) = count.filter(|&count| count > 0 || name == "inserted") {

@@ -100,6 +100,15 @@ fn compile(name: &str, document: &RawValue) -> Result<Schema, Faults> {
     {
         faults.push(format!("x-time: property {:?} is not a date or time", column.name));
     }
+    let deleted = faults.note(keywords.text("x-deleted"));
+    let deleted = deleted.and_then(|wanted| faults.note(find("x-deleted", &wanted)));
+    if let Some((position, column)) = deleted.map(|position| (position, &columns[position])) {
+        let fits = matches!(column.ty, Type::Boolean | Type::Date | Type::Timestamp | Type::TimestampTz);
+        if !fits || in_key.contains(&position) || time == Some(position) {
+            let wanted = "must be a boolean or a time, and neither of x-key nor x-time";
+            faults.push(format!("x-deleted: property {:?} {wanted}", column.name));
+        }
+    }
     let schema = Schema {
         name: name.to_owned(),
         title: faults.note(keywords.text("title")),
@@ -109,6 +118,7 @@ fn compile(name: &str, document: &RawValue) -> Result<Schema, Faults> {
         columns,
         key,
         time,
+        deleted,
         additional,
         document: None,
         objects: Vec::new(),

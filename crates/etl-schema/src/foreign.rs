@@ -114,6 +114,7 @@ impl Schema {
             key: Vec::new(),
             time: None,
             table: None,
+            deleted: None,
             measurement: None,
             additional: false,
             document: Some(document.into()),

@@ -22,6 +22,8 @@ pub struct Schema {
     pub key: Vec<usize>,
     /// `x-time`, the column of the observation time.
     pub time: Option<usize>,
+    /// `x-deleted`, the column that says whether the row is gone: true, or any time.
+    pub deleted: Option<usize>,
     /// `x-postgres.table`, the table that records go to by default.
     pub table: Option<String>,
     /// `x-influx.measurement`
@@ -185,9 +187,10 @@ impl Schema {
             columns
         }
         fn besides(schema: &Schema) -> impl PartialEq {
-            let Schema { title, description, columns, time, table, measurement, additional, .. } = schema;
-            let time = time.map(|time| &columns[time].name);
-            (title, description, time, table, measurement, additional)
+            let Schema { title, description, columns, time, deleted, table, measurement, additional, .. } =
+                schema;
+            let [time, deleted] = [time, deleted].map(|column| column.map(|column| &columns[column].name));
+            (title, description, time, deleted, table, measurement, additional)
         }
         columns(self) == columns(other)
             && besides(self) == besides(other)
@@ -208,6 +211,7 @@ impl Schema {
             key: Vec::new(),
             time: None,
             table: None,
+            deleted: None,
             measurement: None,
             additional: false,
             document: None,

@@ -9,6 +9,7 @@ pub mod docker;
 pub mod examples;
 pub mod extract;
 pub mod help;
+pub mod history;
 pub mod http;
 pub mod influx;
 pub mod load;

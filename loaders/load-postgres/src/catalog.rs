@@ -3,10 +3,10 @@
 mod sql;
 
 use etl_component::Fault;
-use etl_load::stamp;
+use etl_load::{History, stamp};
 use etl_postgres::types::Types;
 use etl_postgres::{Error, Kind, Name, Session, TextRow};
-use etl_schema::{Column as SchemaColumn, Schema};
+use etl_schema::{Column as SchemaColumn, Schema, quote_ident};
 
 /// What was found under a name, and what this role may do with it.
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ pub(crate) struct Unique {
     pub(crate) columns: Vec<KeyColumn>,
     /// WITHOUT OVERLAPS (PostgreSQL 18): ranges that overlap exclude each other, and ON CONFLICT (…) cannot name it.
     pub(crate) overlaps: bool,
+    /// The condition of the rows that it is checked for, if not for all.
+    pub(crate) predicate: Option<String>,
 }
 
 /// A column of a unique index.
@@ -266,11 +268,12 @@ fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Unique>) {
             })
         };
         let columns: Vec<KeyColumn> = index.iter().filter_map(column).collect();
+        let predicate = index.iter().find_map(|row| row.get("predicate")).map(str::to_owned);
         let is = |fact: &str| index.iter().any(|row| row.get(fact) == Some("t"));
         if is("indisprimary") {
             primary = columns.iter().map(|column| column.name.clone()).collect();
         }
-        unique.push(Unique { columns, overlaps: is("overlaps") });
+        unique.push(Unique { columns, overlaps: is("overlaps"), predicate });
     }
     (primary, unique)
 }
@@ -278,19 +281,32 @@ fn indexes(rows: &[TextRow]) -> (Vec<String>, Vec<Unique>) {
 impl Table {
     /// The columns of a unique index on exactly these columns that ON CONFLICT can name.
     pub(crate) fn key(&self, names: &[&str]) -> Option<&[KeyColumn]> {
-        self.index(names, false).map(|index| index.columns.as_slice())
+        self.index(names, false, None).map(|index| index.columns.as_slice())
+    }
+
+    /// Whether a unique index on exactly these columns is checked for the rows for which this column is true.
+    pub(crate) fn is_unique_where(&self, names: &[&str], column: &str) -> bool {
+        self.index(names, false, Some(column)).is_some()
     }
 
     /// Whether the only key on exactly these columns is WITHOUT OVERLAPS.
     pub(crate) fn overlaps(&self, names: &[&str]) -> bool {
-        self.index(names, false).is_none() && self.index(names, true).is_some()
+        self.index(names, false, None).is_none() && self.index(names, true, None).is_some()
     }
 
-    fn index(&self, names: &[&str], overlaps: bool) -> Option<&Unique> {
+    fn index(&self, names: &[&str], overlaps: bool, wanted: Option<&str>) -> Option<&Unique> {
         let all = |index: &Unique| index.columns.iter().all(|column| names.contains(&column.name.as_str()));
-        self.unique
-            .iter()
-            .find(|index| index.overlaps == overlaps && index.columns.len() == names.len() && all(index))
+        // The server writes a column in quotes only where they are needed.
+        let spelled = |predicate: &str| {
+            wanted.is_some_and(|column| predicate == column || predicate == quote_ident(column))
+        };
+        let is_of = |index: &Unique| match &index.predicate {
+            None => wanted.is_none(),
+            Some(predicate) => spelled(predicate.trim_matches(['(', ')']).trim_end_matches(" = true")),
+        };
+        self.unique.iter().find(|index| {
+            index.overlaps == overlaps && index.columns.len() == names.len() && all(index) && is_of(index)
+        })
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
@@ -298,13 +314,17 @@ impl Table {
     }
 
     /// The schema that follows from the table itself: the columns that the server does not always fill, and the primary
-    /// key unless the server can fill that. A record may leave out a NOT NULL column that has a default.
+    /// key unless the server can fill that. A record may leave out a NOT NULL column that has a default. In mode history the
+    /// columns of the version are none of the records'.
     ///
     /// # Errors
     /// 78 if a column has a name that a record's field cannot have.
-    pub(crate) fn schema(&self, name: &Name) -> Result<Schema, Fault> {
-        let own =
-            |column: &&Column| !column.generated && !column.identity_always && !stamp::is_stamp(&column.name);
+    pub(crate) fn schema(&self, name: &Name, history: Option<&History>) -> Result<Schema, Fault> {
+        let is_version = |column: &str| history.is_some_and(|history| history.has(column));
+        let own = |column: &&Column| {
+            let beside = stamp::is_stamp(&column.name) || is_version(&column.name);
+            !column.generated && !column.identity_always && !beside
+        };
         let own = self.columns.iter().filter(own);
         let typed: Vec<SchemaColumn> = own
             .map(|column| {
@@ -315,9 +335,10 @@ impl Table {
             self.column(key)
                 .is_none_or(|column| column.default.is_some() || column.generated || column.identity_always)
         };
-        let key: Vec<&str> = match self.primary.iter().any(filled) {
+        let primary: Vec<&String> = self.primary.iter().filter(|key| !is_version(key)).collect();
+        let key: Vec<&str> = match primary.iter().any(|key| filled(key)) {
             true => Vec::new(),
-            false => self.primary.iter().map(String::as_str).collect(),
+            false => primary.into_iter().map(String::as_str).collect(),
         };
         Schema::from_columns(&name.text(), typed, &key)
     }

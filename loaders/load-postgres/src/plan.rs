@@ -1,5 +1,6 @@
 //! What to do with a table: whether the records fit it, and how each column is sent.
 
+mod history;
 mod privileges;
 mod statements;
 mod widen;
@@ -8,11 +9,11 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::Task;
-use etl_load::{Changes, Evolve, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, History, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Schema, Type};
 
-use crate::catalog::{self, Column, Inspected, Table};
+use crate::catalog::{self, Column, Inspected, KeyColumn, Table};
 use crate::encode::Encoder;
 use crate::ledger;
 
@@ -48,6 +49,8 @@ pub(crate) struct Details {
     pub(crate) fields: Vec<Field>,
     /// In an upsert of records that may lack fields: which columns of the schema keep what a row has in their place.
     pub(crate) keeps: Option<Vec<bool>>,
+    /// In mode history: the columns of a version, which follow the others in `stored`, and are none of `fields`.
+    pub(crate) history: Option<History>,
 }
 
 /// How a column of the records gets into the table.
@@ -101,6 +104,12 @@ impl Details {
 
     fn changes_table(&self) -> bool {
         !self.missing.is_empty() || !self.widened.is_empty()
+    }
+
+    /// The unique index by which rows are found: on the key or, in mode history, on the key and the beginning of a version.
+    pub(crate) fn key(&self, schema: &Schema) -> Option<&[KeyColumn]> {
+        let names = schema.key_names().chain(self.history.as_ref().map(|history| history.from.as_str()));
+        self.table.as_ref()?.key(&names.collect::<Vec<_>>())
     }
 
     /// The table's own rows, for SQL: those of its partitions, but not those of tables that only inherit from it.
@@ -176,7 +185,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
             schema.widen(|name| column(name).is_some_and(|column| column.spelled == "numeric"));
             (schema, false)
         }
-        (None, Some(table)) => (table.schema(&name)?, true),
+        (None, Some(table)) => (table.schema(&name, settings.history.as_ref())?, true),
         (None, None) => {
             let name = name.text();
             return Err(Fault::config(format!(
@@ -196,20 +205,35 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     settings.suit(&name.text(), mode)?;
     let lacks =
         mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
-    let stored = stamp::stored(&schema, settings.stamp)?;
+    let records = stamp::stored(&schema, settings.stamp)?;
+    let stored = settings.history.as_ref().map(|history| history.stored(&records)).transpose()?;
+    let stored = stored.unwrap_or_else(|| records.clone());
     few(&stored)?;
+    if mode == Mode::Upsert && schema.deleted.is_some() && keeps.contains(&true) {
+        let (name, schema) = (name.text(), &schema.name);
+        return Err(Fault::config(format!(
+            "table {name}: schema {schema} has x-deleted, so its records say all of a row, and none of its values can be kept \
+             (--absent keep, x-keep)"
+        )));
+    }
     if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
         let (name, most) = (name.text(), MAX_COLUMNS - 2);
         return Err(Fault::config(format!(
             "table {name}: values can be kept in a table of at most {most} columns"
         )));
     }
-    let Fit { fields, missing, widened } = match &found.table {
+    let Fit { mut fields, missing, widened } = match &found.table {
         None => Fit::default(),
-        Some(table) => fit(&name, table, &stored, own, settings.evolve)?,
+        Some(table) => fit(&name, table, &records, own, settings)?,
     };
     if let Some(table) = &found.table {
         suits(&name, table, mode, &schema, &fields)?;
+        if let Some(history) = &settings.history {
+            history::suits(&name, table, history, &schema)?;
+            // A version begins at some time.
+            let time = schema.time.and_then(|time| fields.get_mut(time));
+            time.into_iter().for_each(|field| field.null = Null::Refused);
+        }
     }
     if found.bytes_only {
         counts_characters(&name, &stored, &fields)?;
@@ -236,6 +260,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         merges,
         fields,
         keeps,
+        history: settings.history.clone(),
     };
     Ok(TablePlan { name: details.name.text(), mode, schema: Arc::new(schema), changes, details })
 }
@@ -249,7 +274,8 @@ struct Fit {
 }
 
 /// Finds the table's column for each stored one, and those that are missing or too narrow, if that may be changed.
-fn fit(name: &Name, table: &Table, stored: &Schema, own: bool, evolve: Evolve) -> Result<Fit, Fault> {
+fn fit(name: &Name, table: &Table, stored: &Schema, own: bool, settings: &Settings) -> Result<Fit, Fault> {
+    let Settings { evolve, history, .. } = settings;
     let refuse = |what: String| Err(Fault::config(format!("table {}: {what}", name.text())));
     if !stored.columns.iter().any(|column| table.column(&column.name).is_some()) {
         return refuse(format!("it has none of the columns of schema {}", stored.name));
@@ -266,8 +292,10 @@ fn fit(name: &Name, table: &Table, stored: &Schema, own: bool, evolve: Evolve) -
             None => return Err(no_column(name, table, column, &stored.name)),
         }
     }
-    let lacking =
-        table.columns.iter().find(|column| column.needed() && stored.position(&column.name).is_none());
+    let has = |column: &str| {
+        stored.position(column).is_some() || history.as_ref().is_some_and(|history| history.has(column))
+    };
+    let lacking = table.columns.iter().find(|column| column.needed() && !has(&column.name));
     match lacking {
         Some(Column { name, .. }) => refuse(format!(
             "column {name} is NOT NULL without a default, but schema {} does not have it",
@@ -342,7 +370,10 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
         (Mode::Upsert | Mode::Ignore, _) if on_update => {
             return refuse("has rules ON UPDATE, which ON CONFLICT does not follow");
         }
-        (Mode::Upsert, Some(column)) => {
+        (Mode::History, _) if on_update => {
+            return refuse("has rules ON UPDATE; versions that they keep would stay current");
+        }
+        (Mode::Upsert | Mode::History, Some(column)) => {
             let name = &column.name;
             return refuse(&format!(
                 "has column {name}, GENERATED ALWAYS AS IDENTITY, which no UPDATE can set"
@@ -352,6 +383,9 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
             return refuse(
                 "has children on another server, which cannot commit together with the ledger; replace a table of its own",
             );
+        }
+        (Mode::Upsert, _) if on_delete && schema.deleted.is_some() => {
+            return refuse("has rules ON DELETE; rows that they keep would remain (x-deleted)");
         }
         (Mode::Replace, _) if on_delete => {
             return refuse("has rules ON DELETE; rows that they keep would remain");

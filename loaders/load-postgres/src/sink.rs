@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay, Swept,
-    Target,
+    Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay,
+    Swept, Target,
 };
 use etl_postgres::{Name, Session};
 use etl_schema::{Checker, Names, Row, Schema};
@@ -20,7 +20,7 @@ use crate::feed::{Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
-use crate::stage::{Keys, Stage};
+use crate::stage::{self, Keys, Stage};
 use crate::target::{self, MergeError, what};
 use crate::{catalog, create, ledger};
 
@@ -57,6 +57,8 @@ struct Table {
     there: u64,
     /// How many rows were deleted, in mode replace.
     replaced: Option<u64>,
+    /// How many current versions there were, in mode history, if somebody asks.
+    current: Option<u64>,
 }
 
 impl Table {
@@ -334,18 +336,27 @@ impl Sink for Postgres<'_> {
 
     fn sweep(&mut self, number: usize, stay: &Stay) -> Result<Swept, Fault> {
         self.end_copy()?;
-        let Table { plan, stage, .. } = &self.tables[number];
-        let (what, rows) = (what(plan), plan.details.own_rows());
+        let Table { plan, stage, current, .. } = &self.tables[number];
+        let (what, rows, closes) = (what(plan), plan.details.own_rows(), plan.mode == Mode::History);
         let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
-        let deleted =
-            self.link.run(Session::count, &what, &format!("DELETE FROM {rows} old WHERE {others}"))?;
-        let vetoed = plan.details.table.as_ref().is_some_and(|table| table.delete_veto);
+        let (sql, are_left, kept) = if closes {
+            let (name, now) = (stage.as_ref().map(Stage::name), stage.as_ref().map_or("", Stage::now));
+            (stage::close(plan, &others, name, now), stage::is_current(plan), "as they are")
+        } else {
+            (format!("DELETE FROM {rows} old WHERE {others}"), "true".to_owned(), "from being deleted")
+        };
+        let gone = self.link.run(Session::count, &what, &sql)?;
+        let table = plan.details.table.as_ref();
+        let vetoed = table.is_some_and(
+            |table| if closes { table.update_veto } else { table.delete_veto } || table.rules[1],
+        );
         let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
-        if vetoed && self.link.run(Session::number, &what, &count(&others))? > 0 {
-            return Err(Fault::data(format!("{what}: a trigger on the table keeps rows from being deleted")));
+        let still = format!("{are_left} AND {others}");
+        if vetoed && self.link.run(Session::number, &what, &count(&still))? > 0 {
+            return Err(Fault::data(format!("{what}: a trigger or a rule on the table keeps rows {kept}")));
         }
-        let left = self.link.run(Session::number, &what, &count("true"))?;
-        Ok(Swept { deleted, left })
+        let left = self.link.run(Session::number, &what, &count(&are_left))?;
+        Ok(Swept { gone, left, before: *current })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 //! COPY does not do (casts, defaults for single rows, policies).
 
 mod aside;
+mod history;
 mod keep;
 mod keys;
 mod lacks;
@@ -9,21 +10,22 @@ mod merge;
 mod references;
 mod unopposed;
 
+use etl_component::Fault;
 use etl_load::{Counts, Mode, Refuse};
 use etl_postgres::Session;
-use etl_schema::quote_ident;
+use etl_schema::{Type, quote_ident};
 
 use self::aside::{Aside, Done};
+pub(crate) use self::history::{close, is_current};
 pub(crate) use self::keys::Keys;
 use self::lacks::Lacks;
 use self::merge::{Merge, same_key};
 pub(crate) use self::references::deferrable;
 use crate::plan::{Field, MAX_COLUMNS, TablePlan};
-use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, what};
+use crate::target::{MergeError, complete, copy, insert, key_exprs, quoted, value, value_of, what};
 
 /// A temporary table of one target's records.
 pub(crate) struct Stage {
-    number: usize,
     name: String,
     /// Whether the rows go by their keys.
     keyed: bool,
@@ -35,25 +37,21 @@ pub(crate) struct Stage {
     numbered: bool,
     /// The column that says which fields a record has, if it is needed.
     named: Option<String>,
+    /// In mode history: the time of the load, as the server writes it.
+    now: Option<String>,
 }
 
 impl Stage {
     /// A stage for the rows of the target with this number. With `aside`, those that the server refuses may be set aside.
-    pub(crate) fn new(plan: &TablePlan, number: usize, aside: bool) -> Stage {
+    pub(crate) fn new(plan: &TablePlan, number: usize, aside: bool, now: Option<String>) -> Stage {
         let keyed = plan.mode != Mode::Append && !plan.schema.key.is_empty();
-        let free = |name: &str| {
-            let mut free = name.to_owned();
-            while plan.details.stored.position(&free).is_some() {
-                free.push('_');
-            }
-            quote_ident(&free)
-        };
+        let free = |name| free(plan, name);
         let name = format!("pg_temp.etl_stage_{number}");
         let numbered = (keyed || aside) && has_room(plan);
         let row = (keyed || aside).then(|| free("etl_row"));
         let room = numbered && plan.details.fields.len() + 2 <= MAX_COLUMNS;
         let named = plan.details.keeps.as_ref().filter(|_| room && keyed).map(|_| free("etl_named"));
-        Stage { number, name, keyed, aside: aside && numbered, row, numbered, named }
+        Stage { name, keyed, aside: aside && numbered, row, numbered, named, now }
     }
 
     /// Whether each row begins with its position, an integer of 8 bytes.
@@ -88,6 +86,16 @@ impl Stage {
     /// The column for the position, if it is in the table.
     fn row_column(&self) -> Option<&String> {
         self.row.as_ref().filter(|_| self.numbered)
+    }
+
+    /// In mode history: the time of the load.
+    pub(crate) fn now(&self) -> &str {
+        self.now.as_deref().unwrap_or_default()
+    }
+
+    /// Its name for SQL.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its name in the server's messages.
@@ -159,6 +167,11 @@ impl Stage {
             }
             return self.put(session, plan, &self.name, fed, &lacks, None);
         };
+        if plan.mode == Mode::History {
+            let (rows, lacks) = (self.rows(), &lacks);
+            let mut merge = Merge { session, plan, stage: self, source: &rows, row, lacks };
+            return merge.versions(fed, keys.is_some_and(Keys::differ), new);
+        }
         let distinct = match keys.is_some_and(Keys::differ) {
             true => fed,
             false => self.distinct(session, plan)?,
@@ -193,6 +206,31 @@ impl Stage {
             complete(plan, rows, inserted)?;
             return Ok(Counts { inserted, ..Counts::default() });
         };
+        if plan.mode == Mode::History {
+            return Merge { session, plan, stage: self, source, row, lacks }.versions(rows, false, new);
+        }
+        if let Some(gone) = gone(plan, "s").filter(|_| plan.mode == Mode::Upsert) {
+            let (marked, deleted) = delete(session, plan, source, &gone)?;
+            if marked > 0 {
+                let source = format!("(SELECT * FROM {source} s WHERE ({gone}) IS NOT TRUE)");
+                let counts = self.put_keyed(session, plan, &source, (rows - marked, row), lacks, new)?;
+                let unchanged = counts.unchanged + marked - deleted;
+                return Ok(Counts { deleted, unchanged, ..counts });
+            }
+        }
+        self.put_keyed(session, plan, source, (rows, row), lacks, new)
+    }
+
+    /// The same, of rows with a key.
+    fn put_keyed(
+        &self,
+        session: &mut Session,
+        plan: &TablePlan,
+        source: &str,
+        (rows, row): (u64, &str),
+        lacks: &Lacks,
+        new: Option<&mut dyn FnMut(u64)>,
+    ) -> Result<Counts, MergeError> {
         let nulled = keep::nulled(session, plan, source, lacks)?;
         if new.is_none()
             && unopposed::is_possible(plan, self.is_free(plan))
@@ -201,9 +239,9 @@ impl Stage {
             let unchanged = rows - inserted - updated;
             return Ok(Counts { inserted, updated, unchanged, nulled, ..Counts::default() });
         }
-        let mut merge = Merge { session, plan, number: self.number, source, row, lacks };
+        let mut merge = Merge { session, plan, stage: self, source, row, lacks };
         let counts = match plan.mode {
-            Mode::Append | Mode::Replace => merge.insert(rows, new)?,
+            Mode::Append | Mode::Replace | Mode::History => merge.insert(rows, new)?,
             _ if lacks.keeps_any() => merge.keep(rows, new)?,
             Mode::Upsert | Mode::Ignore => merge.on_conflict(rows, new)?,
         };
@@ -233,6 +271,45 @@ impl Stage {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} s GROUP BY {}) keys", self.name, key(plan));
         Ok(session.number(&what(plan), &sql)?)
     }
+}
+
+/// A name for a column beside those of the target.
+fn free(plan: &TablePlan, name: &str) -> String {
+    let mut free = name.to_owned();
+    while plan.details.stored.position(&free).is_some() {
+        free.push('_');
+    }
+    quote_ident(&free)
+}
+
+/// The condition that the record of a row of the stage says that its row is gone (`x-deleted`); `None` if none can.
+fn gone(plan: &TablePlan, row: &str) -> Option<String> {
+    let column = plan.schema.deleted?;
+    let value = value_of(row, &plan.details.fields[column]);
+    Some(match plan.schema.columns[column].ty {
+        // The table's column may be a text.
+        Type::Boolean => format!("{value}::text::boolean IS TRUE"),
+        _ => format!("{value} IS NOT NULL"),
+    })
+}
+
+/// Deletes the rows of the target that are gone, and returns of how many records that is said, and how many rows there were.
+fn delete(session: &Session, plan: &TablePlan, source: &str, gone: &str) -> Result<(u64, u64), MergeError> {
+    let (what, own_rows, same) = (what(plan), plan.details.own_rows(), same_key(plan));
+    let marked = session.number(&what, &format!("SELECT count(*) FROM {source} s WHERE {gone}"))?;
+    if marked == 0 {
+        return Ok((0, 0));
+    }
+    let rows = format!("{own_rows} old USING {source} s WHERE {same} AND {gone}");
+    let deleted = session.count(&what, &format!("DELETE FROM {rows}"))?;
+    if plan.details.table.as_ref().is_some_and(|table| table.delete_veto) {
+        let left = format!("SELECT count(*) FROM {own_rows} old JOIN {source} s ON {same} WHERE {gone}");
+        if session.number(&what, &left)? > 0 {
+            let message = format!("{what}: a trigger on the table keeps rows from being deleted");
+            return Err(MergeError::Changed(Fault::data(message)));
+        }
+    }
+    Ok((marked, deleted))
 }
 
 /// Whether a temporary table has room for the position of a record.

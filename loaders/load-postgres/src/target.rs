@@ -83,19 +83,27 @@ pub(crate) fn quoted(field: &Field) -> String {
 
 /// `INSERT INTO target AS old (…) SELECT … FROM source s`.
 pub(crate) fn insert(plan: &TablePlan, source: &str) -> String {
+    format!("{} FROM {source} s", insert_with(plan, &[]))
+}
+
+/// The same up to the source, with other columns, whose names are quoted already, and their values.
+pub(crate) fn insert_with(plan: &TablePlan, others: &[(String, &str)]) -> String {
     let fields = &plan.details.fields;
-    let columns = fields.iter().map(quoted).collect::<Vec<_>>().join(", ");
-    let values = fields.iter().map(|field| match (field.null, &field.column.default) {
-        (Null::Default, Some(default)) => format!("coalesce({}, {default})", value(field)),
-        _ => value(field),
-    });
+    let columns = fields.iter().map(quoted).chain(others.iter().map(|(name, _)| name.clone()));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let values = fields.iter().map(inserted).chain(others.iter().map(|(_, value)| (*value).to_owned()));
     let values = values.collect::<Vec<_>>().join(", ");
     let identity = fields.iter().any(|field| field.column.identity_always);
     let overriding = if identity { " OVERRIDING SYSTEM VALUE" } else { "" };
-    format!(
-        "INSERT INTO {} AS old ({columns}){overriding} SELECT {values} FROM {source} s",
-        plan.details.name.sql()
-    )
+    format!("INSERT INTO {} AS old ({columns}){overriding} SELECT {values}", plan.details.name.sql())
+}
+
+/// What a new row has of the row `s` of the stage.
+pub(crate) fn inserted(field: &Field) -> String {
+    match (field.null, &field.column.default) {
+        (Null::Default, Some(default)) => format!("coalesce({}, {default})", value(field)),
+        _ => value(field),
+    }
 }
 
 /// A column of the stage `s`, as the target stores it.

@@ -17,6 +17,8 @@ pub enum Mode {
     Ignore,
     /// The records replace all rows.
     Replace,
+    /// A record that differs from the current version of its key becomes a new version.
+    History,
 }
 
 impl fmt::Display for Mode {
@@ -62,6 +64,25 @@ pub enum Absent {
 pub enum AbsentRows {
     /// They are deleted.
     Delete,
+    /// Their current versions end (--mode history).
+    Close,
+}
+
+impl AbsentRows {
+    /// The mode that it belongs to.
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            AbsentRows::Delete => Mode::Upsert,
+            AbsentRows::Close => Mode::History,
+        }
+    }
+}
+
+impl fmt::Display for AbsentRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        write!(f, "--absent-rows {}", value.as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 /// What to do with a field that the schema does not know.

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::attempt::Attempt;
 use super::ended::{Claim, Row};
 use super::table::Table;
-use crate::args::IfLoaded;
+use crate::args::{IfLoaded, Mode};
 use crate::emit::Receipt;
 use crate::evolve::Changes;
 use crate::sink::{Counts, Entry, Loaded, Refuse, Sink};
@@ -87,6 +87,16 @@ impl<S: Sink> Attempt<'_, '_, S> {
             let times =
                 counted(checker.assumed_utc(), "time without a zone was", "times without a zone were");
             log::warn!("{}: {times} taken for UTC", plan.name);
+        }
+        for (Table { plan, .. }, Counts { too_old, .. }) in self
+            .tables
+            .iter()
+            .zip(&counts)
+            .filter(|(table, counts)| table.mode == Mode::History && counts.too_old > 0)
+        {
+            let records =
+                counted(*too_old, "record is older than the version", "records are older than the versions");
+            log::warn!("{}: {records} of the same key that the table has, and left out", plan.name);
         }
         for (Table { plan, .. }, Counts { nulled, .. }) in
             self.tables.iter().zip(&counts).filter(|(_, counts)| counts.nulled > 0)
@@ -199,6 +209,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
     /// A receipt for each table; those without counts did nothing.
     fn receipts(&self, digest: &str, counts: &[Counts]) -> Vec<Receipt> {
         let (state, now) = (self.states.value(), etl_component::instant(jiff::Timestamp::now()));
+        let some = |count| Some(count).filter(|count| *count > 0);
         let receipt = |(index, table): (usize, &Table<S::Details>)| {
             let counts = counts.get(index).copied().unwrap_or_default();
             Receipt {
@@ -210,10 +221,11 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 updated: counts.updated,
                 unchanged: counts.unchanged,
                 superseded: counts.superseded,
-                deleted: Some(counts.deleted).filter(|deleted| *deleted > 0),
-                nulled: Some(counts.nulled).filter(|nulled| *nulled > 0),
+                deleted: some(counts.deleted),
+                closed: some(counts.closed),
+                nulled: some(counts.nulled),
                 rejected: table.rejected,
-                too_old: Some(counts.too_old).filter(|too_old| *too_old > 0),
+                too_old: some(counts.too_old),
                 rows_before: counts.replaced,
                 rows_after: counts.replaced.map(|_| counts.inserted),
                 dropped_fields: table.checker.dropped.fields,

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::attempt::Attempt;
 use super::table::Table;
+use crate::args::Mode;
 use crate::metadata::VERSION;
 use crate::sink::{Counts, Sink, Stay, Swept};
 
@@ -130,9 +131,11 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 continue;
             }
             let number = self.ready(index)?;
-            let Swept { deleted, left } = self.sink.sweep(number, &stay)?;
-            counts.deleted = deleted;
-            self.check_swept(index, deleted, left, counts.inserted)?;
+            let closes = self.tables[index].mode == Mode::History;
+            let Swept { gone, left, before } = self.sink.sweep(number, &stay)?;
+            *(if closes { &mut counts.closed } else { &mut counts.deleted }) += gone;
+            let before = before.unwrap_or((counts.deleted + left).saturating_sub(counts.inserted));
+            self.check_swept(index, gone, (before, left))?;
         }
         Ok(())
     }

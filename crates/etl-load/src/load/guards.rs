@@ -80,13 +80,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
     pub(super) fn check_swept(
         &self,
         table: usize,
-        deleted: u64,
-        left: u64,
-        inserted: u64,
+        gone: u64,
+        (before, left): (u64, u64),
     ) -> Result<(), Fault> {
-        let (name, before) = (&self.tables[table].plan.name, (deleted + left).saturating_sub(inserted));
-        if deleted > 0 && left == 0 && !self.tables[table].snapshot {
-            let gone = counted(deleted, "row of an earlier version", "rows of earlier versions");
+        let name = &self.tables[table].plan.name;
+        if gone > 0 && left == 0 && !self.tables[table].snapshot {
+            let gone = counted(gone, "row of an earlier version", "rows of earlier versions");
             if !self.settings.input.allow_empty {
                 return Err(Fault::data(format!(
                     "table {name}: there are no records of this version, and all it has is {gone}, so they stay (--allow-empty \

@@ -114,8 +114,7 @@ impl<S: Sink> Attempt<'_, '_, S> {
     fn evolve(&mut self, table: usize, target: Target) -> Result<(), Fault> {
         if self.tables[table].snapshot {
             let name = &self.tables[table].plan.name;
-            let what =
-                "--absent-rows delete needs all records in one form; load what comes from there on apart";
+            let what = "--absent-rows needs all records in one form; load what comes from there on apart";
             return Err(Fault::data(format!("table {name}: the SCHEMA changes in the middle: {what}")));
         }
         let counts = match self.tables[table].number {

@@ -31,7 +31,7 @@ pub(super) struct Table<D> {
     pub(super) plan: Arc<Plan<D>>,
     /// How its records meet the rows that exist, which does not change when the plan does.
     pub(super) mode: Mode,
-    /// Whether rows that the load does not have are deleted (`--absent-rows delete`).
+    /// Whether the load is all that there is, so that rows it does not have are deleted or closed (`--absent-rows`).
     pub(super) snapshot: bool,
     /// What became of the records before the plan changed.
     pub(super) counts: Counts,
@@ -110,6 +110,9 @@ impl<D> Table<D> {
     pub(super) fn stay(&self) -> Option<Stay> {
         if self.snapshot {
             return Some(Stay::Loaded);
+        }
+        if self.mode == Mode::History {
+            return None;
         }
         let column = self.version_column()?;
         let generation = self.stream.as_ref().and_then(|stream| stream.generation);

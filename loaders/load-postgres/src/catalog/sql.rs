@@ -90,12 +90,13 @@ pub(super) fn columns(name: &Name) -> String {
     )
 }
 
-/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row. Whether equal values are
-/// the same is what the server asks before it deduplicates a B-tree (chapter 67.3, `equalimage`). What it answers is
+/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row; mode history wants one that
+/// is checked for current rows only. Whether equal values are the same is what the server asks before it deduplicates a B-tree (chapter 67.3, `equalimage`). What it answers is
 /// not so for `bpchar`, which ignores trailing blanks, and, before PostgreSQL 17, for `interval`.
 pub(super) fn unique(oid: &str) -> String {
     format!(
         "SELECT i.indexrelid, i.indisprimary, i.indisexclusion AS overlaps, a.attname,
+           pg_get_expr(i.indpred, i.indrelid) AS predicate,
            (SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
             FROM pg_opclass c JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
                 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
@@ -110,7 +111,7 @@ pub(super) fn unique(oid: &str) -> String {
          FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(attnum, position)
            JOIN pg_attribute a ON a.attnum = k.attnum
          WHERE i.indrelid = {oid} AND a.attrelid = i.indrelid AND k.position <= i.indnkeyatts AND i.indisunique
-           AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+           AND i.indimmediate AND i.indisvalid AND i.indexprs IS NULL
          ORDER BY i.indexrelid, k.position"
     )
 }

@@ -54,7 +54,8 @@ pub(super) fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault
     };
     let needs: &[usize] = match plan.mode {
         Mode::Append => &[0],
-        Mode::Upsert => &[0, 1, 2],
+        Mode::Upsert if plan.schema.deleted.is_some() => &[0, 1, 2, 3],
+        Mode::Upsert | Mode::History => &[0, 1, 2],
         Mode::Ignore => &[0, 1],
         Mode::Replace => &[0, 3],
     };

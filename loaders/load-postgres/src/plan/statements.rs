@@ -14,7 +14,13 @@ use crate::target::what;
 pub(crate) fn statements(plan: &TablePlan) -> Vec<(String, String)> {
     let Details { name, stored, table, missing, widened, .. } = &plan.details;
     if table.is_none() {
-        return vec![(what(plan), create_table(stored, Dialect::Postgres, &name.text()))];
+        let create = create_table(stored, Dialect::Postgres, &name.text());
+        let unique = plan.details.history.as_ref().map(|history| {
+            let key = plan.schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ");
+            let current = quote_ident(&history.current);
+            format!("CREATE UNIQUE INDEX ON {} ({key}) WHERE {current};\n", name.sql())
+        });
+        return [create].into_iter().chain(unique).map(|statement| (what(plan), statement)).collect();
     }
     let table = name.sql();
     let mut statements = Vec::new();

@@ -20,8 +20,9 @@ impl Postgres<'_> {
         self.end_copy()?;
         let (name, what, replaces) = (&plan.details.name, what(plan), plan.mode == Mode::Replace);
         // Whoever writes into a partition does not lock the whole table, so a load that is all the table is to have locks the
-        // partitions, too.
-        let lock = if replaces || self.settings.absent_rows.is_some() {
+        // partitions, too; and so does one of versions, of which each follows the one before.
+        let keeps_versions = plan.mode == Mode::History;
+        let lock = if replaces || keeps_versions || self.settings.absent_rows.is_some() {
             format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", plan.details.own_rows())
         } else {
             format!("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE", name.sql())
@@ -37,14 +38,27 @@ impl Postgres<'_> {
         }
         let aside = self.settings.sets_aside() && has_room(plan);
         let staged = aside || plan.details.is_staged(plan.mode, &plan.schema);
-        let stage = staged.then(|| Stage::new(plan, self.tables.len(), aside));
+        // Once the table is locked, so that of two loads the later one has the later time.
+        let time = match keeps_versions {
+            true => {
+                let rows = self.link.run(Session::rows, &what, "SELECT clock_timestamp()")?;
+                rows.first().and_then(|row| row.get(0)).map(str::to_owned)
+            }
+            false => None,
+        };
+        let stage = staged.then(|| Stage::new(plan, self.tables.len(), aside, time));
         let columns = plan.details.fields.iter().map(target::quoted);
         let (relation, copy) = match &stage {
             Some(stage) => (stage.relation(), stage.copy(plan)),
             None => (name.table.as_str(), target::copy(&name.sql(), columns)),
         };
         let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
-        let mut replaced = None;
+        let (mut replaced, mut current) = (None, None);
+        if keeps_versions && self.settings.absent_rows.is_some() && self.settings.max_shrink.is_some() {
+            let (rows, is_current) = (plan.details.own_rows(), stage::is_current(plan));
+            let count = format!("SELECT count(*) FROM {rows} old WHERE {is_current}");
+            current = Some(self.link.run(Session::number, &what, &count)?);
+        }
         if replaces {
             if now.as_ref().is_some_and(|table| table.children) {
                 log::warn!("{what}: the tables that inherit from it keep their rows");
@@ -74,6 +88,6 @@ impl Postgres<'_> {
         let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered, named);
         let keys = stage.as_ref().and_then(|stage| stage.keys(plan));
         let plan = Arc::clone(plan);
-        Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced })
+        Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced, current })
     }
 }

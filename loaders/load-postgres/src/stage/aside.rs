@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use etl_load::{Counts, Mode, Refusal, Refuse};
 use etl_postgres::Session;
 
-use super::{Keys, Lacks, Stage, key, references};
+use super::{Keys, Lacks, Stage, free, history, key, references};
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, value, what};
 
@@ -53,6 +53,8 @@ pub(super) struct Done {
     supersedes: bool,
     /// Whether rows that refer to nothing were looked for.
     referred: bool,
+    /// The table in which rows have another position, that of their version.
+    ordered: Option<String>,
 }
 
 /// What is done with the rows of a part.
@@ -92,6 +94,9 @@ impl Aside<'_, '_> {
             source.gaps = !self.done.refused.is_empty();
             self.delete_refused(&source)?;
         }
+        if self.plan.mode == Mode::History {
+            return self.in_order(new);
+        }
         let mut superseded = 0;
         let may_come_again = self.stage.keyed && !keys.is_some_and(Keys::differ);
         if may_come_again && self.lacks.keeps_any() {
@@ -120,6 +125,36 @@ impl Aside<'_, '_> {
         Ok(counts)
     }
 
+    /// Moves versions in the order of their keys and times: those of a key may be in several parts, one after the other.
+    fn in_order(&mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, MergeError> {
+        let (place, row) = (free(self.plan, "etl_place"), self.row);
+        let (key, at) = (key(self.plan), history::beginning(self.plan, "s", self.stage.now()));
+        let order = format!("row_number() OVER (ORDER BY {key}, {at}, {row}) - 1 AS {place}");
+        let select = format!("SELECT s.*, {order} FROM {} s ORDER BY {place}", self.stage.name);
+        let (source, rows) = self.table(&select, 0)?;
+        let Some(last) = rows.checked_sub(1) else { return Ok(Counts::default()) };
+        let mut source = Source { last, gaps: false, whole: false, ..source };
+        let mut ordered = Aside {
+            session: &mut *self.session,
+            plan: self.plan,
+            stage: self.stage,
+            refuse: &mut *self.refuse,
+            row: &place,
+            lacks: self.lacks,
+            wants_news: self.wants_news,
+            // Versions do not refer to each other.
+            done: Done { referred: true, ordered: Some(source.name.clone()), ..Done::default() },
+        };
+        for (position, refusal) in ordered.parts(Step::Put, &mut source)? {
+            ordered.refuse(position, refusal)?;
+        }
+        let counts = ordered.done.counts;
+        if let Some(new) = new {
+            ordered.tell(0, new);
+        }
+        Ok(counts)
+    }
+
     /// Moves all rows that the server takes, and others of their keys in place of those that it refuses. Returns how many
     /// are still superseded.
     fn passes(&mut self, mut source: Source, mut superseded: u64) -> Result<u64, MergeError> {
@@ -135,7 +170,7 @@ impl Aside<'_, '_> {
                 continue;
             }
             for (position, refusal) in waiting {
-                self.refuse(position, refusal);
+                self.refuse(position, refusal)?;
             }
             self.keep_refused(&source, refused)?;
             match self.next_of_refused(superseded)? {
@@ -188,7 +223,7 @@ impl Aside<'_, '_> {
             } else if is_reference {
                 waiting.push((first, refusal));
             } else {
-                self.refuse(first, refusal);
+                self.refuse(first, refusal)?;
             }
         }
         Ok(waiting)
@@ -215,7 +250,7 @@ impl Aside<'_, '_> {
             }
             // Each is tried for what the server says of it.
             for (position, refusal) in self.parts(Step::Put, &mut unreferred)? {
-                self.refuse(position, refusal);
+                self.refuse(position, refusal)?;
             }
             self.keep_refused(&unreferred, since)?;
         }
@@ -263,9 +298,17 @@ impl Aside<'_, '_> {
         Ok(())
     }
 
-    fn refuse(&mut self, position: u64, refusal: Refusal) {
+    fn refuse(&mut self, position: u64, refusal: Refusal) -> Result<(), MergeError> {
         self.done.refused.push(position);
-        self.done.too_many |= !(self.refuse)(position, refusal);
+        let record = match (&self.done.ordered, &self.stage.row) {
+            (Some(table), Some(row)) => {
+                let sql = format!("SELECT {row} FROM {table} WHERE {} = {position}", self.row);
+                self.session.number(&what(self.plan), &sql)?
+            }
+            _ => position,
+        };
+        self.done.too_many |= !(self.refuse)(record, refusal);
+        Ok(())
     }
 
     /// Lets rows be found by their positions, which are in their order in the table: the planner must know that, or it reads

@@ -22,8 +22,7 @@ impl Keys {
     /// Those of rows that begin with their position if they are `numbered`. Keys are compared by their bytes, so equal ones
     /// must have the same.
     pub(super) fn new(plan: &TablePlan, numbered: bool) -> Keys {
-        let names: Vec<&str> = plan.schema.key_names().collect();
-        let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
+        let index = plan.details.key(&plan.schema);
         let exact = index.is_some_and(|index| index.iter().all(|column| column.exact));
         let is_cast = |&column: &usize| plan.details.fields[column].is_cast();
         let last = plan.schema.key.iter().max().map_or(0, |last| last + 1);

@@ -4,8 +4,9 @@
 use etl_component::{Fault, counted};
 use etl_load::{Counts, Mode};
 use etl_postgres::{Error, Session};
-use etl_schema::{Column, quote_ident};
+use etl_schema::quote_ident;
 
+use super::Stage;
 use super::lacks::Lacks;
 use crate::catalog::Table;
 use crate::plan::{Field, TablePlan};
@@ -15,7 +16,7 @@ use crate::target::{MergeError, complete, insert, key_exprs, quoted, what};
 pub(super) struct Merge<'a> {
     pub(super) session: &'a mut Session,
     pub(super) plan: &'a TablePlan,
-    pub(super) number: usize,
+    pub(super) stage: &'a Stage,
     pub(super) source: &'a str,
     pub(super) row: &'a str,
     pub(super) lacks: &'a Lacks,
@@ -79,7 +80,7 @@ impl Merge<'_> {
     fn in_two_steps(&mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<(u64, u64), MergeError> {
         let (what, plan) = (what(self.plan), self.plan);
         let keys = plan.schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ");
-        let fresh = format!("pg_temp.etl_new_{}", self.number);
+        let fresh = self.stage.beside("new");
         let create = fresh.trim_start_matches("pg_temp.");
         let table = plan.details.name.sql();
         self.session.batch(
@@ -220,12 +221,16 @@ const CHANGES: &str = "etl_changes";
 
 /// The condition that a row `old` of the target has the key of the stage's row `s`.
 pub(super) fn same_key(plan: &TablePlan) -> String {
-    let names: Vec<&str> = plan.schema.key_names().collect();
-    let index = plan.details.table.as_ref().and_then(|table| table.key(&names));
-    let same = names.iter().zip(key_exprs(plan)).map(|(name, key)| {
+    same_key_as("old", plan)
+}
+
+/// The same, of a row of another name.
+pub(super) fn same_key_as(old: &str, plan: &TablePlan) -> String {
+    let index = plan.details.key(&plan.schema);
+    let same = plan.schema.key_names().zip(key_exprs(plan)).map(|(name, key)| {
         let own = index.and_then(|index| index.iter().find(|column| column.name == *name));
         let equal = own.map_or("=", |column| &column.equal);
-        format!("old.{} {equal} {key}", quote_ident(name))
+        format!("{old}.{} {equal} {key}", quote_ident(name))
     });
     same.collect::<Vec<_>>().join(" AND ")
 }
@@ -242,26 +247,28 @@ pub(super) fn conflict_target(plan: &TablePlan) -> String {
 /// Whether the row of a key that is there already must be told how the record spells that key: equal values may differ,
 /// and the row ends with the last record's however the records are cut into loads.
 fn is_respelled(plan: &TablePlan, index: usize) -> bool {
-    let names: Vec<&str> = plan.schema.key_names().collect();
     let name = &plan.details.fields[index].column.name;
-    let key = plan.details.table.as_ref().and_then(|table| table.key(&names));
+    let key = plan.details.key(&plan.schema);
     key.is_some_and(|key| key.iter().any(|column| column.name == *name && !column.exact))
 }
 
-/// The columns besides the key, and whether each makes a row count as changed. The stamp's columns, which come last, do not,
-/// nor do others that describe the record.
+/// The columns besides the key, and whether each makes a row count as changed.
 fn others(plan: &TablePlan) -> impl Iterator<Item = (usize, &Field, bool)> {
-    let counts = |index: usize| plan.schema.columns.get(index).is_some_and(Column::counts);
     let others = plan.details.fields.iter().enumerate();
     let others = others.filter(|(index, _)| !plan.schema.key.contains(index) || is_respelled(plan, *index));
-    others.map(move |(index, field)| (index, field, counts(index)))
+    others.map(move |(index, field)| (index, field, plan.compares(index)))
 }
 
 /// What an UPDATE sets, to the columns of this row.
 pub(super) fn set(plan: &TablePlan, new: &str, lacks: &Lacks) -> String {
+    set_to(plan, |index, field| lacks.newer(index, field, new))
+}
+
+/// What an UPDATE sets, to what each column becomes.
+pub(super) fn set_to(plan: &TablePlan, newer: impl Fn(usize, &Field) -> String) -> String {
     let (compared, stamps): (Vec<_>, Vec<_>) = others(plan).partition(|(.., counts)| *counts);
     let set = compared.iter().chain(&stamps);
-    let set = set.map(|(index, field, _)| format!("{} = {}", quoted(field), lacks.newer(*index, field, new)));
+    let set = set.map(|(index, field, _)| format!("{} = {}", quoted(field), newer(*index, field)));
     set.collect::<Vec<_>>().join(", ")
 }
 
@@ -269,18 +276,28 @@ pub(super) fn set(plan: &TablePlan, new: &str, lacks: &Lacks) -> String {
 /// values that are equal may still differ, such as 1.0 and 1.00 or the case of a citext, and not every type has an
 /// equality operator (chapter 9.24.6). Building the two rows takes time, so values of a few bytes are compared first.
 pub(super) fn differs(plan: &TablePlan, new: &str, lacks: &Lacks) -> Option<String> {
+    let old = |field: &Field| format!("old.{}", quoted(field));
+    differ(plan, old, |index, field| lacks.newer(index, field, new))
+}
+
+/// The condition that what each column has in one row differs from what it has in another one.
+pub(super) fn differ(
+    plan: &TablePlan,
+    old: impl Fn(&Field) -> String,
+    newer: impl Fn(usize, &Field) -> String,
+) -> Option<String> {
     let compared = others(plan).filter(|(.., counts)| *counts);
-    let compared = compared.map(|(index, field, _)| (field, lacks.newer(index, field, new)));
-    let compared: Vec<(&Field, String)> = compared.collect();
+    let compared = compared.map(|(index, field, _)| (field, old(field), newer(index, field)));
+    let compared: Vec<(&Field, String, String)> = compared.collect();
     if compared.is_empty() {
         return None;
     }
-    let old: Vec<String> = compared.iter().map(|(field, _)| format!("old.{}", quoted(field))).collect();
-    let newer: Vec<&str> = compared.iter().map(|(_, newer)| newer.as_str()).collect();
-    let short = compared.iter().filter(|(field, _)| field.column.kind.is_short());
-    let short = short.map(|(field, newer)| format!("old.{} IS DISTINCT FROM {newer} OR ", quoted(field)));
+    let olds: Vec<&str> = compared.iter().map(|(_, old, _)| old.as_str()).collect();
+    let news: Vec<&str> = compared.iter().map(|(.., new)| new.as_str()).collect();
+    let short = compared.iter().filter(|(field, ..)| field.column.kind.is_short());
+    let short = short.map(|(_, old, new)| format!("{old} IS DISTINCT FROM {new} OR "));
     let short = short.collect::<String>();
-    Some(format!("{short}NOT record_image_eq(ROW({}), ROW({}))", old.join(", "), newer.join(", ")))
+    Some(format!("{short}NOT record_image_eq(ROW({}), ROW({}))", olds.join(", "), news.join(", ")))
 }
 
 /// A row that would not change is not written.

@@ -10,6 +10,7 @@ mod errors;
 mod exact;
 mod guards;
 mod help;
+mod history;
 mod kinds;
 mod limits;
 mod meanwhile;

@@ -105,6 +105,7 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
         table: named("x-postgres", "table"),
         measurement: named("x-influx", "measurement"),
         time: text("x-time"),
+        deleted: text("x-deleted"),
         title: text("title"),
         description: text("description"),
         columns,
@@ -126,7 +127,7 @@ pub(super) fn draft(document: &Value, at: Option<&str>, source: &str) -> Result<
 
 /// What the document of records has besides, which no loader checks.
 fn left_over(keywords: &Map<String, Value>) -> String {
-    const NO_LOSS: [&str; 23] = [
+    const NO_LOSS: [&str; 24] = [
         "$schema",
         "$id",
         "$comment",
@@ -146,6 +147,7 @@ fn left_over(keywords: &Map<String, Value>) -> String {
         "externalDocs",
         "x-key",
         "x-time",
+        "x-deleted",
         "x-postgres",
         "x-influx",
         "nullable",

@@ -109,6 +109,8 @@ pub(super) struct Draft {
     pub(super) key: Vec<String>,
     /// The time, where it is known.
     pub(super) time: Option<String>,
+    /// What says that a row is gone, where it is known.
+    pub(super) deleted: Option<String>,
     pub(super) table: Option<String>,
     /// The measurement, if it is not called like the table.
     pub(super) measurement: Option<String>,
@@ -159,6 +161,7 @@ impl Draft {
         members.push(member(1, "type", &json!("object")));
         members.extend((!self.key.is_empty()).then(|| member(1, "x-key", &json!(self.key))));
         members.extend(time.map(|time| member(1, "x-time", &json!(time))));
+        members.extend(self.deleted.as_ref().map(|deleted| member(1, "x-deleted", &json!(deleted))));
         members.extend(table.map(|table| member(1, "x-postgres", &json!({ "table": table }))));
         let measurement = self.measurement.as_deref().or(table);
         members.extend(measurement.map(|name| member(1, "x-influx", &json!({ "measurement": name }))));

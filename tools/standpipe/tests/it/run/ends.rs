@@ -36,8 +36,10 @@ fn a_signal_ends_all_steps_and_nothing_is_committed() {
             let running = waiting(&folder, name, trap);
             running.kill(signal);
             let ran = running.finish();
-            let said = format!("ended by {name}; load-sqlite: ended by {name}: nothing was committed");
-            assert_eq!((ran.fails(code).last_error_line(), rows(&folder)), (said.as_str(), vec![]));
+            // The loader may see the end of the first step before its own signal.
+            let said = ran.fails(code).last_error_line().replace("the producer failed: ", "");
+            let expected = format!("ended by {name}; load-sqlite: ended by {name}: nothing was committed");
+            assert_eq!((said, rows(&folder)), (expected, vec![]));
             assert_eq!(left(&format!("RUN_TEST={name}")), [""; 0], "{trap}");
         }
     }
