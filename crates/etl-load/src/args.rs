@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use etl_component::rejects::Limit;
 use etl_component::{Env, Fault, InputArgs, OutputArgs, Variable, duration, io};
-use etl_schema::UnknownFields;
+use etl_schema::{Schema, UnknownFields};
 use etl_stream::Format;
 
 pub use self::values::{Absent, AbsentRows, EmitKind, IfLoaded, Mode};
@@ -366,6 +366,15 @@ impl Settings {
         }
         let why = "is about rows that exist, so it needs a key and mode upsert";
         Err(Fault::config(format!("table {table} (mode {mode}): {asked} {why}")))
+    }
+
+    /// Values of a row cannot be kept where a record may say that the row is gone.
+    pub fn says_all(&self, table: &str, schema: &Schema) -> Fault {
+        let schema = &schema.name;
+        Fault::config(format!(
+            "table {table}: schema {schema} has x-deleted, so its records say all of a row, and none of its values can be kept \
+             (--absent keep, x-keep)"
+        ))
     }
 
     /// Whether records may be set aside.

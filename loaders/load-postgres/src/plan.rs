@@ -210,11 +210,7 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
     let stored = stored.unwrap_or_else(|| records.clone());
     few(&stored)?;
     if mode == Mode::Upsert && schema.deleted.is_some() && keeps.contains(&true) {
-        let (name, schema) = (name.text(), &schema.name);
-        return Err(Fault::config(format!(
-            "table {name}: schema {schema} has x-deleted, so its records say all of a row, and none of its values can be kept \
-             (--absent keep, x-keep)"
-        )));
+        return Err(settings.says_all(&name.text(), &schema));
     }
     if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
         let (name, most) = (name.text(), MAX_COLUMNS - 2);

@@ -1,7 +1,7 @@
 //! What the database says about an existing table, and whether records fit it.
 
 use etl_component::Fault;
-use etl_load::{FirstRecord, stamp};
+use etl_load::{FirstRecord, History, stamp};
 use etl_schema::{Column, Schema};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -102,9 +102,17 @@ impl Existing {
 
     /// The table's own schema: its columns, and its primary key unless that is filled in. A column that is NOT NULL
     /// with a default may be left out of a record. SQLite fills the rowid in, unless the first record has it:
-    /// then all must. As long as none was seen, it is the key.
-    pub(crate) fn schema(&self, first: Option<&FirstRecord>) -> Result<Schema, Fault> {
-        let loaded = |column: &&TableColumn| !column.generated && !stamp::is_stamp(&column.name);
+    /// then all must. As long as none was seen, it is the key. In mode history the columns of the version are none of the
+    /// records'.
+    pub(crate) fn schema(
+        &self,
+        first: Option<&FirstRecord>,
+        history: Option<&History>,
+    ) -> Result<Schema, Fault> {
+        let is_version = |column: &str| history.is_some_and(|history| history.has(column));
+        let loaded = |column: &&TableColumn| {
+            !column.generated && !stamp::is_stamp(&column.name) && !is_version(&column.name)
+        };
         let loaded: Vec<&TableColumn> = self.columns.iter().filter(loaded).collect();
         let typed = loaded.iter().map(|column| {
             let ty = own(&column.name, &column.declared, self.strict)?;
@@ -133,11 +141,11 @@ impl Existing {
     }
 
     /// Checks that every column of the schema can be stored exactly, and that the table needs no other; with `add`
-    /// those that the table lacks may be added.
+    /// those that the table lacks may be added. It must have those of a `version`.
     ///
     /// # Errors
     /// 78 if the schema does not fit; the message names the column.
-    pub(crate) fn fit(&self, schema: &Schema, add: bool) -> Result<Fit, Fault> {
+    pub(crate) fn fit(&self, schema: &Schema, add: bool, version: &[Column]) -> Result<Fit, Fault> {
         let table = &self.name;
         if !schema.columns.iter().any(|column| self.column(&column.name).is_some()) {
             return Err(Fault::config(format!(
@@ -157,7 +165,30 @@ impl Existing {
             };
             fit.storage.push(storage.to_owned());
         }
-        let has = |name: &str| schema.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        for column in version {
+            let (name, ty) = (&column.name, column.ty.sqlite());
+            match self.column(name) {
+                None => {
+                    return Err(Fault::config(format!(
+                        "table {table}: it has no column {name}, which says when a version holds; a new table gets it"
+                    )));
+                }
+                Some(found) if found.generated || !stores(&found.declared, self.strict, &column.ty) => {
+                    let declared = &found.declared;
+                    return Err(Fault::config(format!(
+                        "table {table}: column {name} is declared {declared:?}, not {ty}"
+                    )));
+                }
+                Some(found) if found.not_null && column.nullable => {
+                    return Err(Fault::config(format!(
+                        "table {table}: column {name} is NOT NULL, but NULL while a version holds"
+                    )));
+                }
+                Some(_) => (),
+            }
+        }
+        let known = || schema.columns.iter().chain(version);
+        let has = |name: &str| known().any(|column| column.name.eq_ignore_ascii_case(name));
         let lacking =
             self.columns.iter().find(|column| column.needed() && !column.generated && !has(&column.name));
         match lacking {
@@ -205,15 +236,41 @@ impl Existing {
         ))
     }
 
-    /// How a unique index with exactly the key's columns compares each of them; `None` if there is no such index, which
+    /// Whether a unique index on exactly these columns is checked for the rows for which this column is true.
+    pub(crate) fn is_unique_where(
+        &self,
+        database: &Database,
+        names: &[&str],
+        column: &str,
+    ) -> Result<bool, Fault> {
+        let indexes = "SELECT (SELECT group_concat(name, char(0)) FROM (SELECT i.name FROM pragma_index_xinfo(l.name) i WHERE i.key
+                         ORDER BY i.name)), m.sql
+                       FROM pragma_index_list(?1) l JOIN sqlite_schema m ON m.name = l.name WHERE l.\"unique\" AND l.partial";
+        let fault = |error| database.fault(error);
+        let mut statement = database.connection.prepare(indexes).map_err(fault)?;
+        let rows = statement.query_map([&self.name], |row| Ok((row.get(0)?, row.get(1)?)));
+        let rows: Vec<(String, String)> = rows.and_then(Iterator::collect).map_err(fault)?;
+        let mut wanted: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        wanted.sort();
+        Ok(rows.iter().any(|(columns, sql)| {
+            let mut columns: Vec<String> = columns.split('\0').map(str::to_ascii_lowercase).collect();
+            columns.sort();
+            let condition = sql.to_ascii_lowercase().rsplit_once("where").map(|(_, condition)| {
+                condition.trim_matches(|c: char| c.is_whitespace() || "()\"`[]".contains(c)).to_owned()
+            });
+            columns == wanted && condition.is_some_and(|condition| condition.eq_ignore_ascii_case(column))
+        }))
+    }
+
+    /// How a unique index with exactly these columns compares each of them; `None` if there is no such index, which
     /// ON CONFLICT needs.
     pub(crate) fn collations(
         &self,
         database: &Database,
-        schema: &Schema,
+        names: &[&str],
     ) -> Result<Option<Vec<String>>, Fault> {
-        if let ([found], [key]) = (&*self.rowids(), &*schema.key)
-            && found.name.eq_ignore_ascii_case(&schema.columns[*key].name)
+        if let ([found], [key]) = (&*self.rowids(), names)
+            && found.name.eq_ignore_ascii_case(key)
         {
             return Ok(Some(vec!["BINARY".to_owned()]));
         }
@@ -228,11 +285,8 @@ impl Existing {
             let collation = |key: &str| {
                 index.iter().find(|part| part.1.eq_ignore_ascii_case(key)).map(|part| part.2.clone())
             };
-            schema
-                .key_names()
-                .map(collation)
-                .collect::<Option<Vec<_>>>()
-                .filter(|found| found.len() == index.len())
+            let found = names.iter().map(|name| collation(name)).collect::<Option<Vec<_>>>();
+            found.filter(|found| found.len() == index.len())
         };
         Ok(rows.chunk_by(|a, b| a.0 == b.0).find_map(of_key))
     }

@@ -2,6 +2,7 @@
 //! target by one statement.
 
 mod aside;
+pub(crate) mod history;
 pub(crate) mod keep;
 mod references;
 
@@ -22,13 +23,17 @@ pub(crate) struct Stage {
     name: String,
     /// Its columns, as they are declared.
     columns: String,
-    /// Whether rows that the target refuses may be set aside. Then it has every record, by its position.
+    /// Whether rows that the target refuses may be set aside.
     aside: bool,
+    /// Whether it has every record, by its position.
+    whole: bool,
     /// The columns for the position and for the line of a record, where there is room for them.
     row: Option<String>,
     line: Option<String>,
     /// Those that say which fields a record lacks.
     lacks: Vec<String>,
+    /// In mode history: the time of the load.
+    now: String,
 }
 
 /// The most columns that a table can have (<https://www.sqlite.org/limits.html>).
@@ -48,7 +53,8 @@ impl Stage {
             columns.map(|(column, storage)| format!("{} {storage}", quote_ident(&column.name))).collect();
         let free = |name| free_name(&plan.details.stored, name);
         let aside = plan.details.aside && Stage::has_room(plan);
-        let row = (aside || plan.details.news).then(|| free("etl_row"));
+        let whole = aside || plan.mode == Mode::History;
+        let row = (whole || plan.details.news).then(|| free("etl_row"));
         let room = columns.len() + usize::from(row.is_some()) < MAX_COLUMNS;
         let line = (room && !aside).then(|| free("etl_line"));
         let lacks = plan.details.keeps.as_ref().map(|_| keep::columns(plan)).unwrap_or_default();
@@ -57,16 +63,16 @@ impl Stage {
             let what = "it has too many columns to keep the values of some of them";
             return Err(Fault::config(format!("table {}: {what}", plan.name)));
         }
-        let own = if aside { " PRIMARY KEY" } else { "" };
+        let own = if whole { " PRIMARY KEY" } else { "" };
         columns.extend(row.iter().map(|column| format!("{column} INTEGER{own}")));
         columns.extend(line.iter().chain(&lacks).map(|column| format!("{column} INTEGER")));
         let (columns, key) = (columns.join(", "), key_list(&plan.schema));
-        let key = if aside { "".to_owned() } else { format!(", PRIMARY KEY ({key})") };
-        let rowid = if aside { "" } else { " WITHOUT ROWID" };
+        let key = if whole { "".to_owned() } else { format!(", PRIMARY KEY ({key})") };
+        let rowid = if whole { "" } else { " WITHOUT ROWID" };
         // That of the load before may still be there.
         database
             .batch(&format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} ({columns}{key}){rowid}"))?;
-        Ok(Stage { name, columns, aside, row, line, lacks })
+        Ok(Stage { name, columns, aside, whole, row, line, lacks, now: history::now() })
     }
 
     /// The name of another temporary table for rows of this one.
@@ -96,7 +102,7 @@ impl Stage {
 
     /// What a record does to the row of its key that is in the stage already, if it does not replace it.
     pub(crate) fn on_conflict(&self, plan: &Plan) -> String {
-        if self.aside || !plan.details.keeps.as_ref().is_some_and(|keeps| keeps.contains(&true)) {
+        if self.whole || !plan.details.keeps.as_ref().is_some_and(|keeps| keeps.contains(&true)) {
             return String::new();
         }
         let own: Vec<String> = self.row.iter().chain(&self.line).cloned().collect();
@@ -106,7 +112,7 @@ impl Stage {
     /// The start of the statement that adds a record: the last one of a key wins; in mode ignore, the first.
     pub(crate) fn insert_into(&self, plan: &Plan) -> String {
         let conflict = match plan.mode {
-            _ if self.aside || !self.on_conflict(plan).is_empty() => "ABORT",
+            _ if self.whole || !self.on_conflict(plan).is_empty() => "ABORT",
             Mode::Ignore => "IGNORE",
             _ => "REPLACE",
         };
@@ -132,6 +138,9 @@ impl Stage {
             return Aside { database, plan, stage: self, row, lacks, refuse, wants_news, done }.merge(new);
         }
         let merge = self.of(database, plan, &lacks);
+        if let (Mode::History, Some(row)) = (plan.mode, &self.row) {
+            return merge.versions(row, &self.now, fed, new).map_err(|unmerged| merge.failed(unmerged));
+        }
         let merged = || {
             let staged = merge.count(&format!("SELECT count(*) FROM {}", self.name))?;
             if let (Some(new), Some(row)) = (new, &self.row) {
@@ -139,19 +148,13 @@ impl Stage {
             }
             Ok((staged, merge.checked(staged)?))
         };
-        let (staged, Merged { inserted, updated, known, nulled }) =
-            merged().map_err(|unmerged| match unmerged {
-                Unmerged::Sql(error) => merge.fault(error),
-                Unmerged::Fault(fault) => fault,
-            })?;
-        Ok(Counts {
-            inserted,
-            updated,
-            unchanged: known - updated,
-            superseded: fed - staged,
-            nulled,
-            ..Counts::default()
-        })
+        let (staged, merged) = merged().map_err(|unmerged| merge.failed(unmerged))?;
+        Ok(Counts { superseded: fed - staged, ..merged.counts() })
+    }
+
+    /// The statement that ends the current versions for which a condition holds.
+    pub(crate) fn close(&self, plan: &Plan, others: &str) -> String {
+        history::close(plan, others, &self.name, &self.now)
     }
 
     /// The condition that it has the key of the row `old`.
@@ -164,7 +167,12 @@ impl Stage {
     pub(crate) fn refused(&self, database: &Database, plan: &Plan) -> Option<u64> {
         let nothing = Lacks::default();
         let merge = self.of(database, plan, &nothing);
-        merge.refused(self.line.as_ref()?).ok().flatten()
+        let line = self.line.as_ref()?;
+        let found = match &self.row {
+            Some(row) if plan.mode == Mode::History => merge.refused_version(line, row, &self.now),
+            _ => merge.refused(line),
+        };
+        found.ok().flatten()
     }
 
     fn of<'a>(&'a self, database: &'a Database, plan: &'a Plan, lacks: &'a Lacks) -> Merge<'a> {
@@ -200,6 +208,7 @@ impl From<rusqlite::Error> for Unmerged {
 }
 
 /// What the statements of a merge did.
+#[derive(Default)]
 struct Merged {
     inserted: u64,
     updated: u64,
@@ -207,6 +216,15 @@ struct Merged {
     known: u64,
     /// Those of them that had values which are NULL now.
     nulled: u64,
+    /// Rows that were deleted, because their records say that they are gone.
+    deleted: u64,
+}
+
+impl Merged {
+    fn counts(&self) -> Counts {
+        let Merged { inserted, updated, known, nulled, deleted } = *self;
+        Counts { inserted, updated, unchanged: known - updated, nulled, deleted, ..Counts::default() }
+    }
 }
 
 impl Merge<'_> {
@@ -214,9 +232,11 @@ impl Merge<'_> {
     fn tell_new(&self, row: &str, new: &mut dyn FnMut(u64)) -> rusqlite::Result<()> {
         let Merge { stage, table, same, .. } = self;
         let absent = match self.plan.mode {
-            Mode::Append | Mode::Replace => String::new(),
+            Mode::Append | Mode::Replace | Mode::History => String::new(),
             Mode::Ignore | Mode::Upsert => {
-                format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})")
+                let there = gone(self.plan, "new").filter(|_| self.plan.mode == Mode::Upsert);
+                let there = there.map_or(String::new(), |gone| format!(" AND NOT {gone}"));
+                format!("WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same}){there}")
             }
         };
         let rows = format!("SELECT {row} FROM {stage} new {absent}");
@@ -228,8 +248,30 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// Inserts and updates as the mode requires, and checks that all rows are there.
+    /// Inserts, updates and deletes as the mode requires, and checks that all rows are there.
     fn checked(&self, staged: u64) -> Result<Merged, Unmerged> {
+        let Some(gone) = gone(self.plan, "new").filter(|_| self.plan.mode == Mode::Upsert) else {
+            return self.put(staged);
+        };
+        let Merge { database, plan, stage, table, same, lacks } = self;
+        let marked = self.count(&format!("SELECT count(*) FROM {stage} new WHERE {gone}"))?;
+        if marked == 0 {
+            return self.put(staged);
+        }
+        let others = format!("EXISTS (SELECT 1 FROM {stage} new WHERE {same} AND {gone})");
+        let deleted = self.change(&format!("DELETE FROM {table} AS old WHERE {others}"))?;
+        if self.count(&format!("SELECT count(*) FROM {table} AS old WHERE {others}"))? > 0 {
+            let name = &plan.name;
+            let message = format!("table {name}: a trigger on the table keeps rows from being deleted");
+            return Err(Unmerged::Fault(Fault::data(message)));
+        }
+        let rest = format!("(SELECT * FROM {stage} AS new WHERE NOT {gone})");
+        let rest = Merge { database, plan, stage: &rest, table: table.clone(), same: same.clone(), lacks };
+        let merged = rest.put(staged - marked)?;
+        Ok(Merged { known: merged.known + marked - deleted, deleted, ..merged })
+    }
+
+    fn put(&self, staged: u64) -> Result<Merged, Unmerged> {
         let merged = self.run(staged)?;
         let Merged { inserted, updated, known, .. } = merged;
         if inserted + known == staged && updated <= known {
@@ -249,14 +291,14 @@ impl Merge<'_> {
         let there = format!("SELECT count(*) FROM {stage} new JOIN {table} old ON {same}");
         let triggers = self.has_triggers()?;
         match plan.mode {
-            Mode::Append | Mode::Replace => {
-                Ok(Merged { inserted: self.change(&insert)?, updated: 0, known: 0, nulled: 0 })
+            Mode::Append | Mode::Replace | Mode::History => {
+                Ok(Merged { inserted: self.change(&insert)?, ..Merged::default() })
             }
             Mode::Ignore => {
                 let known = if triggers { Some(self.count(&there)?) } else { None };
                 let inserted = self.change(&insert)?;
                 let known = known.unwrap_or(staged.saturating_sub(inserted));
-                Ok(Merged { inserted, updated: 0, known, nulled: 0 })
+                Ok(Merged { inserted, known, ..Merged::default() })
             }
             Mode::Upsert => {
                 let (known, nulled) = (self.count(&there)?, self.nulled()?);
@@ -273,7 +315,7 @@ impl Merge<'_> {
                         plan.name
                     ))));
                 }
-                Ok(Merged { inserted, updated, known, nulled })
+                Ok(Merged { inserted, updated, known, nulled, ..Merged::default() })
             }
         }
     }
@@ -283,7 +325,7 @@ impl Merge<'_> {
         let Merge { plan, stage, table, .. } = self;
         let (columns, key) = (column_list(&plan.details.stored), key_list(&plan.schema));
         let known = match plan.mode {
-            Mode::Append | Mode::Replace => String::new(),
+            Mode::Append | Mode::Replace | Mode::History => String::new(),
             Mode::Ignore => format!(" ON CONFLICT ({key}) DO NOTHING"),
             Mode::Upsert => format!(" ON CONFLICT ({key}) {}", do_update(plan, table)),
         };
@@ -299,7 +341,9 @@ impl Merge<'_> {
         let count = self.plan.schema.key.len();
         let mut move_one =
             connection.prepare(&self.insert(&format!("({key}) = ({})", vec!["?"; count].join(", "))))?;
-        let mut rows = connection.prepare(&format!("SELECT {line}, {key} FROM {}", self.stage))?;
+        let there = gone(self.plan, "new").filter(|_| self.plan.mode == Mode::Upsert);
+        let there = there.map_or(String::new(), |gone| format!(" WHERE NOT {gone}"));
+        let mut rows = connection.prepare(&format!("SELECT {line}, {key} FROM {} new{there}", self.stage))?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
             let key = (1..=count).map(|column| row.get::<_, Value>(column));
@@ -331,9 +375,23 @@ impl Merge<'_> {
         self.database.connection.execute(sql, []).map(|rows| rows as u64)
     }
 
+    fn failed(&self, unmerged: Unmerged) -> Fault {
+        match unmerged {
+            Unmerged::Sql(error) => self.fault(error),
+            Unmerged::Fault(fault) => fault,
+        }
+    }
+
     fn fault(&self, error: rusqlite::Error) -> Fault {
         fault(&format!("table {}", self.plan.name), error)
     }
+}
+
+/// The condition that the record of a row of the stage says that its row is gone (`x-deleted`); `None` if none can.
+fn gone(plan: &Plan, row: &str) -> Option<String> {
+    let column = &plan.schema.columns[plan.schema.deleted?];
+    let is = if column.ty == Type::Boolean { "IS TRUE" } else { "IS NOT NULL" };
+    Some(format!("({row}.{} {is})", quote_ident(&column.name)))
 }
 
 /// The condition that a row `new` of a stage has the key of the row `old`. The left side's collation counts
@@ -368,7 +426,7 @@ fn is_written(plan: &Plan, column: usize) -> bool {
 /// values, because a chain of a thousand ORs is deeper than SQLite allows.
 fn differs(plan: &Plan, old: &str, new: &str, lacks: &Lacks) -> Option<String> {
     let columns = plan.schema.columns.iter().enumerate();
-    let others = columns.filter(|(position, column)| is_written(plan, *position) && column.counts());
+    let others = columns.filter(|(position, _)| is_written(plan, *position) && plan.compares(*position));
     let (mut olds, mut news) = (Vec::new(), Vec::new());
     for (position, column) in others {
         let (name, newer) = (quote_ident(&column.name), lacks.newer(plan, position, old, new));

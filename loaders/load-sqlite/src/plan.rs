@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use etl_component::Fault;
 use etl_load::args::EmitKind;
-use etl_load::{Changes, Mode, PlanError, Settings, Target, stamp};
+use etl_load::{Changes, History, Mode, PlanError, Settings, Target, stamp};
 use etl_schema::{Column, Dialect, Schema, Type, ddl, quote_ident};
 
 use crate::catalog::{self, Existing, Fit};
 use crate::database::Database;
 use crate::ledger;
-use crate::names::STAGE_PREFIX;
+use crate::names::{STAGE_PREFIX, key_list};
 use crate::types::new_storage;
 
 pub(crate) type Plan = etl_load::Plan<Details>;
@@ -22,6 +22,10 @@ pub(crate) struct Details {
     pub(crate) create: bool,
     /// What is stored: the records' columns and the stamp's.
     pub(crate) stored: Schema,
+    /// The same and, in mode history, the columns of a version: what a new table has.
+    created: Schema,
+    /// In mode history: the columns of a version.
+    pub(crate) history: Option<History>,
     /// The columns that have to be added first, with their declarations.
     pub(crate) missing: Vec<(usize, String)>,
     /// How the table stores and compares the columns: the affinity, and for columns of the key also the collation.
@@ -59,7 +63,7 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
             (schema, Vec::new())
         }
         (None, Some(table)) => {
-            let schema = table.schema(target.first.as_ref());
+            let schema = table.schema(target.first.as_ref(), settings.history.as_ref());
             let schema = schema.map_err(|fault| PlanError::Unfit(fault.within(format!("table {name}"))))?;
             let placeholders = table.placeholders(&schema);
             (schema, placeholders)
@@ -74,15 +78,28 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(Column::may_be_absent);
     let keeps = lacks.then(|| target.keeps(settings.absent, &schema));
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
-    if stored.columns.len() > MAX_COLUMNS {
-        let (name, count) = (&schema.name, stored.columns.len());
+    if mode == Mode::Upsert
+        && schema.deleted.is_some()
+        && keeps.as_ref().is_some_and(|keeps| keeps.contains(&true))
+    {
+        return Err(PlanError::Unfit(settings.says_all(&name, &schema)));
+    }
+    let history = settings.history.clone();
+    let created = match &history {
+        Some(history) => history.stored(&stored).map_err(PlanError::Unfit)?,
+        None => stored.clone(),
+    };
+    if created.columns.len() > MAX_COLUMNS {
+        let (name, count) = (&schema.name, created.columns.len());
         return Err(PlanError::Unfit(Fault::config(format!(
             "schema {name} has {count} columns, but a table of SQLite has at most {MAX_COLUMNS}"
         ))));
     }
     placeholders.resize(stored.columns.len(), "?".to_owned());
     let Fit { mut storage, missing } = match &found {
-        Some(table) => table.fit(&stored, settings.evolve.add_columns).map_err(PlanError::Unfit)?,
+        Some(table) => table
+            .fit(&stored, settings.evolve.add_columns, &created.columns[stored.columns.len()..])
+            .map_err(PlanError::Unfit)?,
         None => {
             let storage = stored.columns.iter().map(|column| new_storage(&column.ty).to_owned());
             Fit { storage: storage.collect(), missing: Vec::new() }
@@ -90,11 +107,12 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
     };
     check_key(&name, &schema, &storage).map_err(PlanError::Unfit)?;
     if let Some(table) = found.as_ref().filter(|_| !schema.key.is_empty()) {
-        collate(&mut storage, database, table, &schema, mode)?;
+        collate(&mut storage, database, table, &schema, (mode, history.as_ref()))?;
     }
     let (news, aside) = (settings.emit == EmitKind::New, settings.sets_aside());
     let create = found.is_none();
-    let details = Details { create, stored, missing, storage, placeholders, news, aside, keeps };
+    let details =
+        Details { create, stored, created, history, missing, storage, placeholders, news, aside, keeps };
     let added =
         details.missing.iter().map(|(column, _)| details.stored.columns[*column].name.clone()).collect();
     let changes = Changes { added, ..Changes::default() };
@@ -119,9 +137,27 @@ fn collate(
     database: &Database,
     table: &Existing,
     schema: &Schema,
-    mode: Mode,
+    (mode, history): (Mode, Option<&History>),
 ) -> Result<(), PlanError> {
-    match table.collations(database, schema)? {
+    let mut names: Vec<&str> = schema.key_names().collect();
+    if let Some(history) = history {
+        let (key, current) = (key_list(schema), quote_ident(&history.current));
+        let (name, table_name) = (&table.name, quote_ident(&table.name));
+        let lacks = |what: &str, index: String| {
+            let run = format!("run: CREATE UNIQUE INDEX the_name_you_like ON {table_name} ({key}{index}");
+            PlanError::Unfit(Fault::config(format!(
+                "table {name}: there is no index that keeps {what} apart; {run}"
+            )))
+        };
+        if !table.is_unique_where(database, &names, &history.current)? {
+            return Err(lacks("current versions", format!(") WHERE {current}")));
+        }
+        names.push(&history.from);
+        if table.collations(database, &names)?.is_none() {
+            return Err(lacks("versions", format!(", {})", quote_ident(&history.from))));
+        }
+    }
+    match table.collations(database, &names)? {
         Some(collations) => {
             for (&column, collation) in schema.key.iter().zip(collations) {
                 storage[column] += &format!(" COLLATE {}", quote_ident(&collation));
@@ -140,11 +176,17 @@ fn collate(
 
 /// The statements that create the table, or add the columns that it lacks.
 pub(crate) fn statements(plan: &Plan) -> String {
-    let Details { create, stored, missing, .. } = &plan.details;
-    if *create {
-        return ddl(stored, Dialect::Sqlite, &plan.name);
-    }
+    let Details { create, stored, created, history, missing, .. } = &plan.details;
     let table = quote_ident(&plan.name);
+    if *create {
+        let mut sql = ddl(created, Dialect::Sqlite, &plan.name);
+        if let Some(history) = history {
+            let index = quote_ident(&format!("{}_{}", plan.name, history.current));
+            let (key, current) = (key_list(&plan.schema), quote_ident(&history.current));
+            let _ = writeln!(sql, "CREATE UNIQUE INDEX {index} ON {table} ({key}) WHERE {current};");
+        }
+        return sql;
+    }
     missing.iter().fold(String::new(), |mut sql, (column, declared)| {
         let name = quote_ident(&stored.columns[*column].name);
         let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {name} {declared};");

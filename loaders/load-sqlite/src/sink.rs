@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use etl_component::{Fault, random_id};
 use etl_load::{
-    Counts, Culprit, Entry, Loaded, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay, Swept,
-    Target,
+    Counts, Culprit, Entry, Loaded, Mode, Newest, PlanError, Refuse, Refused, Run, Settings, Sink, Stay,
+    Swept, Target,
 };
 use etl_schema::{Names, Row, Schema, quote_ident};
 use etl_stream::{Line, Stream};
 
 use crate::database::{self, Database};
 use crate::ledger;
+use crate::merge;
 use crate::plan::{self, Details, Plan};
 use crate::table::Table;
 
@@ -121,7 +122,8 @@ impl Sink for Sqlite<'_> {
 
     fn open(&mut self, plan: &Arc<Plan>) -> Result<(), Fault> {
         let index = self.tables.len();
-        self.tables.push(Table::open(self.database, plan, index)?);
+        let asks = self.settings.absent_rows.is_some() && self.settings.max_shrink.is_some();
+        self.tables.push(Table::open(self.database, plan, index, asks)?);
         Ok(())
     }
 
@@ -182,23 +184,26 @@ impl Sink for Sqlite<'_> {
     }
 
     fn sweep(&mut self, table: usize, stay: &Stay) -> Result<Swept, Fault> {
-        let Table { plan, stage, .. } = &self.tables[table];
-        let name = &plan.name;
+        let Table { plan, stage, current, .. } = &self.tables[table];
+        let (name, closes) = (&plan.name, plan.mode == Mode::History);
         let others = stay.others(|| stage.as_ref().map_or("true".to_owned(), |stage| stage.has(plan)));
         let table = format!("{} AS old", quote_ident(name));
         let fault = |error| database::fault(&format!("table {name}"), error);
         let connection = &self.database.connection;
-        let deleted =
-            connection.execute(&format!("DELETE FROM {table} WHERE {others}"), []).map_err(fault)?;
+        let (sql, are_left, kept) = match stage.as_ref().filter(|_| closes) {
+            Some(stage) => (stage.close(plan, &others), merge::history::is_current(plan), "as they are"),
+            None => (format!("DELETE FROM {table} WHERE {others}"), "true".to_owned(), "from being deleted"),
+        };
+        let gone = connection.execute(&sql, []).map_err(fault)? as u64;
         let rows = |condition: &str| {
             let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
             connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs).map_err(fault)
         };
-        if rows(&others)? > 0 {
-            let message = format!("table {name}: a trigger on the table keeps rows from being deleted");
+        if rows(&format!("{are_left} AND {others}"))? > 0 {
+            let message = format!("table {name}: a trigger on the table keeps rows {kept}");
             return Err(Fault::data(message));
         }
-        Ok(Swept { deleted: deleted as u64, left: rows("true")? })
+        Ok(Swept { gone, left: rows(&are_left)?, before: *current })
     }
 
     fn complete(&mut self, entries: &[Entry<'_>]) -> Result<(), Fault> {

@@ -10,7 +10,7 @@ use rusqlite::Statement;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 
 use crate::database::{self, Database};
-use crate::merge::{Stage, keep};
+use crate::merge::{Stage, history, keep};
 use crate::names::column_list;
 use crate::number::kept;
 use crate::plan::{Details, Plan, statements};
@@ -28,6 +28,8 @@ pub(crate) struct Table<'c> {
     pub(crate) direct: bool,
     /// How many rows were deleted, in mode replace.
     pub(crate) replaced: Option<u64>,
+    /// How many current versions there were, in mode history, if somebody asks.
+    pub(crate) current: Option<u64>,
     positions: bool,
     lines: bool,
     lacks: bool,
@@ -44,13 +46,25 @@ pub(crate) struct Table<'c> {
 
 impl<'c> Table<'c> {
     /// Makes the table ready: created if it is missing, emptied if it is to be replaced.
-    pub(crate) fn open(database: &'c Database, plan: &Arc<Plan>, index: usize) -> Result<Table<'c>, Fault> {
+    /// With `asks`, current versions are counted.
+    pub(crate) fn open(
+        database: &'c Database,
+        plan: &Arc<Plan>,
+        index: usize,
+        asks: bool,
+    ) -> Result<Table<'c>, Fault> {
         let Details { create, stored, placeholders, aside, .. } = &plan.details;
         database.batch(&statements(plan))?;
         if *create {
             log::info!("table {} is created in {} when this load is committed", plan.name, database.name);
         }
-        let mut replaced = None;
+        let (mut replaced, mut current) = (None, None);
+        if asks && plan.mode == Mode::History {
+            let (table, is_current) = (quote_ident(&plan.name), history::is_current(plan));
+            let count = format!("SELECT count(*) FROM {table} AS old WHERE {is_current}");
+            let count = database.connection.query_row(&count, [], |row| row.get::<_, i64>(0));
+            current = Some(count.map_err(|error| database.fault(error))?.unsigned_abs());
+        }
         if plan.mode == Mode::Replace {
             let table = quote_ident(&plan.name);
             let deleted = database.connection.execute(&format!("DELETE FROM {table}"), []);
@@ -111,6 +125,7 @@ impl<'c> Table<'c> {
             stage,
             direct,
             replaced,
+            current,
             positions,
             lines,
             lacks,
@@ -134,6 +149,12 @@ impl<'c> Table<'c> {
             && let Some(violation) = self.not_finite(row)
         {
             return Some(violation);
+        }
+        if let Some(time) = self.plan.schema.time.filter(|_| self.plan.mode == Mode::History)
+            && row.get(time) == Value::Null
+        {
+            let field = self.plan.schema.columns[time].name.clone();
+            return Some(Violation { field, reason: "null, but a version begins at some time".to_owned() });
         }
         if self.numeric.is_empty() {
             return None;

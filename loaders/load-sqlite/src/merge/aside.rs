@@ -1,5 +1,5 @@
 //! Rows that the target refuses are set aside (`--rejects`): rows go into it in parts, and a part that is refused is halved
-//! until the refused rows stand alone. SQLite undoes a statement that fails.
+//! until the refused rows stand alone.
 //!
 //! Rows are tried in the order of the input, so of two that collide the later one is refused. Rows that refer to nothing are
 //! looked for once the first reference is missing; one whose reference is among the refused rows is tried again, together
@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use etl_component::Fault;
 use etl_load::{Counts, Mode, Refusal, Refuse};
 
-use super::{Lacks, Merge, Merged, Stage, Unmerged};
+use super::{Lacks, Merge, Stage, Unmerged, history};
 use crate::database::{Database, refusal};
-use crate::names::key_list;
+use crate::names::{column_list, key_list};
 use crate::plan::Plan;
 
 /// The rows of a stage on their way into the target.
@@ -44,11 +44,16 @@ pub(super) struct Done {
     supersedes: bool,
     /// Whether rows that refer to nothing were looked for.
     referred: bool,
+    /// The table of the positions of records whose rows have other ones, those of their versions.
+    places: Option<String>,
 }
 
 impl Aside<'_, '_> {
     pub(super) fn merge(mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
         let whole = self.stage.name.clone();
+        if self.plan.mode == Mode::History {
+            return self.in_order(new);
+        }
         let superseded = if self.plan.schema.key.is_empty() || self.plan.mode == Mode::Append {
             self.passes(whole, 0)?
         } else if self.lacks.kept.is_empty() {
@@ -61,6 +66,38 @@ impl Aside<'_, '_> {
             self.done.news.iter().copied().for_each(new);
         }
         Ok(Counts { superseded, ..self.done.counts })
+    }
+
+    /// Moves versions in the order of their keys and times: those of a key may be in several parts, one after the other.
+    fn in_order(mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, Fault> {
+        let (ordered, places) = (self.beside("ordered")?, self.stage.beside("places"));
+        let (stage, row) = (&self.stage.name, self.row);
+        let (columns, order) =
+            (column_list(&self.plan.details.stored), history::order(self.plan, row, &self.stage.now));
+        self.database.batch(&format!(
+            "DROP TABLE IF EXISTS {places}; CREATE TABLE {places} (place INTEGER PRIMARY KEY, own INTEGER UNIQUE);
+             INSERT INTO {places} (own) SELECT {row} FROM {stage} AS new ORDER BY {order};
+             INSERT INTO {ordered} ({columns}, {row}) SELECT {columns}, place FROM {places} JOIN {stage} ON {row} = own"
+        ))?;
+        // Versions do not refer to each other.
+        (self.done.referred, self.done.places) = (true, Some(places));
+        for (position, refusal) in self.parts(&ordered)? {
+            self.refuse(position, refusal)?;
+        }
+        if let Some(new) = new {
+            let news = std::mem::take(&mut self.done.news);
+            let own = news.into_iter().map(|place| self.own(place)).collect::<Result<BTreeSet<_>, _>>()?;
+            own.into_iter().for_each(new);
+        }
+        Ok(self.done.counts)
+    }
+
+    /// The position of the record at this place.
+    fn own(&self, place: u64) -> Result<u64, Fault> {
+        match &self.done.places {
+            Some(places) => self.number(&format!("SELECT own FROM {places} WHERE place = {place}")),
+            None => Ok(place),
+        }
     }
 
     /// Moves the rows of each key one after the other: first the first ones of all keys, then the second ones, and so on.
@@ -102,7 +139,7 @@ impl Aside<'_, '_> {
                 continue;
             }
             for (position, refusal) in waiting {
-                self.refuse(position, refusal);
+                self.refuse(position, refusal)?;
             }
             self.keep_refused(&source, refused)?;
             match self.next_of_refused(superseded)? {
@@ -125,11 +162,17 @@ impl Aside<'_, '_> {
             if staged == 0 {
                 continue;
             }
+            // Several statements may put a part in place.
+            self.database.batch("SAVEPOINT etl_part")?;
             let error = match self.put(&rows, staged) {
-                Ok(()) => continue,
+                Ok(()) => {
+                    self.database.batch("RELEASE etl_part")?;
+                    continue;
+                }
                 Err(Unmerged::Fault(fault)) => return Err(fault),
                 Err(Unmerged::Sql(error)) => error,
             };
+            self.database.batch("ROLLBACK TO etl_part; RELEASE etl_part")?;
             let Some((refusal, is_reference)) = refusal(&error) else {
                 return Err(self.stage.of(self.database, self.plan, self.lacks).fault(error));
             };
@@ -142,7 +185,7 @@ impl Aside<'_, '_> {
             } else if is_reference {
                 waiting.push((first, refusal));
             } else {
-                self.refuse(first, refusal);
+                self.refuse(first, refusal)?;
             }
         }
         Ok(waiting)
@@ -173,7 +216,7 @@ impl Aside<'_, '_> {
         }
         // Each is tried for what SQLite says of it.
         for (position, refusal) in self.parts(&unreferred)? {
-            self.refuse(position, refusal);
+            self.refuse(position, refusal)?;
         }
         self.keep_refused(&unreferred, since)
     }
@@ -181,19 +224,28 @@ impl Aside<'_, '_> {
     fn put(&mut self, rows: &str, staged: u64) -> Result<(), Unmerged> {
         let merge = Merge { stage: rows, ..self.stage.of(self.database, self.plan, self.lacks) };
         let mut news = Vec::new();
+        if self.plan.mode == Mode::History {
+            let mut note = |position| news.push(position);
+            let new = self.wants_news.then_some(&mut note as &mut dyn FnMut(u64));
+            let counts = merge.versions(self.row, &self.stage.now, staged, new)?;
+            self.done.news.extend(news);
+            self.done.counts = self.done.counts.and(counts);
+            return Ok(());
+        }
         if self.wants_news {
             merge.tell_new(self.row, &mut |position| news.push(position))?;
         }
-        let Merged { inserted, updated, known, nulled } = merge.checked(staged)?;
+        let merged = merge.checked(staged)?;
         self.done.news.extend(news);
-        let counts = Counts { inserted, updated, unchanged: known - updated, nulled, ..Counts::default() };
-        self.done.counts = self.done.counts.and(counts);
+        self.done.counts = self.done.counts.and(merged.counts());
         Ok(())
     }
 
-    fn refuse(&mut self, position: u64, refusal: Refusal) {
+    fn refuse(&mut self, position: u64, refusal: Refusal) -> Result<(), Fault> {
         self.done.refused.push(position);
-        self.done.too_many |= !(self.refuse)(position, refusal);
+        let own = self.own(position)?;
+        self.done.too_many |= !(self.refuse)(own, refusal);
+        Ok(())
     }
 
     /// Moves the rows aside that another one of their key supersedes, and returns how many there are.
@@ -278,5 +330,5 @@ impl Aside<'_, '_> {
 
 /// How many rows are in place.
 fn total(counts: Counts) -> u64 {
-    counts.inserted + counts.updated + counts.unchanged
+    counts.inserted + counts.updated + counts.unchanged + counts.deleted
 }

@@ -13,6 +13,7 @@ mod exact;
 mod file;
 mod guards;
 mod help;
+mod history;
 mod input;
 mod interval;
 mod memory;
