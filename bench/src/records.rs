@@ -20,10 +20,13 @@ pub(crate) struct Records {
     pub(crate) key: bool,
     /// Whether they leave out optional fields at random.
     pub(crate) gaps: bool,
+    /// The seed of the values of every tenth one, if that is another.
+    pub(crate) tenth: Option<u64>,
 }
 
 /// The million.
-pub(crate) const MANY: Records = Records { first: 0, count: COUNT, seed: 7, key: false, gaps: false };
+pub(crate) const MANY: Records =
+    Records { first: 0, count: COUNT, seed: 7, key: false, gaps: false, tenth: None };
 
 const STATIONS: u32 = 100_000;
 
@@ -56,6 +59,7 @@ pub(crate) fn schema(key: bool) -> String {
 /// Writes them into the folder: `NAME.ndjson`, a sealed stream, and `NAME.csv`, the same rows.
 pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(records.seed);
+    let mut tenth = records.tenth.map(fastrand::Rng::with_seed);
     let (mut stations, mut gaps) = (fastrand::Rng::with_seed(1), fastrand::Rng::with_seed(8));
     let mut stream = Writer::new(File::create(folder.join(format!("{name}.ndjson")))?);
     let mut csv = BufWriter::new(File::create(folder.join(format!("{name}.csv")))?);
@@ -68,19 +72,12 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
         schema: Some(SchemaRef::Inline(schema.into())),
         ..Begin::default()
     })?;
-    let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
     for id in records.first..records.first + records.count {
-        let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));
-        let at = format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z");
         let station = format!("station-{:05}", stations.u32(0..STATIONS));
-        let temp = f64::from(random.i32(-3000..4500)) / 100.0;
-        let humidity = f64::from(random.u32(0..1000)) / 10.0;
-        let pressure = f64::from(random.u32(95_000..105_000)) / 100.0;
-        let wind = f64::from(random.u32(0..4000)) / 100.0;
-        let (clouds, raining) = (random.u8(0..101), random.bool());
-        let price = format!("{}.{:04}", random.u32(0..99_999), random.u32(0..10_000));
-        let description = random.choice(texts).unwrap_or_default();
-        let note = random.bool().then(|| format!("checked by {:x}", random.u64(..)));
+        let usual = Values::of(&mut random);
+        let other = tenth.as_mut().map(Values::of).filter(|_| id % 10 == 0);
+        let Values { at, temp, humidity, pressure, wind, clouds, raining, price, description, note } =
+            other.unwrap_or(usual);
         let json_note = note.as_ref().map_or("null".to_owned(), |note| format!("\"{note}\""));
         let mut optional = |field: String| if records.gaps && gaps.bool() { String::new() } else { field };
         let wind_speed = optional(format!(r#""wind_speed":{wind},"#));
@@ -99,6 +96,39 @@ pub(crate) fn write(folder: &Path, name: &str, records: &Records) -> anyhow::Res
     stream.end()?;
     csv.flush()?;
     Ok(())
+}
+
+/// What a record has besides its key.
+struct Values {
+    at: String,
+    temp: f64,
+    humidity: f64,
+    pressure: f64,
+    wind: f64,
+    clouds: u8,
+    raining: bool,
+    price: String,
+    description: &'static str,
+    note: Option<String>,
+}
+
+impl Values {
+    fn of(random: &mut fastrand::Rng) -> Values {
+        let texts = ["light rain", "overcast clouds", "clear sky", "light intensity drizzle rain"];
+        let (day, hour, minute) = (1 + random.u8(0..28), random.u8(0..24), random.u8(0..60));
+        Values {
+            at: format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z"),
+            temp: f64::from(random.i32(-3000..4500)) / 100.0,
+            humidity: f64::from(random.u32(0..1000)) / 10.0,
+            pressure: f64::from(random.u32(95_000..105_000)) / 100.0,
+            wind: f64::from(random.u32(0..4000)) / 100.0,
+            clouds: random.u8(0..101),
+            raining: random.bool(),
+            price: format!("{}.{:04}", random.u32(0..99_999), random.u32(0..10_000)),
+            description: random.choice(texts).unwrap_or_default(),
+            note: random.bool().then(|| format!("checked by {:x}", random.u64(..))),
+        }
+    }
 }
 
 fn serde_json_raw(text: &str) -> anyhow::Result<Box<serde_json::value::RawValue>> {

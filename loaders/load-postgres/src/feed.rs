@@ -13,6 +13,8 @@ use crate::encode::{HEADER, TRAILER};
 const CHUNK: usize = 128 << 10;
 /// A COPY ends at the first chunk after this many bytes or this long, because a refused row shows only at its end.
 const LONGEST: (usize, Duration) = (64 << 20, Duration::from_secs(10));
+/// The same of one whose rows are kept until the server has taken them.
+const LONGEST_KEPT: usize = 4 << 20;
 
 /// What a COPY writes into.
 #[derive(Clone, Debug)]
@@ -37,11 +39,13 @@ pub(crate) struct Feed {
     lines: Lines,
     sent: usize,
     since: Instant,
+    /// What was sent, if it may have to be sent again.
+    kept: Option<Vec<u8>>,
 }
 
 impl Feed {
-    /// Starts the COPY.
-    pub(crate) fn start(session: &Session, destination: Destination, table: usize) -> Feed {
+    /// Starts the COPY. If it `keeps` its rows, they are in [`Failure::kept`].
+    pub(crate) fn start(session: &Session, destination: Destination, table: usize, keeps: bool) -> Feed {
         let mut chunk = Vec::with_capacity(CHUNK + (CHUNK >> 2));
         chunk.extend_from_slice(HEADER);
         let copy = session.copy_in(&destination.what, destination.copy.clone());
@@ -54,6 +58,7 @@ impl Feed {
             lines: Lines::default(),
             sent: 0,
             since: Instant::now(),
+            kept: keeps.then(Vec::new),
         }
     }
 
@@ -69,7 +74,8 @@ impl Feed {
             return Ok(false);
         }
         self.send()?;
-        Ok(self.sent > LONGEST.0 || self.since.elapsed() > LONGEST.1)
+        let longest = if self.kept.is_some() { LONGEST_KEPT } else { LONGEST.0 };
+        Ok(self.sent > longest || self.since.elapsed() > LONGEST.1)
     }
 
     /// How many rows were fed.
@@ -79,6 +85,9 @@ impl Feed {
 
     fn send(&mut self) -> Result<(), Error> {
         self.sent += self.chunk.len();
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(&self.chunk);
+        }
         self.chunk = self.copy.send(std::mem::take(&mut self.chunk))?;
         Ok(())
     }
@@ -92,15 +101,15 @@ impl Feed {
         if let Err(error) = self.send() {
             return Err(self.failure(error));
         }
-        let Feed { copy, destination, lines, rows, table, .. } = self;
+        let Feed { copy, destination, lines, rows, table, kept, .. } = self;
         copy.finish()
             .map(|there| (rows, there))
-            .map_err(|error| Failure::new(error, table, &destination, &lines))
+            .map_err(|error| Failure::new(error, table, &destination, &lines, kept))
     }
 
     /// An error of this COPY, with what is known of the row that it is about.
-    pub(crate) fn failure(&self, error: Error) -> Box<Failure> {
-        Failure::new(error, self.table, &self.destination, &self.lines)
+    pub(crate) fn failure(self, error: Error) -> Box<Failure> {
+        Failure::new(error, self.table, &self.destination, &self.lines, self.kept)
     }
 }
 
@@ -110,10 +119,20 @@ pub(crate) struct Failure {
     pub(crate) fault: Fault,
     /// The number of the table, and the line and the record's number of the row that was refused.
     pub(crate) refused: Option<(usize, u64, u64)>,
+    /// The number of the table.
+    pub(crate) table: usize,
+    /// All rows of the COPY as they were sent, if it kept them.
+    pub(crate) kept: Option<Vec<u8>>,
 }
 
 impl Failure {
-    fn new(error: Error, table: usize, destination: &Destination, lines: &Lines) -> Box<Failure> {
+    fn new(
+        error: Error,
+        table: usize,
+        destination: &Destination,
+        lines: &Lines,
+        kept: Option<Vec<u8>>,
+    ) -> Box<Failure> {
         // A connection that ends in the middle of a row is not that row's fault.
         let row = error.copy_row(&destination.relation).filter(|_| error.is_data());
         let refused = row.and_then(|row| lines.of(row)).map(|(line, record)| (table, line, record));
@@ -122,8 +141,34 @@ impl Failure {
             (Some(row), None) => fault.at(&format!("row {row} of the current COPY")),
             _ => fault,
         };
-        Box::new(Failure { error, fault, refused })
+        Box::new(Failure { error, fault, refused, table, kept })
     }
+}
+
+/// The rows of a COPY as another one that begins each with its position, the first with this one; and how many there are.
+pub(crate) fn numbered(copied: &[u8], first: u64) -> (Vec<u8>, u64) {
+    let mut rows = HEADER.to_vec();
+    let (mut rest, mut position) = (copied.get(HEADER.len()..).unwrap_or_default(), first);
+    while let Some((count, fields)) = rest.split_first_chunk::<2>() {
+        let count = i16::from_be_bytes(*count);
+        let mut after = fields;
+        for _ in 0..count {
+            let Some((length, value)) = after.split_first_chunk::<4>() else { break };
+            // The length of NULL is -1.
+            let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or_default();
+            after = value.get(length..).unwrap_or_default();
+        }
+        if count < 0 {
+            break;
+        }
+        rows.extend_from_slice(&(count + 1).to_be_bytes());
+        rows.extend_from_slice(&8_i32.to_be_bytes());
+        rows.extend_from_slice(&position.to_be_bytes());
+        rows.extend_from_slice(&fields[..fields.len() - after.len()]);
+        (rest, position) = (after, position + 1);
+    }
+    rows.extend_from_slice(&TRAILER);
+    (rows, position - first)
 }
 
 /// Which line of the input each row of the COPY came from, as runs of rows from consecutive lines. Only the last runs
@@ -159,6 +204,26 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_get_their_positions() {
+        let row = |count: u8, position: Option<u8>, fields: &[u8]| {
+            let position = position.map(|position| [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, position]);
+            [&[0, count], position.iter().flatten().copied().collect::<Vec<_>>().as_slice(), fields].concat()
+        };
+        let (one, null) = ([0, 0, 0, 2, 7, 8], [255, 255, 255, 255]);
+        let fields = [[&one[..], &null].concat(), [&null[..], &null].concat(), [&null[..], &one].concat()];
+        let rows = |first: Option<u8>| {
+            let rows = fields.iter().zip(0..).flat_map(|(fields, n)| {
+                row(if first.is_some() { 3 } else { 2 }, first.map(|first| first + n), fields)
+            });
+            [HEADER, &rows.collect::<Vec<_>>(), &TRAILER].concat()
+        };
+        assert_eq!(numbered(&rows(None), 5), (rows(Some(5)), 3));
+        // It may have ended before its trailer was sent.
+        let cut = rows(None);
+        assert_eq!(numbered(&cut[..cut.len() - 2], 5), (rows(Some(5)), 3));
+    }
 
     #[test]
     fn rows_lead_back_to_their_lines() {

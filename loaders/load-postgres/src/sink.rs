@@ -16,7 +16,7 @@ use etl_schema::{Checker, Names, Row, Schema};
 use etl_stream::{Line, Stream};
 
 use self::claims::Pending;
-use crate::feed::{Destination, Failure, Feed};
+use crate::feed::{self, Destination, Failure, Feed};
 use crate::link::{Completed, Link};
 use crate::plan::{self, Details, TablePlan};
 use crate::row::{RowEncoder, Stamp};
@@ -55,10 +55,29 @@ struct Table {
     fed: u64,
     /// How many of them the server says it took.
     there: u64,
+    /// Rows go into the target at once until it refuses one; from then on into the stage, like this.
+    ahead: Option<(Destination, RowEncoder)>,
+    /// How many had gone into the target by then.
+    placed: u64,
     /// How many rows were deleted, in mode replace.
     replaced: Option<u64>,
     /// How many current versions there were, in mode history, if somebody asks.
     current: Option<u64>,
+}
+
+/// The savepoint before a COPY whose rows may have to go into the stage.
+const COPIED: &str = "etl_copied";
+
+/// Why rows are not in the target, as a fault.
+fn merge_failed(link: &mut Link, plan: &TablePlan, failure: MergeError) -> Fault {
+    match failure {
+        MergeError::Changed(fault) => fault,
+        MergeError::Cast { column, spelled, changed } => Fault::data(format!(
+            "{}: column {column} is {spelled}, which does not keep {changed} of the values",
+            what(plan)
+        )),
+        MergeError::Server(error) => link.failed(&what(plan), &error),
+    }
 }
 
 impl Table {
@@ -103,8 +122,12 @@ impl<'s> Postgres<'s> {
             other => {
                 self.feed = other;
                 self.end_copy()?;
-                let destination = self.tables[number].destination.clone();
-                Ok(Box::new(Feed::start(&self.link.session, destination, number)))
+                let Table { destination, ahead, .. } = &self.tables[number];
+                let (destination, keeps) = (destination.clone(), ahead.is_some());
+                if keeps {
+                    self.link.run(Session::batch, &destination.what, &format!("SAVEPOINT {COPIED}"))?;
+                }
+                Ok(Box::new(Feed::start(&self.link.session, destination, number, keeps)))
             }
         }
     }
@@ -119,7 +142,7 @@ impl<'s> Postgres<'s> {
             }
             Err(error) => {
                 let failure = feed.failure(error);
-                Err(self.copy_failed(*failure))
+                self.copy_failed(*failure)
             }
         }
     }
@@ -128,14 +151,43 @@ impl<'s> Postgres<'s> {
     fn end_copy(&mut self) -> Result<(), Fault> {
         let Some(feed) = self.feed.take() else { return Ok(()) };
         let number = feed.table;
-        let (fed, there) = feed.finish().map_err(|failure| self.copy_failed(*failure))?;
+        let (fed, there) = match feed.finish() {
+            Ok(counts) => counts,
+            Err(failure) => return self.copy_failed(*failure),
+        };
         let table = &mut self.tables[number];
         table.fed += fed;
         table.there += there;
+        if table.ahead.is_some() {
+            let what = table.destination.what.clone();
+            self.link.run(Session::batch, &what, &format!("RELEASE SAVEPOINT {COPIED}"))?;
+        }
         Ok(())
     }
 
-    fn copy_failed(&mut self, failure: Failure) -> Fault {
+    /// A COPY has failed. If the server has refused a row that may be set aside, the rows go into the stage, where it is
+    /// looked for, and so do all that follow.
+    fn copy_failed(&mut self, failure: Failure) -> Result<(), Fault> {
+        let table = &mut self.tables[failure.table];
+        let refused = failure.error.refused_row().is_some();
+        let Some((kept, ahead)) = failure.kept.as_ref().zip(table.ahead.take()).filter(|_| refused) else {
+            return Err(self.fault_of(failure));
+        };
+        let complete = target::complete(&table.plan, table.fed, table.there);
+        complete.map_err(|error| merge_failed(&mut self.link, &table.plan, error))?;
+        (table.destination, table.encoder) = ahead;
+        table.placed = table.fed;
+        let (rows, count) = feed::numbered(kept, table.fed);
+        table.fed += count;
+        let Destination { what, copy, .. } = table.destination.clone();
+        let undo = format!("ROLLBACK TO SAVEPOINT {COPIED}; RELEASE SAVEPOINT {COPIED}");
+        self.link.run(Session::batch, &what, &undo)?;
+        let mut copied = self.link.session.copy_in(&what, copy);
+        let copied = copied.send(rows).and_then(|_| copied.finish());
+        copied.map(|_| ()).map_err(|error| self.link.failed(&what, &error))
+    }
+
+    fn fault_of(&mut self, failure: Failure) -> Fault {
         self.link.note(&failure.error);
         self.culprit = failure.refused.map(|(table, line, record)| {
             let key = self.tables[table].plan.schema.key_names().map(str::to_owned).collect();
@@ -312,7 +364,8 @@ impl Sink for Postgres<'_> {
         self.end_copy()?;
         let table = &self.tables[number];
         let (plan, replaced) = (Arc::clone(&table.plan), table.replaced);
-        let merged = match &table.stage {
+        let placed = table.placed;
+        let merged = match table.stage.as_ref().filter(|_| table.ahead.is_none()) {
             Some(stage) => {
                 let seen = (table.keys.as_ref(), table.encoder.lacked());
                 stage.merge(&mut self.link.session, &plan, table.fed, seen, new, refuse)
@@ -324,14 +377,8 @@ impl Sink for Postgres<'_> {
                 Counts { inserted: table.fed, ..Counts::default() }
             }),
         };
-        merged.map(|counts| Counts { replaced, ..counts }).map_err(|failure| match failure {
-            MergeError::Changed(fault) => fault,
-            MergeError::Cast { column, spelled, changed } => Fault::data(format!(
-                "{}: column {column} is {spelled}, which does not keep {changed} of the values",
-                what(&plan)
-            )),
-            MergeError::Server(error) => self.link.failed(&what(&plan), &error),
-        })
+        let merged = merged.map(|counts| Counts { replaced, inserted: placed + counts.inserted, ..counts });
+        merged.map_err(|failure| merge_failed(&mut self.link, &plan, failure))
     }
 
     fn sweep(&mut self, number: usize, stay: &Stay) -> Result<Swept, Fault> {

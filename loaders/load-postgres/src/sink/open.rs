@@ -37,7 +37,8 @@ impl Postgres<'_> {
             return Err(Fault::new(Class::Transient, format!("{what} was changed just before the load")));
         }
         let aside = self.settings.sets_aside() && has_room(plan);
-        let staged = aside || plan.details.is_staged(plan.mode, &plan.schema);
+        let needs_stage = plan.details.is_staged(plan.mode, &plan.schema);
+        let staged = aside || needs_stage;
         // Once the table is locked, so that of two loads the later one has the later time.
         let time = match keeps_versions {
             true => {
@@ -48,11 +49,10 @@ impl Postgres<'_> {
         };
         let stage = staged.then(|| Stage::new(plan, self.tables.len(), aside, time));
         let columns = plan.details.fields.iter().map(target::quoted);
-        let (relation, copy) = match &stage {
-            Some(stage) => (stage.relation(), stage.copy(plan)),
-            None => (name.table.as_str(), target::copy(&name.sql(), columns)),
-        };
-        let destination = Destination { what: what.clone(), relation: relation.to_owned(), copy };
+        let destination =
+            |relation: &str, copy| Destination { what: what.clone(), relation: relation.to_owned(), copy };
+        let own = destination(&name.table, target::copy(&name.sql(), columns));
+        let of_stage = stage.as_ref().map(|stage| destination(stage.relation(), stage.copy(plan)));
         let (mut replaced, mut current) = (None, None);
         if keeps_versions && self.settings.absent_rows.is_some() && self.settings.max_shrink.is_some() {
             let (rows, is_current) = (plan.details.own_rows(), stage::is_current(plan));
@@ -85,9 +85,29 @@ impl Postgres<'_> {
         }
         let numbered = stage.as_ref().is_some_and(Stage::numbered);
         let named = stage.as_ref().and_then(|stage| stage.named(plan));
-        let encoder = RowEncoder::new(&plan.name, &plan.details.fields, numbered, named);
+        let encoder = |numbered, named| RowEncoder::new(&plan.name, &plan.details.fields, numbered, named);
+        let (destination, encoder, ahead) = match of_stage {
+            // The stage is for what the target refuses.
+            Some(of_stage) if !needs_stage => {
+                (own, encoder(false, None), Some((of_stage, encoder(numbered, named))))
+            }
+            Some(of_stage) => (of_stage, encoder(numbered, named), None),
+            None => (own, encoder(false, None), None),
+        };
         let keys = stage.as_ref().and_then(|stage| stage.keys(plan));
         let plan = Arc::clone(plan);
-        Ok(Table { plan, destination, stage, keys, encoder, fed: 0, there: 0, replaced, current })
+        Ok(Table {
+            plan,
+            destination,
+            stage,
+            keys,
+            encoder,
+            fed: 0,
+            there: 0,
+            ahead,
+            placed: 0,
+            replaced,
+            current,
+        })
     }
 }

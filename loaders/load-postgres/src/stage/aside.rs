@@ -88,10 +88,12 @@ impl Aside<'_, '_> {
     ) -> Result<Counts, MergeError> {
         let Some(last) = fed.checked_sub(1) else { return Ok(Counts::default()) };
         let name = self.stage.name.clone();
-        let mut source = Source { name, last, gaps: false, whole: false, indexed: false };
+        // The first rows of an append may be in the target already.
+        let gaps = !self.stage.keyed;
+        let mut source = Source { name, last, gaps, whole: false, indexed: false };
         if self.plan.details.fields.iter().any(Field::is_cast) {
             self.parts(Step::Cast, &mut source)?;
-            source.gaps = !self.done.refused.is_empty();
+            source.gaps |= !self.done.refused.is_empty();
             self.delete_refused(&source)?;
         }
         if self.plan.mode == Mode::History {

@@ -376,3 +376,39 @@ fn a_table_that_is_as_wide_as_can_be_has_no_room_for_positions() {
     let ran = load(&place, "--table wide", &[r#"{"c0":1}"#, r#"{"c0":5}"#]);
     refused(&ran, 3, "violates check constraint");
 }
+
+#[test]
+fn rows_before_the_first_refused_one_are_in_the_table_already() {
+    let place = PostgresFolder::new();
+    place.sql("CREATE TABLE t (n bigint CONSTRAINT once UNIQUE, text text, up bigint REFERENCES t (n))");
+    // More than what is sent at a time, several times. Of two with one number the later one is refused, whichever part it
+    // is in; rows that refer to later ones are not.
+    let line = |n: u32| {
+        let number = if n == 90_000 { 3 } else { n };
+        let up = match n {
+            80_000 => ",\"up\":100000".to_owned(),
+            80_001 => ",\"up\":500000".to_owned(),
+            _ if n % 1000 == 0 && n > 0 => format!(",\"up\":{}", n - 1),
+            _ => String::new(),
+        };
+        format!("{{\"n\":{number},\"text\":\"{}\"{up}}}", "x".repeat(90))
+    };
+    let lines: Vec<String> = (0..=100_000).map(line).collect();
+    for (round, more) in ["", "--mode replace", "--emit new"].into_iter().enumerate() {
+        place.sql("TRUNCATE t");
+        let ran =
+            place.load(&format!("--table t {ASIDE} 2 {more}"), sealed(&format!("a{round}"), &strs(&lines)));
+        ran.ok();
+        if more == "--emit new" {
+            let new = printed(&ran.stdout);
+            assert_eq!((new.len(), &new[1]["n"], &new[99_999]["n"]), (100_001, &0.into(), &100_000.into()));
+        } else {
+            assert_eq!(counts(&ran), [100_001, 99_999, 0, 0, 0, 2], "{more}");
+        }
+        let expected = [reject(80_003, "t_up_fkey", "23503", ""), reject(90_002, "once", "23505", "")];
+        assert_eq!(rejects(&place), expected, "{more}");
+        assert_eq!(place.rows("SELECT count(*), sum(n) FROM t"), ["99999|4999879999"], "{more}");
+        assert_eq!(place.rows("SELECT up FROM t WHERE n = 80000"), ["100000"]);
+    }
+    refused(&place.load(&format!("--table t {ASIDE} 1"), sealed("b", &strs(&lines))), 3, "--max-rejects 1)");
+}

@@ -219,7 +219,11 @@ fn versions_that_the_database_refuses_are_set_aside() {
         format!(r#"{{"id":{id},"at":"{}","a":{a}}}"#, at(version))
     };
     let lines: Vec<String> = (0..1200).map(|n| line(n % 400, 2 - n / 400)).collect();
-    refused(&place.load(ARGS, sealed("0", &strs(&lines))), 3, "line 7 (record 6, byte 266): table t: CHECK constraint failed: small; record id=5");
+    refused(
+        &place.load(ARGS, sealed("0", &strs(&lines))),
+        3,
+        "line 7 (record 6, byte 266): table t: CHECK constraint failed: small; record id=5",
+    );
     let args = format!("{ARGS} --rejects bad.ndjson --max-rejects");
     refused(
         &place.load(&format!("{args} 4"), sealed("1", &strs(&lines))),
