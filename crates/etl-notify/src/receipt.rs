@@ -186,4 +186,12 @@ mod tests {
         let lines = trouble(&format!("\"columns_added\":[{}]", many.join(",")));
         assert_eq!(lines, ["columns added: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and more"]);
     }
+
+    #[test]
+    fn rows_that_are_gone_are_counted_in_the_sentence() {
+        let receipt = r#"{"target":"t","records":3,"inserted":1,"updated":0,"deleted":2,"closed":1}"#;
+        let plain = |text: &str| text.to_owned();
+        let sentence = Receipt::read(receipt).unwrap().sentence(plain, plain, "!");
+        assert_eq!(sentence, "Loaded t: 3 records, 1 inserted, 2 deleted, 1 closed");
+    }
 }

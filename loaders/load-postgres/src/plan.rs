@@ -8,7 +8,7 @@ mod widen;
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_load::args::Task;
+use etl_load::args::{AbsentRows, Task};
 use etl_load::{Changes, History, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Schema, Type};
@@ -147,7 +147,7 @@ pub(crate) fn fitting(
     let loads = settings.task == Task::Load;
     let plan = compare(found, target, settings).map_err(PlanError::Unfit)?;
     if loads && !plan.details.makes_schema {
-        privileges::permitted(&plan, found)?;
+        privileges::permitted(&plan, found, settings.absent_rows == Some(AbsentRows::Delete))?;
     }
     Ok(plan)
 }

@@ -213,6 +213,18 @@ fn what_is_not_understood_is_refused() {
             "x-time: property \"a\" is not a date or time",
         ),
         (
+            json!({"properties": {"a": {"type": "string"}}, "x-deleted": "a"}),
+            "x-deleted: property \"a\" must be a boolean or a time, and neither of x-key nor x-time",
+        ),
+        (
+            json!({"properties": {"a": {"type": "string", "format": "date"}}, "x-time": "a", "x-deleted": "a"}),
+            "x-deleted: property \"a\" must be a boolean or a time, and neither of x-key nor x-time",
+        ),
+        (
+            json!({"properties": {"a": {"type": "boolean"}}, "x-deleted": "b"}),
+            "x-deleted: property \"b\" does not exist",
+        ),
+        (
             json!({"properties": {"a": {"type": "string"}}, "x-postgres": {"schema": "x"}}),
             "x-postgres: the keyword \"schema\" is not understood",
         ),

@@ -8,11 +8,11 @@ use super::TablePlan;
 use crate::catalog::Inspected;
 use crate::ledger;
 
-/// Checks it.
+/// Checks it. `deletes` says that rows which the load does not have are deleted.
 ///
 /// # Errors
 /// 77 with the statement that grants what is missing; 78 if there is no such schema.
-pub(super) fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault> {
+pub(super) fn permitted(plan: &TablePlan, found: &Inspected, deletes: bool) -> Result<(), Fault> {
     let (name, role) = (&plan.details.name, &found.role);
     let schema = quote_ident(name.schema.as_deref().unwrap_or_default());
     let denied = |what: &str, statement: String| {
@@ -54,7 +54,7 @@ pub(super) fn permitted(plan: &TablePlan, found: &Inspected) -> Result<(), Fault
     };
     let needs: &[usize] = match plan.mode {
         Mode::Append => &[0],
-        Mode::Upsert if plan.schema.deleted.is_some() => &[0, 1, 2, 3],
+        Mode::Upsert if deletes || plan.schema.deleted.is_some() => &[0, 1, 2, 3],
         Mode::Upsert | Mode::History => &[0, 1, 2],
         Mode::Ignore => &[0, 1],
         Mode::Replace => &[0, 3],

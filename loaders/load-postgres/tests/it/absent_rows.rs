@@ -50,7 +50,7 @@ fn a_load_never_empties_a_table_by_accident() {
         refused(&place.load(&format!("{ARGS} {more}"), items("a", &[(1, "uno")])), 2, said);
     }
     let ran = place.load("--schema events.json --absent-rows delete", events("e", [1]));
-    refused(&ran, 78, "--absent-rows is about rows that exist, so it needs a key and mode upsert");
+    refused(&ran, 78, "--absent-rows delete is about rows that exist, so it needs a key and mode upsert");
     assert_eq!(place.rows("SELECT * FROM items ORDER BY id"), four);
     let ran = place.load(&format!("{ARGS} --max-shrink 50%"), items("a", &[(1, "uno"), (2, "two")]));
     assert_eq!(receipts(&ran)[0]["deleted"], 2);

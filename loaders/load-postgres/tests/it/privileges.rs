@@ -1,6 +1,6 @@
 //! What a role needs, as docs/postgres.md grants it, and the message when something is missing.
 
-use etl_testkit::load::{counts, refused};
+use etl_testkit::load::{ITEMS, counts, refused};
 use etl_testkit::postgres::Role;
 use etl_testkit::run::Ran;
 
@@ -19,16 +19,27 @@ fn each_mode_works_with_the_privileges_it_names() {
     let schema = place.space.schema().to_owned();
     let role = place.space.role("loader", &[&format!("USAGE ON SCHEMA {schema}")]);
     let name = role.name();
+    place.load("--schema items.json --table versions --mode history --create", items("first", &[])).ok();
+    place.write(
+        "gone.json",
+        ITEMS
+            .replace(r#""x-key""#, r#""x-deleted":"gone","x-key""#)
+            .replace(r#""name":{"#, r#""gone":{"type":"boolean"},"name":{"#),
+    );
+    place.sql("CREATE TABLE with_gone (LIKE items INCLUDING ALL, gone boolean)");
     let modes = [
-        ("append", "INSERT"),
-        ("upsert", "INSERT, SELECT, UPDATE"),
-        ("ignore", "INSERT, SELECT"),
-        ("replace", "INSERT, DELETE"),
+        ("append", "items", "--schema items.json", "INSERT"),
+        ("upsert", "items", "--schema items.json", "INSERT, SELECT, UPDATE"),
+        ("ignore", "items", "--schema items.json", "INSERT, SELECT"),
+        ("replace", "items", "--schema items.json", "INSERT, DELETE"),
+        ("upsert", "items", "--schema items.json --absent-rows delete", "INSERT, SELECT, UPDATE, DELETE"),
+        ("upsert", "with_gone", "--schema gone.json", "INSERT, SELECT, UPDATE, DELETE"),
+        ("history", "versions", "--schema items.json", "INSERT, SELECT, UPDATE"),
     ];
-    for (mode, grants) in modes {
-        place.sql(&format!("TRUNCATE items; REVOKE ALL ON items, etl_load FROM {name}"));
-        let args = format!("--schema items.json --mode {mode}");
-        let ran = load(&place, &role, &args, mode);
+    for (round, (mode, table, more, grants)) in modes.into_iter().enumerate() {
+        place.sql(&format!("TRUNCATE {table}; REVOKE ALL ON {table}, etl_load FROM {name}"));
+        let (args, id) = (format!("--mode {mode} --table {table} {more}"), round.to_string());
+        let ran = load(&place, &role, &args, &id);
         let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON \"{schema}\".\"etl_load\" TO {name}");
         refused(
             &ran,
@@ -38,15 +49,15 @@ fn each_mode_works_with_the_privileges_it_names() {
             ),
         );
         place.sql(&grant);
-        let ran = load(&place, &role, &args, mode);
-        let grant = format!("GRANT {grants} ON \"{schema}\".\"items\" TO {name}");
+        let ran = load(&place, &role, &args, &id);
+        let grant = format!("GRANT {grants} ON \"{schema}\".\"{table}\" TO {name}");
         refused(
             &ran,
             77,
-            &format!("may not {grants} on table {schema}.items (mode {mode}); run as its owner: {grant}"),
+            &format!("may not {grants} on table {schema}.{table} (mode {mode}); run as its owner: {grant}"),
         );
         place.sql(&grant);
-        assert_eq!(counts(&load(&place, &role, &args, mode))[1], 1, "{mode}");
+        assert_eq!(counts(&load(&place, &role, &args, &id))[1], 1, "{args}");
     }
 }
 

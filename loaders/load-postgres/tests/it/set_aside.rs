@@ -388,7 +388,7 @@ fn rows_before_the_first_refused_one_are_in_the_table_already() {
         let up = match n {
             80_000 => ",\"up\":100000".to_owned(),
             80_001 => ",\"up\":500000".to_owned(),
-            _ if n % 1000 == 0 && n > 0 => format!(",\"up\":{}", n - 1),
+            _ if n.is_multiple_of(1000) && n > 0 => format!(",\"up\":{}", n - 1),
             _ => String::new(),
         };
         format!("{{\"n\":{number},\"text\":\"{}\"{up}}}", "x".repeat(90))

@@ -19,6 +19,6 @@ fn a_typo_is_answered_with_what_was_meant() {
     help::suggests(
         BINARY,
         "--db x --mode upser",
-        "invalid value 'upser' for '--mode <MODE>' [possible values: append, upsert, ignore, replace]; a similar value exists: 'upsert'",
+        "invalid value 'upser' for '--mode <MODE>' [possible values: append, upsert, ignore, replace, history]; a similar value exists: 'upsert'",
     );
 }

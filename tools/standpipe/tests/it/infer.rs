@@ -187,15 +187,16 @@ fn what_a_json_schema_says_of_a_property_is_kept_or_named() {
 
 #[test]
 fn what_standpipe_itself_says_of_a_record_is_kept() {
-    let document = r#"{"type":"object","x-key":["at","place"],"x-time":"at","x-postgres":{"table":"weather"},
+    let document = r#"{"type":"object","x-key":["at","place"],"x-time":"at","x-deleted":"gone","x-postgres":{"table":"weather"},
         "x-influx":{"measurement":"w"},"required":["place","at","day","id"],
-        "properties":{"id":{"type":"integer"},"place":{"type":"string","x-influx":{"role":"tag"}},
+        "properties":{"id":{"type":"integer"},"gone":{"type":"boolean"},"place":{"type":"string","x-influx":{"role":"tag"}},
         "at":{"type":"string","format":"date-time"},"day":{"type":"string","format":"date"}}}"#;
     let infer = |document: &str| standpipe(["schema", "infer", "--json-schema"]).stdin(document).run();
     let ran = infer(document);
     for kept in [
         r#""x-key": ["at", "place"]"#,
         r#""x-time": "at""#,
+        r#""x-deleted": "gone""#,
         r#""x-postgres": {"table": "weather"}"#,
         r#""x-influx": {"measurement": "w"}"#,
         r#""x-influx": {"role": "tag"}"#,
