@@ -47,7 +47,7 @@ fn a_load_never_empties_a_table_by_accident() {
     assert!(ran.last_error_line().contains("--absent-rows needs a sealed stream"), "{}", ran.stderr);
     for (more, said) in [
         ("--rejects bad.ndjson --max-rejects 1", "a row whose record is set aside would be taken for absent"),
-        ("--commit-every 5", "--absent-rows compares a table with a whole input"),
+        ("--commit-every 5", "--absent-rows delete compares a table with a whole input"),
         ("--mode append", "it needs --mode upsert"),
     ] {
         refused(&place.load(&format!("{ARGS} {more}"), items("a", &[(1, "uno")])), 2, said);
