@@ -258,9 +258,16 @@ impl Merge<'_> {
         if marked == 0 {
             return self.put(staged);
         }
-        let others = format!("EXISTS (SELECT 1 FROM {stage} new WHERE {same} AND {gone})");
-        let deleted = self.change(&format!("DELETE FROM {table} AS old WHERE {others}"))?;
-        if self.count(&format!("SELECT count(*) FROM {table} AS old WHERE {others}"))? > 0 {
+        let there = format!("FROM {stage} AS new JOIN {table} AS old ON {same} WHERE {gone}");
+        // By their rowids they are found without reading the whole table, if it has such.
+        let deleted = match self.rowid() {
+            Some(id) => format!("DELETE FROM {table} WHERE {id} IN (SELECT old.{id} {there})"),
+            None => format!(
+                "DELETE FROM {table} AS old WHERE EXISTS (SELECT 1 FROM {stage} AS new WHERE {same} AND {gone})"
+            ),
+        };
+        let deleted = self.change(&deleted)?;
+        if self.count(&format!("SELECT count(*) {there}"))? > 0 {
             let name = &plan.name;
             let message = format!("table {name}: a trigger on the table keeps rows from being deleted");
             return Err(Unmerged::Fault(Fault::data(message)));
@@ -269,6 +276,18 @@ impl Merge<'_> {
         let rest = Merge { database, plan, stage: &rest, table: table.clone(), same: same.clone(), lacks };
         let merged = rest.put(staged - marked)?;
         Ok(Merged { known: merged.known + marked - deleted, deleted, ..merged })
+    }
+
+    /// A name of the target's rowid that none of its columns has; `None` if it has no rowid.
+    fn rowid(&self) -> Option<&'static str> {
+        let columns = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE";
+        let connection = &self.database.connection;
+        let is_free = |name: &&str| {
+            let taken = connection.query_row(columns, [&*self.plan.name, name], |row| row.get::<_, i64>(0));
+            taken.is_ok_and(|taken| taken == 0)
+        };
+        let name = ["rowid", "_rowid_", "oid"].into_iter().find(is_free)?;
+        connection.prepare(&format!("SELECT {name} FROM {}", self.table)).ok().map(|_| name)
     }
 
     fn put(&self, staged: u64) -> Result<Merged, Unmerged> {

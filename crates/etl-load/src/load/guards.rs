@@ -5,6 +5,7 @@ use etl_stream::counted;
 
 use super::attempt::Attempt;
 use super::table::Table;
+use crate::args::Mode;
 use crate::sink::{Counts, Loaded, Sink};
 
 impl<S: Sink> Attempt<'_, '_, S> {
@@ -51,14 +52,21 @@ impl<S: Sink> Attempt<'_, '_, S> {
                 counted(*rejected, "record was rejected", "records were rejected")
             ),
         };
-        let name = &plan.name;
+        let (name, closes) = (&plan.name, plan.mode == Mode::History);
         if self.settings.input.allow_empty {
-            log::warn!("table {name}: {none} to replace its rows with; the load empties it");
+            let then = if closes {
+                "; all current versions end"
+            } else {
+                " to replace its rows with; the load empties it"
+            };
+            log::warn!("table {name}: {none}{then}");
             return Ok(());
         }
-        Err(Fault::data(format!(
-            "table {name}: {none} to replace its rows with, so they stay (--allow-empty empties the table)"
-        )))
+        let then = match closes {
+            true => ", so all current versions would end (--allow-empty ends them)",
+            false => " to replace its rows with, so they stay (--allow-empty empties the table)",
+        };
+        Err(Fault::data(format!("table {name}: {none}{then}")))
     }
 
     /// `--min-records`: `read` is the number of records of the input.

@@ -109,8 +109,8 @@ impl Merge<'_> {
         Ok(Counts {
             inserted: fresh,
             updated: same,
-            unchanged: times - stepped,
-            superseded: rows - times,
+            unchanged: times.saturating_sub(stepped),
+            superseded: rows.saturating_sub(times),
             closed: ended,
             too_old: late,
             ..Counts::default()

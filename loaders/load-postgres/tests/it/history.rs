@@ -164,7 +164,11 @@ fn rows_that_the_load_does_not_have_are_closed() {
         assert_eq!(place.rows(&versions("t")), model.rows(), "{load}");
     }
     let before = place.rows(&versions("t"));
-    refused(&place.load(&args, sealed("none", &[])), 3, "there are no records");
+    refused(
+        &place.load(&args, sealed("none", &[])),
+        3,
+        "there are no records, so all current versions would end",
+    );
     let one = [format!(r#"{{"id":77,"at":"{}"}}"#, at(100))];
     let ran = place.load(&format!("{args} --max-shrink 10%"), sealed("one", &strs(&one)));
     refused(&ran, 3, "% fewer; --max-shrink allows 10%");
@@ -301,12 +305,18 @@ fn a_load_that_is_killed_leaves_no_version() {
     let place = PostgresFolder::new();
     let args = "--schema items.json --mode history --create";
     place.load(args, items("0", &[(1, "one"), (2, "two")])).ok();
-    // Somebody reads, so that the load waits for the lock until it is killed.
+    // The first version has ended, and the next one waits for a lock of somebody else.
+    place.sql(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN PERFORM pg_advisory_xact_lock(hashtext(current_schema())); RETURN NEW; END';
+         CREATE TRIGGER wait BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION wait()",
+    );
     let mut session = place.space.connect();
-    session.batch_execute("BEGIN; LOCK TABLE items IN ROW EXCLUSIVE MODE").expect("nobody else is here");
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtext('{}'))", place.space.schema());
+    session.batch_execute(&lock).expect("nobody else is here");
     let running = place.loader(args).stdin(items("1", &[(1, "uno"), (3, "tres")])).spawn();
     let waits = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE {} AND wait_event_type = 'Lock'",
+        "SELECT count(*) FROM pg_stat_activity WHERE {} AND wait_event = 'advisory'",
         place.sessions()
     );
     place.space.wait_until(&waits, "1");

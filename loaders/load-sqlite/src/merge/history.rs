@@ -7,7 +7,7 @@
 
 use etl_component::{Fault, counted};
 use etl_load::{Counts, History};
-use etl_schema::{quote_ident, time};
+use etl_schema::{Type, quote_ident, time};
 use rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY;
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 
@@ -64,6 +64,12 @@ pub(crate) fn is_current(plan: &Plan) -> String {
 pub(crate) fn close(plan: &Plan, others: &str, stage: &str, now: &str) -> String {
     let Some(Version { from, to, current }) = Version::of(plan) else { return String::new() };
     let at = beginning(plan, "new", now);
+    // As the column of `x-time` has it.
+    let now = match plan.schema.time.map(|time| &plan.schema.columns[time].ty) {
+        Some(Type::Date) => now.split('T').next().unwrap_or_default(),
+        Some(Type::Timestamp) => now.trim_end_matches('Z'),
+        _ => now,
+    };
     let newest =
         format!("coalesce((SELECT {at} FROM {stage} new ORDER BY {} DESC LIMIT 1), '{now}')", sorted(&at));
     let ends_later = format!("{} < {}", sorted(&format!("old.{from}")), sorted(&newest));
@@ -100,7 +106,7 @@ impl Merge<'_> {
         let ends = "p.open AND p.kind IN ('end', 'new')";
         let ending = self.count(&format!("SELECT count(*) FROM {steps} p WHERE {ends}"))?;
         let place = format!("{same} AND old.{from} = p.since");
-        let steps_of = format!("{steps} AS p CROSS JOIN {stage} AS new");
+        let steps_of = format!("{steps} AS p JOIN {stage} AS new");
         self.update(
             ending,
             &format!(
@@ -143,7 +149,7 @@ impl Merge<'_> {
             }
         }
         self.database.connection.execute_batch(&format!("DROP TABLE {steps}"))?;
-        let superseded = rows - times;
+        let superseded = rows.saturating_sub(times);
         let (closed, updated, too_old) = (ended, replaced, late);
         Ok(Counts { inserted, updated, unchanged, superseded, closed, too_old, ..Counts::default() })
     }

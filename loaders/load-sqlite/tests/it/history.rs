@@ -143,7 +143,11 @@ fn rows_that_the_load_does_not_have_are_closed() {
         assert_eq!(versions(&place), model.rows(), "{load}");
     }
     let before = versions(&place);
-    refused(&place.load(&args, sealed("none", &[])), 3, "there are no records");
+    refused(
+        &place.load(&args, sealed("none", &[])),
+        3,
+        "there are no records, so all current versions would end",
+    );
     let one = [format!(r#"{{"id":77,"at":"{}"}}"#, at(100))];
     let ran = place.load(&format!("{args} --max-shrink 10%"), sealed("one", &strs(&one)));
     refused(&ran, 3, "% fewer; --max-shrink allows 10%");
@@ -202,6 +206,19 @@ fn a_record_that_is_gone_deletes_its_row() {
     assert_eq!(counts(&ran), [2, 1, 0, 0, 0, 1]);
     let ran = place.load(&format!("{args} --absent keep"), sealed("7", &strs(&lines)));
     refused(&ran, 78, "has x-deleted, so its records say all of a row");
+    // A table may have no rowid, or a column of that name.
+    let more = "at TEXT, gone BOOLEAN, a INTEGER, b TEXT";
+    place.sql(&format!(
+        "CREATE TABLE without (id INTEGER PRIMARY KEY, {more}) WITHOUT ROWID;
+         CREATE TABLE named (id INT PRIMARY KEY, {more}, rowid TEXT)"
+    ));
+    for table in ["without", "named"] {
+        let args = format!("{args} --table {table}");
+        place.load(&args, sealed("8", &[&line(1, 1, ""), &line(2, 2, "")])).ok();
+        let ran = place.load(&args, sealed("9", &[&line(1, 1, gone), &line(3, 3, gone)]));
+        assert_eq!((counts(&ran), &receipts(&ran)[0]["deleted"]), ([2, 0, 0, 1, 0, 0], &1.into()), "{table}");
+        assert_eq!(place.plain_rows(&format!("SELECT id FROM {table}")), ["2"]);
+    }
 }
 
 #[test]
