@@ -179,3 +179,26 @@ fn a_stream_may_begin_after_what_is_held_back() {
     refused(&ran, 3, r#"stream b, field "n": required, but missing"#);
     assert_eq!((ran.stdout.as_str(), place.count("SELECT count(*) FROM b")), ("", 1));
 }
+
+#[test]
+fn a_table_that_is_sent_anew_has_a_history() {
+    let place = SqliteFolder::new();
+    let whole = |id: &str, version: u64, records: &[&str]| {
+        let record = |fields: &&str| {
+            format!(r#"{{"type":"RECORD","stream":"a","version":{version},"record":{{{fields}}}}}"#)
+        };
+        let activate = format!(r#"{{"type":"ACTIVATE_VERSION","stream":"a","version":{version}}}"#);
+        let lines: Vec<String> = records.iter().map(record).chain([activate]).collect();
+        let lines = tap(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        sealed(id, &lines.lines().collect::<Vec<_>>())
+    };
+    let args = "--mode history --singer-metadata";
+    place.load(args, whole("1", 1, &[r#""id":1,"n":1"#, r#""id":2,"n":2"#])).ok();
+    // Another version of the stream is none of a row, and takes nothing away.
+    place.load(args, whole("2", 2, &[r#""id":1,"n":1"#, r#""id":3,"n":3"#])).ok();
+    let rows = "SELECT id, n, is_current FROM a ORDER BY id, valid_from";
+    assert_eq!(place.rows(rows), ["1|1|1", "2|2|1", "3|3|1"]);
+    let all = whole("3", 3, &[r#""id":1,"n":10"#, r#""id":3,"n":3"#]);
+    place.load(&format!("{args} --absent-rows close"), all).ok();
+    assert_eq!(place.rows(rows), ["1|1|0", "1|10|1", "2|2|0", "3|3|1"]);
+}
