@@ -6,12 +6,16 @@
 //! with others like it. Where a key comes several times, the last record that the server takes counts (in mode ignore, the
 //! first).
 
+mod ordered;
+mod singles;
+
 use std::collections::HashSet;
 
 use etl_load::{Counts, Mode, Refusal, Refuse};
 use etl_postgres::Session;
 
-use super::{Keys, Lacks, Stage, free, history, key, references};
+use self::singles::SINGLES;
+use super::{Keys, Lacks, Stage, key, references};
 use crate::plan::{Field, TablePlan};
 use crate::target::{MergeError, value, what};
 
@@ -55,6 +59,8 @@ pub(super) struct Done {
     referred: bool,
     /// The table in which rows have another position, that of their version.
     ordered: Option<String>,
+    /// Whether rows are tried one by one where few are left, once that is known.
+    takes_singles: Option<bool>,
 }
 
 /// What is done with the rows of a part.
@@ -127,36 +133,6 @@ impl Aside<'_, '_> {
         Ok(counts)
     }
 
-    /// Moves versions in the order of their keys and times: those of a key may be in several parts, one after the other.
-    fn in_order(&mut self, new: Option<&mut dyn FnMut(u64)>) -> Result<Counts, MergeError> {
-        let (place, row) = (free(self.plan, "etl_place"), self.row);
-        let (key, at) = (key(self.plan), history::beginning(self.plan, "s", self.stage.now()));
-        let order = format!("row_number() OVER (ORDER BY {key}, {at}, {row}) - 1 AS {place}");
-        let select = format!("SELECT s.*, {order} FROM {} s ORDER BY {place}", self.stage.name);
-        let (source, rows) = self.table(&select, 0)?;
-        let Some(last) = rows.checked_sub(1) else { return Ok(Counts::default()) };
-        let mut source = Source { last, gaps: false, whole: false, ..source };
-        let mut ordered = Aside {
-            session: &mut *self.session,
-            plan: self.plan,
-            stage: self.stage,
-            refuse: &mut *self.refuse,
-            row: &place,
-            lacks: self.lacks,
-            wants_news: self.wants_news,
-            // Versions do not refer to each other.
-            done: Done { referred: true, ordered: Some(source.name.clone()), ..Done::default() },
-        };
-        for (position, refusal) in ordered.parts(Step::Put, &mut source)? {
-            ordered.refuse(position, refusal)?;
-        }
-        let counts = ordered.done.counts;
-        if let Some(new) = new {
-            ordered.tell(0, new);
-        }
-        Ok(counts)
-    }
-
     /// Moves all rows that the server takes, and others of their keys in place of those that it refuses. Returns how many
     /// are still superseded.
     fn passes(&mut self, mut source: Source, mut superseded: u64) -> Result<u64, MergeError> {
@@ -218,6 +194,13 @@ impl Aside<'_, '_> {
                 let rest = if self.refuse_unreferred(source)? { source.last } else { last };
                 parts.retain(|(next, _)| *next > rest);
                 parts.push((first, rest));
+            } else if (2..=SINGLES).contains(&rows) && step == Step::Put && self.takes_singles()? {
+                for (position, refusal, is_reference) in self.one_by_one(&from, rows)? {
+                    match is_reference {
+                        true => waiting.push((position, refusal)),
+                        false => self.refuse(position, refusal)?,
+                    }
+                }
             } else if rows > 1 {
                 self.index(source)?;
                 let middle = first + (last - first) / 2;

@@ -412,3 +412,37 @@ fn rows_before_the_first_refused_one_are_in_the_table_already() {
     }
     refused(&place.load(&format!("--table t {ASIDE} 1"), sealed("b", &strs(&lines))), 3, "--max-rejects 1)");
 }
+
+#[test]
+fn many_refused_rows_are_each_told_apart() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE TABLE many (id int CONSTRAINT once UNIQUE, city text NOT NULL, temp numeric(3,1) CONSTRAINT cold CHECK (temp > -9),
+           up int CONSTRAINT above REFERENCES many (id), \"position\" text NOT NULL DEFAULT '$etl$')",
+    );
+    let line = |n: u32| match n % 10 {
+        1 => format!(r#"{{"id":{},"city":"x","temp":1}}"#, n - 1),
+        2 => format!(r#"{{"id":{n},"city":"x","temp":-9.5}}"#),
+        3 => format!(r#"{{"id":{n},"city":"x","temp":1,"up":{}}}"#, n + 100_000),
+        4 => format!(r#"{{"id":{n},"city":"x","temp":1,"up":{}}}"#, n - 4),
+        5 => format!(r#"{{"id":{n},"city":"x","temp":1,"up":{}}}"#, n - 3),
+        _ => format!(r#"{{"id":{n},"city":"x","temp":1}}"#),
+    };
+    let lines: Vec<String> = (0..5_000).map(line).collect();
+    let ran = place.load(&format!("--table many {ASIDE} 50%"), sealed("a", &strs(&lines)));
+    assert_eq!(counts(&ran), [5_000, 3_000, 0, 0, 0, 2_000]);
+    let expected = (0..5_000).filter_map(|n: u64| {
+        let line = n + 2;
+        Some(match n % 10 {
+            1 => reject(line, "once", "23505", ""),
+            2 => reject(line, "cold", "23514", ""),
+            // What it refers to is not there, or is refused itself.
+            3 | 5 => reject(line, "above", "23503", ""),
+            _ => return None,
+        })
+    });
+    assert_eq!(rejects(&place), expected.collect::<Vec<_>>());
+    let bad = printed(&place.read("bad.ndjson"));
+    assert_eq!(bad[1]["detail"], "Key (id)=(0) already exists.");
+    assert_eq!(place.rows("SELECT count(*), count(\"position\"), count(up) FROM many"), ["3000|3000|500"]);
+}
