@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::load::receipts;
+use crate::run::Ran;
+
 /// Their schema.
 pub const SCHEMA: &str = r#"{"x-key":["id"],"x-time":"at","x-deleted":"gone","required":["id","at"],"properties":{
     "id":{"type":"integer"},"at":{"type":"string","format":"date-time"},"gone":{"type":["boolean","null"]},
@@ -53,6 +56,21 @@ pub struct Counts {
     pub closed: u64,
     /// Records that came too late.
     pub too_old: u64,
+}
+
+/// What a receipt says became of the records.
+#[track_caller]
+pub fn told(ran: &Ran) -> Counts {
+    let receipt = &receipts(ran)[0];
+    let count = |name: &str| receipt[name].as_u64().unwrap_or_default();
+    Counts {
+        inserted: count("inserted"),
+        updated: count("updated"),
+        unchanged: count("unchanged"),
+        superseded: count("superseded"),
+        closed: count("closed"),
+        too_old: count("too_old"),
+    }
 }
 
 impl Versions {

@@ -1,7 +1,6 @@
 //! `--mode history`: every version of a row is kept. `x-deleted`: a record says that its row is gone.
 
-use etl_testkit::history::{Counts, SCHEMA, Versions, at, mixed};
-use etl_testkit::run::Ran;
+use etl_testkit::history::{Counts, SCHEMA, Versions, at, mixed, told};
 
 use crate::support::*;
 
@@ -15,20 +14,6 @@ fn versions(place: &SqliteFolder) -> Vec<String> {
         quarters("valid_from"),
         quarters("valid_to")
     ))
-}
-
-/// What the receipt says of versions.
-fn told(ran: &Ran) -> Counts {
-    let receipt = &receipts(ran)[0];
-    let count = |name: &str| receipt[name].as_u64().unwrap_or_default();
-    Counts {
-        inserted: count("inserted"),
-        updated: count("updated"),
-        unchanged: count("unchanged"),
-        superseded: count("superseded"),
-        closed: count("closed"),
-        too_old: count("too_old"),
-    }
 }
 
 fn place() -> SqliteFolder {
