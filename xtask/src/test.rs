@@ -11,7 +11,8 @@ use xtask::cargo;
 use crate::servers::SERVERS;
 
 /// The tests of load-postgres that run with each version of the server: tables, modes and the ledger.
-const OF_EACH_SERVER: [&str; 5] = ["columns::", "modes::", "once::", "replace::", "tables::"];
+const OF_EACH_SERVER: [&str; 7] =
+    ["columns::", "history::", "modes::", "once::", "partial::", "replace::", "tables::"];
 
 /// The tests of load-postgres with taps, sources and a target from PyPI.
 const REAL: &str = "real";
