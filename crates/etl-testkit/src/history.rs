@@ -10,6 +10,33 @@ pub const SCHEMA: &str = r#"{"x-key":["id"],"x-time":"at","x-deleted":"gone","re
     "id":{"type":"integer"},"at":{"type":"string","format":"date-time"},"gone":{"type":["boolean","null"]},
     "a":{"type":["integer","null"]},"b":{"type":["string","null"]}}}"#;
 
+/// Another one, with names that statements about versions have, too; a version begins on a day.
+pub const ODD: &str = r#"{"x-key":["key","position"],"x-time":"at","x-deleted":"gone","required":["key","position","at"],
+    "properties":{"key":{"type":"string"},"position":{"type":"integer"},"at":{"type":"string","format":"date"},
+    "gone":{"type":["boolean","null"]},"until":{"type":["string","null"]},"kind":{"type":["string","null"]},
+    "open":{"type":["string","null"]},"place":{"type":["string","null"]},"since":{"type":["string","null"]},
+    "own":{"type":["string","null"]},"late":{"type":["string","null"]},"before":{"type":["string","null"]},
+    "new":{"type":["string","null"]},"old":{"type":["string","null"]},"s":{"type":["string","null"]},
+    "p":{"type":["string","null"]},"o":{"type":["string","null"]},"tid":{"type":["string","null"]},
+    "etl_row":{"type":["string","null"]},"etl_place":{"type":["string","null"]},"was_gone":{"type":["string","null"]}}}"#;
+/// Records of it.
+pub const ODD_LINES: [&str; 7] = [
+    r#"{"key":"a","position":1,"at":"2026-01-01"}"#,
+    r#"{"key":"a","position":1,"at":"2026-01-02","until":"x","s":"1"}"#,
+    r#"{"key":"a","position":1,"at":"2026-01-02","until":"y","place":"z"}"#,
+    r#"{"key":"b","position":1,"at":"2026-01-03"}"#,
+    r#"{"key":"a","position":1,"at":"2026-01-04","gone":true}"#,
+    r#"{"key":"a","position":1,"at":"2026-01-05","new":"n"}"#,
+    r#"{"key":"b","position":1,"at":"2026-01-02"}"#,
+];
+/// What they become: key, until, new, beginning, end.
+pub const ODD_ROWS: [&str; 4] = [
+    "a|NULL|NULL|2026-01-01|2026-01-02",
+    "a|y|NULL|2026-01-02|2026-01-04",
+    "a|NULL|n|2026-01-05|NULL",
+    "b|NULL|NULL|2026-01-02|NULL",
+];
+
 /// A time so many quarters of a second after the beginning of 2026.
 pub fn at(quarters: u32) -> String {
     let fraction = ["", ".25", ".5", ".75"][quarters as usize % 4];

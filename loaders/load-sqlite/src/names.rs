@@ -19,6 +19,12 @@ pub(crate) fn column_list(schema: &Schema) -> String {
     schema.columns.iter().map(|column| quote_ident(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
+/// The same, each as a column of this row.
+pub(crate) fn column_list_of(row: &str, schema: &Schema) -> String {
+    let columns = schema.columns.iter().map(|column| format!("{row}.{}", quote_ident(&column.name)));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
 /// The columns of its key, in the same way.
 pub(crate) fn key_list(schema: &Schema) -> String {
     schema.key_names().map(quote_ident).collect::<Vec<_>>().join(", ")

@@ -1,6 +1,6 @@
 //! `--mode history`: every version of a row is kept. `x-deleted`: a record says that its row is gone.
 
-use etl_testkit::history::{Counts, SCHEMA, Versions, at, mixed, told};
+use etl_testkit::history::{Counts, ODD, ODD_LINES, ODD_ROWS, SCHEMA, Versions, at, mixed, told};
 use etl_testkit::load::{counts, printed, receipts, refused, sealed, sealed_as, strs};
 use etl_testkit::run::Signal;
 
@@ -367,4 +367,16 @@ fn what_cannot_be_a_history_is_refused() {
     let schema = SCHEMA.replace(r#""required":["id","at"]"#, r#""required":["id"]"#);
     let ran = place.load("--table t --mode history --create", sealed_as(&schema, "2", &[r#"{"id":1}"#]));
     refused(&ran, 3, "field \"at\": null, but its column in ");
+}
+
+#[test]
+fn names_of_columns_are_no_names_of_ours() {
+    let place = place();
+    for (round, more) in ["", "--rejects bad.ndjson --max-rejects 1", "--emit new"].into_iter().enumerate() {
+        let args = format!("--table odd_{round} --mode history --stamp --create {more}");
+        place.load(&args, sealed_as(ODD, &round.to_string(), &ODD_LINES)).ok();
+        let rows =
+            format!("SELECT key, until, new, valid_from, valid_to FROM odd_{round} ORDER BY key, valid_from");
+        assert_eq!(place.rows(&rows), ODD_ROWS, "{more}");
+    }
 }

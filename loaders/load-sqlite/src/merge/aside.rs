@@ -13,7 +13,7 @@ use etl_load::{Counts, Mode, Refusal, Refuse};
 
 use super::{Lacks, Merge, Stage, Unmerged, history};
 use crate::database::{Database, refusal};
-use crate::names::{column_list, key_list};
+use crate::names::{column_list, column_list_of, key_list};
 use crate::plan::Plan;
 
 /// The rows of a stage on their way into the target.
@@ -77,7 +77,9 @@ impl Aside<'_, '_> {
         self.database.batch(&format!(
             "DROP TABLE IF EXISTS {places}; CREATE TABLE {places} (place INTEGER PRIMARY KEY, own INTEGER UNIQUE);
              INSERT INTO {places} (own) SELECT {row} FROM {stage} AS new ORDER BY {order};
-             INSERT INTO {ordered} ({columns}, {row}) SELECT {columns}, place FROM {places} JOIN {stage} ON {row} = own"
+             INSERT INTO {ordered} ({columns}, {row})
+               SELECT {own}, p.place FROM {places} AS p JOIN {stage} AS new ON new.{row} = p.own",
+            own = column_list_of("new", &self.plan.details.stored)
         ))?;
         // Versions do not refer to each other.
         (self.done.referred, self.done.places) = (true, Some(places));

@@ -13,6 +13,7 @@ use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 
 use super::keep::Lacks;
 use super::{Merge, Unmerged, column_list, differs, gone, is_data, is_written, key_list};
+use crate::names::column_list_of;
 use crate::plan::Plan;
 
 /// The time of a load.
@@ -126,9 +127,7 @@ impl Merge<'_> {
             ),
         )?;
         let columns = column_list(&plan.details.stored);
-        let own =
-            plan.details.stored.columns.iter().map(|column| format!("new.{}", quote_ident(&column.name)));
-        let own = own.collect::<Vec<_>>().join(", ");
+        let own = column_list_of("new", &plan.details.stored);
         let inserted = self.change(&format!(
             "INSERT OR ABORT INTO {table} ({columns}, {from}, {to}, {current})
              SELECT {own}, p.at, p.until, p.until IS NULL FROM {steps_of} WHERE new.{row} = p.position AND p.kind = 'new'"
