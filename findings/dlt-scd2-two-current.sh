@@ -43,6 +43,7 @@ seen="prices of key 1 that are current after 10, and then 11 and 12 in one load:
 if [ "$said" = '11 12' ] && [ "$code" = 0 ] && [ "$noise" = 0 ]; then
     echo "seen: $seen"
 else
-    echo "no longer so: $seen" >&2
+    echo "differs: $seen"
+    sed 's/^/log: /' log >&2
     exit 1
 fi

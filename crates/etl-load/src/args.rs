@@ -351,30 +351,36 @@ impl Settings {
         })
     }
 
-    /// Checks that the mode of a table does what the flags ask.
+    /// Checks that the mode of a table does what the flags ask, for records of a schema of which some columns keep what a row
+    /// has.
     ///
     /// # Errors
     /// 78 if it does not.
-    pub fn suit(&self, table: &str, mode: Mode) -> Result<(), Fault> {
+    pub fn suit(&self, table: &str, mode: Mode, schema: &Schema, keeps: &[bool]) -> Result<(), Fault> {
         let asked = match (self.absent, self.absent_rows) {
-            (Some(Absent::Keep), _) => "--absent keep",
-            (_, Some(AbsentRows::Delete)) => "--absent-rows delete",
-            _ => return Ok(()),
+            (Some(Absent::Keep), _) => Some("--absent keep"),
+            (_, Some(AbsentRows::Delete)) => Some("--absent-rows delete"),
+            _ => None,
         };
-        if mode == Mode::Upsert {
-            return Ok(());
+        if let Some(asked) = asked.filter(|_| mode != Mode::Upsert) {
+            let why = "is about rows that exist, so it needs a key and mode upsert";
+            return Err(Fault::config(format!("table {table} (mode {mode}): {asked} {why}")));
         }
-        let why = "is about rows that exist, so it needs a key and mode upsert";
-        Err(Fault::config(format!("table {table} (mode {mode}): {asked} {why}")))
+        if mode == Mode::Upsert && schema.deleted.is_some() && keeps.contains(&true) {
+            let name = &schema.name;
+            return Err(Fault::config(format!(
+                "table {table}: schema {name} has x-deleted, so its records say all of a row, and none of its values can be \
+                 kept (--absent keep, x-keep)"
+            )));
+        }
+        Ok(())
     }
 
-    /// Values of a row cannot be kept where a record may say that the row is gone.
-    pub fn says_all(&self, table: &str, schema: &Schema) -> Fault {
-        let schema = &schema.name;
-        Fault::config(format!(
-            "table {table}: schema {schema} has x-deleted, so its records say all of a row, and none of its values can be kept \
-             (--absent keep, x-keep)"
-        ))
+    /// Whether a load in this mode deletes rows because their records say that they are gone, or because it does not have
+    /// them.
+    pub fn deletes(&self, mode: Mode, schema: &Schema) -> bool {
+        let deletes = schema.deleted.is_some() || self.absent_rows == Some(AbsentRows::Delete);
+        mode == Mode::Upsert && deletes
     }
 
     /// Whether records may be set aside.

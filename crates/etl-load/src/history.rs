@@ -1,7 +1,7 @@
 //! The columns of `--mode history`, which say when a version of a row holds.
 
 use etl_component::Fault;
-use etl_schema::{Column, Schema, Source, Type};
+use etl_schema::{Column, Schema, Source, Type, quote_ident};
 
 /// Their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ impl History {
     /// The names.
     pub fn names(&self) -> [&str; 3] {
         [&self.from, &self.to, &self.current]
+    }
+
+    /// The names, quoted.
+    pub fn quoted(&self) -> [String; 3] {
+        self.names().map(quote_ident)
     }
 
     /// Whether a column of a table is one of these, and so not one of the records'.

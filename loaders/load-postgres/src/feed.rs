@@ -13,7 +13,7 @@ use crate::encode::{HEADER, TRAILER};
 const CHUNK: usize = 128 << 10;
 /// A COPY ends at the first chunk after this many bytes or this long, because a refused row shows only at its end.
 const LONGEST: (usize, Duration) = (64 << 20, Duration::from_secs(10));
-/// The same of one whose rows are kept until the server has taken them.
+/// One whose rows are kept until the server has taken them ends after this many bytes.
 const LONGEST_KEPT: usize = 4 << 20;
 
 /// What a COPY writes into.

@@ -8,7 +8,7 @@ mod widen;
 use std::sync::Arc;
 
 use etl_component::Fault;
-use etl_load::args::{AbsentRows, Task};
+use etl_load::args::Task;
 use etl_load::{Changes, History, Mode, PlanError, Settings, Target, stamp};
 use etl_postgres::{Name, Session};
 use etl_schema::{Column as SchemaColumn, Schema, Type};
@@ -147,7 +147,7 @@ pub(crate) fn fitting(
     let loads = settings.task == Task::Load;
     let plan = compare(found, target, settings).map_err(PlanError::Unfit)?;
     if loads && !plan.details.makes_schema {
-        privileges::permitted(&plan, found, settings.absent_rows == Some(AbsentRows::Delete))?;
+        privileges::permitted(&plan, found, settings.deletes(plan.mode, &plan.schema))?;
     }
     Ok(plan)
 }
@@ -202,16 +202,13 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         _ => target.mode_for(&name.text(), &schema)?,
     };
     let keeps = target.keeps(settings.absent, &schema);
-    settings.suit(&name.text(), mode)?;
+    settings.suit(&name.text(), mode, &schema, &keeps)?;
     let lacks =
         mode == Mode::Upsert && target.partial && schema.columns.iter().any(SchemaColumn::may_be_absent);
     let records = stamp::stored(&schema, settings.stamp)?;
     let stored = settings.history.as_ref().map(|history| history.stored(&records)).transpose()?;
     let stored = stored.unwrap_or_else(|| records.clone());
     few(&stored)?;
-    if mode == Mode::Upsert && schema.deleted.is_some() && keeps.contains(&true) {
-        return Err(settings.says_all(&name.text(), &schema));
-    }
     if lacks && keeps.contains(&true) && stored.columns.len() + 2 > MAX_COLUMNS {
         let (name, most) = (name.text(), MAX_COLUMNS - 2);
         return Err(Fault::config(format!(
@@ -223,7 +220,8 @@ fn compare(found: &Inspected, target: Target, settings: &Settings) -> Result<Tab
         Some(table) => fit(&name, table, &records, own, settings)?,
     };
     if let Some(table) = &found.table {
-        suits(&name, table, mode, &schema, &fields)?;
+        let deletes = settings.deletes(mode, &schema);
+        suits(&name, table, (mode, deletes), &schema, &fields)?;
         if let Some(history) = &settings.history {
             history::suits(&name, table, history, &schema)?;
             // A version begins at some time.
@@ -354,7 +352,13 @@ fn counts_characters(name: &Name, stored: &Schema, fields: &[Field]) -> Result<(
 }
 
 /// Checks that the mode can do with the table what it promises.
-fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Field]) -> Result<(), Fault> {
+fn suits(
+    name: &Name,
+    table: &Table,
+    (mode, deletes): (Mode, bool),
+    schema: &Schema,
+    fields: &[Field],
+) -> Result<(), Fault> {
     let refuse = |what: &str| Err(Fault::config(format!("table {} {what} (mode {mode})", name.text())));
     let key: Vec<&str> = schema.key_names().collect();
     let [on_update, on_delete] = table.rules;
@@ -380,10 +384,7 @@ fn suits(name: &Name, table: &Table, mode: Mode, schema: &Schema, fields: &[Fiel
                 "has children on another server, which cannot commit together with the ledger; replace a table of its own",
             );
         }
-        (Mode::Upsert, _) if on_delete && schema.deleted.is_some() => {
-            return refuse("has rules ON DELETE; rows that they keep would remain (x-deleted)");
-        }
-        (Mode::Replace, _) if on_delete => {
+        (Mode::Upsert | Mode::Replace, _) if on_delete && (deletes || mode == Mode::Replace) => {
             return refuse("has rules ON DELETE; rows that they keep would remain");
         }
         (Mode::Replace, _) if table.policies => {

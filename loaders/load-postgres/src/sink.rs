@@ -311,9 +311,10 @@ impl Sink for Postgres<'_> {
         };
         let gone = self.link.run(Session::count, &what, &sql)?;
         let table = plan.details.table.as_ref();
-        let vetoed = table.is_some_and(
-            |table| if closes { table.update_veto } else { table.delete_veto } || table.rules[1],
-        );
+        let vetoed = table.is_some_and(|table| match closes {
+            true => table.update_veto,
+            false => table.delete_veto || table.rules[1],
+        });
         let count = |condition: &str| format!("SELECT count(*) FROM {rows} old WHERE {condition}");
         let still = format!("{are_left} AND {others}");
         if vetoed && self.link.run(Session::number, &what, &count(&still))? > 0 {

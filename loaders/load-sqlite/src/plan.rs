@@ -74,16 +74,11 @@ pub(crate) fn plan(database: &Database, target: Target, settings: &Settings) -> 
         }
     };
     let mode = target.mode_for(&name, &schema).map_err(PlanError::Unfit)?;
-    settings.suit(&name, mode).map_err(PlanError::Unfit)?;
+    let keeps = target.keeps(settings.absent, &schema);
+    settings.suit(&name, mode, &schema, &keeps).map_err(PlanError::Unfit)?;
     let lacks = mode == Mode::Upsert && target.partial && schema.columns.iter().any(Column::may_be_absent);
-    let keeps = lacks.then(|| target.keeps(settings.absent, &schema));
+    let keeps = lacks.then_some(keeps);
     let stored = stamp::stored(&schema, settings.stamp).map_err(PlanError::Unfit)?;
-    if mode == Mode::Upsert
-        && schema.deleted.is_some()
-        && keeps.as_ref().is_some_and(|keeps| keeps.contains(&true))
-    {
-        return Err(PlanError::Unfit(settings.says_all(&name, &schema)));
-    }
     let history = settings.history.clone();
     let created = match &history {
         Some(history) => history.stored(&stored).map_err(PlanError::Unfit)?,
@@ -141,20 +136,21 @@ fn collate(
 ) -> Result<(), PlanError> {
     let mut names: Vec<&str> = schema.key_names().collect();
     if let Some(history) = history {
-        let (key, current) = (key_list(schema), quote_ident(&history.current));
-        let (name, table_name) = (&table.name, quote_ident(&table.name));
         let lacks = |what: &str, index: String| {
-            let run = format!("run: CREATE UNIQUE INDEX the_name_you_like ON {table_name} ({key}{index}");
+            let name = &table.name;
             PlanError::Unfit(Fault::config(format!(
-                "table {name}: there is no index that keeps {what} apart; {run}"
+                "table {name}: there is no index that keeps {what} apart; run: {index}"
             )))
         };
         if !table.is_unique_where(database, &names, &history.current)? {
-            return Err(lacks("current versions", format!(") WHERE {current}")));
+            return Err(lacks("current versions", unique_current(&table.name, schema, history)));
         }
         names.push(&history.from);
         if table.collations(database, &names)?.is_none() {
-            return Err(lacks("versions", format!(", {})", quote_ident(&history.from))));
+            let [index, from] =
+                [&format!("{}_{}", table.name, history.from), &history.from].map(|name| quote_ident(name));
+            let (own, key) = (quote_ident(&table.name), key_list(schema));
+            return Err(lacks("versions", format!("CREATE UNIQUE INDEX {index} ON {own} ({key}, {from})")));
         }
     }
     match table.collations(database, &names)? {
@@ -174,6 +170,13 @@ fn collate(
     Ok(())
 }
 
+/// The statement that creates the index which keeps the current versions of a table apart.
+fn unique_current(table: &str, schema: &Schema, history: &History) -> String {
+    let names = [&format!("{table}_{}", history.current), table, &history.current];
+    let [index, table, current] = names.map(quote_ident);
+    format!("CREATE UNIQUE INDEX {index} ON {table} ({}) WHERE {current}", key_list(schema))
+}
+
 /// The statements that create the table, or add the columns that it lacks.
 pub(crate) fn statements(plan: &Plan) -> String {
     let Details { create, stored, created, history, missing, .. } = &plan.details;
@@ -181,9 +184,7 @@ pub(crate) fn statements(plan: &Plan) -> String {
     if *create {
         let mut sql = ddl(created, Dialect::Sqlite, &plan.name);
         if let Some(history) = history {
-            let index = quote_ident(&format!("{}_{}", plan.name, history.current));
-            let (key, current) = (key_list(&plan.schema), quote_ident(&history.current));
-            let _ = writeln!(sql, "CREATE UNIQUE INDEX {index} ON {table} ({key}) WHERE {current};");
+            let _ = writeln!(sql, "{};", unique_current(&plan.name, &plan.schema, history));
         }
         return sql;
     }

@@ -94,9 +94,12 @@ impl<S: Sink> Attempt<'_, '_, S> {
             .zip(&counts)
             .filter(|(table, counts)| table.mode == Mode::History && counts.too_old > 0)
         {
-            let records =
-                counted(*too_old, "record is older than the version", "records are older than the versions");
-            log::warn!("{}: {records} of the same key that the table has, and left out", plan.name);
+            let records = counted(
+                *too_old,
+                "record was left out: it is older than the version of its key",
+                "records were left out: they are older than the versions of their keys",
+            );
+            log::warn!("{}: {records} that the table has", plan.name);
         }
         for (Table { plan, .. }, Counts { nulled, .. }) in
             self.tables.iter().zip(&counts).filter(|(_, counts)| counts.nulled > 0)

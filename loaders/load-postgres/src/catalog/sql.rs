@@ -90,9 +90,10 @@ pub(super) fn columns(name: &Name) -> String {
     )
 }
 
-/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row; mode history wants one that
-/// is checked for current rows only. Whether equal values are the same is what the server asks before it deduplicates a B-tree (chapter 67.3, `equalimage`). What it answers is
-/// not so for `bpchar`, which ignores trailing blanks, and, before PostgreSQL 17, for `interval`.
+/// ON CONFLICT uses unique indexes of plain columns that are checked at once and for every row; mode history also needs one
+/// that is checked for current rows only. Whether equal values are the same is what the server asks before it deduplicates a
+/// B-tree (chapter 67.3, `equalimage`). What it answers is not so for `bpchar`, which ignores trailing blanks, and, before
+/// PostgreSQL 17, for `interval`.
 pub(super) fn unique(oid: &str) -> String {
     format!(
         "SELECT i.indexrelid, i.indisprimary, i.indisexclusion AS overlaps, a.attname,

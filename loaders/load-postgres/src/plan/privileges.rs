@@ -8,7 +8,7 @@ use super::TablePlan;
 use crate::catalog::Inspected;
 use crate::ledger;
 
-/// Checks it. `deletes` says that rows which the load does not have are deleted.
+/// Checks it. `deletes` says that an upsert also deletes rows.
 ///
 /// # Errors
 /// 77 with the statement that grants what is missing; 78 if there is no such schema.
@@ -54,7 +54,7 @@ pub(super) fn permitted(plan: &TablePlan, found: &Inspected, deletes: bool) -> R
     };
     let needs: &[usize] = match plan.mode {
         Mode::Append => &[0],
-        Mode::Upsert if deletes || plan.schema.deleted.is_some() => &[0, 1, 2, 3],
+        Mode::Upsert if deletes => &[0, 1, 2, 3],
         Mode::Upsert | Mode::History => &[0, 1, 2],
         Mode::Ignore => &[0, 1],
         Mode::Replace => &[0, 3],

@@ -6,9 +6,8 @@
 //! one, is late. Nobody else writes meanwhile: the table is locked.
 
 use etl_component::Fault;
-use etl_load::{Counts, History};
+use etl_load::Counts;
 use etl_postgres::Error;
-use etl_schema::quote_ident;
 
 use super::merge::{Merge, differ, same_key, same_key_as, set_to};
 use super::{gone, key};
@@ -25,9 +24,10 @@ struct Version {
 
 impl Version {
     fn of(plan: &TablePlan) -> Option<Version> {
-        let History { from, to, current } = plan.details.history.as_ref()?;
-        let ty = plan.details.table.as_ref()?.column(from)?.spelled.clone();
-        Some(Version { from: quote_ident(from), to: quote_ident(to), current: quote_ident(current), ty })
+        let history = plan.details.history.as_ref()?;
+        let ty = plan.details.table.as_ref()?.column(&history.from)?.spelled.clone();
+        let [from, to, current] = history.quoted();
+        Some(Version { from, to, current, ty })
     }
 }
 

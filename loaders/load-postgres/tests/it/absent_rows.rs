@@ -81,3 +81,15 @@ fn two_snapshots_at_once_leave_one_of_them() {
     let rows = place.rows("SELECT * FROM items ORDER BY id");
     assert!([["1|a", "5|a"], ["2|b", "6|b"]].iter().any(|whole| rows == whole), "{rows:?}");
 }
+
+#[test]
+fn a_rule_that_would_keep_rows_is_refused() {
+    let place = place();
+    place.sql("CREATE RULE kept AS ON DELETE TO items DO INSTEAD NOTHING");
+    refused(
+        &place.load(ARGS, items("a", &[(1, "uno")])),
+        78,
+        "has rules ON DELETE; rows that they keep would remain",
+    );
+    assert_eq!(place.count("SELECT count(*) FROM items"), 4);
+}

@@ -23,18 +23,9 @@ pub(crate) fn now() -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// The columns of a version, quoted.
-struct Version {
-    from: String,
-    to: String,
-    current: String,
-}
-
-impl Version {
-    fn of(plan: &Plan) -> Option<Version> {
-        let History { from, to, current } = plan.details.history.as_ref()?;
-        Some(Version { from: quote_ident(from), to: quote_ident(to), current: quote_ident(current) })
-    }
+/// The columns of a version, quoted: its beginning, its end, and whether it is current.
+fn version(plan: &Plan) -> Option<[String; 3]> {
+    plan.details.history.as_ref().map(History::quoted)
 }
 
 /// When the version of a row of the stage begins: what the column of `x-time` says, otherwise the time of the load.
@@ -57,13 +48,13 @@ pub(super) fn order(plan: &Plan, row: &str, now: &str) -> String {
 
 /// The condition that a row `old` of the target is a current version.
 pub(crate) fn is_current(plan: &Plan) -> String {
-    Version::of(plan).map_or("true".to_owned(), |version| format!("old.{}", version.current))
+    version(plan).map_or("true".to_owned(), |[.., current]| format!("old.{current}"))
 }
 
 /// The statement that ends the current versions whose keys the load does not have: at the newest time of its records, or at
 /// the time of the load.
 pub(crate) fn close(plan: &Plan, others: &str, stage: &str, now: &str) -> String {
-    let Some(Version { from, to, current }) = Version::of(plan) else { return String::new() };
+    let Some([from, to, current]) = version(plan) else { return String::new() };
     let at = beginning(plan, "new", now);
     // As the column of `x-time` has it.
     let now = match plan.schema.time.map(|time| &plan.schema.columns[time].ty) {
@@ -91,7 +82,7 @@ impl Merge<'_> {
         rows: u64,
         new: Option<&mut dyn FnMut(u64)>,
     ) -> Result<Counts, Unmerged> {
-        let Some(Version { from, to, current }) = Version::of(self.plan) else {
+        let Some([from, to, current]) = version(self.plan) else {
             return Ok(Counts::default());
         };
         let Merge { plan, stage, table, same, .. } = self;
@@ -168,7 +159,7 @@ impl Merge<'_> {
     /// does, when that ends (`until`), and whether the last version of its key, which began `since` then, is current
     /// (`open`) and its first follower is this one.
     fn steps(&self, row: &str, now: &str) -> String {
-        let Some(Version { from, to, current }) = Version::of(self.plan) else { return String::new() };
+        let Some([from, to, current]) = version(self.plan) else { return String::new() };
         let Merge { plan, stage, table, same, .. } = self;
         let (key, at) = (key_list(&plan.schema), beginning(plan, "new", now));
         let gone = gone(plan, "new").unwrap_or("false".to_owned());
@@ -216,7 +207,7 @@ impl Merge<'_> {
 
     /// The line of the first row that cannot be a version, whatever came before it.
     pub(super) fn refused_version(&self, line: &str, row: &str, now: &str) -> rusqlite::Result<Option<u64>> {
-        let Some(Version { from, to, current }) = Version::of(self.plan) else { return Ok(None) };
+        let Some([from, to, current]) = version(self.plan) else { return Ok(None) };
         let (columns, at) = (column_list(&self.plan.details.stored), beginning(self.plan, "new", now));
         let connection = &self.database.connection;
         let mut insert = connection.prepare(&format!(

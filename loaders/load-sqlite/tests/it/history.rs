@@ -36,7 +36,7 @@ fn a_changed_record_ends_a_version_and_begins_the_next() {
     let ran = place.load(ARGS, sealed("3", &strs(&lines)));
     let counts = Counts { inserted: 3, updated: 1, superseded: 1, too_old: 1, ..Counts::default() };
     assert_eq!(told(&ran), counts);
-    let said = "t: 1 record is older than the version of the same key that the table has, and left out";
+    let said = "t: 1 record was left out: it is older than the version of its key that the table has";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     let rows = [
         "1|1|NULL|0|6|0",
@@ -283,11 +283,11 @@ fn what_cannot_be_a_history_is_refused() {
         ),
         (
             ", valid_from TEXT, valid_to TEXT, is_current BOOLEAN)",
-            "keeps current versions apart; run: CREATE UNIQUE INDEX the_name_you_like ON \"t\" (\"id\") WHERE \"is_current\"",
+            "keeps current versions apart; run: CREATE UNIQUE INDEX \"t_is_current\" ON \"t\" (\"id\") WHERE \"is_current\"",
         ),
         (
             ", valid_from TEXT, valid_to TEXT, is_current BOOLEAN); CREATE UNIQUE INDEX now ON t (id) WHERE (is_current)",
-            "keeps versions apart; run: CREATE UNIQUE INDEX the_name_you_like ON \"t\" (\"id\", \"valid_from\")",
+            "keeps versions apart; run: CREATE UNIQUE INDEX \"t_valid_from\" ON \"t\" (\"id\", \"valid_from\")",
         ),
     ] {
         place.sql(&format!("DROP TABLE IF EXISTS t; {table}{rest}"));
