@@ -287,7 +287,13 @@ pub(super) fn differ(
     newer: impl Fn(usize, &Field) -> String,
 ) -> Option<String> {
     let compared = others(plan).filter(|(.., counts)| *counts);
-    let compared = compared.map(|(index, field, _)| (field, old(field), newer(index, field)));
+    // A stage without constraints has the base type of a domain, and rows of other types are not compared.
+    let based = |field: &Field, value: String| match &field.column.base {
+        Some(base) => format!("({value})::{base}"),
+        None => value,
+    };
+    let compared = compared
+        .map(|(index, field, _)| (field, based(field, old(field)), based(field, newer(index, field))));
     let compared: Vec<(&Field, String, String)> = compared.collect();
     if compared.is_empty() {
         return None;

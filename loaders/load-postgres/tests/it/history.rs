@@ -389,3 +389,23 @@ fn names_of_columns_are_no_names_of_ours() {
         assert_eq!(place.rows(&rows), ODD_ROWS, "{more}");
     }
 }
+
+#[test]
+fn a_column_may_have_a_domain() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN short AS varchar(3) NOT NULL DEFAULT '-';
+         CREATE TABLE t (id bigint, a positive, b short, valid_from timestamptz, valid_to timestamptz, is_current boolean NOT NULL,
+           PRIMARY KEY (id, valid_from)); CREATE UNIQUE INDEX ON t (id) WHERE is_current",
+    );
+    let aside = "--rejects bad.ndjson --max-rejects 1";
+    let load = |more: &str, id: &str, lines: &[&str]| {
+        place.load(&format!("--table t --mode history {more}"), sealed(id, lines))
+    };
+    load("", "1", &[r#"{"id":1,"a":1}"#, r#"{"id":2,"a":2,"b":"x"}"#]).ok();
+    let next = [r#"{"id":1,"a":3}"#, r#"{"id":1,"a":3}"#, r#"{"id":2,"a":2,"b":"x"}"#, r#"{"id":3,"a":-1}"#];
+    refused(&load("", "2", &next), 3, "violates check constraint \"positive_check\"");
+    assert_eq!(counts(&load(aside, "3", &next)), [4, 1, 0, 1, 1, 1]);
+    assert_eq!(counts(&load("", "4", &next[..3])), [3, 0, 0, 2, 1, 0]);
+    assert_eq!(place.rows("SELECT id, a, b FROM t WHERE is_current ORDER BY id"), ["1|3|-", "2|2|x"]);
+}

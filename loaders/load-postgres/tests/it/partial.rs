@@ -192,3 +192,21 @@ fn keeping_needs_rows_that_exist() {
         ran.stderr
     );
 }
+
+#[test]
+fn values_of_a_domain_are_kept() {
+    let place = PostgresFolder::new();
+    place.sql(
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+         CREATE TABLE t (id bigint PRIMARY KEY, a positive, b text); INSERT INTO t VALUES (1, 1, 'one'), (2, 2, 'two')",
+    );
+    let lines = [r#"{"id":1,"a":1}"#, r#"{"id":2,"b":"zwei"}"#, r#"{"id":3,"a":3}"#];
+    for (round, more) in ["", " --rejects bad.ndjson --max-rejects 1", " --emit new"].into_iter().enumerate()
+    {
+        let ran = place.load(&format!("--table t --absent keep{more}"), sealed(&round.to_string(), &lines));
+        ran.ok();
+        assert_eq!(place.rows("SELECT * FROM t ORDER BY id"), ["1|1|one", "2|2|zwei", "3|3|NULL"], "{more}");
+    }
+    let ran = place.load("--table t --absent keep", sealed("bad", &[r#"{"id":1,"a":-1}"#]));
+    refused(&ran, 3, "violates check constraint \"positive_check\"");
+}
