@@ -105,7 +105,7 @@ fn compile(name: &str, document: &RawValue) -> Result<Schema, Faults> {
     if let Some((position, column)) = deleted.map(|position| (position, &columns[position])) {
         let fits = matches!(column.ty, Type::Boolean | Type::Date | Type::Timestamp | Type::TimestampTz);
         if !fits || in_key.contains(&position) || time == Some(position) {
-            let wanted = "must be a boolean or a time, and neither of x-key nor x-time";
+            let wanted = "must be a boolean or a time, and be in neither x-key nor x-time";
             faults.push(format!("x-deleted: property {:?} {wanted}", column.name));
         }
     }

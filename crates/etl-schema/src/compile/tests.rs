@@ -214,11 +214,11 @@ fn what_is_not_understood_is_refused() {
         ),
         (
             json!({"properties": {"a": {"type": "string"}}, "x-deleted": "a"}),
-            "x-deleted: property \"a\" must be a boolean or a time, and neither of x-key nor x-time",
+            "x-deleted: property \"a\" must be a boolean or a time, and be in neither x-key nor x-time",
         ),
         (
             json!({"properties": {"a": {"type": "string", "format": "date"}}, "x-time": "a", "x-deleted": "a"}),
-            "x-deleted: property \"a\" must be a boolean or a time, and neither of x-key nor x-time",
+            "x-deleted: property \"a\" must be a boolean or a time, and be in neither x-key nor x-time",
         ),
         (
             json!({"properties": {"a": {"type": "boolean"}}, "x-deleted": "b"}),
